@@ -1,0 +1,1 @@
+//! Derive macros of `dibhost-element-sdk`.

@@ -1,0 +1,1 @@
+//! Write dibhost elements in Rust.

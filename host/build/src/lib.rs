@@ -1,0 +1,1 @@
+//! The engine: walks the plan, holds what is held, tells events.

@@ -1,0 +1,1 @@
+//! The image definition: TOML with spans, and diagnostics.

@@ -1,0 +1,1 @@
+//! Elements as WebAssembly components: load, describe, preflight, grants, run.

@@ -1,0 +1,168 @@
+//! What an element says about itself: `metadata.describe` of the contract, as plain data.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Phase;
+
+/// How many values a slot takes in the whole build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arity {
+    /// Exactly one.
+    One,
+    /// At most one.
+    Optional,
+    /// Any number.
+    Many,
+}
+
+/// When the values of a slot are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Timing {
+    /// Before anything is built.
+    Planned,
+    /// Only once the target was looked at.
+    Observed,
+}
+
+/// A slot that a step writes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slot {
+    /// `dib:boot/kernel-argument@1`.
+    pub name: String,
+    /// How many values.
+    pub arity: Arity,
+    /// When they are known.
+    pub timing: Timing,
+    /// JSON Schema of one value; none for `dib:` slots, whose schemas are the host's.
+    pub schema: Option<Value>,
+    /// One line.
+    pub doc: String,
+}
+
+/// A slot that a step reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotUse {
+    /// `dib:boot/kernel-argument@1`.
+    pub name: String,
+    /// How many values it expects.
+    pub arity: Arity,
+    /// Nobody providing it refuses the build.
+    pub required: bool,
+}
+
+/// What an element does in one phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepDeclaration {
+    /// The phase.
+    pub phase: Phase,
+    /// Slots it may write.
+    pub provides: Vec<Slot>,
+    /// Slots it reads.
+    pub consumes: Vec<SlotUse>,
+    /// Elements of the same phase to run after.
+    pub after: Vec<String>,
+    /// What a later version of the contract may have added: key, JSON document.
+    pub extensions: Vec<(String, String)>,
+}
+
+/// The kind of a parameter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ParameterKind {
+    /// A string.
+    Text,
+    /// A 64-bit signed integer.
+    Integer,
+    /// `true` or `false`.
+    Boolean,
+    /// A list of strings.
+    TextList,
+    /// One of these.
+    Choice(Vec<String>),
+    /// A secret.
+    Secret,
+    /// Checked against this JSON Schema.
+    Json(Value),
+}
+
+/// A value the image definition may set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: ParameterKind,
+    /// None: the image definition must set it.
+    pub default: Option<Value>,
+    /// One line.
+    pub doc: String,
+    /// Environment variables an older definition set it by.
+    pub aliases: Vec<String>,
+}
+
+/// Another element that has to be in the image too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requirement {
+    /// Its name.
+    pub name: String,
+    /// Semver range; empty or `*`: any.
+    pub version: String,
+    /// Absent is fine; if present it must match.
+    pub optional: bool,
+}
+
+/// Something an element asks the image definition to grant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// `rootfs`, `exec`, `packages`, …
+    pub capability: String,
+    /// What that capability's pattern means: see [`crate::grant`].
+    pub scope: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// All of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Description {
+    /// Kebab-case.
+    pub name: String,
+    /// Semver.
+    pub version: String,
+    /// One line.
+    pub summary: String,
+    /// SPDX expression.
+    pub license: String,
+    /// Elements that have to be there too.
+    pub requires: Vec<Requirement>,
+    /// Names it stands in for.
+    pub stands_in_for: Vec<String>,
+    /// Elements that may not be there.
+    pub conflicts_with: Vec<String>,
+    /// What the definition may set.
+    pub parameters: Vec<Parameter>,
+    /// What it does.
+    pub steps: Vec<StepDeclaration>,
+    /// What it asks for.
+    pub requests: Vec<Request>,
+    /// What a later version of the contract may have added: key, JSON document.
+    pub extensions: Vec<(String, String)>,
+}
+
+impl Description {
+    /// What it declared for `phase`.
+    #[must_use]
+    pub fn step(&self, phase: Phase) -> Option<&StepDeclaration> {
+        self.steps.iter().find(|s| s.phase == phase)
+    }
+}

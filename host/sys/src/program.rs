@@ -1,0 +1,228 @@
+//! Programs of the host, run in one way: a process group of their own, no standard input,
+//! a clean environment, what they say kept for the error, ended when the build is.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::Read;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+use rustix::process::Pid;
+
+use crate::Cancel;
+
+/// How much of a program's standard error its error shows.
+const SHOWN: usize = 2000;
+
+/// A program of the host, with its arguments.
+#[derive(Debug, Clone)]
+pub struct Program {
+    name: OsString,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    folder: Option<PathBuf>,
+}
+
+/// What a program that ended well said.
+#[derive(Debug, Clone)]
+pub struct ProgramOutput {
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    pub stderr: Vec<u8>,
+}
+
+impl ProgramOutput {
+    /// Standard output as text, bytes that are none replaced.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+}
+
+/// A program could not be started, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// It is not installed, or cannot be executed.
+    #[error("starting `{program}`: {source}")]
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It ended with a status that is not 0, or by a signal.
+    #[error("`{program}` failed ({status}){}", tail(.stderr))]
+    Failed {
+        /// The program.
+        program: String,
+        /// Its arguments.
+        args: Vec<String>,
+        /// How it ended.
+        status: ExitStatus,
+        /// What it said, the end of it.
+        stderr: String,
+    },
+    /// The build was cancelled while it ran.
+    #[error("`{0}` was cancelled")]
+    Cancelled(String),
+}
+
+fn tail(stderr: &str) -> String {
+    let stderr = stderr.trim();
+    if stderr.is_empty() {
+        return String::new();
+    }
+    let mut start = stderr.len().saturating_sub(SHOWN);
+    while !stderr.is_char_boundary(start) {
+        start += 1;
+    }
+    format!(":\n{}", &stderr[start..])
+}
+
+impl Program {
+    /// A program by name, found on a fixed path that does not depend on the caller's.
+    #[must_use]
+    pub fn new(name: impl AsRef<OsStr>) -> Self {
+        let env = [
+            ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+            ("LC_ALL", "C.UTF-8"),
+            ("TZ", "UTC"),
+        ];
+        Self {
+            name: name.as_ref().to_owned(),
+            args: Vec::new(),
+            env: env.map(|(k, v)| (k.into(), v.into())).to_vec(),
+            folder: None,
+        }
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(|a| a.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets one variable on top of the small clean environment.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Runs in this folder.
+    #[must_use]
+    pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
+        self.folder = Some(folder.as_ref().to_owned());
+        self
+    }
+
+    /// The name, the arguments and the environment, for who runs it elsewhere.
+    #[must_use]
+    pub fn parts(&self) -> (&OsStr, &[OsString], &[(OsString, OsString)]) {
+        (&self.name, &self.args, &self.env)
+    }
+
+    fn name(&self) -> String {
+        self.name.to_string_lossy().into_owned()
+    }
+
+    /// Runs it and waits.
+    ///
+    /// # Errors
+    /// When it cannot be started, does not end with status 0, or the build is cancelled.
+    pub fn run(&self, cancel: &Cancel) -> Result<ProgramOutput, ProgramError> {
+        let cancelled = |_| ProgramError::Cancelled(self.name());
+        cancel.check().map_err(cancelled)?;
+        let mut command = Command::new(&self.name);
+        command.args(&self.args).env_clear().envs(self.env.iter().map(|(k, v)| (k, v)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.process_group(0);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
+        let start = |source| ProgramError::Start { program: self.name(), source };
+        let mut child = command.spawn().map_err(start)?;
+        let guard = cancel.hold_group(Pid::from_child(&child));
+        let mut errors = child.stderr.take();
+        let reader = std::thread::spawn(move || {
+            let mut said = Vec::new();
+            if let Some(errors) = &mut errors {
+                let _ = errors.read_to_end(&mut said);
+            }
+            said
+        });
+        let mut stdout = Vec::new();
+        if let Some(out) = &mut child.stdout {
+            let _ = out.read_to_end(&mut stdout);
+        }
+        let stderr = reader.join().unwrap_or_default();
+        drop(guard);
+        let status = child.wait().map_err(start)?;
+        cancel.check().map_err(cancelled)?;
+        if status.success() {
+            return Ok(ProgramOutput { stdout, stderr });
+        }
+        Err(ProgramError::Failed {
+            program: self.name(),
+            args: self.args.iter().map(|a| a.to_string_lossy().into_owned()).collect(),
+            status,
+            stderr: String::from_utf8_lossy(&stderr).into_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name.to_string_lossy())?;
+        self.args.iter().try_for_each(|a| write!(f, " {}", a.to_string_lossy()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_program_and_shows_what_it_said() {
+        let error = Program::new("sh")
+            .args(["-c", "echo no such luck >&2; exit 3"])
+            .run(&Cancel::new())
+            .unwrap_err();
+        assert_eq!(error.to_string(), "`sh` failed (exit status: 3):\nno such luck");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let error = Program::new("no-such-program-at-all").run(&Cancel::new()).unwrap_err();
+        assert!(error.to_string().starts_with("starting `no-such-program-at-all`: "));
+    }
+
+    #[test]
+    fn cancelling_ends_the_program_and_its_children() {
+        let cancel = Cancel::new();
+        let thrown = cancel.clone();
+        let thread = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            thrown.cancel();
+        });
+        let error = Program::new("sh").args(["-c", "sleep 1000 | cat"]).run(&cancel).unwrap_err();
+        assert!(matches!(error, ProgramError::Cancelled(_)));
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn the_callers_environment_stays_out() {
+        let output = Program::new("env").run(&Cancel::new()).unwrap();
+        assert!(!output.text().contains("HOME="));
+    }
+}
