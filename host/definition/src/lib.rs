@@ -1,1 +1,19 @@
-//! The image definition: TOML with spans, and diagnostics.
+//! The image definition: TOML in, [`Definition`] out, with the place of everything in it, or
+//! [`Diagnostics`] that say all that is wrong at once.
+
+pub mod capability;
+mod command_line;
+mod definition;
+mod diagnostic;
+mod location;
+mod parse;
+mod size;
+
+pub use command_line::CommandLine;
+pub use definition::{
+    Definition, ElementGrants, ElementParameters, FirstPartyTrust, Format, Grant, ImageSection,
+    Qcow2Compression, RootFilesystem, Setting, Trust,
+};
+pub use diagnostic::{Diagnostic, Diagnostics, closest, did_you_mean, quoted_list};
+pub use location::{Location, Spanned};
+pub use size::{format_size, parse_size};

@@ -1,0 +1,21 @@
+//! The capabilities a grant can name. What their scopes mean is said in `dibhost-plan`'s `grant`.
+
+/// Every capability a grant can name.
+pub const CAPABILITIES: [&str; 13] = [
+    "packages",
+    "repositories",
+    "services",
+    "services-define",
+    "accounts",
+    "block-device",
+    "bootstrap",
+    "builder",
+    "rootfs",
+    "exec",
+    "fetch",
+    "outputs",
+    "cache",
+];
+
+/// Those whose scope is empty: in a definition they are `true` instead of a list of scopes.
+pub const UNSCOPED: [&str; 3] = ["block-device", "bootstrap", "cache"];

@@ -1,0 +1,503 @@
+//! From TOML text to a [`Definition`]. Nothing is skipped: a key that is unknown is an error,
+//! and reading goes on after an error, so that all of them are told at once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+use toml::de::{DeString, DeTable, DeValue};
+
+use crate::capability::{CAPABILITIES, UNSCOPED};
+use crate::definition::{
+    Definition, ElementGrants, ElementParameters, FirstPartyTrust, Format, Grant, ImageSection,
+    Qcow2Compression, RootFilesystem, Setting, Trust,
+};
+use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean, quoted_list};
+use crate::location::{Location, Source, Spanned};
+use crate::size::parse_size;
+
+/// The longest image name: a file name has 255 bytes, less what is put after it.
+const NAME_LIMIT: usize = 200;
+
+/// Machines as Debian names them.
+const ARCHITECTURES: [&str; 10] =
+    ["amd64", "arm64", "armel", "armhf", "i386", "loong64", "mips64el", "ppc64el", "riscv64", "s390x"];
+
+const SECTIONS: [&str; 5] = ["image", "root-filesystem", "parameters", "grants", "trust"];
+const IMAGE_KEYS: [&str; 6] =
+    ["name", "elements", "formats", "arch", "source-date-epoch", "qcow2-compression"];
+const ROOT_FILESYSTEM_KEYS: [&str; 3] = ["label", "max-online-resize", "free-space"];
+const TRUST_KEYS: [&str; 1] = ["first-party"];
+
+type Key<'i> = toml::Spanned<DeString<'i>>;
+type Item<'i> = toml::Spanned<DeValue<'i>>;
+
+pub(crate) fn parse(text: &str, file: &str, base: &Path) -> Result<Definition, Diagnostics> {
+    let source = Source::new(file, text);
+    let (root, errors) = DeTable::parse_recoverable(text);
+    let mut wrong = Diagnostics::default();
+    wrong.extend(errors.iter().map(|error| {
+        let place = error.span().map(|span| source.locate(&span));
+        Diagnostic::new(format!("this is no TOML: {}", error.message().trim_end())).at(place.as_ref())
+    }));
+    // What is left of a broken text says nothing reliable about keys.
+    let root = wrong.or(root)?;
+    let mut reader = Reader { source, wrong: Diagnostics::default() };
+    let definition = reader.definition(root.get_ref(), file, base);
+    reader.wrong.or(definition)
+}
+
+/// What is read, and what was found wrong so far.
+struct Reader<'a> {
+    source: Source<'a>,
+    wrong: Diagnostics,
+}
+
+impl Reader<'_> {
+    fn definition(&mut self, root: &DeTable<'_>, file: &str, base: &Path) -> Definition {
+        self.known_keys(root, &SECTIONS, "the definition");
+        let image = match root.iter().find(|(key, _)| key.get_ref() == "image") {
+            Some((key, item)) => self.image(key, item),
+            None => {
+                let place = Location::new(file, 1, 1);
+                self.wrong.push(
+                    Diagnostic::new("the table `[image]` is missing")
+                        .at(Some(&place))
+                        .with_help("start with\n[image]\nname = \"my-image\"\nelements = [\"debian\", \"vm\"]"),
+                );
+                empty_image()
+            }
+        };
+        let mut definition = Definition {
+            image,
+            root_filesystem: RootFilesystem::default(),
+            parameters: BTreeMap::new(),
+            grants: BTreeMap::new(),
+            trust: Trust::default(),
+            base: base.to_owned(),
+            file: Some(file.to_owned()),
+        };
+        for (key, item) in root {
+            match key.get_ref().as_ref() {
+                "root-filesystem" => definition.root_filesystem = self.root_filesystem(key, item),
+                "parameters" => definition.parameters = self.parameters(item),
+                "grants" => definition.grants = self.grants(item),
+                "trust" => definition.trust = self.trust(item),
+                _ => {}
+            }
+        }
+        definition
+    }
+
+    fn image(&mut self, section: &Key<'_>, item: &Item<'_>) -> ImageSection {
+        let mut image = empty_image();
+        let Some(table) = self.table(item, "image") else { return image };
+        self.known_keys(table, &IMAGE_KEYS, "`[image]`");
+        let (mut named, mut listed) = (false, false);
+        for (key, item) in table {
+            match key.get_ref().as_ref() {
+                "name" => {
+                    named = true;
+                    if let Some(name) = self.checked_text(item, "name", check_image_name) {
+                        image.name = name.0;
+                    }
+                }
+                "elements" => {
+                    listed = true;
+                    image.elements = self.elements(item);
+                }
+                "formats" => {
+                    let formats = self.formats(item);
+                    if !formats.is_empty() {
+                        image.formats = formats;
+                    }
+                }
+                "arch" => image.arch = self.checked_text(item, "arch", check_arch).map(|(text, ())| text),
+                "source-date-epoch" => image.source_date_epoch = self.seconds(item),
+                "qcow2-compression" => {
+                    if let Some((_, compression)) = self.checked_text(item, "qcow2-compression", check_compression) {
+                        image.qcow2_compression = compression;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let missing = [(named, "name", "\"my-image\""), (listed, "elements", "[\"debian\", \"vm\"]")];
+        for (_, key, example) in missing.iter().filter(|(there, ..)| !there) {
+            let place = self.source.locate(&section.span());
+            self.wrong.push(
+                Diagnostic::new(format!("`[image]` says no `{key}`"))
+                    .at(Some(&place))
+                    .with_help(format!("add\n{key} = {example}")),
+            );
+        }
+        image
+    }
+
+    fn elements(&mut self, item: &Item<'_>) -> Vec<Spanned<String>> {
+        let elements = self.texts(item, "elements", "a list of names and paths, as `[\"debian\", \"./elements/motd.wasm\"]`");
+        if let DeValue::Array(array) = item.get_ref()
+            && array.is_empty()
+        {
+            self.refuse(item, Diagnostic::new("`elements` is empty: an image is made of at least one element"));
+        }
+        for element in elements.iter().filter(|e| e.trim().is_empty()) {
+            self.wrong.push(Diagnostic::new("the name of an element is empty").at(element.location.as_ref()));
+        }
+        elements
+    }
+
+    fn formats(&mut self, item: &Item<'_>) -> Vec<Spanned<Format>> {
+        let texts = self.texts(item, "formats", "a list, as `[\"qcow2\", \"raw\"]`");
+        let mut formats: Vec<Spanned<Format>> = Vec::new();
+        for text in texts {
+            match check_format(&text) {
+                Err(diagnostic) => self.wrong.push(diagnostic.at(text.location.as_ref())),
+                Ok(format) if formats.iter().any(|f| f.value == format) => self.wrong.push(
+                    Diagnostic::new(format!("the format `{format}` is listed twice")).at(text.location.as_ref()),
+                ),
+                Ok(format) => formats.push(Spanned { value: format, location: text.location }),
+            }
+        }
+        if let DeValue::Array(array) = item.get_ref()
+            && array.is_empty()
+        {
+            let known = quoted_list(Format::ALL.map(Format::name));
+            self.refuse(item, Diagnostic::new(format!("`formats` is empty: name at least one of {known}")));
+        }
+        formats
+    }
+
+    fn seconds(&mut self, item: &Item<'_>) -> Option<Spanned<u64>> {
+        let seconds = integer(item.get_ref()).and_then(|n| u64::try_from(n).ok());
+        if seconds.is_none() {
+            let is = kind(item.get_ref());
+            let message = format!("`source-date-epoch` has to be seconds since 1970, a whole number from 0; this is {is}");
+            self.refuse(item, Diagnostic::new(message).with_help("`date +%s` prints the seconds of now"));
+        }
+        seconds.map(|s| self.spanned(item, s))
+    }
+
+    fn root_filesystem(&mut self, section: &Key<'_>, item: &Item<'_>) -> RootFilesystem {
+        let mut root = RootFilesystem {
+            location: Some(self.source.locate(&section.span())),
+            ..RootFilesystem::default()
+        };
+        let Some(table) = self.table(item, "root-filesystem") else { return root };
+        self.known_keys(table, &ROOT_FILESYSTEM_KEYS, "`[root-filesystem]`");
+        for (key, item) in table {
+            match key.get_ref().as_ref() {
+                "label" => root.label = self.checked_text(item, "label", check_label).map(|(text, ())| text),
+                "max-online-resize" => root.max_online_resize = self.size(item, "max-online-resize"),
+                "free-space" => root.free_space = self.size(item, "free-space"),
+                _ => {}
+            }
+        }
+        root
+    }
+
+    fn size(&mut self, item: &Item<'_>, key: &str) -> Option<Spanned<u64>> {
+        let bytes = match item.get_ref() {
+            DeValue::String(text) => parse_size(text),
+            value => integer(value)
+                .and_then(|n| u64::try_from(n).ok())
+                .ok_or_else(|| format!("`{key}` has to be a size, as `\"64MiB\"`; this is {}", kind(value))),
+        };
+        match bytes {
+            Ok(bytes) => Some(self.spanned(item, bytes)),
+            Err(message) => {
+                self.refuse(item, Diagnostic::new(message));
+                None
+            }
+        }
+    }
+
+    fn parameters(&mut self, item: &Item<'_>) -> BTreeMap<String, ElementParameters> {
+        let mut all = BTreeMap::new();
+        let Some(table) = self.table(item, "parameters") else { return all };
+        for (element, item) in table {
+            let name = element.get_ref().to_string();
+            let Some(table) = self.table(item, &format!("parameters.{name}")) else { continue };
+            let mut settings = BTreeMap::new();
+            for (key, item) in table {
+                match json(item.get_ref()) {
+                    Ok(value) => {
+                        let name = Spanned::new(key.get_ref().to_string(), self.source.locate(&key.span()));
+                        let value = self.spanned(item, value);
+                        settings.insert(name.value.clone(), Setting { name, value });
+                    }
+                    Err(message) => self.refuse(item, Diagnostic::new(message)),
+                }
+            }
+            let element = Spanned::new(name.clone(), self.source.locate(&element.span()));
+            all.insert(name, ElementParameters { element, settings });
+        }
+        all
+    }
+
+    fn grants(&mut self, item: &Item<'_>) -> BTreeMap<String, ElementGrants> {
+        let mut all = BTreeMap::new();
+        let Some(table) = self.table(item, "grants") else { return all };
+        for (element, item) in table {
+            let name = element.get_ref().to_string();
+            let section = format!("grants.{name}");
+            let Some(table) = self.table(item, &section) else { continue };
+            self.known_keys(table, &CAPABILITIES, &format!("`[{section}]`, whose keys are capabilities"));
+            let mut grants = Vec::new();
+            for (key, item) in table {
+                let capability = key.get_ref().as_ref();
+                let place = self.source.locate(&key.span());
+                let scopes = if UNSCOPED.contains(&capability) {
+                    self.unscoped(item, capability)
+                } else if CAPABILITIES.contains(&capability) {
+                    self.texts(item, capability, "a list of scopes, as `[\"…\"]`")
+                } else {
+                    Vec::new()
+                };
+                let capability = Spanned::new(capability.to_owned(), place);
+                grants.extend(scopes.into_iter().map(|scope| Grant { capability: capability.clone(), scope }));
+            }
+            grants.sort_by(|a, b| a.scope.location.cmp(&b.scope.location));
+            let element = Spanned::new(name.clone(), self.source.locate(&element.span()));
+            all.insert(name, ElementGrants { element, grants });
+        }
+        all
+    }
+
+    /// The one empty scope of a capability that has no other.
+    fn unscoped(&mut self, item: &Item<'_>, capability: &str) -> Vec<Spanned<String>> {
+        match item.get_ref() {
+            DeValue::Boolean(true) => vec![self.spanned(item, String::new())],
+            DeValue::Boolean(false) => Vec::new(),
+            value => {
+                let message = format!("`{capability}` has no scopes: it is granted with `true`; this is {}", kind(value));
+                self.refuse(item, Diagnostic::new(message).with_help(format!("write `{capability} = true`")));
+                Vec::new()
+            }
+        }
+    }
+
+    fn trust(&mut self, item: &Item<'_>) -> Trust {
+        let mut trust = Trust::default();
+        let Some(table) = self.table(item, "trust") else { return trust };
+        self.known_keys(table, &TRUST_KEYS, "`[trust]`");
+        for (key, item) in table {
+            if key.get_ref() == "first-party"
+                && let Some((_, value)) = self.checked_text(item, "first-party", check_trust)
+            {
+                trust.first_party = value;
+            }
+        }
+        trust
+    }
+
+    fn known_keys(&mut self, table: &DeTable<'_>, known: &[&str], place: &str) {
+        for (key, _) in table.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
+            let word = key.get_ref().as_ref();
+            let help = did_you_mean(word, known.iter().copied())
+                .unwrap_or_else(|| format!("{place} knows {}", quoted_list(known)));
+            let message = match place {
+                "the definition" => format!("unknown table `{word}`"),
+                _ if *known == CAPABILITIES => format!("unknown capability `{word}`"),
+                _ => format!("unknown key `{word}`"),
+            };
+            let place = self.source.locate(&key.span());
+            self.wrong.push(Diagnostic::new(message).at(Some(&place)).with_help(help));
+        }
+    }
+
+    fn table<'t, 'i>(&mut self, item: &'t Item<'i>, name: &str) -> Option<&'t DeTable<'i>> {
+        match item.get_ref() {
+            DeValue::Table(table) => Some(table),
+            value => {
+                let message = format!("`{name}` has to be a table; this is {}", kind(value));
+                self.refuse(item, Diagnostic::new(message).with_help(format!("write it as `[{name}]`")));
+                None
+            }
+        }
+    }
+
+    fn text(&mut self, item: &Item<'_>, key: &str, wanted: &str) -> Option<Spanned<String>> {
+        match item.get_ref() {
+            DeValue::String(text) => Some(self.spanned(item, text.to_string())),
+            value => {
+                let message = format!("`{key}` has to be {wanted}; this is {}", kind(value));
+                self.refuse(item, Diagnostic::new(message));
+                None
+            }
+        }
+    }
+
+    fn texts(&mut self, item: &Item<'_>, key: &str, wanted: &str) -> Vec<Spanned<String>> {
+        if let DeValue::Array(array) = item.get_ref() {
+            let entry = format!("an entry of `{key}`");
+            return array.iter().filter_map(|item| self.text_entry(item, &entry)).collect();
+        }
+        let message = format!("`{key}` has to be {wanted}; this is {}", kind(item.get_ref()));
+        self.refuse(item, Diagnostic::new(message));
+        Vec::new()
+    }
+
+    fn text_entry(&mut self, item: &Item<'_>, entry: &str) -> Option<Spanned<String>> {
+        match item.get_ref() {
+            DeValue::String(text) => Some(self.spanned(item, text.to_string())),
+            value => {
+                self.refuse(item, Diagnostic::new(format!("{entry} has to be a text; this is {}", kind(value))));
+                None
+            }
+        }
+    }
+
+    fn checked_text<T>(
+        &mut self,
+        item: &Item<'_>,
+        key: &str,
+        check: impl FnOnce(&str) -> Result<T, Diagnostic>,
+    ) -> Option<(Spanned<String>, T)> {
+        let text = self.text(item, key, "a text")?;
+        match check(&text) {
+            Ok(checked) => Some((text, checked)),
+            Err(diagnostic) => {
+                self.refuse(item, diagnostic);
+                None
+            }
+        }
+    }
+
+    fn refuse(&mut self, item: &Item<'_>, diagnostic: Diagnostic) {
+        let place = self.source.locate(&item.span());
+        self.wrong.push(diagnostic.at(Some(&place)));
+    }
+
+    fn spanned<T>(&self, item: &Item<'_>, value: T) -> Spanned<T> {
+        Spanned::new(value, self.source.locate(&item.span()))
+    }
+}
+
+fn empty_image() -> ImageSection {
+    ImageSection {
+        name: Spanned::unplaced(String::new()),
+        elements: Vec::new(),
+        formats: vec![Spanned::unplaced(Format::Qcow2)],
+        arch: None,
+        source_date_epoch: None,
+        qcow2_compression: Qcow2Compression::default(),
+    }
+}
+
+pub(crate) fn check_image_name(name: &str) -> Result<(), Diagnostic> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    let message = if name.is_empty() {
+        "the image's name is empty".to_owned()
+    } else if name.len() > NAME_LIMIT {
+        format!("the image's name has {} characters; {NAME_LIMIT} are the limit", name.len())
+    } else if let Some(odd) = name.chars().find(|c| !fits(*c)) {
+        format!("the image's name has {odd:?} in it, and names files")
+    } else if name.starts_with(['.', '-']) {
+        format!("the image's name `{name}` starts with `{}`, and names files", &name[..1])
+    } else {
+        return Ok(());
+    };
+    Err(Diagnostic::new(message)
+        .with_help("a name has letters, digits, `.`, `_` and `-`, and starts with a letter, a digit or `_`"))
+}
+
+pub(crate) fn check_arch(arch: &str) -> Result<(), Diagnostic> {
+    if ARCHITECTURES.contains(&arch) {
+        return Ok(());
+    }
+    let meant = match arch {
+        "x86_64" | "x86-64" | "x64" => Some("did you mean `amd64`?".to_owned()),
+        "aarch64" => Some("did you mean `arm64`?".to_owned()),
+        _ => did_you_mean(arch, ARCHITECTURES),
+    };
+    let all = || format!("machines are named as Debian names them: {}", quoted_list(ARCHITECTURES));
+    Err(Diagnostic::new(format!("unknown machine `{arch}`")).with_help(meant.unwrap_or_else(all)))
+}
+
+pub(crate) fn check_format(name: &str) -> Result<Format, Diagnostic> {
+    Format::from_name(name).ok_or_else(|| {
+        let known = Format::ALL.map(Format::name);
+        let help = did_you_mean(name, known).unwrap_or_else(|| format!("known formats are {}", quoted_list(known)));
+        Diagnostic::new(format!("unknown format `{name}`")).with_help(help)
+    })
+}
+
+fn check_compression(name: &str) -> Result<Qcow2Compression, Diagnostic> {
+    let known = Qcow2Compression::ALL;
+    known.into_iter().find(|(n, _)| *n == name).map(|(_, c)| c).ok_or_else(|| {
+        Diagnostic::new(format!("unknown compression `{name}`"))
+            .with_help(format!("`qcow2-compression` is one of {}", quoted_list(known.map(|(n, _)| n))))
+    })
+}
+
+fn check_trust(name: &str) -> Result<FirstPartyTrust, Diagnostic> {
+    match name {
+        "shipped" => Ok(FirstPartyTrust::Shipped),
+        "explicit" => Ok(FirstPartyTrust::Explicit),
+        _ => Err(Diagnostic::new(format!("`first-party` cannot be `{name}`")).with_help(
+            "`shipped`: elements shipped with this host hold what they request; `explicit`: they need `[grants.…]` too",
+        )),
+    }
+}
+
+fn check_label(label: &str) -> Result<(), Diagnostic> {
+    // ext4 keeps 16 bytes; a label is also looked for by `LABEL=` in fstab and on a kernel's
+    // command line, where white space and slashes end it or name a path.
+    let odd = label.chars().find(|c| !c.is_ascii_graphic() || "/\\\"'".contains(*c));
+    let message = match odd {
+        _ if label.is_empty() => "the label is empty".to_owned(),
+        Some(odd) => format!("the label has {odd:?} in it"),
+        None if label.len() > 16 => format!("the label has {} characters; 16 are the limit", label.len()),
+        None => return Ok(()),
+    };
+    Err(Diagnostic::new(message)
+        .with_help("a label has up to 16 printable ASCII characters, without white space, quotes and slashes"))
+}
+
+fn integer(value: &DeValue<'_>) -> Option<i64> {
+    let DeValue::Integer(integer) = value else { return None };
+    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
+}
+
+/// What a value is, for sentences that end in "this is …".
+fn kind(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(_) => "a text".to_owned(),
+        DeValue::Integer(n) => format!("the number {n}"),
+        DeValue::Float(n) => format!("the number {}", n.as_str()),
+        DeValue::Boolean(b) => format!("`{b}`"),
+        DeValue::Datetime(_) => "a date".to_owned(),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
+    }
+}
+
+/// A value as JSON, which is what elements get.
+fn json(value: &DeValue<'_>) -> Result<Value, String> {
+    Ok(match value {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Boolean(b) => Value::Bool(*b),
+        // Read as a date by TOML, but JSON has none: elements get it as it was written.
+        DeValue::Datetime(date) => Value::String(date.to_string()),
+        DeValue::Integer(n) => integer(value)
+            .map(Value::from)
+            .ok_or_else(|| format!("the number {n} does not fit into 64 bits"))?,
+        DeValue::Float(n) => n
+            .as_str()
+            .parse::<f64>()
+            .ok()
+            .and_then(serde_json::Number::from_f64)
+            .map(Value::Number)
+            .ok_or_else(|| format!("the number {} cannot be said in JSON, which elements get", n.as_str()))?,
+        DeValue::Array(array) => {
+            Value::Array(array.iter().map(|item| json(item.get_ref())).collect::<Result<_, _>>()?)
+        }
+        DeValue::Table(table) => Value::Object(
+            table
+                .iter()
+                .map(|(key, item)| Ok((key.get_ref().to_string(), json(item.get_ref())?)))
+                .collect::<Result<_, String>>()?,
+        ),
+    })
+}
