@@ -1,0 +1,76 @@
+//! Every UUID of a disk, derived from the plan's seed and the names of the nodes: two builds of
+//! one plan are equal, two plans are not.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use uuid::{Uuid, uuid};
+
+use crate::filesystem::{FatSerial, FilesystemKind, FilesystemUuid};
+use crate::graph::Graph;
+
+/// The UUIDv5 name space of this project. Changing it changes every UUID of every image.
+const NAMESPACE: Uuid = uuid!("3f1d7b6c-52c9-4c0e-9a5e-6e0c8a4d9b21");
+
+/// The identity of a filesystem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FilesystemIdentity {
+    /// As the node says it, or derived.
+    pub uuid: FilesystemUuid,
+    /// The seed of ext4's hashed folders; other filesystems make no use of it.
+    pub hash_seed: Uuid,
+}
+
+/// UUIDs by node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Identities {
+    /// Disk GUIDs of GPTs, by the node of the table.
+    pub tables: BTreeMap<String, Uuid>,
+    /// PARTUUIDs, by the node of the partition.
+    pub partitions: BTreeMap<String, Uuid>,
+    /// By the node of the filesystem.
+    pub filesystems: BTreeMap<String, FilesystemIdentity>,
+}
+
+fn derive(seed: &[u8; 32], role: &str, node: &str) -> Uuid {
+    let mut name = seed.to_vec();
+    name.extend_from_slice(role.as_bytes());
+    // Neither a role nor a node's name has a NUL: no two pairs run together.
+    name.push(0);
+    name.extend_from_slice(node.as_bytes());
+    Uuid::new_v5(&NAMESPACE, &name)
+}
+
+impl Graph {
+    /// Derives every UUID from `seed` (the plan's digest) and the names of the nodes.
+    #[must_use]
+    pub fn identities(&self, seed: &[u8; 32]) -> Identities {
+        let filesystem = |f: &crate::graph::Filesystem| {
+            let derived = derive(seed, "filesystem", &f.node);
+            let uuid = f.uuid.unwrap_or(match f.kind {
+                FilesystemKind::Vfat => {
+                    let [a, b, c, d, ..] = derived.into_bytes();
+                    FilesystemUuid::Serial(FatSerial(u32::from_be_bytes([a, b, c, d])))
+                }
+                _ => FilesystemUuid::Uuid(derived),
+            });
+            let hash_seed = derive(seed, "hash-seed", &f.node);
+            (f.node.clone(), FilesystemIdentity { uuid, hash_seed })
+        };
+        Identities {
+            tables: self
+                .tables
+                .iter()
+                .map(|t| (t.node.clone(), derive(seed, "table", &t.node)))
+                .collect(),
+            partitions: self
+                .partitions
+                .iter()
+                .map(|p| (p.node.clone(), derive(seed, "partition", &p.node)))
+                .collect(),
+            filesystems: self.filesystems.iter().map(filesystem).collect(),
+        }
+    }
+}
