@@ -1,0 +1,35 @@
+//! The component's exports, made of an [`Element`].
+
+use std::marker::PhantomData;
+
+use crate::bindings::exports::dib::element::{lifecycle, metadata};
+use crate::element::Element;
+use crate::host::Build;
+use crate::{host, step};
+
+/// An element as the contract's exports.
+#[derive(Debug)]
+pub struct Component<E>(PhantomData<E>);
+
+impl<E: Element> metadata::Guest for Component<E> {
+    fn describe() -> metadata::Description {
+        step::describe::<E>().into()
+    }
+}
+
+impl<E: Element> lifecycle::Guest for Component<E> {
+    fn plan(
+        phase: lifecycle::Phase,
+        build: &host::guest::Lent,
+    ) -> Result<Vec<lifecycle::Finding>, lifecycle::Error> {
+        let findings = step::plan::<E>(phase.into(), Build(build))?;
+        Ok(findings.into_iter().map(Into::into).collect())
+    }
+
+    fn run(
+        phase: lifecycle::Phase,
+        build: &host::guest::Lent,
+    ) -> Result<lifecycle::Outcome, lifecycle::Error> {
+        Ok(step::run::<E>(phase.into(), Build(build))?.into())
+    }
+}

@@ -1,0 +1,248 @@
+//! What an element says about itself.
+
+use crate::fact::{Arity, Fact, Timing};
+use crate::phase::Phase;
+
+/// All of it. Made by [`crate::description!`], which takes name, version, licence and summary
+/// from the element's `Cargo.toml`; the parameters come from the element's type.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub struct Description {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) summary: String,
+    pub(crate) license: String,
+    pub(crate) requires: Vec<Requirement>,
+    pub(crate) stands_in_for: Vec<String>,
+    pub(crate) conflicts_with: Vec<String>,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) requests: Vec<Request>,
+}
+
+/// Another element that has to be in the image too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement {
+    /// Its name.
+    pub name: String,
+    /// Semver range.
+    pub version: String,
+    /// Absent is fine; if present it must match.
+    pub optional: bool,
+}
+
+/// Something the element asks the image definition to grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// `rootfs`, `exec`, `packages`, …
+    pub capability: String,
+    /// What that capability's pattern means: a path, a program, a package.
+    pub scope: String,
+    /// Shown when the grant is asked for.
+    pub reason: String,
+}
+
+/// The kind of a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParameterKind {
+    /// A string.
+    Text,
+    /// A 64-bit signed integer.
+    Integer,
+    /// `true` or `false`.
+    Boolean,
+    /// A list of strings.
+    TextList,
+    /// One of these.
+    Choice(Vec<String>),
+    /// Anything that fits this JSON Schema.
+    Json(String),
+}
+
+/// A value the image definition may set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name: kebab-case.
+    pub name: String,
+    /// Its kind.
+    pub kind: ParameterKind,
+    /// A JSON document; `null` for a parameter that may be left out; none for one that must be set.
+    pub default: Option<String>,
+    /// What it is.
+    pub doc: String,
+    /// Environment variables an older definition set it by.
+    pub aliases: Vec<String>,
+}
+
+/// A slot that a step writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// Its name.
+    pub name: String,
+    /// How many values.
+    pub arity: Arity,
+    /// When they are known.
+    pub timing: Timing,
+    /// JSON Schema of one value.
+    pub schema: Option<String>,
+    /// One line.
+    pub doc: String,
+}
+
+/// A slot that a step reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotUse {
+    /// Its name.
+    pub name: String,
+    /// How many values it expects.
+    pub arity: Arity,
+    /// Nobody providing it refuses the build.
+    pub required: bool,
+}
+
+/// What the element does in one phase.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Step {
+    pub(crate) phase: Phase,
+    pub(crate) provides: Vec<Slot>,
+    pub(crate) consumes: Vec<SlotUse>,
+    pub(crate) after: Vec<String>,
+}
+
+impl Step {
+    /// Takes part in `phase`.
+    pub fn new(phase: Phase) -> Self {
+        Self { phase, provides: Vec::new(), consumes: Vec::new(), after: Vec::new() }
+    }
+
+    /// May write this slot. Everyone who reads it runs later.
+    pub fn provides<F: Fact>(mut self) -> Self {
+        self.provides.push(Slot {
+            name: F::SLOT.to_owned(),
+            arity: F::ARITY,
+            timing: F::TIMING,
+            schema: F::schema(),
+            doc: F::DOC.to_owned(),
+        });
+        self
+    }
+
+    /// Reads this slot. Everyone who writes it runs earlier; the build is refused when nobody
+    /// does and the slot takes exactly one value.
+    pub fn consumes<F: Fact>(self) -> Self {
+        self.uses::<F>(F::ARITY == Arity::One)
+    }
+
+    /// Reads this slot, and the build is refused when nobody provides it.
+    pub fn needs<F: Fact>(self) -> Self {
+        self.uses::<F>(true)
+    }
+
+    /// Reads this slot, and can do without: [`crate::Plan::consume_optional`].
+    pub fn may_consume<F: Fact>(self) -> Self {
+        self.uses::<F>(false)
+    }
+
+    /// Runs after this element's step of the same phase, for orders no data carries.
+    pub fn after(mut self, element: impl Into<String>) -> Self {
+        self.after.push(element.into());
+        self
+    }
+
+    fn uses<F: Fact>(mut self, required: bool) -> Self {
+        self.consumes.push(SlotUse { name: F::SLOT.to_owned(), arity: F::ARITY, required });
+        self
+    }
+}
+
+impl Description {
+    /// Name (kebab-case) and semver; see [`crate::description!`].
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            version: version.into(),
+            summary: String::new(),
+            license: String::new(),
+            requires: Vec::new(),
+            stands_in_for: Vec::new(),
+            conflicts_with: Vec::new(),
+            parameters: Vec::new(),
+            steps: Vec::new(),
+            requests: Vec::new(),
+        }
+    }
+
+    /// One line on what it does.
+    pub fn summary(mut self, summary: impl Into<String>) -> Self {
+        self.summary = summary.into();
+        self
+    }
+
+    /// SPDX expression.
+    pub fn license(mut self, license: impl Into<String>) -> Self {
+        self.license = license.into();
+        self
+    }
+
+    /// Another element of any version has to be in the image too. Selects, never orders.
+    pub fn requires(self, name: impl Into<String>) -> Self {
+        self.requirement(name, "*", false)
+    }
+
+    /// Another element of these versions (`^1.2`) has to be in the image too, or, when
+    /// `optional`, has to be of these versions if it is.
+    pub fn requirement(
+        mut self,
+        name: impl Into<String>,
+        version: impl Into<String>,
+        optional: bool,
+    ) -> Self {
+        self.requires.push(Requirement { name: name.into(), version: version.into(), optional });
+        self
+    }
+
+    /// Another name that this element satisfies (`operating-system`).
+    pub fn stands_in_for(mut self, name: impl Into<String>) -> Self {
+        self.stands_in_for.push(name.into());
+        self
+    }
+
+    /// An element that may not be in the same image.
+    pub fn conflicts_with(mut self, name: impl Into<String>) -> Self {
+        self.conflicts_with.push(name.into());
+        self
+    }
+
+    /// Takes part in a phase.
+    pub fn step(mut self, step: Step) -> Self {
+        self.steps.push(step);
+        self
+    }
+
+    /// Asks for a grant, and says why.
+    pub fn request(
+        mut self,
+        capability: impl Into<String>,
+        scope: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
+        self.requests.push(Request {
+            capability: capability.into(),
+            scope: scope.into(),
+            reason: reason.into(),
+        });
+        self
+    }
+}
+
+/// A [`Description`] with name, version, licence and summary from the `Cargo.toml` of the crate
+/// it is written in (`name`, `version`, `license`, `description`).
+#[macro_export]
+macro_rules! description {
+    () => {
+        $crate::Description::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+            .license(env!("CARGO_PKG_LICENSE"))
+            .summary(env!("CARGO_PKG_DESCRIPTION"))
+    };
+}

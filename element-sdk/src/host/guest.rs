@@ -1,0 +1,143 @@
+//! The host behind the imports of the component.
+
+use crate::bindings::dib::element::{
+    accounts, blobs, block_device, bootstrap as boot, builder, exec as programs, facts,
+    host as build, log as lines, outputs, packages, rootfs, services,
+};
+use crate::block_device::Node;
+use crate::error::Result;
+use crate::fact::RawFact;
+use crate::log::Level;
+use crate::run::{Command, Output};
+use crate::tree::{Change, Entry, Stat};
+use crate::wish::{Bootstrap, Machine, Package, Proxy, Repository, UnitState, User};
+use serde_json::Value;
+
+pub(crate) use build::Build as Lent;
+
+/// The running build, lent for one call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Build<'a>(pub(crate) &'a build::Build);
+
+impl Build<'_> {
+    pub(crate) fn machine(self) -> Machine {
+        self.0.target().into()
+    }
+
+    pub(crate) fn parameter(self, name: &str) -> Result<Option<Value>> {
+        self.0.parameter(name)?.map(Value::try_from).transpose()
+    }
+}
+
+pub(crate) fn log(level: Level, message: &str, fields: &[(&str, &str)]) {
+    let fields: Vec<_> = fields.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    lines::write(level.into(), message, &fields);
+}
+
+pub(crate) fn provide(slot: &str, key: &str, value: &str) -> Result<()> {
+    Ok(facts::provide(slot, key, value)?)
+}
+
+pub(crate) fn consume(slot: &str) -> Result<Vec<RawFact>> {
+    Ok(facts::consume(slot)?.into_iter().map(RawFact::from).collect())
+}
+
+pub(crate) fn request_packages(wishes: Vec<Package>) -> Result<()> {
+    let wishes: Vec<packages::Wish> = wishes.into_iter().map(Into::into).collect();
+    Ok(packages::request(&wishes)?)
+}
+
+pub(crate) fn add_repository(repository: Repository) -> Result<()> {
+    Ok(packages::add_repository(&repository.into())?)
+}
+
+pub(crate) fn upgrade_all() -> Result<()> {
+    Ok(packages::upgrade_all()?)
+}
+
+pub(crate) fn set_service(unit: &str, state: UnitState) -> Result<()> {
+    Ok(services::set(unit, state.into())?)
+}
+
+pub(crate) fn define_unit(unit: &str, content: &str) -> Result<()> {
+    Ok(services::define(unit, content)?)
+}
+
+pub(crate) fn ensure_user(user: User) -> Result<()> {
+    Ok(accounts::ensure_user(&user.into())?)
+}
+
+pub(crate) fn ensure_group(name: &str, gid: Option<u32>) -> Result<()> {
+    Ok(accounts::ensure_group(name, gid)?)
+}
+
+pub(crate) fn nodes() -> Result<Vec<Node>> {
+    Ok(block_device::nodes()?.into_iter().map(Into::into).collect())
+}
+
+pub(crate) fn add_nodes(nodes: Vec<Node>) -> Result<()> {
+    let nodes: Vec<block_device::Node> = nodes.into_iter().map(Into::into).collect();
+    Ok(block_device::add(&nodes)?)
+}
+
+pub(crate) fn replace_node(node: Node) -> Result<()> {
+    Ok(block_device::replace(&node.into())?)
+}
+
+pub(crate) fn bootstrap(source: Bootstrap) -> Result<()> {
+    Ok(boot::create(&source.into())?)
+}
+
+pub(crate) fn builder_keys() -> Result<Vec<String>> {
+    Ok(builder::authorized_keys()?)
+}
+
+pub(crate) fn builder_proxies() -> Result<Proxy> {
+    Ok(builder::proxies()?.into())
+}
+
+pub(crate) fn exec(command: Command) -> Result<Output> {
+    Ok(programs::run(&command.into())?.into())
+}
+
+pub(crate) fn emit(suffix: &str, content: &[u8]) -> Result<()> {
+    Ok(outputs::emit(suffix, &blobs::from_bytes(content)?)?)
+}
+
+/// A handle to the target tree.
+#[derive(Debug)]
+pub(crate) struct Tree(rootfs::Tree);
+
+impl Tree {
+    pub(crate) fn open(path: &str) -> Result<Self> {
+        Ok(Self(rootfs::open(path)?))
+    }
+
+    pub(crate) fn read(&self, path: &str, offset: u64, length: u64) -> Result<Vec<u8>> {
+        Ok(self.0.read(path, offset, length)?)
+    }
+
+    pub(crate) fn stat(&self, path: &str) -> Result<Option<Stat>> {
+        Ok(self.0.stat(path)?.map(Into::into))
+    }
+
+    pub(crate) fn walk(
+        &self,
+        path: &str,
+        recursive: bool,
+        after: Option<String>,
+    ) -> Result<Vec<Entry>> {
+        let flags = if recursive {
+            rootfs::WalkFlags::RECURSIVE
+        } else {
+            rootfs::WalkFlags::empty()
+        };
+        let entries = self.0.walk(path, flags, after.as_deref())?;
+        Ok(entries.into_iter().map(|e| Entry { path: e.path, stat: e.stat.into() }).collect())
+    }
+
+    pub(crate) fn apply(&self, changes: Vec<Change>) -> Result<()> {
+        let changes: Vec<rootfs::Change> = changes.into_iter().map(Into::into).collect();
+        Ok(self.0.apply(&changes)?)
+    }
+}

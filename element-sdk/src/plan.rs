@@ -1,0 +1,201 @@
+//! What a step may do while planning: planned facts and wishes, no effects.
+
+use std::cell::RefCell;
+
+use crate::block_device::Node;
+use crate::error::Result;
+use crate::fact::{Fact, Provided};
+use crate::phase::Phase;
+use crate::step;
+use crate::wish::{
+    Bootstrap, Finding, Machine, Package, Proxy, Repository, UnitState, User,
+};
+use crate::{host, log};
+
+/// The build while it is planned. Every wish needs its grant.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    pub(crate) phase: Phase,
+    pub(crate) build: host::Build<'a>,
+    pub(crate) findings: RefCell<Vec<Finding>>,
+}
+
+impl<'a> Plan<'a> {
+    pub(crate) fn new(phase: Phase, build: host::Build<'a>) -> Self {
+        Self { phase, build, findings: RefCell::default() }
+    }
+
+    /// The phase that is planned.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The machine the image is for.
+    #[must_use]
+    pub fn machine(&self) -> Machine {
+        self.build.machine()
+    }
+
+    /// Provides a value of a planned slot. `key` tells the element's own values apart and orders
+    /// them; a slot with one value needs none (`""`).
+    ///
+    /// # Errors
+    /// A slot the step did not declare, a value that does not fit its schema, or another value
+    /// with the same key.
+    pub fn provide<F: Fact>(&self, key: &str, fact: &F) -> Result<()> {
+        step::provide(key, fact)
+    }
+
+    /// All values of a planned slot, ordered by provider and key.
+    ///
+    /// # Errors
+    /// A slot the step did not declare, or a value that is not of this type.
+    pub fn consume<F: Fact>(&self) -> Result<Vec<Provided<F>>> {
+        step::consume()
+    }
+
+    /// The value of a slot that takes exactly one.
+    ///
+    /// # Errors
+    /// As [`Self::consume`], and when there is none.
+    pub fn consume_one<F: Fact>(&self) -> Result<F> {
+        step::consume_one()
+    }
+
+    /// The value of a slot that takes at most one.
+    ///
+    /// # Errors
+    /// As [`Self::consume`].
+    pub fn consume_optional<F: Fact>(&self) -> Result<Option<F>> {
+        step::consume_optional()
+    }
+
+    /// Wishes for a package (`packages`).
+    ///
+    /// # Errors
+    /// Not granted, or no sound name.
+    pub fn package(&self, name: impl Into<String>, reason: impl Into<String>) -> Result<()> {
+        self.packages([Package::new(name, reason)])
+    }
+
+    /// Wishes for packages (`packages`).
+    ///
+    /// # Errors
+    /// Not granted, or no sound name.
+    pub fn packages(&self, packages: impl IntoIterator<Item = Package>) -> Result<()> {
+        host::request_packages(packages.into_iter().collect())
+    }
+
+    /// Wishes for a package repository (`repositories`).
+    ///
+    /// # Errors
+    /// Not granted, or malformed.
+    pub fn repository(&self, repository: Repository) -> Result<()> {
+        host::add_repository(repository)
+    }
+
+    /// Wishes that every package be brought up to date.
+    ///
+    /// # Errors
+    /// Not granted.
+    pub fn upgrade_all(&self) -> Result<()> {
+        host::upgrade_all()
+    }
+
+    /// Wishes for a unit's state (`services`); the unit's name has its suffix.
+    ///
+    /// # Errors
+    /// Not granted, or no sound name.
+    pub fn service(&self, unit: &str, state: UnitState) -> Result<()> {
+        host::set_service(unit, state)
+    }
+
+    /// Wishes for a unit with this text (`services-define`).
+    ///
+    /// # Errors
+    /// Not granted, or no sound name.
+    pub fn define_unit(&self, unit: &str, content: &str) -> Result<()> {
+        host::define_unit(unit, content)
+    }
+
+    /// Wishes for an account (`accounts`).
+    ///
+    /// # Errors
+    /// Not granted, or malformed.
+    pub fn user(&self, user: User) -> Result<()> {
+        host::ensure_user(user)
+    }
+
+    /// Wishes for a group (`accounts`).
+    ///
+    /// # Errors
+    /// Not granted, or no sound name.
+    pub fn group(&self, name: &str, gid: Option<u32>) -> Result<()> {
+        host::ensure_group(name, gid)
+    }
+
+    /// The block device's nodes wished so far by elements that this one runs after
+    /// (`block-device`).
+    ///
+    /// # Errors
+    /// Not granted.
+    pub fn nodes(&self) -> Result<Vec<Node>> {
+        host::nodes()
+    }
+
+    /// Wishes for nodes of the block device (`block-device`).
+    ///
+    /// # Errors
+    /// Not granted, not in the phase `block-device`, or malformed.
+    pub fn add_nodes(&self, nodes: impl IntoIterator<Item = Node>) -> Result<()> {
+        host::add_nodes(nodes.into_iter().collect())
+    }
+
+    /// Wishes for a node instead of the one of the same name (`block-device`).
+    ///
+    /// # Errors
+    /// Not granted, or there is no such node.
+    pub fn replace_node(&self, node: Node) -> Result<()> {
+        host::replace_node(node)
+    }
+
+    /// Wishes for the first tree (`bootstrap`), in the phase `root`.
+    ///
+    /// # Errors
+    /// Not granted, or another element wished for one.
+    pub fn bootstrap(&self, source: Bootstrap) -> Result<()> {
+        host::bootstrap(source)
+    }
+
+    /// The public keys that the person who builds logs in with (`builder`).
+    ///
+    /// # Errors
+    /// Not granted.
+    pub fn builder_keys(&self) -> Result<Vec<String>> {
+        host::builder_keys()
+    }
+
+    /// The builder's proxies (`builder`).
+    ///
+    /// # Errors
+    /// Not granted.
+    pub fn builder_proxies(&self) -> Result<Proxy> {
+        host::builder_proxies()
+    }
+
+    /// Adds a remark about parameters or facts; a fatal one stops the build before it begins.
+    pub fn find(&self, finding: Finding) {
+        self.findings.borrow_mut().push(finding);
+    }
+
+    /// Adds a remark that does not stop the build.
+    pub fn warn(&self, message: impl Into<String>) {
+        self.find(Finding::warning(message));
+    }
+
+    /// Writes a line of the build's log.
+    pub fn log(&self, message: impl AsRef<str>) {
+        log::info(message);
+    }
+}

@@ -1,0 +1,233 @@
+//! What a step may do while the image is built: the target, programs in it, observed facts.
+
+use crate::error::Result;
+use crate::fact::{Fact, Provided};
+use crate::phase::Phase;
+use crate::step;
+use crate::tree::Tree;
+use crate::wish::Machine;
+use crate::{host, log};
+
+/// The build while it runs.
+#[derive(Debug)]
+pub struct Run<'a> {
+    pub(crate) phase: Phase,
+    pub(crate) build: host::Build<'a>,
+}
+
+/// How a step ended when it did not fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did what it had to.
+    Done,
+    /// There was nothing to do, and why.
+    Skipped(String),
+}
+
+impl Outcome {
+    /// There was nothing to do, because of `reason`.
+    pub fn skipped(reason: impl Into<String>) -> Self {
+        Self::Skipped(reason.into())
+    }
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(phase: Phase, build: host::Build<'a>) -> Self {
+        Self { phase, build }
+    }
+
+    /// The phase that runs.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The machine the image is for.
+    #[must_use]
+    pub fn machine(&self) -> Machine {
+        self.build.machine()
+    }
+
+    /// Provides a value of an observed slot.
+    ///
+    /// # Errors
+    /// A slot the step did not declare, a value that does not fit its schema, or another value
+    /// with the same key.
+    pub fn provide<F: Fact>(&self, key: &str, fact: &F) -> Result<()> {
+        step::provide(key, fact)
+    }
+
+    /// All values of a slot, planned or observed, ordered by provider and key.
+    ///
+    /// # Errors
+    /// A slot the step did not declare, or a value that is not of this type.
+    pub fn consume<F: Fact>(&self) -> Result<Vec<Provided<F>>> {
+        step::consume()
+    }
+
+    /// The value of a slot that takes exactly one.
+    ///
+    /// # Errors
+    /// As [`Self::consume`], and when there is none.
+    pub fn consume_one<F: Fact>(&self) -> Result<F> {
+        step::consume_one()
+    }
+
+    /// The value of a slot that takes at most one.
+    ///
+    /// # Errors
+    /// As [`Self::consume`].
+    pub fn consume_optional<F: Fact>(&self) -> Result<Option<F>> {
+        step::consume_optional()
+    }
+
+    /// The target tree, as far as it was granted (`rootfs`).
+    ///
+    /// # Errors
+    /// Nothing of it was granted.
+    pub fn rootfs(&self) -> Result<Tree> {
+        Tree::open()
+    }
+
+    /// A program in the target (`exec`), found on the target's `PATH` when it has no `/`. There
+    /// is no shell.
+    pub fn exec(&self, program: impl Into<String>) -> Exec {
+        Exec(Command { program: program.into(), ..Command::default() })
+    }
+
+    /// Puts bytes beside the image, under its name plus `suffix` (`outputs`).
+    ///
+    /// # Errors
+    /// Not granted.
+    pub fn emit(&self, suffix: &str, content: &[u8]) -> Result<()> {
+        host::emit(suffix, content)
+    }
+
+    /// Writes a line of the build's log.
+    pub fn log(&self, message: impl AsRef<str>) {
+        log::info(message);
+    }
+
+    /// Writes a warning to the build's log.
+    pub fn warn(&self, message: impl AsRef<str>) {
+        log::warn(message);
+    }
+}
+
+/// A program to run in the target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Command {
+    /// Its name or absolute path.
+    pub program: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// On top of a small clean environment.
+    pub env: Vec<(String, String)>,
+    /// Where it runs; none: `/`.
+    pub workdir: Option<String>,
+    /// Its standard input; none: nothing.
+    pub stdin: Option<Vec<u8>>,
+    /// It may reach the network (its own grant).
+    pub network: bool,
+    /// A status that is not 0 is a result, not an error.
+    pub allow_failure: bool,
+    /// Standard output is kept for [`Output::stdout`].
+    pub capture: bool,
+    /// Ended after so many seconds.
+    pub timeout_seconds: Option<u32>,
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Its status.
+    pub status: i32,
+    /// What it wrote, with [`Exec::capture`].
+    pub stdout: Vec<u8>,
+    /// The end of what it wrote to standard error.
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    /// Whether its status is 0.
+    #[must_use]
+    pub fn success(&self) -> bool {
+        self.status == 0
+    }
+
+    /// Standard output as text, bytes that are no UTF-8 replaced.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+}
+
+/// A program about to run: `run.exec("grub-mkimage").args(["-O", "i386-pc"]).run()?`.
+#[derive(Debug)]
+#[must_use = "nothing runs before `.run()`"]
+pub struct Exec(Command);
+
+impl Exec {
+    /// One more argument.
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.0.args.push(arg.into());
+        self
+    }
+
+    /// More arguments.
+    pub fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.0.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// One more variable of the environment.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// The folder it runs in.
+    pub fn workdir(mut self, folder: impl Into<String>) -> Self {
+        self.0.workdir = Some(folder.into());
+        self
+    }
+
+    /// Its standard input.
+    pub fn stdin(mut self, content: impl Into<Vec<u8>>) -> Self {
+        self.0.stdin = Some(content.into());
+        self
+    }
+
+    /// Lets it reach the network (its own grant).
+    pub fn network(mut self) -> Self {
+        self.0.network = true;
+        self
+    }
+
+    /// Takes a status that is not 0 for a result.
+    pub fn allow_failure(mut self) -> Self {
+        self.0.allow_failure = true;
+        self
+    }
+
+    /// Keeps standard output; it is logged either way.
+    pub fn capture(mut self) -> Self {
+        self.0.capture = true;
+        self
+    }
+
+    /// Ends it after so many seconds.
+    pub fn timeout_seconds(mut self, seconds: u32) -> Self {
+        self.0.timeout_seconds = Some(seconds);
+        self
+    }
+
+    /// Runs it and waits for it.
+    ///
+    /// # Errors
+    /// Not granted, cannot be started, and a status that is not 0 unless
+    /// [`Self::allow_failure`].
+    pub fn run(self) -> Result<Output> {
+        host::exec(self.0)
+    }
+}

@@ -1,0 +1,157 @@
+//! The slots of `dib:` as Rust types. Their schemas are in `wit/slots` of the project; a test
+//! holds these forms against them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Fact;
+
+/// The operating system in the image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Fact)]
+#[fact(slot = "dib:os/distribution@1", arity = "one", timing = "planned")]
+#[serde(rename_all = "kebab-case")]
+pub struct Distribution {
+    /// `ID` of os-release: `debian`.
+    pub id: String,
+    /// `VERSION_ID` of os-release: `12`.
+    pub version_id: String,
+    /// The release's name: `bookworm`.
+    pub codename: String,
+    /// What it descends from: `debian`.
+    pub family: String,
+    /// `apt`.
+    pub package_manager: String,
+    /// The init system: `systemd`.
+    pub init: String,
+    /// The account people log in to.
+    pub default_user: String,
+}
+
+/// An argument of the kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Fact)]
+#[fact(slot = "dib:boot/kernel-argument@1", arity = "many", timing = "planned")]
+#[serde(rename_all = "kebab-case")]
+pub struct KernelArgument {
+    /// `console=ttyS0,115200`.
+    pub argument: String,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl KernelArgument {
+    /// An argument and why it is there.
+    pub fn new(argument: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { argument: argument.into(), reason: Some(reason.into()) }
+    }
+}
+
+/// A kernel in the image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Fact)]
+#[fact(slot = "dib:boot/kernel@1", arity = "many", timing = "observed")]
+#[serde(rename_all = "kebab-case")]
+pub struct Kernel {
+    /// `uname -r` of it.
+    pub version: String,
+    /// Its path in the image.
+    pub image: String,
+    /// Its initramfs' path in the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initramfs: Option<String>,
+}
+
+/// The boot loader in the image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Fact)]
+#[fact(slot = "dib:boot/loader@1", arity = "optional", timing = "planned")]
+#[serde(rename_all = "kebab-case")]
+pub struct Loader {
+    /// `grub`.
+    pub name: String,
+    /// Firmware it starts from: `bios`, `uefi`.
+    pub firmware: Vec<String>,
+}
+
+/// A module that the initramfs loads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Fact)]
+#[fact(slot = "dib:initramfs/module@1", arity = "many", timing = "planned")]
+#[serde(rename_all = "kebab-case")]
+pub struct InitramfsModule {
+    /// `virtio_blk`.
+    pub name: String,
+}
+
+/// Names, labels, UUIDs and mount points of the block device; the host provides it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Fact)]
+#[fact(slot = "dib:block-device/layout@1", arity = "one", timing = "planned")]
+#[serde(rename_all = "kebab-case")]
+pub struct Layout {
+    /// Filesystems with a place in the tree, `/` first.
+    pub mounts: Vec<LayoutMount>,
+    /// Partitions in the order of their numbers.
+    pub partitions: Vec<LayoutPartition>,
+    /// `gpt`, `mbr`, or none for one filesystem without a table.
+    pub table: Option<String>,
+}
+
+impl Layout {
+    /// What is mounted at this folder.
+    #[must_use]
+    pub fn mount(&self, at: &str) -> Option<&LayoutMount> {
+        self.mounts.iter().find(|m| m.at == at)
+    }
+}
+
+/// A filesystem with a place in the tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LayoutMount {
+    /// `/`.
+    pub at: String,
+    /// `ext4`.
+    pub filesystem: String,
+    /// Its label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Its UUID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
+    /// Mount options.
+    #[serde(default)]
+    pub options: Vec<String>,
+}
+
+/// A partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LayoutPartition {
+    /// From 1.
+    pub number: u32,
+    /// Its GPT name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub type_id: String,
+    /// Its GPT UUID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partuuid: Option<String>,
+}
+
+/// A public key that may log in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Fact)]
+#[fact(slot = "dib:users/authorized-key@1", arity = "many", timing = "planned")]
+#[serde(rename_all = "kebab-case")]
+pub struct AuthorizedKey {
+    /// A line of `authorized_keys`.
+    pub key: String,
+    /// Whose; none: the distribution's default user.
+    pub user: Option<String>,
+}
+
+/// A place where cloud-init looks for its data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Fact)]
+#[fact(slot = "dib:cloud-init/datasource@1", arity = "many", timing = "planned")]
+#[serde(rename_all = "kebab-case")]
+pub struct Datasource {
+    /// `NoCloud`.
+    pub name: String,
+}

@@ -1,0 +1,4 @@
+//! todo
+#[derive(Debug)] pub struct Planned; 
+#[derive(Debug)] pub struct Ran; 
+#[derive(Debug)] pub struct TestHost;
