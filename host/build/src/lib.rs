@@ -1,1 +1,20 @@
-//! The engine: walks the plan, holds what is held, tells events.
+//! The engine: walks the plan, holds what is held, tells events. It brings together what knows
+//! nothing of each other: elements, the target, the block device, image files.
+
+mod accounts;
+mod disk;
+mod engine;
+mod event;
+mod facts;
+mod failure;
+mod finish;
+mod memory;
+mod observer;
+mod packages;
+mod teller;
+mod units;
+mod work;
+
+pub use engine::{BuildOptions, Outcome, build};
+pub use event::{Activity, Event, Level, Timing, harmless};
+pub use failure::BuildFailure;

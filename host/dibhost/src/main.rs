@@ -1,1 +1,42 @@
-fn main() {}
+//! `dibhost`: parses, dispatches, reports. What is done is done below.
+
+mod cli;
+mod failure;
+mod first_party;
+mod report;
+mod subject;
+mod surroundings;
+mod verb;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, ElementVerb, Verb};
+use crate::report::Reporter;
+
+/// The hidden first argument with which dibhost starts itself as the target's worker process.
+const TARGET_WORKER: &str = "target-worker";
+
+fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|arg| arg == TARGET_WORKER) {
+        return dibhost_target::worker::main();
+    }
+    let cli = Cli::parse();
+    let reporter = Reporter::new(cli.common.log_format, cli.common.verbose);
+    let result = match &cli.verb {
+        Verb::Build(args) => verb::build::run(&cli.common, args, &reporter),
+        Verb::Plan(args) => verb::plan::run(&cli.common, args, &reporter),
+        Verb::Element(ElementVerb::List { format }) => verb::element::list(&cli.common, *format),
+        Verb::Element(ElementVerb::Inspect { element, format }) => {
+            verb::element::inspect(&cli.common, element, *format)
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            reporter.failure(failure.message());
+            failure.code()
+        }
+    }
+}

@@ -2,7 +2,12 @@
 //! cancelling them. The only crate with `unsafe`.
 
 mod cancel;
+mod process;
 mod program;
 
 pub use cancel::{Cancel, Cancelled, Guard};
+pub use process::{Forked, Namespaces, close_on_exec, fork};
 pub use program::{Program, ProgramError, ProgramOutput};
+
+mod account;
+pub use account::{home_of, is_root};

@@ -132,6 +132,12 @@ impl Program {
         (&self.name, &self.args, &self.env)
     }
 
+    /// The folder it runs in, if one was set.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
     fn name(&self) -> String {
         self.name.to_string_lossy().into_owned()
     }

@@ -1,0 +1,147 @@
+//! Accounts that elements wished for, made by the target's own tools, so that their rules
+//! (next free id, skeleton files) are the distribution's.
+
+use dibhost_plan::wish::User;
+use dibhost_target::{Attributes, Change, Command, Scope, Target, TargetError, TargetPath};
+
+/// A line of the target's `/etc/passwd`.
+struct Account {
+    home: String,
+}
+
+/// Makes a group, unless it is there.
+pub(crate) fn ensure_group(
+    target: &mut dyn Target,
+    name: &str,
+    gid: Option<u32>,
+) -> Result<(), TargetError> {
+    if exists(target, "/etc/group", name)? {
+        return Ok(());
+    }
+    let mut args = Vec::new();
+    if let Some(gid) = gid {
+        args.extend(["--gid".to_owned(), gid.to_string()]);
+    }
+    args.extend(["--".to_owned(), name.to_owned()]);
+    run(target, "groupadd", args)
+}
+
+/// Makes a user, or adds to one that is there.
+pub(crate) fn ensure_user(target: &mut dyn Target, user: &User) -> Result<(), TargetError> {
+    for group in &user.groups {
+        ensure_group(target, group, None)?;
+    }
+    let mut args = Vec::new();
+    let mut option = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            args.extend([format!("--{name}"), value]);
+        }
+    };
+    let groups = (!user.groups.is_empty()).then(|| user.groups.join(","));
+    if exists(target, "/etc/passwd", &user.name)? {
+        let Some(groups) = groups else { return authorize(target, user) };
+        let args = ["--append", "--groups", &groups, "--", &user.name];
+        run(target, "usermod", args.map(str::to_owned).to_vec())?;
+        return authorize(target, user);
+    }
+    option("uid", user.uid.map(|uid| uid.to_string()));
+    option("gid", user.gid.map(|gid| gid.to_string()));
+    option("home-dir", user.home.clone());
+    option("shell", Some(user.shell.clone().unwrap_or_else(|| default_shell(user.system))));
+    option("groups", groups);
+    args.push(if user.system { "--system" } else { "--create-home" }.to_owned());
+    if user.gid.is_none() {
+        args.push("--user-group".to_owned());
+    }
+    args.extend(["--".to_owned(), user.name.clone()]);
+    run(target, "useradd", args)?;
+    authorize(target, user)
+}
+
+fn default_shell(system: bool) -> String {
+    if system { "/usr/sbin/nologin" } else { "/bin/bash" }.to_owned()
+}
+
+/// Writes `authorized_keys`, which sshd takes only when nobody else can write it.
+fn authorize(target: &mut dyn Target, user: &User) -> Result<(), TargetError> {
+    if user.authorized_keys.is_empty() {
+        return Ok(());
+    }
+    let passwd = read(target, "/etc/passwd")?;
+    let account = account(&passwd, &user.name).ok_or_else(|| {
+        TargetError::NotFound(format!("user `{}` in the image's /etc/passwd", user.name))
+    })?;
+    let path = |text: &str| TargetPath::new(text).map_err(|e| TargetError::Invalid(e.to_string()));
+    let folder = path(&format!("{}/.ssh", account.home))?;
+    let file = path(&format!("{}/.ssh/authorized_keys", account.home))?;
+    let attributes = |mode| Attributes {
+        mode: Some(mode),
+        owner: Some(user.name.clone()),
+        ..Attributes::default()
+    };
+    let mut content = user.authorized_keys.join("\n").into_bytes();
+    content.push(b'\n');
+    let changes = [
+        Change::MakeDirectory { path: folder, attributes: attributes(0o700) },
+        Change::Write { path: file, content, attributes: attributes(0o600) },
+    ];
+    target.apply(&Scope::all(), &changes)
+}
+
+fn exists(target: &mut dyn Target, file: &str, name: &str) -> Result<bool, TargetError> {
+    let text = read(target, file)?;
+    Ok(text.lines().any(|line| line.split(':').next() == Some(name)))
+}
+
+fn account(passwd: &str, name: &str) -> Option<Account> {
+    let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
+    let home = line.split(':').nth(5)?;
+    Some(Account { home: home.to_owned() })
+}
+
+fn read(target: &mut dyn Target, file: &str) -> Result<String, TargetError> {
+    let path = TargetPath::new(file).map_err(|e| TargetError::Invalid(e.to_string()))?;
+    // Account files of an image are a few KiB.
+    match target.read(&Scope::all(), &path, 0, 1 << 20) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(TargetError::NotFound(_)) => Ok(String::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn run(target: &mut dyn Target, program: &str, args: Vec<String>) -> Result<(), TargetError> {
+    let command = Command { program: program.to_owned(), args, ..Command::default() };
+    expect_success(target, &command, &mut |_| {})
+}
+
+/// Runs a program of the host's choosing in the target; a status that is not 0 is an error.
+pub(crate) fn expect_success(
+    target: &mut dyn Target,
+    command: &Command,
+    line: &mut dyn FnMut(dibhost_target::Line),
+) -> Result<(), TargetError> {
+    let output = target.exec(command, line)?;
+    if output.status == 0 {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(TargetError::Conflict(format!(
+        "`{} {}` in the image ended with status {}: {}",
+        command.program,
+        command.args.join(" "),
+        output.status,
+        said.trim()
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_is_the_sixth_field() {
+        let passwd = "root:x:0:0:root:/root:/bin/bash\ndebian:x:1000:1000::/home/debian:/bin/sh\n";
+        assert_eq!(account(passwd, "debian").unwrap().home, "/home/debian");
+        assert!(account(passwd, "deb").is_none());
+    }
+}

@@ -1,0 +1,235 @@
+//! Walks the plan: per phase, the wishes are carried out and then the steps run.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use dibhost_element::{Library, RunCall};
+use dibhost_image::{Output, Scratch};
+use dibhost_plan::plan::{Plan, Step};
+use dibhost_plan::planner::Planner as _;
+use dibhost_plan::Phase;
+use dibhost_sys::Cancel;
+use dibhost_target::{TargetError, Worker, WorkerOptions};
+
+use crate::accounts;
+use crate::event::{Event, Level, Timing};
+use crate::facts::Facts;
+use crate::failure::BuildFailure;
+use crate::memory;
+use crate::observer::StepObserver;
+use crate::packages::Packages;
+use crate::teller::Teller;
+use crate::work::WorkFolder;
+use crate::{finish, units};
+
+/// What a build needs beside the plan.
+#[derive(Debug, Clone)]
+pub struct BuildOptions {
+    /// Where downloads are kept between builds.
+    pub cache: PathBuf,
+    /// The program that becomes the target's worker process, and its arguments.
+    pub worker: (PathBuf, Vec<OsString>),
+    /// Folder and name of the outputs, without extension.
+    pub stem: PathBuf,
+    /// Never a tmpfs for the tree.
+    pub no_tmpfs: bool,
+}
+
+/// What a build came to.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The image files.
+    pub outputs: Vec<Output>,
+    /// Other files beside them.
+    pub beside: Vec<PathBuf>,
+    /// Where the time went.
+    pub timings: Vec<Timing>,
+    /// All of it.
+    pub took: Duration,
+}
+
+/// Builds what a plan says. Outputs are whole when this answers `Ok`, and absent otherwise.
+///
+/// # Errors
+/// Whatever stopped it. Nothing of the build is left then but what the failure names.
+pub fn build(
+    plan: &Plan,
+    library: &Library,
+    options: &BuildOptions,
+    cancel: &Cancel,
+    tell: &mut dyn FnMut(Event),
+) -> Result<Outcome, BuildFailure> {
+    let begun = Instant::now();
+    let mut teller = Teller::new(tell);
+    let outputs = run(plan, library, options, cancel, &mut teller).map_err(|mut failure| {
+        failure.cancelled |= cancel.is_cancelled();
+        if let Some(phase) = teller.phase {
+            failure = failure.in_phase(phase);
+        }
+        failure
+    })?;
+    let timings = teller.into_timings();
+    Ok(Outcome { outputs: outputs.0, beside: outputs.1, timings, took: begun.elapsed() })
+}
+
+/// One build that is under way.
+struct Build<'a> {
+    plan: &'a Plan,
+    library: &'a Library,
+    cancel: &'a Cancel,
+    worker: Worker,
+    packages: Packages<'a>,
+    facts: Facts,
+    emitted: Vec<(String, Vec<u8>)>,
+    cache: &'a Path,
+}
+
+fn run(
+    plan: &Plan,
+    library: &Library,
+    options: &BuildOptions,
+    cancel: &Cancel,
+    teller: &mut Teller<'_>,
+) -> Result<(Vec<Output>, Vec<PathBuf>), BuildFailure> {
+    let folder = match options.stem.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let scratch = Scratch::create(folder).map_err(BuildFailure::new)?;
+    let making = |e| BuildFailure::new(e).doing("making the build's work folder in the cache");
+    let work = WorkFolder::create(&options.cache.join("work")).map_err(making)?;
+    let tree = work.path().join("target");
+    std::fs::create_dir(&tree).map_err(making)?;
+
+    let running = teller.begin("start the target's worker");
+    let worker = Worker::start(
+        &WorkerOptions {
+            program: options.worker.0.clone(),
+            args: options.worker.1.clone(),
+            work: tree,
+            tmpfs: if options.no_tmpfs { None } else { memory::for_tree() },
+            source_date_epoch: plan.image.source_date_epoch,
+        },
+        cancel,
+    )
+    .map_err(|e| BuildFailure::new(e).doing("starting the target's worker process"))?;
+    teller.end(running);
+
+    let mut build = Build {
+        plan,
+        library,
+        cancel,
+        worker,
+        packages: Packages::new(plan, &options.cache, work.path(), cancel),
+        facts: Facts::planned(&plan.facts),
+        emitted: Vec::new(),
+        cache: &options.cache,
+    };
+    for phase in Phase::ALL {
+        teller.phase = Some(phase);
+        cancel.check().map_err(BuildFailure::new)?;
+        build.phase(phase, teller)?;
+    }
+    teller.phase = None;
+    let finished = finish::Finished { plan, emitted: build.emitted, stem: &options.stem };
+    let published = finish::finish(finished, &mut build.worker, &scratch, cancel, teller)?;
+    build.worker.stop().map_err(BuildFailure::new)?;
+    Ok(published)
+}
+
+impl Build<'_> {
+    fn phase(&mut self, phase: Phase, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
+        let plan = self.plan;
+        if let Some(transaction) = plan.transaction_before(phase) {
+            self.packages.carry_out(transaction, &mut self.worker, teller)?;
+        }
+        self.accounts(phase, teller)?;
+        self.units(phase, teller)?;
+        if phase == Phase::BlockDevice {
+            finish::write_fstab(plan, &mut self.worker)?;
+        }
+        self.packages.run_deferred(phase, &mut self.worker, teller)?;
+        for step in plan.steps_of(phase) {
+            self.step(step, teller)?;
+        }
+        if phase == Phase::Cleanup {
+            self.packages.remove_build_only(&mut self.worker, teller)?;
+        }
+        Ok(())
+    }
+
+    fn accounts(&mut self, phase: Phase, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
+        let failed = |what: &str, name: &str| {
+            let doing = format!("making the {what} `{name}`");
+            move |e: TargetError| BuildFailure::new(e).doing(doing)
+        };
+        for group in self.plan.groups_of(phase) {
+            let running = teller.begin(format!("group {}", group.name));
+            accounts::ensure_group(&mut self.worker, &group.name, group.gid)
+                .map_err(failed("group", &group.name))?;
+            teller.end(running);
+        }
+        for planned in self.plan.users_of(phase) {
+            let running = teller.begin(format!("user {}", planned.user.name));
+            accounts::ensure_user(&mut self.worker, &planned.user)
+                .map_err(failed("user", &planned.user.name))?;
+            teller.end(running);
+        }
+        Ok(())
+    }
+
+    fn units(&mut self, phase: Phase, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
+        for planned in self.plan.unit_definitions_of(phase) {
+            units::define(&mut self.worker, &planned.unit, &planned.content)
+                .map_err(|e| BuildFailure::new(e).doing(format!("writing the unit `{}`", planned.unit)))?;
+        }
+        let states: Vec<_> =
+            self.plan.unit_states_of(phase).map(|planned| (planned.unit.clone(), planned.state)).collect();
+        if states.is_empty() {
+            return Ok(());
+        }
+        let running = teller.begin(format!("set the state of {} units", states.len()));
+        let mut line = |line: dibhost_target::Line| teller.line(Level::Debug, "systemctl", &line.text);
+        units::set_states(&mut self.worker, &states, &mut line)
+            .map_err(|e| BuildFailure::new(e).doing("setting the states of units"))?;
+        teller.end(running);
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
+        self.cancel.check().map_err(BuildFailure::new)?;
+        let planned = self
+            .plan
+            .element(&step.element)
+            .ok_or_else(|| BuildFailure::new(format!("the plan has no element `{}`", step.element)))?;
+        let fail = |failure| BuildFailure::of_step(&step.element, step.phase, failure);
+        let described = self.library.describe(&planned.reference, Path::new(".")).map_err(fail)?;
+        let Some(declared) = described.description.step(step.phase) else { return Ok(()) };
+        let facts = self.facts.for_step(declared);
+        let grants = planned.held();
+        let machine = self.plan.machine();
+
+        let running = teller.begin_of(Some(&step.element), "run");
+        let call = RunCall {
+            element: &step.element,
+            phase: step.phase,
+            machine: &machine,
+            parameters: &planned.parameters,
+            grants: &grants,
+            facts: &facts,
+        };
+        let mut observer = StepObserver::new(&step.element, teller);
+        let answer = self
+            .library
+            .run_step(&call, &mut self.worker, &mut observer, self.cancel)
+            .map_err(fail)?;
+        teller.end(running);
+        if let dibhost_element::Outcome::Skipped(reason) = &answer.outcome {
+            teller.line(Level::Debug, &step.element, &format!("nothing to do: {reason}"));
+        }
+        self.facts.observed(&step.element, step.phase, answer.facts);
+        self.emitted.extend(answer.outputs);
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! Why a build ended early, for people: what, where, why, what to do.
+
+use std::fmt;
+
+use dibhost_plan::planner::ElementFailure;
+use dibhost_plan::Phase;
+
+/// A build that did not come to its end. Nothing of it is left but what is named in `left`.
+#[derive(Debug, Clone, Default)]
+pub struct BuildFailure {
+    /// The phase it was in.
+    pub phase: Option<Phase>,
+    /// The element whose step failed.
+    pub element: Option<String>,
+    /// One sentence.
+    pub message: String,
+    /// What was being done, innermost first.
+    pub context: Vec<String>,
+    /// What to do.
+    pub help: Option<String>,
+    /// What could not be undone.
+    pub left: Vec<String>,
+    /// The person cancelled it.
+    pub cancelled: bool,
+}
+
+impl BuildFailure {
+    /// A failure of the host's own work.
+    pub fn new(error: impl fmt::Display) -> Self {
+        Self { message: error.to_string(), ..Self::default() }
+    }
+
+    /// A step that failed.
+    #[must_use]
+    pub fn of_step(element: &str, phase: Phase, failure: ElementFailure) -> Self {
+        Self {
+            phase: Some(phase),
+            element: Some(element.to_owned()),
+            message: failure.message,
+            context: failure.context,
+            help: failure.help,
+            ..Self::default()
+        }
+    }
+
+    /// Adds what was being done.
+    #[must_use]
+    pub fn doing(mut self, what: impl Into<String>) -> Self {
+        self.context.push(what.into());
+        self
+    }
+
+    /// Says in which phase it was, unless known.
+    #[must_use]
+    pub fn in_phase(mut self, phase: Phase) -> Self {
+        self.phase.get_or_insert(phase);
+        self
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for BuildFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(element) = &self.element {
+            write!(f, "element `{element}` ")?;
+            match self.phase {
+                Some(phase) => write!(f, "in phase {phase}: ")?,
+                None => write!(f, ": ")?,
+            }
+        } else if let Some(phase) = self.phase {
+            write!(f, "phase {phase}: ")?;
+        }
+        write!(f, "{}", self.message)?;
+        for context in &self.context {
+            write!(f, "\n  while {context}")?;
+        }
+        for left in &self.left {
+            write!(f, "\n  not undone: {left}")?;
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n  help: {}", help.replace('\n', "\n        "))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for BuildFailure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_who_where_why_and_what_to_do() {
+        let failure = BuildFailure::of_step(
+            "motd",
+            Phase::Install,
+            ElementFailure::new("`/etc` is not granted").with_help("add it\nhere"),
+        )
+        .doing("writing `/etc/motd`");
+        assert_eq!(
+            failure.to_string(),
+            "element `motd` in phase install: `/etc` is not granted\n  \
+             while writing `/etc/motd`\n  help: add it\n        here"
+        );
+    }
+}

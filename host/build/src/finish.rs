@@ -1,0 +1,124 @@
+//! From the finished tree to image files: layout, disk, formats, all or nothing.
+
+use std::path::{Path, PathBuf};
+
+use dibhost_block_device::{Graph, layout, realise};
+use dibhost_image::{Manifest, ManifestElement, ManifestPackage, Output, Publication, Scratch};
+use dibhost_plan::plan::Plan;
+use dibhost_sys::Cancel;
+use dibhost_target::{Attributes, Change, Command, Scope, Target as _, TargetPath, Worker};
+
+use crate::disk::WorkerTree;
+use crate::failure::BuildFailure;
+use crate::teller::Teller;
+
+/// What is to become of a finished tree.
+pub(crate) struct Finished<'a> {
+    pub(crate) plan: &'a Plan,
+    /// Files beside the image: suffix, bytes.
+    pub(crate) emitted: Vec<(String, Vec<u8>)>,
+    /// Folder and name of the outputs, without extension.
+    pub(crate) stem: &'a Path,
+}
+
+/// Writes `/etc/fstab` of the disk that was planned.
+pub(crate) fn write_fstab(plan: &Plan, worker: &mut Worker) -> Result<(), BuildFailure> {
+    let graph = graph(plan)?;
+    let content = graph.fstab(&graph.identities(&plan.block_device.seed_bytes()));
+    let etc = TargetPath::new("/etc").map_err(BuildFailure::new)?;
+    let path = etc.join("fstab").map_err(BuildFailure::new)?;
+    let mut changes = vec![
+        Change::MakeDirectory { path: etc, attributes: Attributes::default() },
+        Change::Write { path, content: content.into_bytes(), attributes: Attributes::default() },
+    ];
+    for mount in graph.mounts() {
+        let path = TargetPath::new(&mount.at).map_err(BuildFailure::new)?;
+        if path != TargetPath::root() {
+            changes.push(Change::MakeDirectory { path, attributes: Attributes::default() });
+        }
+    }
+    worker.apply(&Scope::all(), &changes).map_err(|e| BuildFailure::new(e).doing("writing /etc/fstab"))
+}
+
+/// Writes the disk and its image files.
+pub(crate) fn finish(
+    finished: Finished<'_>,
+    worker: &mut Worker,
+    scratch: &Scratch,
+    cancel: &Cancel,
+    teller: &mut Teller<'_>,
+) -> Result<(Vec<Output>, Vec<PathBuf>), BuildFailure> {
+    let plan = finished.plan;
+    let packages = packages(worker)?;
+
+    let running = teller.begin("clamp times");
+    let epoch = i64::try_from(plan.image.source_date_epoch).unwrap_or(i64::MAX);
+    worker.clamp_times(epoch).map_err(|e| BuildFailure::new(e).doing("clamping times"))?;
+    teller.end(running);
+
+    let running = teller.begin("lay out the disk");
+    let graph = graph(plan)?;
+    let identities = graph.identities(&plan.block_device.seed_bytes());
+    let mount_points = graph
+        .mounts()
+        .iter()
+        .map(|mount| TargetPath::new(&mount.at))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(BuildFailure::new)?;
+    let mut tree = WorkerTree::split(worker, &mount_points)
+        .map_err(|e| BuildFailure::new(e).doing("splitting the tree at its mount points"))?;
+    let layout = layout(&graph, &identities, &mut tree).map_err(BuildFailure::new)?;
+    teller.end(running);
+
+    let running = teller.begin("write the disk");
+    let raw = scratch.path().join("disk.raw");
+    realise(&layout, &mut tree, &raw, plan.image.source_date_epoch, cancel).map_err(BuildFailure::new)?;
+    teller.end(running);
+
+    let running = teller.begin("convert and publish");
+    let manifest = manifest(plan, packages);
+    let published = Publication {
+        raw: &raw,
+        stem: finished.stem,
+        formats: plan.image.formats.iter().map(|f| format(*f)).collect(),
+        compression: compression(plan.image.qcow2_compression),
+        manifest,
+        beside: finished.emitted,
+    }
+    .publish(scratch, cancel)
+    .map_err(BuildFailure::new)?;
+    teller.end(running);
+    Ok(published)
+}
+
+fn graph(plan: &Plan) -> Result<Graph, BuildFailure> {
+    Graph::new(plan.block_device.nodes.clone()).map_err(BuildFailure::new)
+}
+
+/// What dpkg has installed; nothing when the tree has no dpkg.
+fn packages(worker: &mut Worker) -> Result<Vec<ManifestPackage>, BuildFailure> {
+    let dpkg = TargetPath::new("/usr/bin/dpkg-query").map_err(BuildFailure::new)?;
+    let found = worker.stat(&Scope::all(), &dpkg).map_err(BuildFailure::new)?;
+    if found.is_none() {
+        return Ok(Vec::new());
+    }
+    let args = ["--show", "--showformat=${binary:Package}\\t${Version}\\t${Architecture}\\n"];
+    let command = Command {
+        program: dpkg.as_str().to_owned(),
+        args: args.map(str::to_owned).to_vec(),
+        capture: true,
+        ..Command::default()
+    };
+    let output = worker
+        .exec(&command, &mut |_| {})
+        .map_err(|e| BuildFailure::new(e).doing("listing the packages of the image"))?;
+    Ok(parse_packages(&String::from_utf8_lossy(&output.stdout)))
+}
+
+fn parse_packages(text: &str) -> Vec<ManifestPackage> {
+    let package = |line: &str| {
+        let mut fields = line.split('\t').map(str::to_owned);
+        Some(ManifestPackage { name: fields.next()?, version: fields.next()?, arch: fields.next()? })
+    };
+    text.lines().filter_map(package).collect()
+}

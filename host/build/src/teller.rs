@@ -1,0 +1,69 @@
+//! Tells what happens, and keeps how long each thing took.
+
+use std::time::{Duration, Instant};
+
+use dibhost_plan::Phase;
+
+use crate::event::{Activity, Event, Level, Timing, harmless};
+
+/// Whoever is told.
+pub(crate) struct Teller<'a> {
+    tell: &'a mut dyn FnMut(Event),
+    timings: Vec<Timing>,
+    pub(crate) phase: Option<Phase>,
+}
+
+/// An activity that has begun.
+pub(crate) struct Running {
+    activity: Activity,
+    begun: Instant,
+}
+
+impl<'a> Teller<'a> {
+    pub(crate) fn new(tell: &'a mut dyn FnMut(Event)) -> Self {
+        Self { tell, timings: Vec::new(), phase: None }
+    }
+
+    /// Begins a stretch of the host's own work.
+    pub(crate) fn begin(&mut self, name: impl Into<String>) -> Running {
+        self.begin_of(None, name)
+    }
+
+    /// Begins a stretch of an element's work.
+    pub(crate) fn begin_of(&mut self, element: Option<&str>, name: impl Into<String>) -> Running {
+        let element = element.map(str::to_owned);
+        let activity = Activity { phase: self.phase, element, name: name.into() };
+        (self.tell)(Event::Started(activity.clone()));
+        Running { activity, begun: Instant::now() }
+    }
+
+    /// Ends it.
+    pub(crate) fn end(&mut self, running: Running) {
+        let took = running.begun.elapsed();
+        let Activity { phase, element, name } = running.activity.clone();
+        let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.timings.push(Timing { phase, element, name, milliseconds });
+        (self.tell)(Event::Ended { activity: running.activity, took });
+    }
+
+    /// Tells how far the running activity got.
+    pub(crate) fn progress(&mut self, done: u64, total: Option<u64>) {
+        (self.tell)(Event::Progress { done, total });
+    }
+
+    /// Tells a line.
+    pub(crate) fn line(&mut self, level: Level, source: &str, text: &str) {
+        let text = harmless(text);
+        (self.tell)(Event::Line { level, source: harmless(source), text });
+    }
+
+    /// What took how long, longest kept in the order it happened.
+    pub(crate) fn into_timings(self) -> Vec<Timing> {
+        self.timings
+    }
+}
+
+/// Milliseconds for people: `1.2 s`.
+pub(crate) fn seconds(took: Duration) -> String {
+    format!("{:.1} s", took.as_secs_f64())
+}

@@ -1,0 +1,130 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Builds disk images from sandboxed elements.
+#[derive(Debug, Parser)]
+#[command(
+    name = "dibhost",
+    version,
+    after_help = "Exit codes: 0 done, 1 the build failed, 2 the definition or the command line is wrong."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// A folder with elements (`NAME.wasm`); may be given several times, the first wins.
+    ///
+    /// Searched before the folders of `DIBHOST_ELEMENTS` (separated by `:`), and those before the
+    /// elements that came with dibhost.
+    #[arg(long = "elements", value_name = "DIR", global = true)]
+    pub(crate) elements: Vec<PathBuf>,
+    /// Where downloads and compiled elements are kept.
+    ///
+    /// Without it: `/var/cache/dibhost` for root, `~/.cache/dibhost` for others.
+    #[arg(long, value_name = "DIR", env = "DIBHOST_CACHE", global = true)]
+    pub(crate) cache: Option<PathBuf>,
+    /// The compiler for elements: Winch starts faster, Cranelift makes faster code.
+    #[arg(long, value_enum, default_value = "winch", global = true)]
+    pub(crate) compiler: CompilerName,
+    /// How progress and messages are written to standard error.
+    #[arg(long, value_enum, default_value = "text", global = true)]
+    pub(crate) log_format: LogFormat,
+    /// Tell every line that programs in the image say.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CompilerName {
+    Winch,
+    Cranelift,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people: a progress line on a terminal, plain lines elsewhere.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DataFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Build an image.
+    #[command(after_help = "Examples:\n  dibhost build image.toml\n  dibhost build -o debian.qcow2 \
+        debian vm serial-console growroot\n  dibhost build -o root -t raw debian-minimal")]
+    Build(BuildArgs),
+    /// Show everything a build would do, without root and without the network.
+    #[command(after_help = "Examples:\n  dibhost plan image.toml\n  dibhost plan --format json \
+        image.toml\n  dibhost plan debian vm")]
+    Plan(PlanArgs),
+    /// Show elements.
+    #[command(subcommand)]
+    Element(ElementVerb),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Subject {
+    /// An image definition (`….toml`), or the names of elements.
+    #[arg(required = true, value_name = "DEFINITION | ELEMENT...")]
+    pub(crate) what: Vec<String>,
+    /// The image's name, and with a folder before it where it goes: `out/debian.qcow2`.
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
+    /// Formats, separated by commas: `raw`, `qcow2`.
+    #[arg(short = 't', long, value_name = "FORMATS")]
+    pub(crate) formats: Option<String>,
+    /// The machine the image is for, as Debian names it: `amd64`, `arm64`.
+    #[arg(short, long)]
+    pub(crate) arch: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    #[command(flatten)]
+    pub(crate) subject: Subject,
+    /// Never use memory for the tree that is being built, but the cache's folder.
+    #[arg(long)]
+    pub(crate) no_tmpfs: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) subject: Subject,
+    /// How the plan is written to standard output.
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: DataFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ElementVerb {
+    /// List the elements that can be found.
+    List {
+        /// How the list is written.
+        #[arg(long, value_enum, default_value = "text")]
+        format: DataFormat,
+    },
+    /// Show one element: what it does, its parameters, facts and requests.
+    Inspect {
+        /// Its name, or the path of its component.
+        element: String,
+        /// How it is written.
+        #[arg(long, value_enum, default_value = "text")]
+        format: DataFormat,
+    },
+}

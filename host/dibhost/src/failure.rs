@@ -1,0 +1,36 @@
+//! How the program ends: 0 done, 1 the build failed, 2 the definition or the command line is wrong.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+/// Why a verb did not do what was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Exit code 2: something to mend in what was written or typed. Already full sentences.
+    Wrong(String),
+    /// Exit code 1: the build, or something on this machine, failed.
+    Failed(String),
+}
+
+impl Failure {
+    pub(crate) fn wrong(error: impl Display) -> Self {
+        Self::Wrong(error.to_string())
+    }
+
+    pub(crate) fn failed(error: impl Display) -> Self {
+        Self::Failed(error.to_string())
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        match self {
+            Self::Wrong(message) | Self::Failed(message) => message,
+        }
+    }
+
+    pub(crate) fn code(&self) -> ExitCode {
+        match self {
+            Self::Wrong(_) => ExitCode::from(2),
+            Self::Failed(_) => ExitCode::from(1),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Shows what a build tells: a progress line on a terminal, plain lines elsewhere, or JSON.
+
+use std::io::IsTerminal as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use dibhost_build::{Activity, Event, Level, Timing};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use crate::cli::LogFormat;
+
+/// Where progress and messages go: standard error.
+pub(crate) struct Reporter {
+    form: Form,
+    verbose: bool,
+    begun: Instant,
+    /// Lines of the running activity that were not shown, for when it fails.
+    withheld: Mutex<Vec<String>>,
+}
+
+enum Form {
+    Terminal(ProgressBar),
+    Plain,
+    Json,
+}
+
+/// How many lines that were not shown are shown after all when a build fails.
+const WITHHELD: usize = 40;
+
+impl Reporter {
+    pub(crate) fn new(format: LogFormat, verbose: bool) -> Self {
+        let form = match format {
+            LogFormat::Json => Form::Json,
+            LogFormat::Text if std::io::stderr().is_terminal() => Form::Terminal(bar()),
+            LogFormat::Text => Form::Plain,
+        };
+        Self { form, verbose, begun: Instant::now(), withheld: Mutex::default() }
+    }
+
+    /// Shows one event.
+    pub(crate) fn event(&self, event: &Event) {
+        match &self.form {
+            Form::Json => self.write(&json_of(event).to_string()),
+            Form::Terminal(bar) => self.on_terminal(bar, event),
+            Form::Plain => self.plainly(event),
+        }
+        let mut withheld = self.withheld.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Started(_) => withheld.clear(),
+            Event::Line { level: Level::Debug, source, text } if !self.verbose => {
+                if withheld.len() == WITHHELD {
+                    withheld.remove(0);
+                }
+                withheld.push(format!("{source}: {text}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn on_terminal(&self, bar: &ProgressBar, event: &Event) {
+        match event {
+            Event::Started(activity) => bar.set_message(line_of(activity)),
+            Event::Progress { done, total: Some(total) } if *total > 0 => {
+                bar.set_prefix(format!("{:3} %", done * 100 / total));
+            }
+            Event::Progress { .. } => {}
+            Event::Ended { activity, took } => {
+                bar.set_prefix("");
+                // What takes no time is in the table at the end.
+                if *took >= Duration::from_millis(500) {
+                    self.write(&format!("{:>7.1} s  {}", took.as_secs_f64(), line_of(activity)));
+                }
+            }
+            Event::Line { .. } => self.line(event),
+        }
+    }
+
+    fn plainly(&self, event: &Event) {
+        match event {
+            Event::Started(activity) => {
+                let at = self.begun.elapsed().as_secs_f64();
+                self.write(&format!("[{at:7.1}] {}", line_of(activity)));
+            }
+            Event::Line { .. } => self.line(event),
+            Event::Progress { .. } | Event::Ended { .. } => {}
+        }
+    }
+
+    fn line(&self, event: &Event) {
+        let Event::Line { level, source, text } = event else { return };
+        match level {
+            Level::Debug if !self.verbose => {}
+            Level::Debug | Level::Info => self.write(&format!("           {source}: {text}")),
+            Level::Warning => self.write(&format!("warning: {source}: {text}")),
+        }
+    }
+
+    /// Writes one line to standard error.
+    #[expect(clippy::print_stderr, reason = "this is where messages go")]
+    pub(crate) fn write(&self, line: &str) {
+        match &self.form {
+            Form::Terminal(bar) => bar.suspend(|| eprintln!("{line}")),
+            Form::Plain | Form::Json => eprintln!("{line}"),
+        }
+    }
+
+    /// Shows why it ended early, after the last lines that were not shown.
+    pub(crate) fn failure(&self, message: &str) {
+        if let Form::Json = self.form {
+            self.write(&json!({ "event": "failed", "message": message }).to_string());
+            return;
+        }
+        let withheld = self.withheld.lock().unwrap_or_else(PoisonError::into_inner);
+        if !withheld.is_empty() {
+            self.write("the last lines before it failed:");
+            withheld.iter().for_each(|line| self.write(&format!("    {line}")));
+        }
+        self.write(&format!("error: {message}"));
+    }
+
+    /// Shows where the time went.
+    pub(crate) fn timings(&self, timings: &[Timing], total: Duration) {
+        if let Form::Json = self.form {
+            let total = u64::try_from(total.as_millis()).unwrap_or(u64::MAX);
+            self.write(&json!({ "event": "timings", "milliseconds": total, "parts": timings }).to_string());
+            return;
+        }
+        if let Form::Terminal(bar) = &self.form {
+            bar.finish_and_clear();
+        }
+        self.write("Where the time went:");
+        for timing in timings.iter().filter(|t| t.milliseconds >= 10) {
+            let share = 100.0 * timing.milliseconds as f64 / total.as_millis().max(1) as f64;
+            let phase = timing.phase.map_or("", |phase| phase.name());
+            let who = timing.element.as_deref().unwrap_or("host");
+            self.write(&format!(
+                "{:>8.2} s {share:>4.0} %  {phase:<12}  {who:<16}  {}",
+                timing.milliseconds as f64 / 1000.0,
+                timing.name
+            ));
+        }
+        self.write(&format!("{:>8.2} s  in all", total.as_secs_f64()));
+    }
+}
+
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {prefix} {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+fn line_of(activity: &Activity) -> String {
+    let phase = activity.phase.map_or("", |phase| phase.name());
+    match &activity.element {
+        Some(element) => format!("{phase:<12}  {element}: {}", activity.name),
+        None => format!("{phase:<12}  {}", activity.name),
+    }
+}
+
+fn json_of(event: &Event) -> serde_json::Value {
+    let activity = |kind: &str, activity: &Activity| {
+        json!({
+            "event": kind,
+            "phase": activity.phase.map(|p| p.name()),
+            "element": activity.element,
+            "name": activity.name,
+        })
+    };
+    match event {
+        Event::Started(a) => activity("started", a),
+        Event::Ended { activity: a, took } => {
+            let mut value = activity("ended", a);
+            value["milliseconds"] = json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+            value
+        }
+        Event::Progress { done, total } => json!({ "event": "progress", "done": done, "total": total }),
+        Event::Line { level, source, text } => {
+            let level = match level {
+                Level::Debug => "debug",
+                Level::Info => "info",
+                Level::Warning => "warning",
+            };
+            json!({ "event": "line", "level": level, "source": source, "text": text })
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Forking a single-threaded process, into new namespaces too.
+
+#![expect(unsafe_code, reason = "system calls without a safe wrapper; each with its SAFETY comment")]
+
+use std::io;
+
+use nix::libc;
+use rustix::process::Pid;
+
+/// Which of the two processes this is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forked {
+    /// The one that forked, with the other's process id.
+    Parent(Pid),
+    /// The new one.
+    Child,
+}
+
+/// Namespaces that a new process gets of its own; all others it shares.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Namespaces {
+    /// Mounts, a copy of the parent's.
+    pub mount: bool,
+    /// Process ids; the new process is number 1 and takes all others with it when it ends.
+    pub pid: bool,
+    /// System V and POSIX queues.
+    pub ipc: bool,
+    /// Host name.
+    pub uts: bool,
+    /// Network: an empty one.
+    pub network: bool,
+    /// Users; the new process holds all capabilities in it and none outside of it.
+    pub user: bool,
+}
+
+impl Namespaces {
+    /// All that need no mapping of users.
+    pub const ALL_BUT_USER: Self =
+        Self { mount: true, pid: true, ipc: true, uts: true, network: true, user: false };
+
+    fn flags(self) -> libc::c_int {
+        [
+            (self.mount, libc::CLONE_NEWNS),
+            (self.pid, libc::CLONE_NEWPID),
+            (self.ipc, libc::CLONE_NEWIPC),
+            (self.uts, libc::CLONE_NEWUTS),
+            (self.network, libc::CLONE_NEWNET),
+            (self.user, libc::CLONE_NEWUSER),
+        ]
+        .into_iter()
+        .filter(|(wanted, _)| *wanted)
+        .fold(0, |flags, (_, flag)| flags | flag)
+    }
+}
+
+fn single_threaded() -> io::Result<()> {
+    if std::fs::read_dir("/proc/self/task")?.count() == 1 {
+        return Ok(());
+    }
+    Err(io::Error::other("a process with several threads must not fork without executing a program"))
+}
+
+/// Forks. Refuses when this process has more than one thread, for then the child could find a
+/// lock held by a thread that it does not have. Needs `/proc`.
+///
+/// # Errors
+/// Several threads, no `/proc`, or the kernel refuses.
+pub fn fork(namespaces: Namespaces) -> io::Result<Forked> {
+    single_threaded()?;
+    let flags = namespaces.flags();
+    let pid = if flags == 0 {
+        // SAFETY: no other thread exists (checked above, and only this thread could start one),
+        // so the child has everything that the parent had.
+        unsafe { libc::fork() }
+    } else {
+        clone(flags | libc::SIGCHLD)
+    };
+    match pid {
+        0 => Ok(Forked::Child),
+        pid => Pid::from_raw(pid).filter(|p| p.as_raw_nonzero().get() > 0).map_or_else(
+            || Err(io::Error::last_os_error()),
+            |pid| Ok(Forked::Parent(pid)),
+        ),
+    }
+}
+
+/// `clone(2)` used as `fork`: no memory is shared and no stack is given, so the child runs on a
+/// copy of this one. (glibc has no wrapper for that; its cached thread id stays the parent's in
+/// the child, which matters to nothing that runs there: locks are compared by it only within one
+/// process.)
+fn clone(flags: libc::c_int) -> libc::pid_t {
+    let flags = libc::c_long::from(flags);
+    let none: libc::c_long = 0;
+    #[cfg(not(target_arch = "s390x"))]
+    let (first, second) = (flags, none);
+    #[cfg(target_arch = "s390x")]
+    let (first, second) = (none, flags);
+    // SAFETY: the process is single-threaded (checked by the caller); without CLONE_VM and with a
+    // null stack the call behaves as fork does; the three other pointers are null and unused.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, first, second, none, none, none) };
+    libc::pid_t::try_from(pid).unwrap_or(-1)
+}
+
+/// Marks all open files but standard input, output and error as to be closed when this process
+/// executes a program.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn close_on_exec() -> io::Result<()> {
+    let first: libc::c_uint = 3;
+    // SAFETY: only flags of descriptors change; nothing is closed here, so no owner of a
+    // descriptor is surprised.
+    let done = unsafe {
+        libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC)
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_with_several_threads_does_not_fork() {
+        // The test harness itself may or may not be a second thread: make sure of one.
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || wait.recv());
+        let error = fork(Namespaces::default()).unwrap_err();
+        assert!(error.to_string().contains("several threads"));
+        drop(done);
+        assert!(thread.join().unwrap().is_err());
+    }
+}
