@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::Phase;
 
 /// How many values a slot takes in the whole build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Arity {
     /// Exactly one.
@@ -18,7 +18,7 @@ pub enum Arity {
 }
 
 /// When the values of a slot are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Timing {
     /// Before anything is built.
@@ -157,6 +157,29 @@ pub struct Description {
     pub requests: Vec<Request>,
     /// What a later version of the contract may have added: key, JSON document.
     pub extensions: Vec<(String, String)>,
+}
+
+impl Arity {
+    /// The name in a sentence and in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::Optional => "optional",
+            Self::Many => "many",
+        }
+    }
+}
+
+impl Timing {
+    /// The name in a sentence and in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Observed => "observed",
+        }
+    }
 }
 
 impl Description {

@@ -18,26 +18,11 @@
 
 use std::collections::BTreeSet;
 
+pub use dibhost_definition::capability::{CAPABILITIES, UNSCOPED};
 use serde::{Deserialize, Serialize};
 
 use crate::description::Request;
 
-/// Every capability a grant can name.
-pub const CAPABILITIES: [&str; 13] = [
-    "packages",
-    "repositories",
-    "services",
-    "services-define",
-    "accounts",
-    "block-device",
-    "bootstrap",
-    "builder",
-    "rootfs",
-    "exec",
-    "fetch",
-    "outputs",
-    "cache",
-];
 
 /// What an element holds: capability and scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

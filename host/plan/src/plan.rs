@@ -1,0 +1,373 @@
+//! The plan: the whole build as a value. What the engine carries out, what `dibhost plan`
+//! prints, and what the digest of a build is taken of.
+
+use std::collections::BTreeMap;
+
+use dibhost_block_device::Node;
+use dibhost_definition::{Format, Qcow2Compression};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Phase;
+use crate::description::{Arity, Timing};
+use crate::fact::Fact;
+use crate::grant::Grants;
+use crate::planner::TargetMachine;
+use crate::transaction::Transaction;
+use crate::wish::{Repository, UnitState, User, WishRecord};
+
+/// The version of the JSON form. Readers refuse another one; a field that is added does not
+/// change it, one that changes its meaning or goes does.
+pub const VERSION: u32 = 1;
+
+/// The provider of the host's own facts.
+pub const HOST: &str = "host";
+
+/// The image as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedImage {
+    /// Its name.
+    pub name: String,
+    /// As Debian names it.
+    pub arch: String,
+    /// The files to make.
+    pub formats: Vec<Format>,
+    /// How clusters of a qcow2 are compressed.
+    pub qcow2_compression: Qcow2Compression,
+    /// Seconds since the epoch that every timestamp is clamped to.
+    pub source_date_epoch: u64,
+}
+
+/// A grant an element holds, and why it asked for it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct HeldGrant {
+    /// `rootfs`, `exec`, `packages`, …
+    pub capability: String,
+    /// See [`crate::grant`].
+    pub scope: String,
+    /// As the element says it.
+    pub reason: String,
+}
+
+/// An element of the image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedElement {
+    /// Its name.
+    pub name: String,
+    /// Semver.
+    pub version: String,
+    /// `sha256:…` of the component.
+    pub digest: String,
+    /// Where it was found, for people; no part of the digest of the plan.
+    pub origin: String,
+    /// What the definition (or `requires`) names it by; [`crate::planner::Planner`] finds it with.
+    pub reference: String,
+    /// It was shipped with this host.
+    pub first_party: bool,
+    /// One line.
+    pub summary: String,
+    /// Elements that require it; empty when only the definition names it.
+    pub required_by: Vec<String>,
+    /// The definition names it.
+    pub listed: bool,
+    /// Set ones and defaults, checked. No secrets.
+    pub parameters: BTreeMap<String, Value>,
+    /// What it holds, in order.
+    pub grants: Vec<HeldGrant>,
+}
+
+impl PlannedElement {
+    /// What it holds, for checks.
+    #[must_use]
+    pub fn held(&self) -> Grants {
+        self.grants.iter().map(|g| (g.capability.clone(), g.scope.clone())).collect()
+    }
+
+    /// Whether its steps can see or change the target.
+    #[must_use]
+    pub fn touches_target(&self) -> bool {
+        self.grants.iter().any(|g| g.capability == "rootfs" || g.capability == "exec")
+    }
+}
+
+/// One element taking part in one phase.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Step {
+    /// The phase.
+    pub phase: Phase,
+    /// The element.
+    pub element: String,
+    /// Slots it reads.
+    pub reads: Vec<String>,
+    /// Slots it may write.
+    pub writes: Vec<String>,
+    /// Elements of the same phase it runs after by `after`, those that are there.
+    pub after: Vec<String>,
+}
+
+/// Values flow from one element to another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FactEdge {
+    /// The phase of the reader.
+    pub phase: Phase,
+    /// The slot.
+    pub slot: String,
+    /// When the values are known.
+    pub timing: Timing,
+    /// The provider: an element or [`HOST`].
+    pub from: String,
+    /// The phase of the provider.
+    pub from_phase: Phase,
+    /// The reader.
+    pub to: String,
+}
+
+/// A slot that some step of the build reads or writes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedSlot {
+    /// `dib:boot/kernel-argument@1`.
+    pub name: String,
+    /// How many values.
+    pub arity: Arity,
+    /// When they are known.
+    pub timing: Timing,
+    /// JSON Schema of one value; none: anything. For `dib:` slots, the host's.
+    pub schema: Option<Value>,
+    /// One line.
+    pub doc: String,
+}
+
+/// A group to have when the steps of its phase run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedGroup {
+    /// Before the steps of this phase.
+    pub phase: Phase,
+    /// Its name.
+    pub name: String,
+    /// None: the next free one.
+    pub gid: Option<u32>,
+    /// Elements that wished for it.
+    pub wanted_by: Vec<String>,
+}
+
+/// A user to have when the steps of its phase run: all wishes up to that phase, merged. The
+/// same user comes again in a later phase when more was wished for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedUser {
+    /// Before the steps of this phase.
+    pub phase: Phase,
+    /// The account.
+    pub user: User,
+    /// Elements that wished for it.
+    pub wanted_by: Vec<String>,
+}
+
+/// The text of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedUnit {
+    /// Before the steps of this phase.
+    pub phase: Phase,
+    /// The unit, with its suffix.
+    pub unit: String,
+    /// The text of the unit file.
+    pub content: String,
+    /// Elements that wished for it.
+    pub wanted_by: Vec<String>,
+}
+
+/// What becomes of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedUnitState {
+    /// Before the steps of this phase.
+    pub phase: Phase,
+    /// The unit, with its suffix.
+    pub unit: String,
+    /// Its state.
+    pub state: UnitState,
+    /// Elements that wished for it.
+    pub wanted_by: Vec<String>,
+}
+
+/// A repository for the image's package manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedRepository {
+    /// Before the steps of this phase, and before the packages of its transaction.
+    pub phase: Phase,
+    /// The repository.
+    pub repository: Repository,
+    /// Elements that wished for it.
+    pub wanted_by: Vec<String>,
+}
+
+/// The block device: its nodes, checked, and what its identities derive from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedBlockDevice {
+    /// 64 hex digits: [`PlannedBlockDevice::seed_bytes`]. UUIDs and hash seeds derive from it;
+    /// it comes of the definition, the elements and their parameters, not of what they wish.
+    pub seed: String,
+    /// The nodes, settings of `[root-filesystem]` applied.
+    pub nodes: Vec<Node>,
+    /// No element wished for a node: one filesystem without a partition table.
+    pub is_default: bool,
+}
+
+impl PlannedBlockDevice {
+    /// The seed that UUIDs derive from.
+    #[must_use]
+    pub fn seed_bytes(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        for (byte, digits) in bytes.iter_mut().zip(self.seed.as_bytes().chunks(2)) {
+            let digits = std::str::from_utf8(digits).unwrap_or_default();
+            *byte = u8::from_str_radix(digits, 16).unwrap_or_default();
+        }
+        bytes
+    }
+}
+
+/// A program that package scripts start often and the host once: diverted during transactions,
+/// run before the steps of `before`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DeferredTrigger {
+    /// `update-initramfs`.
+    pub program: String,
+    /// Just before the steps of this phase.
+    pub before: Phase,
+}
+
+/// A remark that does not stop the build.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlanFinding {
+    /// The element it is about; none: the definition.
+    pub element: Option<String>,
+    /// The phase whose planning made it.
+    pub phase: Option<Phase>,
+    /// `file:line:column` of what it is about; no part of the digest of the plan.
+    pub location: Option<String>,
+    /// One sentence.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// The whole build as a value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Plan {
+    /// [`VERSION`].
+    pub version: u32,
+    /// `sha256:…` over the canonical JSON of all that follows, but for origins and places.
+    pub digest: String,
+    /// The image as a whole.
+    pub image: PlannedImage,
+    /// By name.
+    pub elements: Vec<PlannedElement>,
+    /// As they run.
+    pub steps: Vec<Step>,
+    /// By name.
+    pub slots: Vec<PlannedSlot>,
+    /// By the reader's phase, slot, provider and reader.
+    pub edges: Vec<FactEdge>,
+    /// Planned facts: by slot, provider and key.
+    pub facts: Vec<Fact>,
+    /// As they were made, phases as they run.
+    pub wishes: Vec<WishRecord>,
+    /// As they are carried out.
+    pub transactions: Vec<Transaction>,
+    /// By phase and name.
+    pub groups: Vec<PlannedGroup>,
+    /// By phase and name.
+    pub users: Vec<PlannedUser>,
+    /// By phase and name.
+    pub unit_definitions: Vec<PlannedUnit>,
+    /// By phase and name.
+    pub unit_states: Vec<PlannedUnitState>,
+    /// The block device.
+    pub block_device: PlannedBlockDevice,
+    /// Programs that the host starts once, after all transactions.
+    pub deferred_triggers: Vec<DeferredTrigger>,
+    /// Remarks.
+    pub findings: Vec<PlanFinding>,
+}
+
+impl Plan {
+    /// The machine the image is for, as elements see it.
+    #[must_use]
+    pub fn machine(&self) -> TargetMachine {
+        TargetMachine {
+            arch: self.image.arch.clone(),
+            image_name: self.image.name.clone(),
+            source_date_epoch: self.image.source_date_epoch,
+        }
+    }
+
+    /// The element of that name.
+    #[must_use]
+    pub fn element(&self, name: &str) -> Option<&PlannedElement> {
+        self.elements.iter().find(|e| e.name == name)
+    }
+
+    /// The steps of a phase, as they run.
+    pub fn steps_of(&self, phase: Phase) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(move |s| s.phase == phase)
+    }
+
+    /// The package transaction that comes just before the steps of a phase.
+    #[must_use]
+    pub fn transaction_before(&self, phase: Phase) -> Option<&Transaction> {
+        self.transactions.iter().find(|t| t.before == phase)
+    }
+
+    /// Groups to have before the steps of a phase.
+    pub fn groups_of(&self, phase: Phase) -> impl Iterator<Item = &PlannedGroup> {
+        self.groups.iter().filter(move |g| g.phase == phase)
+    }
+
+    /// Users to have before the steps of a phase.
+    pub fn users_of(&self, phase: Phase) -> impl Iterator<Item = &PlannedUser> {
+        self.users.iter().filter(move |u| u.phase == phase)
+    }
+
+    /// Unit files to write before the steps of a phase.
+    pub fn unit_definitions_of(&self, phase: Phase) -> impl Iterator<Item = &PlannedUnit> {
+        self.unit_definitions.iter().filter(move |u| u.phase == phase)
+    }
+
+    /// States of units to set before the steps of a phase.
+    pub fn unit_states_of(&self, phase: Phase) -> impl Iterator<Item = &PlannedUnitState> {
+        self.unit_states.iter().filter(move |u| u.phase == phase)
+    }
+
+    /// Programs to start just before the steps of a phase.
+    pub fn triggers_before(&self, phase: Phase) -> impl Iterator<Item = &DeferredTrigger> {
+        self.deferred_triggers.iter().filter(move |t| t.before == phase)
+    }
+
+    /// Packages that are in the tree for the build only, by name; to be removed at its end.
+    #[must_use]
+    pub fn build_only_packages(&self) -> Vec<&str> {
+        let mut names: Vec<&str> =
+            self.transactions.iter().flat_map(|t| &t.build_only).map(|p| p.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Planned facts of a slot, ordered by provider and key.
+    pub fn facts_of<'a>(&'a self, slot: &'a str) -> impl Iterator<Item = &'a Fact> {
+        self.facts.iter().filter(move |f| f.slot == slot)
+    }
+}

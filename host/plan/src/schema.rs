@@ -1,0 +1,299 @@
+//! Slots and their schemas: the host's own for `dib:`, the providers' for the rest. A value is
+//! checked on both sides, by the same compiled schema.
+
+use std::collections::BTreeMap;
+
+use jsonschema::{Draft, PatternOptions, Validator};
+use serde_json::Value;
+
+use crate::description::{Arity, Timing};
+use crate::digest::canonical;
+use crate::plan::{Plan, PlannedSlot};
+
+/// A slot whose meaning is the host's.
+#[derive(Debug, Clone, Copy)]
+pub struct HostSlot {
+    /// `dib:boot/kernel-argument@1`.
+    pub name: &'static str,
+    /// How many values.
+    pub arity: Arity,
+    /// When they are known.
+    pub timing: Timing,
+    /// The JSON Schema of one value.
+    pub schema: &'static str,
+}
+
+macro_rules! host_slots {
+    ($($name:literal, $arity:ident, $timing:ident, $file:literal;)*) => {
+        [$(HostSlot {
+            name: $name,
+            arity: Arity::$arity,
+            timing: Timing::$timing,
+            schema: include_str!(concat!("../../../wit/slots/", $file, ".json")),
+        }),*]
+    };
+}
+
+/// The layout of the block device, which the host itself provides.
+pub const LAYOUT: &str = "dib:block-device/layout@1";
+
+/// All slots of `dib:`, by name.
+pub const HOST_SLOTS: [HostSlot; 8] = host_slots! {
+    "dib:block-device/layout@1", One, Planned, "block-device-layout@1";
+    "dib:boot/kernel-argument@1", Many, Planned, "boot-kernel-argument@1";
+    "dib:boot/kernel@1", Many, Observed, "boot-kernel@1";
+    "dib:boot/loader@1", Optional, Planned, "boot-loader@1";
+    "dib:cloud-init/datasource@1", Many, Planned, "cloud-init-datasource@1";
+    "dib:initramfs/module@1", Many, Planned, "initramfs-module@1";
+    "dib:os/distribution@1", One, Planned, "os-distribution@1";
+    "dib:users/authorized-key@1", Many, Planned, "users-authorized-key@1";
+};
+
+/// The host's slot of that name.
+#[must_use]
+pub fn host_slot(name: &str) -> Option<&'static HostSlot> {
+    HOST_SLOTS.iter().find(|s| s.name == name)
+}
+
+impl HostSlot {
+    /// The slot as a plan holds it.
+    #[must_use]
+    pub fn planned(&self) -> PlannedSlot {
+        // The files are part of this crate; a test reads each of them.
+        let schema: Option<Value> = serde_json::from_str(self.schema).ok();
+        let doc = schema.as_ref().and_then(|s| s["title"].as_str()).unwrap_or_default().to_owned();
+        PlannedSlot { name: self.name.to_owned(), arity: self.arity, timing: self.timing, schema, doc }
+    }
+}
+
+/// Compiles a schema: draft 2020-12, nothing fetched, patterns matched in linear time.
+///
+/// # Errors
+/// What is wrong with the schema, as a sentence part.
+pub fn compile(schema: &Value) -> Result<Validator, String> {
+    jsonschema::options()
+        .with_draft(Draft::Draft202012)
+        // Schemas come from elements: a pattern that backtracks could keep the host busy for ever.
+        .with_pattern_options(PatternOptions::regex())
+        .build(schema)
+        .map_err(|error| format!("{} (at `{}`)", error, error.instance_path()))
+}
+
+/// Checks a value by a compiled schema.
+///
+/// # Errors
+/// What does not fit, as a sentence part that names the place in the value.
+pub fn check(validator: &Validator, value: &Value) -> Result<(), String> {
+    let told: Vec<String> = validator
+        .iter_errors(value)
+        // Three are enough to see what is meant.
+        .take(3)
+        .map(|error| match error.instance_path().to_string() {
+            place if place.is_empty() => error.to_string(),
+            place => format!("at `{place}`, {error}"),
+        })
+        .collect();
+    if told.is_empty() { Ok(()) } else { Err(told.join("; ")) }
+}
+
+/// The slots of a build with their schemas compiled once.
+#[derive(Debug, Default)]
+pub struct Slots {
+    by_name: BTreeMap<String, (PlannedSlot, Option<Validator>)>,
+}
+
+impl Slots {
+    /// Compiles the schemas of `slots`.
+    ///
+    /// # Errors
+    /// The first schema that is none.
+    pub fn new<'a>(slots: impl IntoIterator<Item = &'a PlannedSlot>) -> Result<Self, String> {
+        let compiled = slots.into_iter().map(|slot| {
+            let validator = slot.schema.as_ref().map(compile).transpose();
+            let validator = validator.map_err(|why| format!("the schema of the slot `{}` is none: {why}", slot.name))?;
+            Ok((slot.name.clone(), (slot.clone(), validator)))
+        });
+        Ok(Self { by_name: compiled.collect::<Result<_, String>>()? })
+    }
+
+    /// The slots of a plan: for facts that are observed while building.
+    ///
+    /// # Errors
+    /// A schema that is none: never, for a plan that [`crate::plan`](fn@crate::plan) made.
+    pub fn of_plan(plan: &Plan) -> Result<Self, String> {
+        Self::new(&plan.slots)
+    }
+
+    /// The slot of that name, if the build has it.
+    #[must_use]
+    pub fn slot(&self, name: &str) -> Option<&PlannedSlot> {
+        self.by_name.get(name).map(|(slot, _)| slot)
+    }
+
+    /// Checks one value of a slot.
+    ///
+    /// # Errors
+    /// What does not fit, as a sentence.
+    pub fn check(&self, slot: &str, value: &Value) -> Result<(), String> {
+        match self.by_name.get(slot) {
+            None => Err(format!("no step of this build declares the slot `{slot}`")),
+            Some((_, None)) => Ok(()),
+            Some((_, Some(validator))) => {
+                check(validator, value).map_err(|why| format!("the value does not fit the slot `{slot}`: {why}"))
+            }
+        }
+    }
+
+    /// Checks that a slot takes one value more than the `there` it has.
+    ///
+    /// # Errors
+    /// A sentence, when it takes one at most.
+    pub fn check_room(&self, slot: &str, there: usize) -> Result<(), String> {
+        match self.slot(slot).map(|s| s.arity) {
+            Some(Arity::One | Arity::Optional) if there > 0 => {
+                Err(format!("the slot `{slot}` takes one value and has it already"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether two schemas accept the same, as far as their texts tell: annotations and the order
+/// of keys, required names and choices aside.
+#[must_use]
+pub fn same_schema(a: Option<&Value>, b: Option<&Value>) -> bool {
+    match (a, b) {
+        (None, None) => true,
+        (Some(a), Some(b)) => canonical(&essence(a)) == canonical(&essence(b)),
+        _ => false,
+    }
+}
+
+/// A schema without what draft 2020-12 calls annotations (`format` is one, too: it is not
+/// asserted), its sets in order.
+fn essence(schema: &Value) -> Value {
+    const ANNOTATIONS: [&str; 12] = [
+        "$comment", "$id", "$schema", "default", "deprecated", "description", "examples", "format", "readOnly",
+        "title", "writeOnly", "contentMediaType",
+    ];
+    const NAMED: [&str; 5] = ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"];
+    const SETS: [&str; 3] = ["required", "enum", "type"];
+    match schema {
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(key, _)| !ANNOTATIONS.contains(&key.as_str()));
+            let essential = kept.map(|(key, value)| {
+                let value = match value {
+                    Value::Object(named) if NAMED.contains(&key.as_str()) => {
+                        Value::Object(named.iter().map(|(name, schema)| (name.clone(), essence(schema))).collect())
+                    }
+                    Value::Array(set) if SETS.contains(&key.as_str()) => {
+                        let mut set = set.clone();
+                        set.sort_by_key(canonical);
+                        Value::Array(set)
+                    }
+                    value if key == "const" || key == "enum" => value.clone(),
+                    value => essence(value),
+                };
+                (key.clone(), value)
+            });
+            Value::Object(essential.collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(essence).collect()),
+        scalar => scalar.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn host_slots() -> Slots {
+        let slots: Vec<PlannedSlot> = HOST_SLOTS.iter().map(HostSlot::planned).collect();
+        Slots::new(&slots).unwrap()
+    }
+
+    #[test]
+    fn every_slot_of_the_host_has_a_schema_that_names_it_and_refuses_more() {
+        for slot in HOST_SLOTS {
+            let schema = slot.planned().schema.unwrap_or_else(|| panic!("{}", slot.name));
+            assert_eq!(schema["$id"], format!("urn:{}", slot.name));
+            assert_eq!(schema["additionalProperties"], false, "{}", slot.name);
+            assert!(!slot.planned().doc.is_empty());
+        }
+        assert!(HOST_SLOTS.is_sorted_by_key(|s| s.name));
+    }
+
+    #[test]
+    fn values_of_the_hosts_slots_are_checked() {
+        let slots = host_slots();
+        let layout = json!({"table": "gpt", "partitions": [{"number": 1, "label": "ESP", "type": "c12a7328-f81f-11d2-ba4b-00a0c93ec93b", "partuuid": null}],
+            "mounts": [{"at": "/", "filesystem": "ext4", "label": "cloudimg-rootfs", "uuid": null, "options": ["errors=remount-ro"]}]});
+        let os = json!({"id": "debian", "version-id": "12", "codename": "bookworm", "family": "debian", "package-manager": "apt", "init": "systemd", "default-user": "debian"});
+        let mut os_without_init = os.clone();
+        os_without_init.as_object_mut().unwrap().shift_remove("init");
+        for (slot, value, fits) in [
+            (LAYOUT, layout, true),
+            (LAYOUT, json!({"table": null, "partitions": [], "mounts": []}), true),
+            (LAYOUT, json!({"table": "apm", "partitions": [], "mounts": []}), false),
+            ("dib:os/distribution@1", os, true),
+            ("dib:os/distribution@1", os_without_init, false),
+            ("dib:boot/kernel-argument@1", json!({"argument": "console=ttyS0,115200", "reason": null}), true),
+            ("dib:boot/kernel-argument@1", json!({"argument": "dyndbg=\"file x +p\""}), true),
+            ("dib:boot/kernel-argument@1", json!({"argument": "quiet\nset x"}), false),
+            ("dib:boot/kernel-argument@1", json!({"argument": "two words"}), false),
+            ("dib:boot/kernel-argument@1", json!({"argument": "$(reboot)"}), false),
+            ("dib:boot/kernel-argument@1", json!({"argument": "quiet", "more": 1}), false),
+            ("dib:boot/kernel@1", json!({"version": "6.1.0-40-amd64", "image": "/boot/vmlinuz-6.1.0-40-amd64", "initramfs": "/boot/initrd.img-6.1.0-40-amd64"}), true),
+            ("dib:boot/kernel@1", json!({"version": "6.1.0-40-amd64", "image": "boot/vmlinuz"}), false),
+            ("dib:boot/loader@1", json!({"name": "grub", "firmware": ["bios", "uefi"]}), true),
+            ("dib:boot/loader@1", json!({"name": "grub", "firmware": ["coreboot"]}), false),
+            ("dib:initramfs/module@1", json!({"name": "virtio_blk"}), true),
+            ("dib:initramfs/module@1", json!({"name": "virtio blk"}), false),
+            ("dib:users/authorized-key@1", json!({"key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI", "user": null}), true),
+            ("dib:users/authorized-key@1", json!({"key": "ssh-ed25519 AAAAC3NzaC1lZDI1\nroot", "user": "x"}), false),
+            ("dib:cloud-init/datasource@1", json!({"name": "NoCloud"}), true),
+            ("dib:cloud-init/datasource@1", json!({"name": "No Cloud]"}), false),
+        ] {
+            assert_eq!(slots.check(slot, &value).is_ok(), fits, "{slot} {value}: {:?}", slots.check(slot, &value));
+        }
+    }
+
+    #[test]
+    fn the_message_names_the_place_and_the_slot() {
+        let value = json!({"name": "grub", "firmware": ["coreboot"]});
+        insta::assert_snapshot!(host_slots().check("dib:boot/loader@1", &value).unwrap_err(), @"");
+        insta::assert_snapshot!(host_slots().check("dib:x/y@1", &value).unwrap_err(), @"");
+    }
+
+    #[test]
+    fn a_schema_fetches_nothing_and_does_not_backtrack() {
+        assert!(compile(&json!({"$ref": "https://example.org/schema.json"})).is_err());
+        assert!(compile(&json!({"$ref": "file:///etc/passwd"})).is_err());
+        assert!(compile(&json!({"pattern": "(?=x)x"})).is_err());
+        assert!(compile(&json!({"type": "strin"})).is_err());
+        let nasty = compile(&json!({"pattern": "^(a+)+$"})).unwrap();
+        assert!(check(&nasty, &json!("a".repeat(5000) + "b")).is_err());
+    }
+
+    #[test]
+    fn annotations_do_not_make_a_schema_another_one_and_names_do() {
+        let a = json!({"title": "A", "type": ["string", "null"], "examples": ["x"]});
+        let b = json!({"description": "B", "type": ["null", "string"]});
+        assert!(same_schema(Some(&a), Some(&b)));
+        let named = json!({"properties": {"title": {"type": "string"}}});
+        let other = json!({"properties": {}});
+        assert!(!same_schema(Some(&named), Some(&other)), "a property may be called `title`");
+        assert!(!same_schema(Some(&a), None));
+        let choice = |title: &str| json!({"enum": [{"title": title}]});
+        assert!(!same_schema(Some(&choice("x")), Some(&choice("y"))), "a choice is no schema");
+    }
+
+    #[test]
+    fn a_slot_for_one_value_has_no_room_for_two() {
+        let slots = host_slots();
+        assert!(slots.check_room("dib:boot/loader@1", 0).is_ok());
+        assert!(slots.check_room("dib:boot/loader@1", 1).is_err());
+        assert!(slots.check_room("dib:boot/kernel@1", 7).is_ok());
+    }
+}

@@ -1,0 +1,103 @@
+//! Package transactions: what several phases wished for, in as few runs of the package manager
+//! as no step could tell from one run per phase.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Phase;
+use crate::plan::PlannedRepository;
+use crate::wish::Bootstrap;
+
+/// Who wished for something, and why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct WantedBy {
+    /// The element.
+    pub element: String,
+    /// The phase it wished for it.
+    pub phase: Phase,
+    /// As the element says it.
+    pub reason: String,
+}
+
+/// A package, and who wants it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PackageWant {
+    /// The distribution's own name.
+    pub name: String,
+    /// None: the newest.
+    pub version: Option<String>,
+    /// Who wants it; never empty.
+    pub wanted_by: Vec<WantedBy>,
+}
+
+/// An answer for debconf.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Answer {
+    /// The package that asks.
+    pub package: String,
+    /// `locales/default_environment_locale`.
+    pub question: String,
+    /// `select`, `string`, …
+    pub kind: String,
+    /// The answer: one line.
+    pub value: String,
+    /// The element that gave it.
+    pub element: String,
+}
+
+/// The first tree, and who wants it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BootstrapWant {
+    /// How it is made.
+    pub source: Bootstrap,
+    /// The element that wished for it.
+    pub element: String,
+}
+
+/// One run of the package manager, before the steps of a phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Transaction {
+    /// Before the steps of this phase.
+    pub before: Phase,
+    /// The phases whose wishes are in it, as they run.
+    pub phases: Vec<Phase>,
+    /// The first tree is made by it.
+    pub bootstrap: Option<BootstrapWant>,
+    /// Added before anything is installed; by name.
+    pub repositories: Vec<PlannedRepository>,
+    /// Bring everything up to date.
+    pub upgrade_all: bool,
+    /// To be in the image; by name.
+    pub install: Vec<PackageWant>,
+    /// To be there for the build; by name.
+    pub build_only: Vec<PackageWant>,
+    /// To be gone; by name.
+    pub remove: Vec<PackageWant>,
+    /// To be kept at their version once installed; by name.
+    pub hold: Vec<PackageWant>,
+    /// For debconf, before anything is installed; by package and question.
+    pub answers: Vec<Answer>,
+}
+
+impl Transaction {
+    /// An empty one.
+    #[must_use]
+    pub fn before(phase: Phase) -> Self {
+        Self {
+            before: phase,
+            phases: vec![phase],
+            bootstrap: None,
+            repositories: Vec::new(),
+            upgrade_all: false,
+            install: Vec::new(),
+            build_only: Vec::new(),
+            remove: Vec::new(),
+            hold: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,523 @@
+//! What may be in the strings of a wish. No string of an element reaches a host program's
+//! arguments or configuration but through one of these: the crate `dibhost-element` calls
+//! [`wish`] when a wish is made, and [`crate::plan`](fn@crate::plan) again on what a planner hands over.
+//!
+//! Each function takes one string and says, as a sentence part (`has a space in it`), what is
+//! wrong with it.
+
+use std::fmt;
+
+use dibhost_block_device::{Node, NodeKind};
+
+use crate::wish::{Bootstrap, Distribution, PackageWish, Repository, User, Wish};
+
+/// The longest text of a unit, debconf answer or key: far more than any is, and little enough
+/// that a plan stays small.
+const TEXT_LIMIT: usize = 1 << 20;
+
+/// A string of a wish that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Invalid {
+    /// Which string: `package name`.
+    pub field: &'static str,
+    /// The string, cut where it is long.
+    pub value: String,
+    /// What is wrong with it: a sentence part that follows the value.
+    pub why: String,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} {:?} {}", self.field, self.value, self.why)
+    }
+}
+
+type Check = fn(&str) -> Result<(), String>;
+
+fn check(field: &'static str, value: &str, rule: Check) -> Result<(), Invalid> {
+    rule(value).map_err(|why| Invalid { field, value: value.chars().take(80).collect(), why })
+}
+
+fn check_all<'a>(
+    field: &'static str,
+    values: impl IntoIterator<Item = &'a String>,
+    rule: Check,
+) -> Result<(), Invalid> {
+    values.into_iter().try_for_each(|value| check(field, value, rule))
+}
+
+/// Checks every string of a wish.
+///
+/// # Errors
+/// The first that cannot be.
+pub fn wish(wish: &Wish) -> Result<(), Invalid> {
+    match wish {
+        Wish::Bootstrap(source) => bootstrap(source),
+        Wish::Package(package) => package_wish(package),
+        Wish::Repository(wanted) => repository(wanted),
+        Wish::UpgradeAll => Ok(()),
+        Wish::Service { unit, state: _ } => check("unit name", unit, unit_name),
+        Wish::ServiceDefinition { unit, content } => {
+            check("unit name", unit, unit_name)?;
+            check("text of a unit", content, text)
+        }
+        Wish::User(wanted) => user(wanted),
+        Wish::Group { name, gid } => {
+            check("group name", name, account_name)?;
+            id("group id", *gid)
+        }
+        Wish::Nodes(nodes) => nodes.iter().try_for_each(node),
+        Wish::ReplaceNode(one) => node(one),
+    }
+}
+
+fn bootstrap(source: &Bootstrap) -> Result<(), Invalid> {
+    match source {
+        Bootstrap::Distribution(Distribution { package_manager, release, mirror, components, keys, packages }) => {
+            check("package manager", package_manager, known_package_manager)?;
+            check("release", release, suite)?;
+            check_all("mirror", mirror, url)?;
+            check_all("component", components, component)?;
+            check_all("key", keys, armoured_key)?;
+            check_all("package name", packages, package_name)
+        }
+        Bootstrap::Container(reference) => check("container reference", reference, container_reference),
+        Bootstrap::Archive(place, digest) | Bootstrap::DiskImage(place, digest) => {
+            check("URL", place, url)?;
+            check("digest", digest, sha256)
+        }
+    }
+}
+
+fn package_wish(wish: &PackageWish) -> Result<(), Invalid> {
+    check("package name", &wish.name, package_name)?;
+    check_all("package version", &wish.version, package_version)?;
+    check("reason", &wish.reason, line)?;
+    for (question, kind, value) in &wish.answers {
+        check("debconf question", question, debconf_question)?;
+        check("debconf type", kind, debconf_type)?;
+        check("debconf answer", value, debconf_value)?;
+    }
+    Ok(())
+}
+
+fn repository(wish: &Repository) -> Result<(), Invalid> {
+    check("repository name", &wish.name, repository_name)?;
+    check("URL", &wish.url, url)?;
+    check_all("suite", &wish.suites, suite)?;
+    check_all("component", &wish.components, component)?;
+    check("key", &wish.key, armoured_key)?;
+    if wish.suites.is_empty() {
+        let why = "names no suite".to_owned();
+        return Err(Invalid { field: "repository", value: wish.name.clone(), why });
+    }
+    Ok(())
+}
+
+fn user(wish: &User) -> Result<(), Invalid> {
+    check("user name", &wish.name, account_name)?;
+    id("user id", wish.uid)?;
+    id("group id", wish.gid)?;
+    check_all("home folder", &wish.home, account_path)?;
+    check_all("shell", &wish.shell, account_path)?;
+    check_all("group name", &wish.groups, account_name)?;
+    check_all("authorized key", &wish.authorized_keys, authorized_key)
+}
+
+/// Strings only: whether the graph makes sense is for `dibhost-block-device` to say.
+fn node(node: &Node) -> Result<(), Invalid> {
+    check("node name", &node.name, node_name)?;
+    check_all("node name", &node.on, node_name)?;
+    match &node.kind {
+        NodeKind::Partition { label, type_id, attributes, .. } => {
+            check("partition label", label, label_text)?;
+            check("partition type", type_id, word)?;
+            check_all("partition attribute", attributes, word)
+        }
+        NodeKind::Encryption { secrets, label } => {
+            check_all("secret name", secrets, word)?;
+            check_all("label", label, label_text)
+        }
+        NodeKind::LogicalVolume { thin_pool, .. } => check_all("node name", thin_pool, node_name),
+        NodeKind::Filesystem { kind, label, uuid, tuning } => {
+            check("filesystem", kind, word)?;
+            check_all("label", label, label_text)?;
+            check_all("UUID", uuid, word)?;
+            tuning.iter().try_for_each(|(key, value)| {
+                check("tuning", key, word)?;
+                check("value of a tuning", value, tuning_value)
+            })
+        }
+        NodeKind::Mount { at, options, .. } => {
+            check("mount point", at, mount_point)?;
+            check_all("mount option", options, mount_option)
+        }
+        NodeKind::GrubBios { boot_image, core_image } => {
+            check("path of the boot image", boot_image, target_path)?;
+            check("path of the core image", core_image, target_path)
+        }
+        NodeKind::Driver { name, settings } => {
+            check("driver", name, word)?;
+            check("settings of a driver", settings, text)
+        }
+        NodeKind::Disk { .. } | NodeKind::Table { .. } | NodeKind::PhysicalVolume | NodeKind::VolumeGroup { .. } => Ok(()),
+    }
+}
+
+fn id(field: &'static str, id: Option<u32>) -> Result<(), Invalid> {
+    // (uid_t) -1 means "leave as it is" to the kernel, and 65535 is its 16-bit twin.
+    match id {
+        Some(id @ (65_535 | u32::MAX)) => {
+            Err(Invalid { field, value: id.to_string(), why: "means \"none\" to the kernel".to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn only(text: &str, fits: impl Fn(char) -> bool) -> Result<(), String> {
+    match text.chars().find(|c| !fits(*c)) {
+        None if text.is_empty() => Err("is empty".to_owned()),
+        None => Ok(()),
+        Some(odd) => Err(format!("has {odd:?} in it")),
+    }
+}
+
+fn starts(text: &str, fits: impl Fn(char) -> bool) -> Result<(), String> {
+    match text.chars().next() {
+        Some(first) if !fits(first) => Err(format!("starts with {first:?}")),
+        _ => Ok(()),
+    }
+}
+
+fn at_most(text: &str, bytes: usize) -> Result<(), String> {
+    if text.len() > bytes { Err(format!("is longer than {bytes} bytes")) } else { Ok(()) }
+}
+
+fn is_lower_or_digit(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit()
+}
+
+/// A package's name: Debian Policy 5.6.7.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn package_name(name: &str) -> Result<(), String> {
+    only(name, |c| is_lower_or_digit(c) || "+-.".contains(c))?;
+    starts(name, is_lower_or_digit)?;
+    at_most(name, 200)?;
+    if name.len() < 2 { Err("is shorter than two characters".to_owned()) } else { Ok(()) }
+}
+
+/// A package's version: Debian Policy 5.6.12.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn package_version(version: &str) -> Result<(), String> {
+    only(version, |c| c.is_ascii_alphanumeric() || ".+-~:".contains(c))?;
+    starts(version, |c| c.is_ascii_digit())?;
+    at_most(version, 200)?;
+    match version.split_once(':') {
+        Some((epoch, _)) if epoch.is_empty() || !epoch.bytes().all(|b| b.is_ascii_digit()) => {
+            Err("has an epoch that is no number".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A unit's name with its suffix: systemd.unit(5).
+///
+/// # Errors
+/// What is wrong with it.
+pub fn unit_name(name: &str) -> Result<(), String> {
+    const SUFFIXES: [&str; 11] = [
+        "service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope",
+    ];
+    only(name, |c| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c))?;
+    starts(name, |c| c != '-' && c != '.')?;
+    at_most(name, 255)?;
+    match name.rsplit_once('.') {
+        Some((stem, suffix)) if !stem.is_empty() && SUFFIXES.contains(&suffix) => Ok(()),
+        _ => Err("ends in no unit's suffix, as `.service`".to_owned()),
+    }
+}
+
+/// A user's or group's name: what `useradd` of Debian takes.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn account_name(name: &str) -> Result<(), String> {
+    only(name, |c| is_lower_or_digit(c) || "_-".contains(c))?;
+    starts(name, |c| c.is_ascii_lowercase() || c == '_')?;
+    at_most(name, 32)
+}
+
+/// A path in a line of `/etc/passwd`: absolute and normal, without colons.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn account_path(path: &str) -> Result<(), String> {
+    target_path(path)?;
+    only(path, |c| c != ':' && !c.is_whitespace())
+}
+
+/// A path inside the image: absolute and normal.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn target_path(path: &str) -> Result<(), String> {
+    only(path, |c| !c.is_control())?;
+    at_most(path, 4095)?;
+    let Some(rest) = path.strip_prefix('/') else { return Err("is not absolute".to_owned()) };
+    if !rest.is_empty() && rest.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return Err("has an empty part, `.` or `..` in it".to_owned());
+    }
+    Ok(())
+}
+
+/// A folder that a filesystem is mounted at; or `none`, for swap.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn mount_point(path: &str) -> Result<(), String> {
+    if path == "none" {
+        return Ok(());
+    }
+    target_path(path)?;
+    // fstab would need it escaped.
+    only(path, |c| !c.is_whitespace() && c != '\\')
+}
+
+/// One mount option: no comma, nothing that ends a field of fstab.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn mount_option(option: &str) -> Result<(), String> {
+    only(option, |c| c.is_ascii_alphanumeric() || "._=:/@%+-".contains(c))?;
+    starts(option, |c| c.is_ascii_alphanumeric())?;
+    at_most(option, 200)
+}
+
+/// A repository's name: it becomes a file's name.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn repository_name(name: &str) -> Result<(), String> {
+    only(name, |c| c.is_ascii_alphanumeric() || "-_".contains(c))?;
+    starts(name, |c| c.is_ascii_alphanumeric())?;
+    at_most(name, 100)
+}
+
+/// A URL, `http:` or `https:` only, without a password.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn url(url: &str) -> Result<(), String> {
+    only(url, |c| c.is_ascii_graphic() && !"\"'`\\<>{}|^".contains(c))?;
+    at_most(url, 2000)?;
+    let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
+        return Err("starts with neither `http://` nor `https://`".to_owned());
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err("has a user or a password in it, which would end up in the image".to_owned());
+    }
+    let host = if let Some(v6) = authority.strip_prefix('[') {
+        let (host, port) = v6.split_once(']').ok_or("has a `[` without its `]`")?;
+        only(host, |c| c.is_ascii_hexdigit() || ":.".contains(c)).map_err(|why| format!("has a host that {why}"))?;
+        return check_port(port.strip_prefix(':'));
+    } else {
+        let (host, port) = authority.split_once(':').map_or((authority, None), |(h, p)| (h, Some(p)));
+        check_port(port)?;
+        host
+    };
+    only(host, |c| c.is_ascii_alphanumeric() || ".-_".contains(c)).map_err(|why| format!("has a host that {why}"))?;
+    starts(host, |c| c.is_ascii_alphanumeric()).map_err(|why| format!("has a host that {why}"))
+}
+
+fn check_port(port: Option<&str>) -> Result<(), String> {
+    match port {
+        Some(port) if port.parse::<u16>().is_err() => Err("has a port that is no number up to 65535".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// A suite of a repository, or a release: `bookworm`, `bookworm-security`, `stable/updates`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn suite(suite: &str) -> Result<(), String> {
+    only(suite, |c| c.is_ascii_alphanumeric() || "._/+~-".contains(c))?;
+    starts(suite, |c| c.is_ascii_alphanumeric())?;
+    at_most(suite, 100)?;
+    if suite.split('/').any(|part| matches!(part, "." | "..")) {
+        return Err("has `.` or `..` as a part".to_owned());
+    }
+    Ok(())
+}
+
+/// A component of a repository: `main`, `non-free-firmware`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn component(component: &str) -> Result<(), String> {
+    suite(component)
+}
+
+/// A question of debconf: `locales/default_environment_locale`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn debconf_question(question: &str) -> Result<(), String> {
+    only(question, |c| c.is_ascii_alphanumeric() || "+-._/".contains(c))?;
+    starts(question, |c| c.is_ascii_alphanumeric())?;
+    at_most(question, 200)
+}
+
+/// A type of debconf's answers.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn debconf_type(kind: &str) -> Result<(), String> {
+    const KINDS: [&str; 7] = ["string", "boolean", "select", "multiselect", "note", "text", "password"];
+    if KINDS.contains(&kind) { Ok(()) } else { Err(format!("is none of {}", KINDS.join(", "))) }
+}
+
+/// An answer for debconf: one line, as `debconf-set-selections` reads it. May be empty.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn debconf_value(value: &str) -> Result<(), String> {
+    if value.is_empty() { Ok(()) } else { line(value) }
+}
+
+/// A line for `authorized_keys`: options, a known type, the key, a comment.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn authorized_key(key: &str) -> Result<(), String> {
+    const KINDS: [&str; 9] = [
+        "ssh-ed25519",
+        "ssh-rsa",
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp521",
+        "sk-ssh-ed25519@openssh.com",
+        "sk-ecdsa-sha2-nistp256@openssh.com",
+        "ssh-ed25519-cert-v01@openssh.com",
+        "ssh-rsa-cert-v01@openssh.com",
+    ];
+    line(key)?;
+    at_most(key, 16_384)?;
+    let mut words = key.split_whitespace();
+    if !words.any(|word| KINDS.contains(&word)) {
+        return Err("names no known type of key, as `ssh-ed25519`".to_owned());
+    }
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+    match words.next() {
+        Some(body) if body.len() >= 40 && body.chars().all(is_base64) => Ok(()),
+        _ => Err("has no key in base64 after its type".to_owned()),
+    }
+}
+
+/// An armoured OpenPGP public key.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn armoured_key(key: &str) -> Result<(), String> {
+    text(key)?;
+    let key = key.trim();
+    if !key.is_ascii() {
+        return Err("is not ASCII".to_owned());
+    }
+    if !key.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----") || !key.ends_with("-----END PGP PUBLIC KEY BLOCK-----") {
+        return Err("is no armoured public key: it does not begin and end as one".to_owned());
+    }
+    Ok(())
+}
+
+/// `sha256:` and 64 hex digits.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn sha256(digest: &str) -> Result<(), String> {
+    let digits = digest.strip_prefix("sha256:").ok_or("does not start with `sha256:`")?;
+    if digits.len() != 64 || !digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        return Err("has not 64 lower-case hex digits after `sha256:`".to_owned());
+    }
+    Ok(())
+}
+
+/// A container image's reference.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn container_reference(reference: &str) -> Result<(), String> {
+    only(reference, |c| c.is_ascii_alphanumeric() || "._/:@-".contains(c))?;
+    starts(reference, |c| c.is_ascii_alphanumeric())?;
+    at_most(reference, 500)
+}
+
+/// A package manager that a first tree can be made by.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn known_package_manager(name: &str) -> Result<(), String> {
+    const KNOWN: [&str; 3] = ["apt", "dnf", "zypper"];
+    if KNOWN.contains(&name) { Ok(()) } else { Err(format!("is none of {}", KNOWN.join(", "))) }
+}
+
+/// The name of a block-device node.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn node_name(name: &str) -> Result<(), String> {
+    only(name, |c| c.is_ascii_alphanumeric() || "._-".contains(c))?;
+    starts(name, |c| c.is_ascii_alphanumeric())?;
+    at_most(name, 100)
+}
+
+/// A label of a partition or a filesystem; how long it may be is for its kind to say.
+fn label_text(label: &str) -> Result<(), String> {
+    if label.is_empty() {
+        return Ok(());
+    }
+    only(label, |c| !c.is_control() && !"\"'`\\$".contains(c))?;
+    starts(label, |c| c != '-')?;
+    at_most(label, 255)
+}
+
+fn word(word: &str) -> Result<(), String> {
+    only(word, |c| c.is_ascii_alphanumeric() || "._-".contains(c))?;
+    starts(word, |c| c.is_ascii_alphanumeric())?;
+    at_most(word, 100)
+}
+
+fn tuning_value(value: &str) -> Result<(), String> {
+    if value.is_empty() {
+        return Ok(());
+    }
+    only(value, |c| c.is_ascii_alphanumeric() || "._+:^-".contains(c))?;
+    starts(value, |c| c != '-')?;
+    at_most(value, 200)
+}
+
+/// One line: no control characters, a newline among them. May be empty.
+fn line(text: &str) -> Result<(), String> {
+    at_most(text, TEXT_LIMIT)?;
+    match text.chars().find(|c| c.is_control() && *c != '\t') {
+        Some(odd) => Err(format!("has {odd:?} in it")),
+        None => Ok(()),
+    }
+}
+
+/// Lines of text: no control characters but tabs and newlines.
+fn text(text: &str) -> Result<(), String> {
+    at_most(text, TEXT_LIMIT)?;
+    match text.chars().find(|c| c.is_control() && !"\t\n\r".contains(*c)) {
+        Some(odd) => Err(format!("has {odd:?} in it")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
