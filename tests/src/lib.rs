@@ -1,1 +1,42 @@
-//! What the end-to-end tests share.
+//! What the end-to-end tests share: the built program, virtual machines, checks of disks by
+//! other people's tools, mirrors that break, and the search for what a build left behind.
+//!
+//! Everything here returns [`anyhow::Result`]; an error says what the machine or tool said.
+//! Nothing is skipped silently: a tool that is missing is an error that names the command that
+//! installs it.
+
+pub mod disk;
+pub mod leftovers;
+mod lines;
+pub mod mirror;
+pub mod program;
+pub mod qemu;
+pub mod seed;
+pub mod tool;
+
+pub use program::{Dibhost, Outcome, Running, dibhost};
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+/// The top folder of the repository.
+#[must_use]
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
+}
+
+/// A folder for a test's files, removed with it; on a disk, for images are large.
+///
+/// `DIBHOST_TEST_FOLDER` says where (default `/var/tmp`).
+///
+/// # Errors
+/// When no folder can be made there.
+pub fn work_folder() -> Result<TempDir> {
+    let parent = std::env::var_os("DIBHOST_TEST_FOLDER").unwrap_or_else(|| "/var/tmp".into());
+    tempfile::Builder::new()
+        .prefix("dibhost-test-")
+        .tempdir_in(&parent)
+        .with_context(|| format!("making a work folder in {}", Path::new(&parent).display()))
+}

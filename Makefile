@@ -1,0 +1,50 @@
+# The commands of the project; `make` alone lists them. Recipes are short: what is longer
+# than a line lies in scripts/.
+SHELL := /bin/bash
+
+out := $(CURDIR)/out
+# Outside the clone, so that a new clone on the same machine builds quickly.
+export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dibhost/target
+cargo := scripts/cargo
+
+.DEFAULT_GOAL := help
+.PHONY: help build elements host image test test-all lint bench clean
+
+help: ## Lists these commands
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+build: ## Builds the program (out/bin/dibhost) and the elements (out/elements/*.wasm)
+	@scripts/install-dependencies build
+	@$(MAKE) --no-print-directory host
+
+# The program knows its own elements by their digests: they are built first.
+host: elements
+	DIBHOST_FIRST_PARTY=$(out)/elements/digests.txt $(cargo) build --release --locked -p dibhost
+	@scripts/install-program $(out)
+
+elements:
+	elements/build.sh --out $(out)/elements
+
+image: ## Makes out/debian-vm.qcow2, from nothing, and shows how to boot it
+	@scripts/install-dependencies image
+	@$(MAKE) --no-print-directory host
+	$(out)/bin/dibhost build examples/debian-vm.toml -o $(out)/debian-vm.qcow2
+	@scripts/show-image $(out)/debian-vm.qcow2
+
+test: ## Runs what CI runs: formats, lints, all tests but the long ones
+	@scripts/test
+
+test-all: ## Runs every test, the long ones too
+	@scripts/test --all
+
+lint: ## Checks formats and lints of the host, the elements and the scripts
+	@scripts/install-dependencies lint
+	@scripts/lint
+
+bench: ## Compares time and CPU with diskimage-builder
+	@scripts/install-dependencies bench
+	@$(MAKE) --no-print-directory host
+	tests/bench/dib.sh
+
+clean: ## Removes out/ (not cargo's target folder, which clones share)
+	rm -rf $(out)
