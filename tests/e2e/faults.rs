@@ -1,0 +1,175 @@
+//! Mirrors that break, disks that are full, people who press Ctrl-C, and SIGKILL: an error that
+//! says so, and nothing left.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use dibhost_tests::leftovers::Snapshot;
+use dibhost_tests::mirror::{Fault, Server, system_archive};
+use dibhost_tests::program::Dibhost;
+use dibhost_tests::{dibhost, tool};
+use rustix::process::Signal;
+
+const LONG: Duration = Duration::from_secs(600);
+
+/// A definition whose mirror is `url`.
+fn minimal(dibhost: &Dibhost, url: &str) -> Result<()> {
+    let text = format!(
+        "[image]\nname = \"x\"\nelements = [\"debian-minimal\"]\n\
+         [parameters.debian-minimal]\nmirror = \"{url}\"\n"
+    );
+    dibhost.write("image.toml", &text)?;
+    Ok(())
+}
+
+/// Builds from a mirror with a fault, and expects exit code 1, the words, and nothing left.
+fn broken(pattern: &str, fault: Fault, expected: &[&str]) -> Result<()> {
+    let dibhost = dibhost()?.empty_cache();
+    let kept = dibhost.folder().join("kept");
+    std::fs::create_dir(&kept)?;
+    let server = Server::in_front_of(&system_archive()?, &kept)?;
+    server.fault(pattern, fault);
+    minimal(&dibhost, &server.url())?;
+    fails(&dibhost, &["build", "image.toml", "-o", "out/x"], expected)
+}
+
+/// Runs dibhost, expects exit code 1 and the words, and nothing left.
+fn fails(dibhost: &Dibhost, args: &[&str], expected: &[&str]) -> Result<()> {
+    let out = dibhost.folder().join("out");
+    std::fs::create_dir_all(&out)?;
+    let before = Snapshot::take(&[&out, &dibhost.folder().join("cache/work")])?;
+    let outcome = dibhost.run(args)?.expect_code(1)?;
+    for words in expected {
+        ensure!(outcome.stderr.contains(words), "no `{words}` in:\n{}", outcome.stderr);
+    }
+    nothing_left(&before)
+}
+
+/// Nothing but the gate of the work folders, which stays.
+fn nothing_left(before: &Snapshot) -> Result<()> {
+    let mut last = Vec::new();
+    for _ in 0..100 {
+        last = before.left()?;
+        last.retain(|line| !line.ends_with("cache/work/.gate"));
+        if last.is_empty() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    anyhow::bail!("left behind:\n{}", last.join("\n"))
+}
+
+#[test]
+fn a_changed_byte_in_what_is_signed() -> Result<()> {
+    broken("InRelease", Fault::Changed(2000), &["signature", "mirror"])
+}
+
+#[test]
+fn a_suite_that_the_mirror_does_not_have() -> Result<()> {
+    broken("Release", Fault::NotFound, &["bookworm", "mirror"])
+}
+
+#[test]
+fn a_package_that_the_mirror_does_not_have() -> Result<()> {
+    broken("/pool/main/d/dash/", Fault::NotFound, &["dash"])
+}
+
+#[test]
+fn a_package_that_is_not_what_was_signed() -> Result<()> {
+    broken("/pool/main/d/dash/", Fault::Changed(5000), &["dash"])
+}
+
+#[test]
+fn a_mirror_that_refuses_the_connection() -> Result<()> {
+    let dibhost = dibhost()?.empty_cache();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    minimal(&dibhost, &format!("http://127.0.0.1:{port}/debian"))?;
+    fails(&dibhost, &["build", "image.toml", "-o", "out/x"], &["cannot be reached", "mirror"])
+}
+
+/// A small filesystem, unmounted when dropped.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &Path, size: &str) -> Result<Self> {
+        std::fs::create_dir_all(at)?;
+        let path = at.to_str().context("a path that is text")?;
+        tool::run("mount", &["-t", "tmpfs", "-o", &format!("size={size}"), "small", path])?;
+        Ok(Self(at.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_where_the_image_goes() -> Result<()> {
+    let dibhost = dibhost()?;
+    let out = dibhost.folder().join("out");
+    let _disk = SmallDisk::mount(&out, "20M")?;
+    fails(&dibhost, &["build", "-o", "out/x", "debian-minimal"], &["space"])
+}
+
+#[test]
+fn a_full_disk_where_downloads_go() -> Result<()> {
+    let dibhost = dibhost()?.empty_cache();
+    let _disk = SmallDisk::mount(&dibhost.folder().join("cache"), "12M")?;
+    fails(&dibhost, &["build", "-o", "out/x", "debian-minimal"], &["space"])
+}
+
+/// Builds until `said`, sends a signal, and expects exit code 1 and nothing left.
+fn interrupted(dibhost: &Dibhost, args: &[&str], said: &str) -> Result<()> {
+    let out = dibhost.folder().join("out");
+    std::fs::create_dir_all(&out)?;
+    let before = Snapshot::take(&[&out, &dibhost.folder().join("cache/work")])?;
+    let mut running = dibhost.spawn(args)?;
+    running.wait_for(said, LONG)?;
+    running.signal(Signal::INT)?;
+    let outcome = running.wait(LONG)?.expect_code(1)?;
+    ensure!(outcome.stderr.contains("cancelled"), "{}", outcome.stderr);
+    nothing_left(&before).with_context(|| format!("interrupted at `{said}`"))
+}
+
+#[test]
+fn ctrl_c_during_each_stretch_of_the_hosts_own_work() -> Result<()> {
+    let dibhost = dibhost()?;
+    // Once undisturbed, so that what is interrupted is not a download.
+    let args = ["build", "-o", "out/x", "debian-minimal"];
+    std::fs::create_dir(dibhost.folder().join("out"))?;
+    dibhost.run(&args)?.expect_code(0)?;
+    std::fs::remove_dir_all(dibhost.folder().join("out"))?;
+    for said in ["fetch package lists", "install ", "clamp times", "write the disk", "convert and publish"] {
+        interrupted(&dibhost, &args, said)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn ctrl_c_while_packages_are_downloaded() -> Result<()> {
+    let dibhost = dibhost()?.empty_cache();
+    interrupted(&dibhost, &["build", "-o", "out/x", "debian-minimal"], "fetch ")
+}
+
+#[test]
+fn sigkill_leaves_nothing_in_the_kernel_and_files_until_the_next_start() -> Result<()> {
+    let dibhost = dibhost()?.empty_cache();
+    let args = ["build", "-o", "out/x", "debian-minimal"];
+    let out = dibhost.folder().join("out");
+    std::fs::create_dir(&out)?;
+    let before = Snapshot::take(&[])?;
+    let mut running = dibhost.spawn(&args)?;
+    running.wait_for("] root          install ", LONG)?;
+    running.signal(Signal::KILL)?;
+    running.wait(LONG)?;
+    before.assert_none_left()?;
+    dibhost.run(&args)?.expect_code(0)?;
+    let names = tool::run("ls", &["-A", out.to_str().context("a path that is text")?])?;
+    ensure!(names.lines().all(|name| name.starts_with("x.")), "{names}");
+    let work = std::fs::read_dir(dibhost.folder().join("cache/work"))?.count();
+    ensure!(work <= 1, "{work} entries in the cache's work folder");
+    Ok(())
+}

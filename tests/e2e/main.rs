@@ -1,0 +1,11 @@
+//! The whole, as a person uses it: real builds from a real mirror, real boots, real faults.
+//!
+//! Needs root, the built program and elements (`make build`), QEMU and the tools that
+//! `scripts/install-dependencies test` installs.
+
+mod faults;
+mod filesystem;
+mod misbehaviour;
+mod plan;
+mod refusals;
+mod vm;

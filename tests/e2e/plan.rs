@@ -1,0 +1,84 @@
+//! `dibhost plan`: equal every time, without root, and it tells everything.
+
+use anyhow::{Context as _, Result, ensure};
+use dibhost_tests::{dibhost, repository};
+use serde_json::Value;
+
+fn example() -> Result<String> {
+    let path = repository().join("examples/debian-vm.toml");
+    Ok(path.to_str().context("the repository's path is text")?.to_owned())
+}
+
+#[test]
+fn twenty_plans_are_equal() -> Result<()> {
+    let dibhost = dibhost()?;
+    let first = dibhost.run(&["plan", &example()?])?.expect_code(0)?;
+    for _ in 1..20 {
+        let next = dibhost.run(&["plan", &example()?])?.expect_code(0)?;
+        ensure!(next.stdout == first.stdout, "{}\n{}", first.stdout, next.stdout);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_plan_needs_no_root() -> Result<()> {
+    let dibhost = dibhost()?.empty_cache();
+    // `nobody` can neither use root's cache nor this test's folder, which is root's.
+    let mut command = dibhost.command(&["plan", "debian-minimal"])?;
+    let readable = std::fs::Permissions::from(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    let cache = dibhost.folder().join("nobody");
+    std::fs::create_dir(&cache)?;
+    std::fs::set_permissions(&cache, readable.clone())?;
+    std::fs::set_permissions(dibhost.folder(), readable)?;
+    std::os::unix::process::CommandExt::uid(&mut command, 65534);
+    std::os::unix::process::CommandExt::gid(&mut command, 65534);
+    let output = command.env("DIBHOST_CACHE", cache.join("cache")).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+#[test]
+fn a_plan_names_every_step_edge_wish_and_grant() -> Result<()> {
+    let dibhost = dibhost()?;
+    let text = dibhost.run(&["plan", &example()?])?.expect_code(0)?.stdout;
+    let json = dibhost.run(&["plan", "--format", "json", &example()?])?.expect_code(0)?.stdout;
+    let plan: Value = serde_json::from_str(&json)?;
+    let list = |key: &str| plan[key].as_array().cloned().unwrap_or_default();
+    ensure!(list("steps").len() > 10 && list("edges").len() > 5 && list("wishes").len() > 20);
+    let has = |word: &Value| {
+        let word = word.as_str().unwrap_or_default();
+        ensure!(!word.is_empty() && text.contains(word), "`{word}` is not in:\n{text}");
+        Ok(())
+    };
+    for element in list("elements") {
+        has(&element["name"])?;
+        for grant in element["grants"].as_array().into_iter().flatten() {
+            has(&grant["capability"])?;
+            if grant["scope"] != "" {
+                has(&grant["scope"])?;
+            }
+        }
+    }
+    for edge in list("edges") {
+        has(&edge["slot"])?;
+        has(&edge["from"])?;
+        has(&edge["to"])?;
+    }
+    for transaction in list("transactions") {
+        for package in transaction["install"].as_array().into_iter().flatten() {
+            has(&package["name"])?;
+        }
+    }
+    for unit in list("unit-states") {
+        has(&unit["unit"])?;
+    }
+    // One run of the package manager, and several providers for one reader in one phase.
+    ensure!(list("transactions").len() == 1, "{} transactions", list("transactions").len());
+    let arguments: Vec<_> = list("edges")
+        .into_iter()
+        .filter(|e| e["slot"] == "dib:boot/kernel-argument@1" && e["to"] == "bootloader")
+        .collect();
+    ensure!(arguments.len() >= 2, "{arguments:?}");
+    ensure!(arguments.iter().any(|e| e["phase"] == e["from-phase"]), "{arguments:?}");
+    Ok(())
+}
