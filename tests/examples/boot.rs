@@ -5,7 +5,7 @@
 
 use anyhow::{Context as _, Result};
 use dibhost_tests::qemu::{self, Firmware, Machine};
-use dibhost_tests::seed::{self, Key};
+use dibhost_tests::seed::Key;
 use dibhost_tests::work_folder;
 
 fn main() -> Result<()> {
@@ -17,8 +17,7 @@ fn main() -> Result<()> {
     };
     let folder = work_folder()?;
     let key = Key::generate(folder.path())?;
-    let seed = seed::nocloud(folder.path(), "tester", &key.public)?;
-    let machine = Machine::of(image).firmware(firmware).disk_gib(6).drive(seed);
+    let machine = Machine::of(image).firmware(firmware).disk_gib(6);
     let mut machine = machine.login("tester", &key).boot()?;
 
     let seconds = |time: std::time::Duration| time.as_secs();

@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use tempfile::TempDir;
 
 use crate::lines;
-use crate::seed::Key;
+use crate::seed::{self, Key};
 use crate::tool;
 
 /// How long a machine may take to its login prompt: ten times what it takes on a quiet machine.
@@ -75,7 +75,8 @@ impl Builder {
         self
     }
 
-    /// One more drive, raw and read-only: a seed.
+    /// One more drive, raw and read-only: a seed of one's own, say. With one, [`login`](Self::login)
+    /// makes none.
     #[must_use]
     pub fn drive(mut self, file: impl Into<PathBuf>) -> Self {
         self.drives.push(file.into());
@@ -89,7 +90,8 @@ impl Builder {
         self
     }
 
-    /// Who logs in by SSH, with which key.
+    /// Who logs in by SSH, with which key: a NoCloud seed with both is attached, unless a
+    /// [`drive`](Self::drive) is.
     #[must_use]
     pub fn login(mut self, user: &str, key: &Key) -> Self {
         self.login = Some((user.to_owned(), key.clone()));
@@ -102,8 +104,11 @@ impl Builder {
     ///
     /// # Errors
     /// When QEMU, `qemu-img` or the firmware is missing or QEMU ends at once.
-    pub fn boot(self) -> Result<Machine> {
+    pub fn boot(mut self) -> Result<Machine> {
         let folder = crate::work_folder()?;
+        if let (Some((user, key)), true) = (&self.login, self.drives.is_empty()) {
+            self.drives.push(seed::nocloud(folder.path(), user, &key.public)?);
+        }
         let turn = turn(folder.path())?;
         let overlay = overlay(&self.image, folder.path(), self.disk_gib)?;
         let ssh_port = free_port()?;
@@ -111,11 +116,14 @@ impl Builder {
         let monitor = folder.path().join("monitor");
         File::create(&console).context("making the console's log")?;
 
+        // Without virtualisation in the guest, for loading KVM's module takes ten seconds, and
+        // with four levels of page tables, for walking five is dearer in emulation.
+        let processor = "max,svm=off,la57=off";
         // A machine dies with the test that started it, when that is killed too.
         let mut command = tool::command("setpriv");
         command.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
         command.args(["-nodefaults", "-no-user-config", "-machine", "q35"]);
-        command.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]);
+        command.args(["-accel", "tcg,thread=multi", "-cpu", processor, "-smp", "2"]);
         command.args(["-m", &self.memory_mib.to_string(), "-display", "none"]);
         command.args(["-serial", &format!("file:{}", console.display())]);
         command.args(["-qmp", &format!("unix:{},server=on,wait=off", monitor.display())]);
