@@ -22,6 +22,7 @@ pub use dibhost_definition::capability::{CAPABILITIES, UNSCOPED};
 use serde::{Deserialize, Serialize};
 
 use crate::description::Request;
+use crate::wish::Wish;
 
 
 /// What an element holds: capability and scope.
@@ -84,6 +85,74 @@ impl FromIterator<(String, String)> for Grants {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(iter: I) -> Self {
         Self(iter.into_iter().collect())
     }
+}
+
+/// Checks that a scope is one its capability knows: for requests and for grants.
+///
+/// # Errors
+/// What is wrong, as a sentence part after "it requests" or "this grants".
+pub fn check_scope(capability: &str, scope: &str) -> Result<(), String> {
+    let path = |path: &str| crate::validate::target_path(path).map_err(|why| format!("the path {path:?}, which {why}"));
+    if !CAPABILITIES.contains(&capability) {
+        return Err(format!("the capability {capability:?}, which this host does not know"));
+    }
+    if scope.chars().any(char::is_control) {
+        return Err(format!("`{capability}` with the scope {scope:?}, which has a control character in it"));
+    }
+    match (capability, scope) {
+        (_, "") if UNSCOPED.contains(&capability) => Ok(()),
+        (_, scope) if UNSCOPED.contains(&capability) => Err(format!("`{capability}` with the scope {scope:?}, and it has none")),
+        ("outputs", _) => Ok(()),
+        (_, "") => Err(format!("`{capability}` without a scope")),
+        ("builder", "authorized-keys" | "proxies") => Ok(()),
+        ("builder", scope) => Err(format!("`builder` with the scope {scope:?}; it has `authorized-keys` and `proxies`")),
+        ("rootfs", scope) => match scope.split_once(' ') {
+            Some(("read" | "write", below)) => path(below),
+            _ => Err(format!("`rootfs` with the scope {scope:?}; it takes `read PATH` or `write PATH`")),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Whether a wish is within what its element holds. Whoever takes wishes checks this first;
+/// [`crate::plan`](fn@crate::plan) checks it again.
+///
+/// # Errors
+/// What is not granted: capability and subject.
+pub fn permits(grants: &Grants, wish: &Wish) -> Result<(), NotGranted> {
+    let need = |capability: &'static str, subject: &str| {
+        if grants.allows(capability, subject) {
+            Ok(())
+        } else {
+            Err(NotGranted { capability, subject: subject.to_owned() })
+        }
+    };
+    match wish {
+        Wish::Bootstrap(_) => need("bootstrap", ""),
+        Wish::Package(package) => need("packages", &package.name),
+        Wish::Repository(repository) => need("repositories", &repository.url),
+        Wish::UpgradeAll if grants.holds("packages") => Ok(()),
+        Wish::UpgradeAll => Err(NotGranted { capability: "packages", subject: "an upgrade".to_owned() }),
+        Wish::Service { unit, .. } => need("services", unit),
+        Wish::ServiceDefinition { unit, .. } => need("services-define", unit),
+        Wish::User(user) => need("accounts", &user.name),
+        Wish::Group { name, .. } => need("accounts", name),
+        Wish::Nodes(_) | Wish::ReplaceNode(_) => need("block-device", ""),
+    }
+}
+
+/// Something an element does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("it holds no grant `{capability}`{}", for_subject(.subject))]
+pub struct NotGranted {
+    /// `packages`, …
+    pub capability: &'static str,
+    /// A package, a unit, a user, …; empty where the capability has no scopes.
+    pub subject: String,
+}
+
+fn for_subject(subject: &str) -> String {
+    if subject.is_empty() { String::new() } else { format!(" that covers `{subject}`") }
 }
 
 /// Whether `subject` fits `pattern`, in which `*` stands for any run of characters.

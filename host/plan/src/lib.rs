@@ -3,12 +3,21 @@
 
 pub mod description;
 pub mod digest;
+mod disk;
 pub mod fact;
 pub mod grant;
+mod merge;
+mod order;
+mod parameters;
 mod phase;
 mod plan;
 pub mod planner;
+mod planning;
+mod preflight;
+mod resolve;
 pub mod schema;
+mod slots;
+mod soundness;
 mod transaction;
 pub mod validate;
 pub mod wish;
@@ -18,4 +27,5 @@ pub use plan::{
     DeferredTrigger, FactEdge, HOST, HeldGrant, Plan, PlanFinding, PlannedBlockDevice, PlannedElement, PlannedGroup,
     PlannedImage, PlannedRepository, PlannedSlot, PlannedUnit, PlannedUnitState, PlannedUser, Step, VERSION,
 };
+pub use planning::{DEFAULT_SOURCE_DATE_EPOCH, PlanInputs, plan};
 pub use transaction::{Answer, BootstrapWant, PackageWant, Transaction, WantedBy};

@@ -219,6 +219,8 @@ pub struct PlannedBlockDevice {
     pub seed: String,
     /// The nodes, settings of `[root-filesystem]` applied.
     pub nodes: Vec<Node>,
+    /// UUIDs by node: [`dibhost_block_device::Identities`] of the nodes and the seed.
+    pub identities: Value,
     /// No element wished for a node: one filesystem without a partition table.
     pub is_default: bool,
 }

@@ -1,0 +1,157 @@
+//! The block device as far as it is planned: nodes that elements wished for (or the default),
+//! the definition's settings of the root filesystem, and what both come to.
+
+use std::collections::BTreeMap;
+
+use dibhost_block_device::{Graph, GraphError, Node, NodeKind};
+use dibhost_definition::{Definition, Diagnostic, Location, RootFilesystem};
+use serde_json::Value;
+
+use crate::plan::PlannedBlockDevice;
+
+/// What DIB labels a root filesystem, and cloud images look for.
+const DEFAULT_LABEL: &str = "cloudimg-rootfs";
+
+/// Nodes as they were wished for, and by whom.
+#[derive(Debug, Default)]
+pub(crate) struct Wished {
+    nodes: Vec<Node>,
+    /// The element that added each node.
+    added_by: BTreeMap<String, String>,
+    /// The element that replaced it.
+    replaced_by: BTreeMap<String, String>,
+}
+
+impl Wished {
+    /// Adds nodes of an element.
+    pub(crate) fn add(&mut self, element: &str, nodes: &[Node]) -> Result<(), String> {
+        for node in nodes {
+            if let Some(other) = self.added_by.get(&node.name) {
+                return Err(format!("`{other}` and `{element}` both add a block-device node `{}`", node.name));
+            }
+            self.added_by.insert(node.name.clone(), element.to_owned());
+            self.nodes.push(node.clone());
+        }
+        Ok(())
+    }
+
+    /// Replaces a node that the element sees: one of its own, or of an element it runs after.
+    pub(crate) fn replace(&mut self, element: &str, node: &Node, sees: impl Fn(&str) -> bool) -> Result<(), String> {
+        let name = &node.name;
+        let Some(owner) = self.added_by.get(name).filter(|owner| sees(owner)) else {
+            return Err(format!("`{element}` replaces the block-device node `{name}`, and no element that it runs after adds one"));
+        };
+        if let Some(other) = self.replaced_by.get(name).filter(|other| *other != element) {
+            return Err(format!("`{other}` and `{element}` both replace the block-device node `{name}` of `{owner}`"));
+        }
+        for there in self.nodes.iter_mut().filter(|n| n.name == *name) {
+            there.clone_from(node);
+        }
+        self.replaced_by.insert(name.clone(), element.to_owned());
+        Ok(())
+    }
+
+    /// The nodes that an element sees.
+    pub(crate) fn seen(&self, sees: impl Fn(&str) -> bool) -> Vec<Node> {
+        let by = |node: &&Node| self.added_by.get(&node.name).is_some_and(|e| sees(e));
+        self.nodes.iter().filter(by).cloned().collect()
+    }
+
+    /// The nodes as they were planned: what every step of the phases to come sees.
+    pub(crate) fn restore(&mut self, nodes: &[Node]) {
+        self.nodes = nodes.to_vec();
+        self.added_by = nodes.iter().map(|n| (n.name.clone(), String::new())).collect();
+    }
+}
+
+/// The planned block device, and the value of `dib:block-device/layout@1`.
+pub(crate) fn plan(definition: &Definition, wished: Wished, seed: String) -> Result<(PlannedBlockDevice, Value), Diagnostic> {
+    let is_default = wished.nodes.is_empty();
+    let mut nodes = if is_default { default_nodes() } else { wished.nodes };
+    apply(&definition.root_filesystem, &mut nodes)?;
+    let mut planned = PlannedBlockDevice { seed, nodes, identities: Value::Null, is_default };
+    let graph = Graph::new(planned.nodes.clone())
+        .map_err(|error| refused(error, &wished.added_by, &wished.replaced_by, definition.root_filesystem.location.as_ref()))?;
+    let identities = graph.identities(&planned.seed_bytes());
+    planned.identities = serde_json::to_value(&identities)
+        .map_err(|error| Diagnostic::new(format!("the identities of the block device are no JSON: {error}")))?;
+    Ok((planned, graph.layout_fact(&identities)))
+}
+
+/// One ext4 filesystem on the whole disk: what DIB makes where there is no `vm`.
+fn default_nodes() -> Vec<Node> {
+    let node = |name: &str, on: &[&str], kind: NodeKind| Node {
+        name: name.to_owned(),
+        on: on.iter().map(|n| (*n).to_owned()).collect(),
+        kind,
+    };
+    vec![
+        node("disk", &[], NodeKind::Disk { size: None, sector_size: 512 }),
+        node(
+            "root",
+            &["disk"],
+            NodeKind::Filesystem {
+                kind: "ext4".to_owned(),
+                label: Some(DEFAULT_LABEL.to_owned()),
+                uuid: None,
+                tuning: Vec::new(),
+            },
+        ),
+        node(
+            "mount-root",
+            &["root"],
+            NodeKind::Mount { at: "/".to_owned(), options: Vec::new(), in_fstab: true },
+        ),
+    ]
+}
+
+/// Applies `[root-filesystem]` to the filesystem that is mounted at `/`.
+fn apply(settings: &RootFilesystem, nodes: &mut [Node]) -> Result<(), Diagnostic> {
+    let root = nodes.iter().find_map(|node| match &node.kind {
+        NodeKind::Mount { at, .. } if at == "/" => node.on.first().cloned(),
+        _ => None,
+    });
+    let mut tunings = Vec::new();
+    for (key, bytes) in [("max-online-resize", &settings.max_online_resize), ("free-space", &settings.free_space)] {
+        tunings.extend(bytes.as_ref().map(|bytes| (key.to_owned(), bytes.value.to_string())));
+    }
+    if settings.label.is_none() && tunings.is_empty() {
+        return Ok(());
+    }
+    let found = nodes.iter_mut().find(|node| Some(&node.name) == root.as_ref());
+    let Some(NodeKind::Filesystem { label, tuning, .. }) = found.map(|node| &mut node.kind) else {
+        return Err(Diagnostic::new("`[root-filesystem]` has settings, and nothing is mounted at `/`")
+            .at(settings.location.as_ref())
+            .with_help("add an element that mounts a filesystem at `/`, or take the section away"));
+    };
+    if let Some(wanted) = &settings.label {
+        *label = Some(wanted.value.clone());
+    }
+    for (key, value) in tunings {
+        tuning.retain(|(k, _)| *k != key);
+        tuning.push((key, value));
+    }
+    Ok(())
+}
+
+fn refused(
+    error: GraphError,
+    added_by: &BTreeMap<String, String>,
+    replaced_by: &BTreeMap<String, String>,
+    settings: Option<&Location>,
+) -> Diagnostic {
+    let Some(node) = &error.node else {
+        return Diagnostic::new(format!("the block device makes no sense: {}", error.problem)).with_help(error.help);
+    };
+    let message = format!("the block-device node `{node}` makes no sense: {}", error.problem);
+    let mut diagnostic = Diagnostic::new(message).with_help(&error.help);
+    match (added_by.get(node), replaced_by.get(node)) {
+        (Some(by), None) => diagnostic.context.push(format!("putting together the nodes, of which `{by}` adds this one")),
+        (Some(by), Some(again)) => diagnostic
+            .context
+            .push(format!("putting together the nodes, of which `{by}` adds this one and `{again}` replaces it")),
+        // Of the default nodes, only the settings can be wrong.
+        _ => diagnostic = diagnostic.at(settings),
+    }
+    diagnostic
+}

@@ -1,0 +1,129 @@
+//! Users and groups.
+
+use std::collections::BTreeMap;
+
+use dibhost_definition::Diagnostics;
+
+use super::{By, conflict, note};
+use crate::plan::{PlannedGroup, PlannedUser};
+use crate::wish::{User, Wish, WishRecord};
+
+/// Groups, each in the first phase that wishes for it.
+pub(crate) fn groups(wishes: &[WishRecord], wrong: &mut Diagnostics) -> Vec<PlannedGroup> {
+    let mut groups: BTreeMap<&str, PlannedGroup> = BTreeMap::new();
+    // Who said a number, for the conflict.
+    let mut numbered: BTreeMap<&str, (By<'_>, u32)> = BTreeMap::new();
+    for record in wishes {
+        let Wish::Group { name, gid } = &record.wish else { continue };
+        let by = By { element: &record.element, phase: record.phase };
+        let group = groups.entry(name).or_insert_with(|| PlannedGroup {
+            phase: record.phase,
+            name: name.clone(),
+            gid: None,
+            wanted_by: Vec::new(),
+        });
+        note(&mut group.wanted_by, &record.element);
+        let Some(gid) = *gid else { continue };
+        group.gid.get_or_insert(gid);
+        let (first, number) = *numbered.entry(name).or_insert((by, gid));
+        if number != gid {
+            let subject = format!("the group `{name}`");
+            wrong.push(conflict(&subject, first, &format!("the number {number}"), by, &format!("the number {gid}")));
+        }
+    }
+    one_number_each(&numbered, "group", wrong);
+    let mut groups: Vec<PlannedGroup> = groups.into_values().collect();
+    groups.sort_by(|a, b| (a.phase, &a.name).cmp(&(b.phase, &b.name)));
+    groups
+}
+
+/// Users: an entry for each phase that wishes for something new about one.
+pub(crate) fn users(wishes: &[WishRecord], wrong: &mut Diagnostics) -> Vec<PlannedUser> {
+    let mut by_name: BTreeMap<&str, Vec<(By<'_>, &User)>> = BTreeMap::new();
+    let mut numbered: BTreeMap<&str, (By<'_>, u32)> = BTreeMap::new();
+    for record in wishes {
+        if let Wish::User(user) = &record.wish {
+            let by = By { element: &record.element, phase: record.phase };
+            by_name.entry(&user.name).or_default().push((by, user));
+            if let Some(uid) = user.uid {
+                numbered.entry(&user.name).or_insert((by, uid));
+            }
+        }
+    }
+    one_number_each(&numbered, "user", wrong);
+    let mut planned = Vec::new();
+    for (name, wanted) in by_name {
+        contradictions(name, &wanted, wrong);
+        let mut current: Option<PlannedUser> = None;
+        for (by, user) in wanted {
+            match &mut current {
+                None => {
+                    let wanted_by = vec![by.element.to_owned()];
+                    current = Some(PlannedUser { phase: by.phase, user: normal(user), wanted_by });
+                }
+                Some(there) => {
+                    let mut merged = there.user.clone();
+                    join(&mut merged, user);
+                    if merged != there.user && by.phase != there.phase {
+                        planned.push(there.clone());
+                        there.phase = by.phase;
+                    }
+                    there.user = merged;
+                    note(&mut there.wanted_by, by.element);
+                }
+            }
+        }
+        planned.extend(current);
+    }
+    planned.sort_by(|a, b| (a.phase, &a.user.name).cmp(&(b.phase, &b.user.name)));
+    planned
+}
+
+fn normal(user: &User) -> User {
+    let mut user = user.clone();
+    user.groups.sort();
+    user.groups.dedup();
+    let mut seen = std::collections::BTreeSet::new();
+    user.authorized_keys.retain(|key| seen.insert(key.clone()));
+    user
+}
+
+/// What two wishes for a user come to, when they do not contradict one another.
+fn join(user: &mut User, more: &User) {
+    user.uid = user.uid.or(more.uid);
+    user.gid = user.gid.or(more.gid);
+    user.home = user.home.take().or_else(|| more.home.clone());
+    user.shell = user.shell.take().or_else(|| more.shell.clone());
+    user.groups.extend(more.groups.iter().cloned());
+    user.authorized_keys.extend(more.authorized_keys.iter().cloned());
+    *user = normal(user);
+}
+
+type Wanted<'a> = (By<'a>, &'a User);
+
+fn contradictions(name: &str, wanted: &[Wanted<'_>], wrong: &mut Diagnostics) {
+    let subject = format!("the user `{name}`");
+    let mut check = |what: &str, value: &dyn Fn(&User) -> Option<String>| {
+        let mut said = wanted.iter().filter_map(|(by, user)| value(user).map(|v| (*by, v)));
+        let Some((first, wants)) = said.next() else { return };
+        if let Some((other, wants_other)) = said.find(|(_, v)| *v != wants) {
+            wrong.push(conflict(&subject, first, &format!("{what} `{wants}`"), other, &format!("{what} `{wants_other}`")));
+        }
+    };
+    check("the number", &|user| user.uid.map(|n| n.to_string()));
+    check("the group number", &|user| user.gid.map(|n| n.to_string()));
+    check("the home", &|user| user.home.clone());
+    check("the shell", &|user| user.shell.clone());
+    check("the kind", &|user| Some(if user.system { "system account" } else { "login account" }.to_owned()));
+}
+
+/// No number is wished for twice.
+fn one_number_each(numbered: &BTreeMap<&str, (By<'_>, u32)>, what: &str, wrong: &mut Diagnostics) {
+    let mut owners: BTreeMap<u32, (&str, By<'_>)> = BTreeMap::new();
+    for (name, (by, number)) in numbered {
+        if let Some((other, other_by)) = owners.insert(*number, (name, *by)) {
+            let subject = format!("the {what} number {number}");
+            wrong.push(conflict(&subject, other_by, &format!("it for `{other}`"), *by, &format!("it for `{name}`")));
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Parameters: what the definition sets, checked against what elements declare.
+
+use std::collections::BTreeMap;
+
+use dibhost_definition::{Definition, Diagnostic, Diagnostics, Spanned, did_you_mean, quoted_list};
+use serde_json::Value;
+
+use crate::description::{Parameter, ParameterKind};
+use crate::resolve::{Elements, Resolved, trail};
+use crate::schema;
+
+/// Set values and defaults, by element and name.
+pub(crate) type Parameters = BTreeMap<String, BTreeMap<String, Value>>;
+
+pub(crate) fn check(definition: &Definition, elements: &Elements, wrong: &mut Diagnostics) -> Parameters {
+    for section in definition.parameters.values() {
+        if !elements.contains_key(&section.element.value) {
+            wrong.push(not_in_image("parameters", &section.element, elements));
+        }
+    }
+    elements.iter().map(|(name, element)| (name.clone(), of_element(definition, elements, element, wrong))).collect()
+}
+
+/// A section of an element that is not in the image.
+pub(crate) fn not_in_image(table: &str, element: &Spanned<String>, elements: &Elements) -> Diagnostic {
+    let name = &element.value;
+    let help = did_you_mean(name, elements.keys().map(String::as_str)).unwrap_or_else(|| {
+        format!("the elements of this image are {}; add `{name}` to `elements` or take the section away", quoted_list(elements.keys()))
+    });
+    Diagnostic::new(format!("`[{table}.{name}]` is about an element that is not in the image"))
+        .at(element.location.as_ref())
+        .with_help(help)
+}
+
+fn of_element(
+    definition: &Definition,
+    elements: &Elements,
+    element: &Resolved,
+    wrong: &mut Diagnostics,
+) -> BTreeMap<String, Value> {
+    let description = element.description();
+    let name = &description.name;
+    let section = definition.parameters.get(name);
+    let mut values = BTreeMap::new();
+    for setting in section.iter().flat_map(|s| s.settings.values()) {
+        if !description.parameters.iter().any(|p| p.name == setting.name.value) {
+            let known = description.parameters.iter().map(|p| p.name.as_str());
+            let help = did_you_mean(&setting.name, known.clone()).unwrap_or_else(|| match known.clone().next() {
+                None => format!("`{name}` has no parameters"),
+                Some(_) => format!("the parameters of `{name}` are {}", quoted_list(known)),
+            });
+            wrong.push(
+                Diagnostic::new(format!("`{name}` has no parameter `{}`", setting.name.value))
+                    .at(setting.name.location.as_ref())
+                    .with_help(help),
+            );
+        }
+    }
+    for parameter in &description.parameters {
+        let set = section.and_then(|s| s.settings.get(&parameter.name));
+        if let Some(set) = set {
+            if matches!(parameter.kind, ParameterKind::Secret) {
+                wrong.push(secret(name, parameter).at(set.value.location.as_ref()));
+                continue;
+            }
+            if let Err(why) = fits(parameter, &set.value.value) {
+                wrong.push(
+                    Diagnostic::new(format!("the parameter `{}` of `{name}` {why}", parameter.name))
+                        .at(set.value.location.as_ref())
+                        .with_help(declared(parameter)),
+                );
+            }
+            values.insert(parameter.name.clone(), set.value.value.clone());
+        } else if let Some(default) = parameter.default.as_ref().filter(|d| **d != Value::Null) {
+            if let Err(why) = fits(parameter, default) {
+                wrong.push(
+                    Diagnostic::new(format!("the default of the parameter `{}` of `{name}` {why}", parameter.name))
+                        .with_help("this is for whoever wrote the element to mend; setting the parameter helps till then"),
+                );
+            }
+            values.insert(parameter.name.clone(), default.clone());
+        } else if parameter.default.is_none() {
+            wrong.push(missing(elements, element, parameter, section.map(|s| &s.element)));
+        }
+    }
+    values
+}
+
+fn missing(elements: &Elements, element: &Resolved, parameter: &Parameter, section: Option<&Spanned<String>>) -> Diagnostic {
+    let name = &element.description().name;
+    if matches!(parameter.kind, ParameterKind::Secret) {
+        return secret(name, parameter);
+    }
+    let (lines, listed_at) = trail(elements, name);
+    let place = section.and_then(|s| s.location.clone()).or(listed_at);
+    let example = example(parameter);
+    let mut diagnostic = Diagnostic::new(format!("`{name}` needs the parameter `{}`", parameter.name))
+        .at(place.as_ref())
+        .with_help(format!("{}; write\n[parameters.{name}]\n{} = {example}", declared(parameter), toml_key(&parameter.name)));
+    diagnostic.context = lines;
+    diagnostic
+}
+
+fn secret(element: &str, parameter: &Parameter) -> Diagnostic {
+    Diagnostic::new(format!("the parameter `{}` of `{element}` is a secret, and this host takes no secrets yet", parameter.name))
+        .with_help("a later version takes secrets by name, from files or programs; one never stands in a definition, which is kept and shared")
+}
+
+/// What an element declares, as a sentence.
+fn declared(parameter: &Parameter) -> String {
+    let kind = match &parameter.kind {
+        ParameterKind::Text => "a text".to_owned(),
+        ParameterKind::Integer => "a whole number".to_owned(),
+        ParameterKind::Boolean => "`true` or `false`".to_owned(),
+        ParameterKind::TextList => "a list of texts".to_owned(),
+        ParameterKind::Choice(choices) => format!("one of {}", quoted_list(choices)),
+        ParameterKind::Secret => "a secret".to_owned(),
+        ParameterKind::Json(_) => "a value that its schema describes".to_owned(),
+    };
+    match parameter.doc.trim() {
+        "" => format!("`{}` is {kind}", parameter.name),
+        doc => format!("`{}` is {kind}: {}", parameter.name, one_line(doc)),
+    }
+}
+
+fn example(parameter: &Parameter) -> String {
+    match &parameter.kind {
+        ParameterKind::Text | ParameterKind::Secret => "\"…\"".to_owned(),
+        ParameterKind::Integer => "0".to_owned(),
+        ParameterKind::Boolean => "true".to_owned(),
+        ParameterKind::TextList => "[\"…\"]".to_owned(),
+        ParameterKind::Choice(choices) => toml_text(choices.first().map_or("…", String::as_str)),
+        ParameterKind::Json(_) => "…".to_owned(),
+    }
+}
+
+/// What is wrong with a value: a sentence part after the parameter's name.
+fn fits(parameter: &Parameter, value: &Value) -> Result<(), String> {
+    let is = || match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(b) => format!("`{b}`"),
+        Value::Number(n) => format!("the number {n}"),
+        Value::String(_) => "a text".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a table".to_owned(),
+    };
+    let has_to_be = |what: &str| Err(format!("has to be {what}; this is {}", is()));
+    match (&parameter.kind, value) {
+        (ParameterKind::Text, Value::String(_)) | (ParameterKind::Boolean, Value::Bool(_)) => Ok(()),
+        (ParameterKind::Integer, Value::Number(n)) if n.is_i64() => Ok(()),
+        (ParameterKind::TextList, Value::Array(items)) if items.iter().all(Value::is_string) => Ok(()),
+        (ParameterKind::TextList, Value::Array(_)) => Err("has entries that are no texts".to_owned()),
+        (ParameterKind::Choice(choices), Value::String(text)) => {
+            if choices.contains(text) {
+                return Ok(());
+            }
+            let meant = did_you_mean(text, choices.iter().map(String::as_str)).map(|m| format!(" ({m})"));
+            Err(format!("cannot be {text:?}{}", meant.unwrap_or_default()))
+        }
+        (ParameterKind::Json(json_schema), value) => {
+            let validator = schema::compile(json_schema)?;
+            schema::check(&validator, value).map_err(|why| format!("does not fit its schema: {why}"))
+        }
+        (ParameterKind::Text | ParameterKind::Choice(_), _) => has_to_be("a text"),
+        (ParameterKind::Integer, _) => has_to_be("a whole number"),
+        (ParameterKind::Boolean, _) => has_to_be("`true` or `false`"),
+        (ParameterKind::TextList, _) => has_to_be("a list of texts"),
+        (ParameterKind::Secret, _) => Ok(()),
+    }
+}
+
+/// A text of an element on one line, so that it cannot pass for more lines of a message.
+pub(crate) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).collect()
+}
+
+/// A text as TOML writes it.
+pub(crate) fn toml_text(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// A key as TOML writes it.
+pub(crate) fn toml_key(key: &str) -> String {
+    let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if bare { key.to_owned() } else { toml_text(key) }
+}

@@ -1,0 +1,143 @@
+//! Whether a description makes sense in itself. What is wrong here is for the author of the
+//! element to mend, not for whoever writes the definition.
+
+use std::collections::BTreeSet;
+
+use semver::{Version, VersionReq};
+use serde_json::Value;
+
+use crate::description::{Description, Parameter, ParameterKind, SlotUse, StepDeclaration};
+use crate::grant;
+use crate::plan::HOST;
+use crate::schema;
+
+/// All that is wrong with a description: sentence parts after "is unsound:".
+pub(crate) fn problems(description: &Description) -> Vec<String> {
+    let mut found = Vec::new();
+    found.extend(name(&description.name).err());
+    if description.name == HOST {
+        found.push(format!("`{HOST}` is the name of the host itself"));
+    }
+    if let Err(error) = Version::parse(&description.version) {
+        found.push(format!("its version `{}` is no semantic version: {error}", description.version));
+    }
+    for required in &description.requires {
+        found.extend(name(&required.name).err());
+        if !required.version.trim().is_empty()
+            && let Err(error) = VersionReq::parse(&required.version)
+        {
+            found.push(format!("it requires `{}` in no version range: {error}", required.name));
+        }
+    }
+    for other in description.stands_in_for.iter().chain(&description.conflicts_with) {
+        found.extend(name(other).err());
+    }
+    found.extend(twice(description.parameters.iter().map(|p| p.name.as_str()), "the parameter"));
+    found.extend(description.parameters.iter().filter_map(|p| parameter(p).err()));
+    found.extend(twice(description.steps.iter().map(|s| s.phase.name()), "a step in"));
+    for declared in &description.steps {
+        step(declared, &mut found);
+    }
+    for request in &description.requests {
+        let wrong = grant::check_scope(&request.capability, &request.scope).err();
+        found.extend(wrong.map(|why| format!("it requests {why}")));
+    }
+    found.extend(refused_extensions(&description.extensions));
+    found
+}
+
+/// The name of an element: kebab-case.
+fn name(name: &str) -> Result<(), String> {
+    let part = |p: &str| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let starts = name.starts_with(|c: char| c.is_ascii_lowercase());
+    if starts && name.len() <= 100 && name.split('-').all(part) {
+        Ok(())
+    } else {
+        Err(format!("{name:?} is no name of an element: lower-case letters and digits with single `-` between them"))
+    }
+}
+
+/// The name of a slot: `dib:boot/kernel-argument@1`.
+fn slot_name(name: &str) -> Result<(), String> {
+    let word = |w: &str| {
+        w.starts_with(|c: char| c.is_ascii_lowercase())
+            && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    let parts = || {
+        let (space, rest) = name.split_once(':')?;
+        let (path, version) = rest.rsplit_once('@')?;
+        let version: u32 = version.parse().ok()?;
+        Some(word(space) && path.split('/').all(word) && version > 0)
+    };
+    match parts() {
+        Some(true) if name.len() <= 200 => Ok(()),
+        _ => Err(format!("{name:?} is no name of a slot, as `acme:net/interface@1` is")),
+    }
+}
+
+fn twice<'a>(names: impl Iterator<Item = &'a str>, what: &str) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    names.filter(|n| !seen.insert(*n)).map(|n| format!("it declares {what} `{n}` twice")).collect()
+}
+
+fn parameter(parameter: &Parameter) -> Result<(), String> {
+    let name = &parameter.name;
+    match &parameter.kind {
+        ParameterKind::Choice(choices) if choices.is_empty() => Err(format!("its parameter `{name}` is a choice of nothing")),
+        ParameterKind::Json(schema) => {
+            schema::compile(schema).map(drop).map_err(|why| format!("the schema of its parameter `{name}` is none: {why}"))
+        }
+        ParameterKind::Secret if parameter.default.as_ref().is_some_and(|d| *d != Value::Null) => {
+            Err(format!("its parameter `{name}` is a secret with a default"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn step(step: &StepDeclaration, found: &mut Vec<String>) {
+    let phase = step.phase;
+    let provided = step.provides.iter().map(|s| s.name.as_str());
+    let consumed = step.consumes.iter().map(|s| s.name.as_str());
+    for name in provided.clone().chain(consumed.clone()) {
+        found.extend(slot_name(name).err());
+    }
+    found.extend(twice(provided, &format!("in `{phase}` that it provides")));
+    found.extend(twice(consumed, &format!("in `{phase}` that it consumes")));
+    for slot in &step.provides {
+        let name = &slot.name;
+        if name.starts_with("dib:") {
+            continue;
+        }
+        match &slot.schema {
+            None => found.push(format!("its slot `{name}` has no schema: only those of `dib:` go without")),
+            Some(schema) => found.extend(schema::compile(schema).err().map(|why| format!("the schema of its slot `{name}` is none: {why}"))),
+        }
+    }
+    for SlotUse { name, .. } in &step.consumes {
+        if name.starts_with("dib:") && schema::host_slot(name).is_none() {
+            found.push(format!("it reads `{name}`, and this host has no such slot: it may need a newer one"));
+        }
+    }
+    for slot in step.provides.iter().filter(|s| s.name.starts_with("dib:")) {
+        let name = &slot.name;
+        match schema::host_slot(name) {
+            None => found.push(format!("it provides `{name}`, and this host has no such slot: it may need a newer one")),
+            Some(host) if host.name == schema::LAYOUT => found.push(format!("it provides `{name}`, which is the host's alone")),
+            Some(host) if host.arity != slot.arity || host.timing != slot.timing => found.push(format!(
+                "it declares `{name}` as {} and {}; it is {} and {}",
+                slot.arity.name(),
+                slot.timing.name(),
+                host.arity.name(),
+                host.timing.name()
+            )),
+            Some(_) => {}
+        }
+    }
+    found.extend(refused_extensions(&step.extensions));
+}
+
+/// Extensions that this host does not know and may not overlook.
+fn refused_extensions(extensions: &[(String, String)]) -> Vec<String> {
+    let refused = extensions.iter().filter(|(key, _)| key.starts_with('!'));
+    refused.map(|(key, _)| format!("it needs `{key}`, which this host does not know: it may need a newer one")).collect()
+}
