@@ -18,7 +18,7 @@ const MOST_PARTITIONS: usize = 128;
 
 type ByName = BTreeMap<String, usize>;
 
-fn noun(kind: &NodeKind) -> &'static str {
+pub(crate) fn noun(kind: &NodeKind) -> &'static str {
     match kind {
         NodeKind::Disk { .. } => "disk",
         NodeKind::Table { .. } => "partition table",
@@ -32,10 +32,6 @@ fn noun(kind: &NodeKind) -> &'static str {
         NodeKind::GrubBios { .. } => "grub-bios",
         NodeKind::Driver { .. } => "driver",
     }
-}
-
-pub(crate) fn node_noun(kind: &NodeKind) -> &'static str {
-    noun(kind)
 }
 
 fn one_on_one(upper: &NodeKind, lower: &NodeKind) -> bool {

@@ -11,19 +11,35 @@
 //! A disk is a seekable file. The back-end here is `file`: a sparse file becomes the disk.
 
 mod check;
+mod ext4;
 mod fact;
+mod fat;
 mod filesystem;
+mod gpt;
 mod graph;
+mod grub;
 mod identity;
+mod layout;
 mod node;
 mod partition_type;
+mod place;
+mod realise;
+mod tree;
 
+pub use fat::Geometry as FatGeometry;
 pub use filesystem::{
     Ext4Tuning, FatBits, FatSerial, FilesystemKind, FilesystemUuid, Tuning, VfatTuning, parse_bytes,
 };
 pub use graph::{Disk, Filesystem, Graph, GraphError, GrubBios, Mount, Partition, Table};
 pub use identity::{FilesystemIdentity, Identities};
+pub use layout::{
+    FilesystemLayout, FormatLayout, GrubLayout, Layout, LayoutError, PartitionLayout, RootFolder,
+    TableLayout, layout,
+};
 pub use node::{Node, NodeKind, Size, TableKind};
 pub use partition_type::{
     PARTITION_ATTRIBUTES, PARTITION_TYPES, partition_type, partition_type_name,
 };
+pub use place::Extent;
+pub use realise::{RealiseError, realise};
+pub use tree::{EntryKind, FolderTree, Tree, TreeEntry, xattr_space};
