@@ -1,1 +1,36 @@
-//! Elements as WebAssembly components: load, describe, preflight, grants, run.
+//! Elements as WebAssembly components: found, described, held to their grants, run.
+//!
+//! ```text
+//! Library ─ finds NAME.wasm, knows its digest, caches its description
+//!    │
+//!    ├─ component   checks what a file is, compiles it (Winch, else Cranelift)
+//!    ├─ trusted     the folder of compiled code: 0700, ours, no link
+//!    └─ invoke      one store, one call: describe, plan or run
+//!         └─ interface/*   one module per WIT interface: linker, scope, state
+//! ```
+//!
+//! An element that is running sits on a thread of its own; what it does to the target and says to
+//! the observer is done on the caller's thread ([`Library::run_step`]).
+
+mod bindings;
+mod component;
+mod convert;
+mod engine;
+mod interface;
+mod invoke;
+mod library;
+mod limits;
+mod observer;
+mod refusal;
+mod schema;
+mod state;
+mod text;
+mod trusted;
+mod wasi;
+
+pub use engine::Compiler;
+pub use invoke::{Outcome, RunAnswer, RunCall};
+pub use library::{Inspection, Library, LibraryOptions, Listed};
+pub use limits::Limits;
+pub use observer::{Level, Observer, Silent};
+pub use text::harmless;

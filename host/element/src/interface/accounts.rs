@@ -1,0 +1,37 @@
+//! `accounts`: wishes for users and groups.
+
+use dibhost_plan::wish::Wish;
+use wasmtime::component::{Linker, Resource};
+
+use super::Own;
+use super::host::Secret;
+use super::wishes::known_extensions;
+use crate::bindings::dib::element::accounts;
+use crate::convert;
+use crate::refusal::Refusal;
+use crate::state::State;
+
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    accounts::add_to_linker::<_, Own>(linker, |s| s)
+}
+
+impl accounts::Host for State {
+    fn ensure_user(&mut self, user: accounts::User) -> Result<(), Refusal> {
+        self.planning("an account cannot be wished for")?;
+        self.grant("accounts", &user.name)?;
+        known_extensions(&user.extensions)?;
+        self.wish(vec![Wish::User(convert::user(user))])
+    }
+
+    fn ensure_group(&mut self, name: String, gid: Option<u32>) -> Result<(), Refusal> {
+        self.planning("a group cannot be wished for")?;
+        self.grant("accounts", &name)?;
+        self.wish(vec![Wish::Group { name, gid }])
+    }
+
+    fn set_password(&mut self, user: String, _: Resource<Secret>) -> Result<(), Refusal> {
+        self.planning("a password cannot be set")?;
+        self.grant("accounts", &user)?;
+        Err(Refusal::unsupported("passwords cannot be set: this host has no secrets yet"))
+    }
+}

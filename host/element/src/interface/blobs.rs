@@ -1,0 +1,99 @@
+//! `blobs`: large data held by the host, in memory, for the length of one step.
+
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use wasmtime::component::{Linker, Resource};
+
+use super::Own;
+use crate::bindings::dib::element::blobs;
+use crate::limits::{BLOB_BYTES, CALL_BYTES, spoken_bytes};
+use crate::refusal::Refusal;
+use crate::state::State;
+
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    blobs::add_to_linker::<_, Own>(linker, |s| s)
+}
+
+/// Bytes the host holds.
+#[derive(Debug)]
+pub(crate) struct Blob {
+    pub(crate) content: Arc<[u8]>,
+}
+
+/// How much is held.
+#[derive(Debug, Default)]
+pub(crate) struct Blobs {
+    held: u64,
+}
+
+impl Blobs {
+    /// Bytes that may still be held.
+    pub(crate) fn room(&self) -> u64 {
+        BLOB_BYTES - self.held
+    }
+}
+
+impl State {
+    pub(crate) fn blob(&mut self, content: Vec<u8>) -> Result<Resource<Blob>, Refusal> {
+        let bytes = content.len() as u64;
+        if bytes > self.blobs.room() {
+            return Err(blobs_full());
+        }
+        let blob = self.table.push(Blob { content: content.into() })?;
+        self.blobs.held += bytes;
+        Ok(blob)
+    }
+}
+
+pub(crate) fn blobs_full() -> Refusal {
+    Refusal::limit(format!(
+        "the host holds at most {} of blobs for one step",
+        spoken_bytes(usize::try_from(BLOB_BYTES).unwrap_or(usize::MAX))
+    ))
+}
+
+/// `sha256:…` of `content`.
+pub(crate) fn digest(content: &[u8]) -> String {
+    let mut text = String::from("sha256:");
+    for byte in Sha256::digest(content) {
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
+}
+
+impl blobs::Host for State {
+    fn from_bytes(&mut self, content: Vec<u8>) -> Result<Resource<Blob>, Refusal> {
+        self.running("blobs cannot be made")?;
+        if content.len() > CALL_BYTES {
+            return Err(Refusal::limit(format!(
+                "one call hands over at most {}",
+                spoken_bytes(CALL_BYTES)
+            )));
+        }
+        self.blob(content)
+    }
+}
+
+impl blobs::HostBlob for State {
+    fn digest(&mut self, blob: Resource<Blob>) -> Result<String, Refusal> {
+        Ok(digest(&self.table.get(&blob)?.content))
+    }
+
+    fn size(&mut self, blob: Resource<Blob>) -> Result<u64, Refusal> {
+        Ok(self.table.get(&blob)?.content.len() as u64)
+    }
+
+    fn read(&mut self, blob: Resource<Blob>, offset: u64, length: u64) -> Result<Vec<u8>, Refusal> {
+        let content = &self.table.get(&blob)?.content;
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
+        let length = usize::try_from(length).unwrap_or(usize::MAX).min(CALL_BYTES);
+        Ok(content[start..start.saturating_add(length).min(content.len())].to_vec())
+    }
+
+    fn drop(&mut self, blob: Resource<Blob>) -> wasmtime::Result<()> {
+        let blob = self.table.delete(blob)?;
+        self.blobs.held -= blob.content.len() as u64;
+        Ok(())
+    }
+}

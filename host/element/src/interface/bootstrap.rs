@@ -1,0 +1,36 @@
+//! `bootstrap`: the wish for the first tree.
+
+use dibhost_plan::Phase;
+use dibhost_plan::wish::Wish;
+use wasmtime::component::Linker;
+
+use super::Own;
+use super::wishes::known_extensions;
+use crate::bindings::dib::element::bootstrap;
+use crate::convert;
+use crate::refusal::Refusal;
+use crate::state::State;
+
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    bootstrap::add_to_linker::<_, Own>(linker, |s| s)
+}
+
+impl bootstrap::Host for State {
+    fn create(&mut self, source: bootstrap::Source) -> Result<(), Refusal> {
+        self.planning("the first tree cannot be wished for")?;
+        if self.call.phase != Phase::Root {
+            return Err(Refusal::denied(format!(
+                "the first tree is wished for in `plan(root)`, not in `plan({})`",
+                self.call.phase
+            )));
+        }
+        self.grant("bootstrap", "")?;
+        if let bootstrap::Source::Distribution(distribution) = &source {
+            known_extensions(&distribution.extensions)?;
+        }
+        if self.wishes.iter().any(|w| matches!(w, Wish::Bootstrap(_))) {
+            return Err(Refusal::conflict("this step wished for a first tree already"));
+        }
+        self.wish(vec![Wish::Bootstrap(convert::bootstrap(source))])
+    }
+}

@@ -1,0 +1,129 @@
+//! `facts`: typed data between elements. Only declared slots are read and written, so the graph
+//! of a plan is true.
+
+use std::collections::BTreeMap;
+
+use dibhost_plan::description::{Arity, Timing};
+use dibhost_plan::fact::Fact;
+use serde_json::Value;
+use wasmtime::component::Linker;
+
+use super::Own;
+use crate::bindings::dib::element::facts;
+use crate::convert;
+use crate::limits::{FACT_BYTES, FACTS, spoken_bytes};
+use crate::refusal::Refusal;
+use crate::schema;
+use crate::state::{Mode, State};
+use crate::text::harmless;
+
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    facts::add_to_linker::<_, Own>(linker, |s| s)
+}
+
+/// What the call reads and wrote.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    /// Slot → facts ordered by provider and key.
+    given: BTreeMap<String, Vec<Fact>>,
+    /// Slot, key, value, in the order they were provided.
+    provided: Vec<(String, String, Value)>,
+}
+
+impl Facts {
+    pub(crate) fn new(given: BTreeMap<String, Vec<Fact>>) -> Self {
+        Self { given, provided: Vec::new() }
+    }
+
+    pub(crate) fn provided(&mut self) -> Vec<(String, String, Value)> {
+        std::mem::take(&mut self.provided)
+    }
+
+    fn add(&mut self, slot: &str, arity: Arity, key: String, value: Value) -> Result<(), Refusal> {
+        let mut own = self.provided.iter().filter(|(s, _, _)| s == slot);
+        match own.find(|(_, k, _)| *k == key) {
+            Some((_, _, there)) if *there == value => return Ok(()),
+            Some(_) => {
+                return Err(Refusal::conflict(format!(
+                    "`{slot}` has another value of this step with the key `{key}` already"
+                )));
+            }
+            None => {}
+        }
+        if arity != Arity::Many && self.provided.iter().any(|(s, _, _)| s == slot) {
+            return Err(Refusal::conflict(format!(
+                "`{slot}` takes one value and this step provided one already"
+            )));
+        }
+        if self.provided.len() >= FACTS {
+            return Err(Refusal::limit(format!("a step provides at most {FACTS} facts")));
+        }
+        self.provided.push((slot.to_owned(), key, value));
+        Ok(())
+    }
+}
+
+impl facts::Host for State {
+    fn provide(&mut self, slot: String, key: String, value: String) -> Result<(), Refusal> {
+        let shown = harmless(&slot, 200);
+        let phase = self.call.phase;
+        let step = self.call.step();
+        let Some(declared) = step.and_then(|s| s.provides.iter().find(|s| s.name == slot)) else {
+            return Err(Refusal::undeclared(format!(
+                "its step `{phase}` does not declare that it provides `{shown}`"
+            )));
+        };
+        in_time(self.call.mode, declared.timing, &slot)?;
+        if key.len() > 255 || key.chars().any(char::is_control) {
+            return Err(Refusal::invalid(format!(
+                "the key of a fact in `{slot}` is longer than 255 bytes or has control characters"
+            )));
+        }
+        if value.len() > FACT_BYTES {
+            return Err(Refusal::limit(format!(
+                "a value of `{slot}` is larger than {}",
+                spoken_bytes(FACT_BYTES)
+            )));
+        }
+        let value: Value = serde_json::from_str(&value)
+            .map_err(|e| Refusal::invalid(format!("a value of `{slot}` is no JSON: {e}")))?;
+        schema::check(declared, &value).map_err(|why| {
+            Refusal::invalid(format!("a value of `{slot}` does not fit its schema: {why}"))
+        })?;
+        let arity = declared.arity;
+        self.facts.add(&slot, arity, key, value)
+    }
+
+    fn consume(&mut self, slot: String) -> Result<Vec<facts::Fact>, Refusal> {
+        let phase = self.call.phase;
+        let step = self.call.step();
+        if !step.is_some_and(|s| s.consumes.iter().any(|u| u.name == slot)) {
+            return Err(Refusal::undeclared(format!(
+                "its step `{phase}` does not declare that it consumes `{}`",
+                harmless(&slot, 200)
+            )));
+        }
+        if self.call.mode == Mode::Plan && schema::timing(&slot) == Some(Timing::Observed) {
+            return Err(Refusal::denied(format!(
+                "`{slot}` is observed while building, so `plan` cannot read it; `run` can"
+            )));
+        }
+        let given = self.facts.given.get(&slot).map(Vec::as_slice).unwrap_or_default();
+        Ok(given.iter().map(convert::fact_to_wit).collect())
+    }
+}
+
+/// Planned slots are filled in `plan`, observed ones in `run`.
+fn in_time(mode: Mode, timing: Timing, slot: &str) -> Result<(), Refusal> {
+    match (mode, timing) {
+        (Mode::Plan, Timing::Planned) | (Mode::Run, Timing::Observed) => Ok(()),
+        (Mode::Plan, Timing::Observed) => {
+            Err(Refusal::denied(format!("`{slot}` is observed: it is provided in `run`")))
+        }
+        (Mode::Run, Timing::Planned) => {
+            Err(Refusal::denied(format!("`{slot}` is planned: it is provided in `plan`")))
+        }
+        (Mode::Describe, _) => Err(Refusal::denied("no facts while describing itself")),
+    }
+}
+

@@ -1,0 +1,75 @@
+//! `outputs`: files that go beside the image.
+
+use std::sync::Arc;
+
+use wasmtime::component::{Linker, Resource};
+
+use super::Own;
+use super::blobs::Blob;
+use crate::bindings::dib::element::outputs;
+use crate::refusal::Refusal;
+use crate::state::State;
+use crate::text::harmless;
+
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    outputs::add_to_linker::<_, Own>(linker, |s| s)
+}
+
+/// What was put beside the image.
+#[derive(Debug, Default)]
+pub(crate) struct Outputs(Vec<(String, Arc<[u8]>)>);
+
+impl Outputs {
+    pub(crate) fn emitted(&mut self) -> Vec<(String, Arc<[u8]>)> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl outputs::Host for State {
+    fn emit(&mut self, suffix: String, content: Resource<Blob>) -> Result<(), Refusal> {
+        self.running("nothing can be put beside the image")?;
+        if !is_suffix(&suffix) {
+            return Err(Refusal::invalid(format!(
+                "`{}` is no suffix: `.`, `-` or `_`, then up to 63 letters, digits, `.`, `-`, `_`",
+                harmless(&suffix, 100)
+            )));
+        }
+        self.grant("outputs", &suffix)?;
+        let content = Arc::clone(&self.table.get(&content)?.content);
+        match self.outputs.0.iter().find(|(s, _)| *s == suffix) {
+            Some((_, there)) if *there == content => Ok(()),
+            Some(_) => Err(Refusal::conflict(format!(
+                "this step put another file beside the image as `{suffix}` already"
+            ))),
+            None => {
+                self.outputs.0.push((suffix, content));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A suffix stays in the folder of the image and is no other image's name.
+fn is_suffix(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    text.len() <= 64
+        && text.len() > 1
+        && text.starts_with(['.', '-', '_'])
+        && !text.contains("..")
+        && text.chars().all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suffix_cannot_leave_the_folder() {
+        for good in [".vmlinuz", "-initrd.img", ".d_2"] {
+            assert!(is_suffix(good), "{good}");
+        }
+        for bad in ["", ".", "x", "./x", "..", "../x", ".x/..", ".a\n"] {
+            assert!(!is_suffix(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! `packages`: wishes for packages and repositories.
+
+use dibhost_plan::wish::Wish;
+use wasmtime::component::Linker;
+
+use super::Own;
+use super::wishes::known_extensions;
+use crate::bindings::dib::element::packages;
+use crate::convert;
+use crate::refusal::Refusal;
+use crate::state::State;
+
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    packages::add_to_linker::<_, Own>(linker, |s| s)
+}
+
+impl packages::Host for State {
+    fn request(&mut self, wishes: Vec<packages::Wish>) -> Result<(), Refusal> {
+        self.planning("packages cannot be wished for")?;
+        let mut made = Vec::with_capacity(wishes.len());
+        for wish in wishes {
+            self.grant("packages", &wish.name)?;
+            known_extensions(&wish.extensions)?;
+            made.push(Wish::Package(convert::package(wish)));
+        }
+        self.wish(made)
+    }
+
+    fn add_repository(&mut self, repository: packages::Repository) -> Result<(), Refusal> {
+        self.planning("repositories cannot be added")?;
+        self.grant("repositories", &repository.url)?;
+        known_extensions(&repository.extensions)?;
+        self.wish(vec![Wish::Repository(convert::repository(repository))])
+    }
+
+    /// Touches every package, so it needs all of them granted.
+    fn upgrade_all(&mut self) -> Result<(), Refusal> {
+        self.planning("upgrading cannot be wished for")?;
+        if !self.call.grants.scopes("packages").any(|s| s == "*") {
+            return Err(self.not_granted("packages", "*"));
+        }
+        self.wish(vec![Wish::UpgradeAll])
+    }
+}

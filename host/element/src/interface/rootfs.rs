@@ -1,0 +1,249 @@
+//! `rootfs`: the target tree, below what was granted. Every request carries its scope, and the
+//! target checks it on the *resolved* path; what is checked here gives better sentences only.
+
+mod archive;
+
+use std::sync::Arc;
+
+use dibhost_plan::grant::below;
+use dibhost_target::{Change, Scope, Target, TargetError, TargetPath, Walk};
+use wasmtime::component::{Linker, Resource};
+
+use super::Own;
+use super::blobs::{Blob, blobs_full};
+use super::host::Secret;
+use crate::bindings::dib::element::rootfs;
+use crate::convert;
+use crate::limits::{CALL_BYTES, CHANGES, WALK_ENTRIES};
+use crate::refusal::{Refusal, grant_lines};
+use crate::state::State;
+
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    rootfs::add_to_linker::<_, Own>(linker, |s| s)
+}
+
+/// A part of the tree.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    scope: Scope,
+}
+
+impl rootfs::Host for State {
+    fn open(&mut self, path: String) -> Result<Resource<Tree>, Refusal> {
+        self.running("the target cannot be opened")?;
+        let path = plain(&path)?;
+        let paths = |texts: Vec<String>| -> Result<Vec<_>, Refusal> {
+            texts.iter().map(|t| plain(t)).collect()
+        };
+        let granted = Scope {
+            read: paths(self.call.grants.readable())?,
+            write: paths(self.call.grants.writable())?,
+        };
+        let scope = narrowed(&granted, &path);
+        if scope.read.is_empty() {
+            return Err(self.not_granted("rootfs", &format!("read {path}")));
+        }
+        Ok(self.table.push(Tree { scope })?)
+    }
+}
+
+impl State {
+    /// Has the target do something within the scope of `tree`.
+    fn on_tree<R: Send + 'static>(
+        &mut self,
+        tree: &Resource<Tree>,
+        job: impl FnOnce(&mut dyn Target, &Scope) -> Result<R, TargetError> + Send + 'static,
+    ) -> Result<R, Refusal> {
+        let scope = self.table.get(tree)?.scope.clone();
+        let effects = self.running("the target cannot be touched")?;
+        let answer = effects.ask(move |target, _| job(target, &scope));
+        match answer.ok_or_else(Refusal::cancelled)? {
+            Ok(answer) => Ok(answer),
+            Err(TargetError::OutOfScope { path, write }) => Err(self.out_of_scope(&path, write)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn out_of_scope(&self, path: &str, write: bool) -> Refusal {
+        let verb = if write { "write" } else { "read" };
+        let path = crate::text::harmless(path, 300);
+        let lines = grant_lines(&self.call.element, "rootfs", &format!("{verb} {path}"));
+        Refusal::denied(format!("`{path}` is outside of what it may {verb}")).with_help(format!(
+            "when the element has to reach there, it requests it and the image definition grants it:\n{lines}"
+        ))
+    }
+}
+
+impl rootfs::HostTree for State {
+    fn read(
+        &mut self,
+        tree: Resource<Tree>,
+        path: String,
+        offset: u64,
+        length: u64,
+    ) -> Result<Vec<u8>, Refusal> {
+        let path = TargetPath::new(&path)?;
+        let limit = CALL_BYTES as u64;
+        let length = if length == 0 { limit } else { length.min(limit) };
+        self.on_tree(&tree, move |target, scope| target.read(scope, &path, offset, length))
+    }
+
+    fn capture(&mut self, tree: Resource<Tree>, path: String) -> Result<Resource<Blob>, Refusal> {
+        let path = TargetPath::new(&path)?;
+        let room = self.blobs.room();
+        let captured = self.on_tree(&tree, move |target, scope| {
+            archive::capture(target, scope, &path, room)
+        })?;
+        self.blob(captured.ok_or_else(blobs_full)?)
+    }
+
+    fn stat(&mut self, tree: Resource<Tree>, path: String) -> Result<Option<rootfs::Stat>, Refusal> {
+        let path = TargetPath::new(&path)?;
+        let stat = self.on_tree(&tree, move |target, scope| target.stat(scope, &path))?;
+        Ok(stat.map(convert::stat))
+    }
+
+    fn walk(
+        &mut self,
+        tree: Resource<Tree>,
+        path: String,
+        options: rootfs::WalkFlags,
+        start_after: Option<String>,
+    ) -> Result<Vec<rootfs::Entry>, Refusal> {
+        let path = TargetPath::new(&path)?;
+        let start = start_after.map(|s| TargetPath::new(&s)).transpose()?;
+        if options.contains(rootfs::WalkFlags::FOLLOW_SYMLINKS) {
+            return Err(Refusal::unsupported("a walk does not follow symbolic links"));
+        }
+        // The tree is one filesystem while steps run, so `stay-on-filesystem` holds always.
+        let walk = Walk { recursive: options.contains(rootfs::WalkFlags::RECURSIVE) };
+        let entries = self.on_tree(&tree, move |target, scope| {
+            target.walk(scope, &path, walk, start.as_ref(), WALK_ENTRIES)
+        })?;
+        let entry = |e: dibhost_target::Entry| rootfs::Entry {
+            path: e.path.into(),
+            stat: convert::stat(e.stat),
+        };
+        Ok(entries.into_iter().map(entry).collect())
+    }
+
+    fn apply(&mut self, tree: Resource<Tree>, changes: Vec<rootfs::Change>) -> Result<(), Refusal> {
+        if changes.len() > CHANGES {
+            return Err(Refusal::limit(format!("one call applies at most {CHANGES} changes")));
+        }
+        let changes: Vec<_> = changes.into_iter().map(convert::change).collect::<Result<_, _>>()?;
+        self.on_tree(&tree, move |target, scope| target.apply(scope, &changes))
+    }
+
+    fn place(
+        &mut self,
+        tree: Resource<Tree>,
+        blob: Resource<Blob>,
+        path: String,
+        attributes: rootfs::Attributes,
+    ) -> Result<(), Refusal> {
+        let path = TargetPath::new(&path)?;
+        let content = Arc::clone(&self.table.get(&blob)?.content);
+        let attributes = convert::attributes(attributes);
+        self.on_tree(&tree, move |target, scope| {
+            target.apply(scope, &[Change::Write { path, content: content.to_vec(), attributes }])
+        })
+    }
+
+    fn unpack(
+        &mut self,
+        tree: Resource<Tree>,
+        archive: Resource<Blob>,
+        path: String,
+        strip: u32,
+    ) -> Result<(), Refusal> {
+        let path = TargetPath::new(&path)?;
+        let content = Arc::clone(&self.table.get(&archive)?.content);
+        let changes = archive::unpack(&content, &path, strip)?;
+        self.on_tree(&tree, move |target, scope| target.apply(scope, &changes))
+    }
+
+    fn write_secret(
+        &mut self,
+        _: Resource<Tree>,
+        path: String,
+        _: Resource<Secret>,
+        _: rootfs::Attributes,
+    ) -> Result<(), Refusal> {
+        Err(Refusal::unsupported(format!(
+            "no secret can be written to `{}`: this host has none yet",
+            crate::text::harmless(&path, 200)
+        )))
+    }
+
+    fn narrow(&mut self, tree: Resource<Tree>, path: String) -> Result<Resource<Tree>, Refusal> {
+        let path = plain(&path)?;
+        let scope = narrowed(&self.table.get(&tree)?.scope, &path);
+        if scope.read.is_empty() {
+            return Err(self.out_of_scope(path.as_str(), false));
+        }
+        Ok(self.table.push(Tree { scope })?)
+    }
+
+    fn drop(&mut self, tree: Resource<Tree>) -> wasmtime::Result<()> {
+        self.table.delete(tree)?;
+        Ok(())
+    }
+}
+
+/// A path to compare by its text: one with `..` in it says nothing of where it leads.
+fn plain(path: &str) -> Result<TargetPath, Refusal> {
+    let path = TargetPath::new(path)?;
+    if path.as_str().split('/').any(|c| c == "..") {
+        return Err(Refusal::invalid(format!("`{path}` has `..` in it; open a plain path")));
+    }
+    Ok(path)
+}
+
+/// What of `scope` is at `path` or below it.
+fn narrowed(scope: &Scope, path: &TargetPath) -> Scope {
+    let within = |folders: &[TargetPath]| {
+        let inside = |folder: &TargetPath| {
+            if below(folder.as_str(), path.as_str()) {
+                Some(path.clone())
+            } else if below(path.as_str(), folder.as_str()) {
+                Some(folder.clone())
+            } else {
+                None
+            }
+        };
+        let mut paths: Vec<_> = folders.iter().filter_map(inside).collect();
+        paths.sort();
+        paths.dedup();
+        paths
+    };
+    Scope { read: within(&scope.read), write: within(&scope.write) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(texts: &[&str]) -> Vec<TargetPath> {
+        texts.iter().map(|t| TargetPath::new(t).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_narrowed_tree_reaches_no_further() {
+        let scope = Scope { read: paths(&["/etc", "/usr/share"]), write: paths(&["/etc/ssh"]) };
+        let at = |path: &str| narrowed(&scope, &TargetPath::new(path).unwrap());
+        assert_eq!(at("/"), scope);
+        assert_eq!(at("/etc/ssh/sshd").write, paths(&["/etc/ssh/sshd"]));
+        assert_eq!(at("/etc").read, paths(&["/etc"]));
+        assert_eq!(at("/usr").read, paths(&["/usr/share"]));
+        assert!(at("/usr").write.is_empty());
+        assert!(at("/etcetera").read.is_empty());
+    }
+
+    #[test]
+    fn a_path_to_open_is_plain() {
+        assert!(plain("/etc/../root").is_err());
+        assert!(plain("etc").is_err());
+        assert_eq!(plain("/etc/").unwrap().as_str(), "/etc");
+    }
+}

@@ -1,0 +1,33 @@
+//! `services`: wishes for units. Setting a state and writing a unit's text are two grants, for
+//! the text of a unit is root in the image.
+
+use dibhost_plan::wish::{UnitState, Wish};
+use wasmtime::component::Linker;
+
+use super::Own;
+use crate::bindings::dib::element::services;
+use crate::refusal::Refusal;
+use crate::state::State;
+
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    services::add_to_linker::<_, Own>(linker, |s| s)
+}
+
+impl services::Host for State {
+    fn set(&mut self, unit: String, state: services::State) -> Result<(), Refusal> {
+        self.planning("the state of a unit cannot be wished for")?;
+        self.grant("services", &unit)?;
+        let state = match state {
+            services::State::Enabled => UnitState::Enabled,
+            services::State::Disabled => UnitState::Disabled,
+            services::State::Masked => UnitState::Masked,
+        };
+        self.wish(vec![Wish::Service { unit, state }])
+    }
+
+    fn define(&mut self, unit: String, content: String) -> Result<(), Refusal> {
+        self.planning("a unit cannot be wished for")?;
+        self.grant("services-define", &unit)?;
+        self.wish(vec![Wish::ServiceDefinition { unit, content }])
+    }
+}

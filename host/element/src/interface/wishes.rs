@@ -1,0 +1,57 @@
+//! The wishes of one call, whichever interface they came by.
+
+use dibhost_block_device::Node;
+use dibhost_plan::planner::BuilderSurroundings;
+use dibhost_plan::wish::Wish;
+
+use crate::limits::WISHES;
+use crate::refusal::Refusal;
+use crate::state::State;
+
+/// What was wished, and what wishing may look at.
+#[derive(Debug, Default)]
+pub(crate) struct Wishes {
+    made: Vec<Wish>,
+    /// Nodes wished so far, those of this call included.
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) builder: BuilderSurroundings,
+}
+
+impl Wishes {
+    pub(crate) fn new(nodes: Vec<Node>, builder: BuilderSurroundings) -> Self {
+        Self { made: Vec::new(), nodes, builder }
+    }
+
+    pub(crate) fn made(&mut self) -> Vec<Wish> {
+        std::mem::take(&mut self.made)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Wish> {
+        self.made.iter()
+    }
+}
+
+impl State {
+    /// Keeps wishes that are within the grants and sound: all of them or none.
+    pub(crate) fn wish(&mut self, wishes: Vec<Wish>) -> Result<(), Refusal> {
+        if self.wishes.made.len() + wishes.len() > WISHES {
+            return Err(Refusal::limit(format!("a step makes at most {WISHES} wishes")));
+        }
+        for wish in &wishes {
+            crate::schema::validate(wish)?;
+        }
+        self.wishes.made.extend(wishes);
+        Ok(())
+    }
+}
+
+/// Keys that a newer contract may have added: one with `!` must be understood.
+pub(crate) fn known_extensions(extensions: &[(String, String)]) -> Result<(), Refusal> {
+    match extensions.iter().find(|(key, _)| key.starts_with('!')) {
+        Some((key, _)) => Err(Refusal::unsupported(format!(
+            "this host does not know `{}`, which the element insists on",
+            crate::text::harmless(key, 100)
+        ))),
+        None => Ok(()),
+    }
+}

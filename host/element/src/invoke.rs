@@ -1,0 +1,297 @@
+//! One call of an element: a fresh store, a bounded time, and a sentence when it fails.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dibhost_plan::Phase;
+use dibhost_plan::description::Description;
+use dibhost_plan::fact::Fact;
+use dibhost_plan::grant::Grants;
+use dibhost_plan::planner::{ElementFailure, Finding, StepAnswer, StepCall, TargetMachine};
+use dibhost_sys::Cancel;
+use dibhost_target::Target;
+use serde_json::Value;
+use wasmtime::component::Resource;
+use wasmtime::{Store, Trap, UpdateDeadline};
+
+use crate::bindings::Element;
+use crate::bindings::exports::dib::element::lifecycle;
+use crate::component::Code;
+use crate::convert;
+use crate::interface::host::Build;
+use crate::interface::{blobs, cache, facts, log::Log, outputs, wishes};
+use crate::limits::{Limits, Memory, spoken, spoken_bytes};
+use crate::observer::{Effects, Observer};
+use crate::state::{Call, Mode, State, table};
+use crate::text::harmless;
+
+/// One call of `run(phase)`.
+#[derive(Debug)]
+pub struct RunCall<'a> {
+    /// The element, by its name; it was described before.
+    pub element: &'a str,
+    /// The phase; the element declared a step for it.
+    pub phase: Phase,
+    /// The machine.
+    pub machine: &'a TargetMachine,
+    /// Its parameters: set ones and defaults, checked.
+    pub parameters: &'a BTreeMap<String, Value>,
+    /// What it holds.
+    pub grants: &'a Grants,
+    /// Values of the slots it consumes, planned and observed: slot → facts ordered by provider
+    /// and key.
+    pub facts: &'a BTreeMap<String, Vec<Fact>>,
+    /// How long it may take, the programs it starts included. None: the library's limit.
+    pub timeout: Option<Duration>,
+    /// A folder of the host that is this element's own, for `cache`. None: nothing is kept.
+    pub cache: Option<&'a Path>,
+    /// Thrown, it stops the element within some 20 ms (a program it waits for is the target's).
+    pub cancel: &'a Cancel,
+}
+
+/// How a step ended when it did not fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done.
+    Done,
+    /// There was nothing to do, and why.
+    Skipped(String),
+}
+
+/// What one call of `run(phase)` came to.
+#[derive(Debug, Clone)]
+pub struct RunAnswer {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Facts provided: slot, key, value. Slots are declared, observed ones; values fit their schema.
+    pub facts: Vec<(String, String, Value)>,
+    /// Files to put beside the image: suffix and content. Suffixes are granted and safe in a name.
+    pub outputs: Vec<(String, Arc<[u8]>)>,
+}
+
+/// Why the epoch stopped an element.
+#[derive(Debug, thiserror::Error)]
+enum Stopped {
+    #[error("ran out of time")]
+    Time,
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// Everything one call needs.
+struct Session<'a> {
+    code: &'a Code,
+    limit: Duration,
+    store: Store<State>,
+}
+
+impl<'a> Session<'a> {
+    fn new(
+        code: &'a Code,
+        call: Call,
+        limit: Duration,
+        memory: usize,
+        effects: Option<Effects>,
+        cancel: Option<Cancel>,
+    ) -> Self {
+        let log = Arc::new(Log::new(effects.clone()));
+        let deadline = Instant::now() + limit;
+        let state = State {
+            wasi: crate::wasi::context(&call.element, call.machine.source_date_epoch, &log),
+            table: table(),
+            memory: Memory::new(memory),
+            log,
+            facts: facts::Facts::default(),
+            wishes: wishes::Wishes::default(),
+            blobs: blobs::Blobs::default(),
+            outputs: outputs::Outputs::default(),
+            cache: cache::Cache::default(),
+            effects,
+            clock: crate::wasi::GuestClock::default(),
+            deadline,
+            call,
+        };
+        let mut store = Store::new(&code.runtime.engine, state);
+        store.limiter(|state| &mut state.memory);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |_| {
+            if cancel.as_ref().is_some_and(Cancel::is_cancelled) {
+                Err(Stopped::Cancelled.into())
+            } else if Instant::now() >= deadline {
+                Err(Stopped::Time.into())
+            } else {
+                Ok(UpdateDeadline::Continue(1))
+            }
+        });
+        Self { code, limit, store }
+    }
+
+    /// Instantiates the element and calls it.
+    fn call<R>(
+        &mut self,
+        call: impl FnOnce(&Element, &mut Store<State>) -> wasmtime::Result<R>,
+    ) -> Result<R, ElementFailure> {
+        let instance = self.code.element.instantiate(&mut self.store);
+        let result = instance.and_then(|element| call(&element, &mut self.store));
+        result.map_err(|error| self.failure(&error))
+    }
+
+    /// Lends the build for a call.
+    fn lend(&mut self) -> Result<Resource<Build>, ElementFailure> {
+        let build = self.store.data_mut().table.push(Build);
+        build.map_err(|e| ElementFailure::new(format!("lending the build failed: {e}")))
+    }
+
+    /// A trap as a sentence: the reason, then what the element said last.
+    fn failure(&self, error: &wasmtime::Error) -> ElementFailure {
+        let state = self.store.data();
+        let call = match state.call.mode {
+            Mode::Describe => "`describe`".to_owned(),
+            Mode::Plan => format!("`plan({})`", state.call.phase),
+            Mode::Run => format!("`run({})`", state.call.phase),
+        };
+        let stopped = error.downcast_ref::<Stopped>();
+        let trap = error.downcast_ref::<Trap>();
+        let exit = error.downcast_ref::<wasmtime_wasi::I32Exit>();
+        let (message, help) = if let Some(Stopped::Cancelled) = stopped {
+            return ElementFailure::new(format!("was stopped in {call}: the build was cancelled"));
+        } else if let Some(Stopped::Time) = stopped {
+            let limit = spoken(self.limit);
+            (format!("ran longer than {limit} in {call} and was stopped"), None)
+        } else if let Some(wanted) = state.memory.refused {
+            let limit = spoken_bytes(state.memory.limit());
+            let wanted = spoken_bytes(wanted);
+            (
+                format!("asked for more than {limit} of memory in {call} ({wanted})"),
+                Some("large data belongs into blobs, which the host holds".to_owned()),
+            )
+        } else if let Some(trap) = trap {
+            let said = trap.to_string();
+            let said = said.strip_prefix("wasm trap: ").unwrap_or(&said);
+            (format!("trapped in {call}: {said}"), None)
+        } else if let Some(wasmtime_wasi::I32Exit(status)) = exit {
+            (format!("ended its process with status {status} in {call} instead of returning"), None)
+        } else {
+            (format!("failed in {call}: {}", harmless(&format!("{error:#}"), 1000)), None)
+        };
+        let said = state.log.last_words().map(|said| format!("; it said: {said}"));
+        ElementFailure {
+            message: format!("{message}{}", said.unwrap_or_default()),
+            context: Vec::new(),
+            help,
+        }
+    }
+}
+
+/// Calls `describe`.
+pub(crate) fn describe(
+    code: &Code,
+    name: &str,
+    limits: &Limits,
+) -> Result<Description, ElementFailure> {
+    let call = Call {
+        element: name.to_owned(),
+        mode: Mode::Describe,
+        phase: Phase::Root,
+        machine: TargetMachine {
+            arch: String::new(),
+            image_name: String::new(),
+            source_date_epoch: 0,
+        },
+        parameters: BTreeMap::new(),
+        grants: Grants::default(),
+        description: None,
+    };
+    let mut session = Session::new(code, call, limits.describe, limits.memory, None, None);
+    let said = session.call(|element, store| element.dib_element_metadata().call_describe(store))?;
+    convert::description(said)
+        .map_err(|why| ElementFailure::new(format!("its description is not sound: {why}")))
+}
+
+/// Calls `plan(phase)`.
+pub(crate) fn plan(
+    code: &Code,
+    description: &Arc<Description>,
+    call: &StepCall<'_>,
+    limits: &Limits,
+) -> Result<StepAnswer, ElementFailure> {
+    let state = Call {
+        element: call.element.to_owned(),
+        mode: Mode::Plan,
+        phase: call.phase,
+        machine: call.machine.clone(),
+        parameters: call.parameters.clone(),
+        grants: call.grants.clone(),
+        description: Some(Arc::clone(description)),
+    };
+    let mut session = Session::new(code, state, limits.plan, limits.memory, None, None);
+    let data = session.store.data_mut();
+    data.facts = facts::Facts::new(call.facts.clone());
+    data.wishes = wishes::Wishes::new(call.nodes.to_vec(), call.builder.clone());
+    let build = session.lend()?;
+    let lent = Resource::new_borrow(build.rep());
+    let phase = convert::phase_to_wit(call.phase);
+    let said = session
+        .call(|element, store| element.dib_element_lifecycle().call_plan(store, phase, lent))?;
+    let mut findings: Vec<_> =
+        said.map_err(convert::failure)?.into_iter().map(convert::finding).collect();
+    let data = session.store.data_mut();
+    // A plan has no log: what was said aloud is shown as remarks.
+    findings.extend(data.log.remarks().into_iter().map(|message| Finding {
+        parameter: None,
+        message,
+        help: None,
+        fatal: false,
+    }));
+    Ok(StepAnswer { facts: data.facts.provided(), wishes: data.wishes.made(), findings })
+}
+
+/// Calls `run(phase)` on a thread of its own; effects happen on this one.
+pub(crate) fn run(
+    code: &Code,
+    description: &Arc<Description>,
+    call: &RunCall<'_>,
+    limits: &Limits,
+    target: &mut dyn Target,
+    observer: &mut dyn Observer,
+) -> Result<RunAnswer, ElementFailure> {
+    let state = Call {
+        element: call.element.to_owned(),
+        mode: Mode::Run,
+        phase: call.phase,
+        machine: call.machine.clone(),
+        parameters: call.parameters.clone(),
+        grants: call.grants.clone(),
+        description: Some(Arc::clone(description)),
+    };
+    let given = call.facts.clone();
+    let folder = call.cache.map(Path::to_owned);
+    let limit = call.timeout.unwrap_or(limits.run);
+    let cancel = call.cancel.clone();
+    let phase = convert::phase_to_wit(call.phase);
+    let served = Effects::serve(target, observer, |effects| {
+        let mut session =
+            Session::new(code, state, limit, limits.memory, Some(effects), Some(cancel));
+        let data = session.store.data_mut();
+        data.facts = facts::Facts::new(given);
+        data.cache = cache::Cache(folder);
+        let build = session.lend()?;
+        let lent = Resource::new_borrow(build.rep());
+        let said = session
+            .call(|element, store| element.dib_element_lifecycle().call_run(store, phase, lent))?;
+        let outcome = match said.map_err(convert::failure)? {
+            lifecycle::Outcome::Done => Outcome::Done,
+            lifecycle::Outcome::Skipped(why) => Outcome::Skipped(harmless(&why, 1000)),
+        };
+        let data = session.store.data_mut();
+        Ok(RunAnswer { outcome, facts: data.facts.provided(), outputs: data.outputs.emitted() })
+    });
+    served.unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        Err(ElementFailure::new(format!("the host's own code failed in a step: {said}"))
+            .with_help("this is a defect of dibhost; please report it"))
+    })
+}

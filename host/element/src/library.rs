@@ -1,0 +1,460 @@
+//! The elements at hand: found by name in folders or by path, known by digest, described once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dibhost_plan::description::Description;
+use dibhost_plan::planner::{Described, ElementFailure, Planner, StepAnswer, StepCall};
+use dibhost_target::Target;
+use serde::{Deserialize, Serialize};
+
+use crate::component::{CONTRACT, Code, Loader, refuse_others};
+use crate::engine::Compiler;
+use crate::interface::blobs::digest;
+use crate::invoke::{self, RunAnswer, RunCall};
+use crate::limits::{Limits, spoken_bytes};
+use crate::observer::Observer;
+use crate::text::harmless;
+use crate::trusted::TrustedFolder;
+
+/// Where elements are and how they are made to run.
+#[derive(Debug, Clone, Default)]
+pub struct LibraryOptions {
+    /// Folders of `NAME.wasm`; the first that has a name wins.
+    pub folders: Vec<PathBuf>,
+    /// Digests (`sha256:…`) of the elements shipped with this host.
+    pub first_party: BTreeSet<String>,
+    /// A folder for compiled code, made with mode 0700 when it is not there; its parents too.
+    /// None: everything is compiled each time.
+    pub cache: Option<PathBuf>,
+    /// Which compiler is tried first.
+    pub compiler: Compiler,
+    /// Time and memory of a call.
+    pub limits: Limits,
+}
+
+/// An element as `dibhost element inspect` shows it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Inspection {
+    /// What it says of itself.
+    #[serde(serialize_with = "shared::serialize")]
+    pub description: Arc<Description>,
+    /// `sha256:…` of the component.
+    pub digest: String,
+    /// Bytes of the component.
+    pub size: u64,
+    /// The file it is.
+    pub origin: PathBuf,
+    /// It was shipped with this host.
+    pub first_party: bool,
+    /// Interfaces of `dib:element` it imports, without the package: `rootfs`, `exec`.
+    pub imports: Vec<String>,
+    /// Everything else it imports: inert WASI.
+    pub other_imports: Vec<String>,
+}
+
+/// A file in one of the folders, as `dibhost element list` shows it.
+#[derive(Debug)]
+pub struct Listed {
+    /// The file's stem.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// What it is, or why it is no sound element.
+    pub inspection: Result<Inspection, ElementFailure>,
+}
+
+/// The elements at hand. Threads may share it.
+pub struct Library {
+    folders: Vec<PathBuf>,
+    first_party: BTreeSet<String>,
+    limits: Limits,
+    loader: Loader,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    by_path: BTreeMap<PathBuf, Arc<Element>>,
+    /// Those a build asked for: a name means one of them from then on.
+    by_name: BTreeMap<String, Arc<Element>>,
+}
+
+struct Element {
+    path: PathBuf,
+    digest: String,
+    size: u64,
+    first_party: bool,
+    about: About,
+    /// The component, until it is compiled.
+    bytes: Mutex<Option<Vec<u8>>>,
+    code: Mutex<Option<Arc<Code>>>,
+}
+
+/// What is known of a component without its code, kept beside the code under its digest.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct About {
+    /// The contract of the host that asked.
+    contract: String,
+    #[serde(with = "shared")]
+    description: Arc<Description>,
+    imports: Vec<String>,
+    other_imports: Vec<String>,
+}
+
+/// A shared value in JSON is the value.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        shared: &Arc<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        T::serialize(shared, serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<T>, D::Error> {
+        T::deserialize(deserializer).map(Arc::new)
+    }
+}
+
+/// The form of the kept descriptions. Another number makes every element describe itself anew;
+/// it has to change when [`About`] or `Description` do.
+const ABOUT_FORM: u32 = 1;
+
+/// A component of a script with its interpreter is 18 MB.
+const COMPONENT_BYTES: u64 = 256 << 20;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Library {
+    /// A library of the elements in `options.folders`. Looks at no element yet.
+    ///
+    /// # Errors
+    /// When the folder for compiled code cannot be made, or is not the effective user's alone.
+    pub fn new(options: LibraryOptions) -> Result<Self, ElementFailure> {
+        let folder = options.cache.as_deref().map(TrustedFolder::open).transpose()?;
+        Ok(Self {
+            folders: options.folders,
+            first_party: options.first_party,
+            limits: options.limits,
+            loader: Loader::new(options.compiler, folder),
+            known: Mutex::default(),
+        })
+    }
+
+    /// Describes and compiles elements of these names or paths on all processors, so that what
+    /// is asked afterwards is there. What fails is told when it is asked for.
+    pub fn preload(&self, references: &[String], base: &Path) {
+        let waiting = Mutex::new(references.iter());
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        std::thread::scope(|scope| {
+            for _ in 0..threads.min(references.len()) {
+                scope.spawn(|| {
+                    loop {
+                        let Some(reference) = lock(&waiting).next() else { break };
+                        let found = self.find(reference, base).and_then(|path| self.load(&path));
+                        // The failure is found again by whoever needs the element.
+                        let _ = found.and_then(|element| self.code(&element));
+                    }
+                });
+            }
+        });
+    }
+
+    /// How many components were compiled by this library, as opposed to taken from its cache.
+    #[must_use]
+    pub fn compiled(&self) -> usize {
+        self.loader.compiled()
+    }
+
+    /// Every `NAME.wasm` of the folders, by name; of one name the first only.
+    ///
+    /// # Errors
+    /// When a folder that is there cannot be read.
+    pub fn list(&self) -> Result<Vec<Listed>, ElementFailure> {
+        let mut found = BTreeMap::new();
+        for folder in &self.folders {
+            for (name, path) in wasm_files(folder)? {
+                found.entry(name).or_insert(path);
+            }
+        }
+        let inspect = |(name, path): (String, PathBuf)| {
+            let inspection = self.load(&path).map(|element| element.inspection());
+            Listed { name, path, inspection }
+        };
+        Ok(found.into_iter().map(inspect).collect())
+    }
+
+    /// Looks at an element by the name or path written in a definition; a path is relative to
+    /// `base`.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it is not a sound element.
+    pub fn inspect(&self, reference: &str, base: &Path) -> Result<Inspection, ElementFailure> {
+        Ok(self.load(&self.find(reference, base)?)?.inspection())
+    }
+
+    /// Calls `run(phase)` of a described element. Its effects on `target`, and what it tells
+    /// `observer`, happen on this thread; the element runs on another one.
+    ///
+    /// # Errors
+    /// When the element fails, traps, oversteps or is cancelled.
+    pub fn run_step(
+        &self,
+        call: &RunCall<'_>,
+        target: &mut dyn Target,
+        observer: &mut dyn Observer,
+    ) -> Result<RunAnswer, ElementFailure> {
+        let element = self.described(call.element)?;
+        let code = self.code(&element)?;
+        let description = &element.about.description;
+        invoke::run(&code, description, call, &self.limits, target, observer)
+    }
+
+    /// The file an element is in.
+    fn find(&self, reference: &str, base: &Path) -> Result<PathBuf, ElementFailure> {
+        if reference.contains('/') {
+            let path = base.join(reference);
+            return match path.try_exists() {
+                Ok(true) => Ok(path),
+                Ok(false) => Err(ElementFailure::new(format!(
+                    "there is no file `{}`",
+                    path.display()
+                ))
+                .with_help("a path of an element is relative to the folder of the image definition")),
+                Err(error) => {
+                    Err(ElementFailure::new(format!("looking for `{}`: {error}", path.display())))
+                }
+            };
+        }
+        if !is_name(reference) {
+            let shown = harmless(reference, 100);
+            return Err(ElementFailure::new(format!("`{shown}` is no name of an element")).with_help(
+                "a name has small letters, digits and `-`; a path has a `/` in it: `./motd.wasm`",
+            ));
+        }
+        let file = format!("{reference}.wasm");
+        let path = self.folders.iter().map(|f| f.join(&file)).find(|p| p.is_file());
+        path.ok_or_else(|| {
+            let places: Vec<_> = self.folders.iter().map(|f| format!("`{}`", f.display())).collect();
+            let places = if places.is_empty() { "no folder".to_owned() } else { places.join(", ") };
+            ElementFailure::new(format!("there is no element `{reference}` in {places}"))
+        })
+    }
+
+    /// Reads a file, if it was not read before, and has it described.
+    fn load(&self, path: &Path) -> Result<Arc<Element>, ElementFailure> {
+        let key = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if let Some(element) = lock(&self.known).by_path.get(&key) {
+            return Ok(Arc::clone(element));
+        }
+        let shown = path.display().to_string();
+        let bytes = read(path, &shown)?;
+        refuse_others(&bytes, &shown)?;
+        let digest = digest(&bytes);
+        let (about, code) = self.about(&bytes, &digest, path, &shown)?;
+        let element = Arc::new(Element {
+            path: path.to_owned(),
+            size: bytes.len() as u64,
+            first_party: self.first_party.contains(&digest),
+            digest,
+            about,
+            bytes: Mutex::new(code.is_none().then_some(bytes)),
+            code: Mutex::new(code),
+        });
+        // Another thread may have been as quick; both read the same file.
+        Ok(Arc::clone(lock(&self.known).by_path.entry(key).or_insert(element)))
+    }
+
+    /// The description, from the cache or from the element; and its code, when it was needed.
+    fn about(
+        &self,
+        bytes: &[u8],
+        digest: &str,
+        path: &Path,
+        shown: &str,
+    ) -> Result<(About, Option<Arc<Code>>), ElementFailure> {
+        let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+        let file = format!("{}.describe-{ABOUT_FORM}.json", digest.replace(':', "-"));
+        let kept = self.loader.folder.as_ref().and_then(|f| f.read(&file));
+        let kept = kept.and_then(|text| serde_json::from_slice::<About>(&text).ok());
+        if let Some(about) = kept.filter(|a| a.contract == CONTRACT.to_string()) {
+            named(&about.description, stem, shown)?;
+            return Ok((about, None));
+        }
+        let code = self.loader.load(bytes, digest, shown)?;
+        let description = invoke::describe(&code, stem, &self.limits).map_err(|mut failure| {
+            failure.message = format!("`{shown}` {}", failure.message);
+            failure
+        })?;
+        named(&description, stem, shown)?;
+        let about = About {
+            contract: CONTRACT.to_string(),
+            description: Arc::new(description),
+            imports: code.examined.imports.clone(),
+            other_imports: code.examined.others.clone(),
+        };
+        if let Some(folder) = &self.loader.folder {
+            let text = serde_json::to_vec(&about).map_err(|e| {
+                ElementFailure::new(format!("keeping the description of `{shown}`: {e}"))
+            })?;
+            folder.write(&file, &text)?;
+        }
+        Ok((about, Some(Arc::new(code))))
+    }
+
+    /// The code of an element, made once.
+    fn code(&self, element: &Element) -> Result<Arc<Code>, ElementFailure> {
+        let mut code = lock(&element.code);
+        if let Some(code) = &*code {
+            return Ok(Arc::clone(code));
+        }
+        let mut bytes = lock(&element.bytes);
+        let shown = element.path.display().to_string();
+        let made = self.loader.load(bytes.as_deref().unwrap_or_default(), &element.digest, &shown)?;
+        *bytes = None;
+        Ok(Arc::clone(code.insert(Arc::new(made))))
+    }
+
+    fn described(&self, name: &str) -> Result<Arc<Element>, ElementFailure> {
+        lock(&self.known).by_name.get(name).cloned().ok_or_else(|| {
+            ElementFailure::new(format!("element `{}` was not described before", harmless(name, 100)))
+        })
+    }
+}
+
+impl Element {
+    fn inspection(&self) -> Inspection {
+        Inspection {
+            description: Arc::clone(&self.about.description),
+            digest: self.digest.clone(),
+            size: self.size,
+            origin: self.path.clone(),
+            first_party: self.first_party,
+            imports: self.about.imports.clone(),
+            other_imports: self.about.other_imports.clone(),
+        }
+    }
+}
+
+impl Planner for Library {
+    fn describe(&self, reference: &str, base: &Path) -> Result<Described, ElementFailure> {
+        let element = self.load(&self.find(reference, base)?)?;
+        let name = element.about.description.name.clone();
+        let mut known = lock(&self.known);
+        let first = known.by_name.entry(name.clone()).or_insert_with(|| Arc::clone(&element));
+        if first.digest != element.digest {
+            return Err(ElementFailure::new(format!(
+                "two different elements are called `{name}`: `{}` and `{}`",
+                first.path.display(),
+                element.path.display()
+            ))
+            .with_help("name one of them only, everywhere by the same path"));
+        }
+        drop(known);
+        Ok(Described {
+            description: Arc::clone(&element.about.description),
+            digest: element.digest.clone(),
+            origin: element.path.display().to_string(),
+            first_party: element.first_party,
+            imports: element.about.imports.clone(),
+        })
+    }
+
+    fn known_names(&self) -> Vec<String> {
+        let files = self.folders.iter().filter_map(|f| wasm_files(f).ok()).flatten();
+        let names: BTreeSet<_> = files.map(|(name, _)| name).collect();
+        names.into_iter().collect()
+    }
+
+    fn plan_step(&self, call: &StepCall<'_>) -> Result<StepAnswer, ElementFailure> {
+        let element = self.described(call.element)?;
+        let code = self.code(&element)?;
+        invoke::plan(&code, &element.about.description, call, &self.limits)
+    }
+}
+
+/// The element calls itself as its file is called: else a file could pass for another element.
+fn named(description: &Description, stem: &str, shown: &str) -> Result<(), ElementFailure> {
+    if description.name == stem && is_name(stem) {
+        return Ok(());
+    }
+    let name = harmless(&description.name, 100);
+    let failure = ElementFailure::new(format!("`{shown}` calls itself `{name}` and not `{stem}`"));
+    Err(if is_name(&description.name) {
+        failure.with_help(format!("rename the file to `{name}.wasm`"))
+    } else {
+        failure.with_help("a name of an element has small letters, digits and `-`")
+    })
+}
+
+/// Kebab-case, as an element's name has to be.
+fn is_name(text: &str) -> bool {
+    let word = |w: &str| {
+        !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    text.len() <= 64
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.split('-').all(word)
+}
+
+/// Names and files of the elements in a folder; a folder that is not there has none.
+fn wasm_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, ElementFailure> {
+    let failed = |error: std::io::Error| {
+        ElementFailure::new(format!("reading the folder of elements `{}`: {error}", folder.display()))
+    };
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        let stem = path.file_stem().and_then(|s| s.to_str()).filter(|s| is_name(s));
+        if let Some(stem) = stem
+            && path.extension().is_some_and(|e| e == "wasm")
+            && path.is_file()
+        {
+            files.push((stem.to_owned(), path));
+        }
+    }
+    Ok(files)
+}
+
+fn read(path: &Path, shown: &str) -> Result<Vec<u8>, ElementFailure> {
+    let failed = |e: std::io::Error| ElementFailure::new(format!("reading `{shown}`: {e}"));
+    let about = std::fs::metadata(path).map_err(failed)?;
+    if !about.is_file() {
+        return Err(ElementFailure::new(format!("`{shown}` is no file")));
+    }
+    if about.len() > COMPONENT_BYTES {
+        let limit = spoken_bytes(usize::try_from(COMPONENT_BYTES).unwrap_or(usize::MAX));
+        return Err(ElementFailure::new(format!("`{shown}` is larger than {limit}")));
+    }
+    std::fs::read(path).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_kebab_case() {
+        for name in ["debian", "debian-minimal", "a1", "x-2"] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", "-a", "a-", "a--b", "A", "1a", "a_b", "../a", "a.b", "ä"] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What a host function answers when it does not do what was asked.
+
+use dibhost_target::{PathError, TargetError};
+use wasmtime::component::ResourceTableError;
+
+use crate::bindings::dib::element::types::{Error, ErrorCode};
+
+/// An answer the element may look at, or a trap that ends it.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The element gets this error and may go on.
+    Answer(Error),
+    /// The element broke a rule that the binding layer should have kept: it ends.
+    Trap(wasmtime::Error),
+}
+
+impl Refusal {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self::Answer(Error { code, message: message.into(), context: Vec::new(), help: None })
+    }
+
+    pub(crate) fn denied(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Denied, message)
+    }
+
+    pub(crate) fn undeclared(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Undeclared, message)
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidArgument, message)
+    }
+
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Conflict, message)
+    }
+
+    pub(crate) fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Unsupported, message)
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::NotFound, message)
+    }
+
+    pub(crate) fn cancelled() -> Self {
+        Self::new(ErrorCode::Cancelled, "the build was cancelled")
+    }
+
+    /// A limit of the host that the element ran into.
+    pub(crate) fn limit(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Other(Some("limit".to_owned())), message)
+    }
+
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+        if let Self::Answer(error) = &mut self {
+            error.help = Some(help.into());
+        }
+        self
+    }
+}
+
+impl From<ResourceTableError> for Refusal {
+    fn from(error: ResourceTableError) -> Self {
+        Self::Trap(error.into())
+    }
+}
+
+impl From<PathError> for Refusal {
+    fn from(error: PathError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<TargetError> for Refusal {
+    fn from(error: TargetError) -> Self {
+        let code = match &error {
+            TargetError::OutOfScope { .. } => ErrorCode::Denied,
+            TargetError::NotFound(_) => ErrorCode::NotFound,
+            TargetError::Conflict(_) => ErrorCode::Conflict,
+            TargetError::Invalid(_) => ErrorCode::InvalidArgument,
+            TargetError::Os { name, .. } => ErrorCode::Os(name.clone()),
+            TargetError::Cancelled => ErrorCode::Cancelled,
+            TargetError::Gone(_) => ErrorCode::Other(Some("target-gone".to_owned())),
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// The lines to add to an image definition for a grant.
+pub(crate) fn grant_lines(element: &str, capability: &str, scope: &str) -> String {
+    format!("[grants.{element}]\n{capability} = [{}]", toml_string(scope))
+}
+
+/// `text` as a basic string of TOML.
+fn toml_string(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_for_a_grant_are_toml() {
+        assert_eq!(
+            grant_lines("motd", "rootfs", "write /etc/\"x\"\n"),
+            "[grants.motd]\nrootfs = [\"write /etc/\\\"x\\\"\\u000a\"]"
+        );
+    }
+}

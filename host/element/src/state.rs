@@ -1,0 +1,149 @@
+//! What a store holds for the one call it is made for, and the checks every interface shares.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dibhost_plan::Phase;
+use dibhost_plan::description::{Description, StepDeclaration};
+use dibhost_plan::grant::Grants;
+use dibhost_plan::planner::TargetMachine;
+use serde_json::Value;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::interface::{blobs, cache, facts, log, outputs, wishes};
+use crate::limits::{HANDLES, Memory};
+use crate::observer::Effects;
+use crate::refusal::{Refusal, grant_lines};
+
+/// Which export is being called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Describe,
+    Plan,
+    Run,
+}
+
+/// Who calls what with what.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) element: String,
+    pub(crate) mode: Mode,
+    pub(crate) phase: Phase,
+    pub(crate) machine: TargetMachine,
+    pub(crate) parameters: BTreeMap<String, Value>,
+    pub(crate) grants: Grants,
+    /// None while describing.
+    pub(crate) description: Option<Arc<Description>>,
+}
+
+impl Call {
+    /// What the element declared for this phase.
+    pub(crate) fn step(&self) -> Option<&StepDeclaration> {
+        self.description.as_ref()?.step(self.phase)
+    }
+}
+
+/// Data of one store.
+pub(crate) struct State {
+    pub(crate) call: Call,
+    pub(crate) table: ResourceTable,
+    pub(crate) wasi: WasiCtx,
+    pub(crate) memory: Memory,
+    pub(crate) log: Arc<log::Log>,
+    pub(crate) facts: facts::Facts,
+    pub(crate) wishes: wishes::Wishes,
+    pub(crate) blobs: blobs::Blobs,
+    pub(crate) outputs: outputs::Outputs,
+    pub(crate) cache: cache::Cache,
+    pub(crate) effects: Option<Effects>,
+    pub(crate) clock: crate::wasi::GuestClock,
+    /// When the call has to be over.
+    pub(crate) deadline: std::time::Instant,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// A table that an element cannot make the host grow without end.
+pub(crate) fn table() -> ResourceTable {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(HANDLES);
+    table
+}
+
+impl State {
+    /// Wishes are made while planning only.
+    pub(crate) fn planning(&self, what: &str) -> Result<(), Refusal> {
+        match self.call.mode {
+            Mode::Plan => Ok(()),
+            Mode::Describe => Err(Refusal::denied(format!("{what} while describing itself"))),
+            Mode::Run => Err(Refusal::denied(format!(
+                "{what} in `run`; wishes are made in `plan`, so that the plan shows them"
+            ))),
+        }
+    }
+
+    /// Effects happen while running only; gives the way to them.
+    pub(crate) fn running(&self, what: &str) -> Result<&Effects, Refusal> {
+        let denied = |when| Refusal::denied(format!("{what} while {when}; only `run` has effects"));
+        match (self.call.mode, &self.effects) {
+            (Mode::Run, Some(effects)) => Ok(effects),
+            (Mode::Describe, _) => Err(denied("describing itself")),
+            _ => Err(denied("planning")),
+        }
+    }
+
+    /// `capability` is held for `subject`.
+    pub(crate) fn grant(&self, capability: &str, subject: &str) -> Result<(), Refusal> {
+        if self.call.grants.allows(capability, subject) {
+            return Ok(());
+        }
+        Err(self.not_granted(capability, subject))
+    }
+
+    /// The refusal of `scope` of `capability`, with what to do: the image definition is the place
+    /// only when the element asked for it.
+    pub(crate) fn not_granted(&self, capability: &str, scope: &str) -> Refusal {
+        let element = &self.call.element;
+        let named = if scope.is_empty() {
+            format!("`{capability}`")
+        } else {
+            format!("`{capability}` of `{}`", crate::text::harmless(scope, 200))
+        };
+        let requested: Vec<_> = self
+            .call
+            .description
+            .iter()
+            .flat_map(|d| &d.requests)
+            .filter(|r| r.capability == capability)
+            .collect();
+        let request = dibhost_plan::description::Request {
+            capability: capability.to_owned(),
+            scope: scope.to_owned(),
+            reason: String::new(),
+        };
+        let covering = requested.iter().find(|r| {
+            let one = Grants::all_of(std::slice::from_ref(**r));
+            one.missing(std::slice::from_ref(&request)).is_empty()
+        });
+        if let Some(covering) = covering {
+            let lines = grant_lines(element, capability, &covering.scope);
+            return Refusal::denied(format!("{named} is not granted"))
+                .with_help(format!("add this to the image definition:\n{lines}"));
+        }
+        let asked = if requested.is_empty() {
+            format!("`{element}` requests no `{capability}` in its description")
+        } else {
+            let scopes: Vec<_> = requested.iter().map(|r| format!("`{}`", r.scope)).collect();
+            format!("`{element}` requests only {}", scopes.join(", "))
+        };
+        let lines = grant_lines(element, capability, scope);
+        Refusal::denied(format!("{named} is not granted: {asked}")).with_help(format!(
+            "its author has to request it; then the image definition can grant it:\n{lines}"
+        ))
+    }
+}
