@@ -1,6 +1,9 @@
 //! Forking a single-threaded process, into new namespaces too.
 
-#![expect(unsafe_code, reason = "system calls without a safe wrapper; each with its SAFETY comment")]
+#![expect(
+    unsafe_code,
+    reason = "system calls without a safe wrapper; each with its SAFETY comment"
+)]
 
 use std::io;
 
@@ -57,7 +60,9 @@ fn single_threaded() -> io::Result<()> {
     if std::fs::read_dir("/proc/self/task")?.count() == 1 {
         return Ok(());
     }
-    Err(io::Error::other("a process with several threads must not fork without executing a program"))
+    Err(io::Error::other(
+        "a process with several threads must not fork without executing a program",
+    ))
 }
 
 /// Forks. Refuses when this process has more than one thread, for then the child could find a
@@ -77,10 +82,9 @@ pub fn fork(namespaces: Namespaces) -> io::Result<Forked> {
     };
     match pid {
         0 => Ok(Forked::Child),
-        pid => Pid::from_raw(pid).filter(|p| p.as_raw_nonzero().get() > 0).map_or_else(
-            || Err(io::Error::last_os_error()),
-            |pid| Ok(Forked::Parent(pid)),
-        ),
+        pid => Pid::from_raw(pid)
+            .filter(|p| p.as_raw_nonzero().get() > 0)
+            .map_or_else(|| Err(io::Error::last_os_error()), |pid| Ok(Forked::Parent(pid))),
     }
 }
 

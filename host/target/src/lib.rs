@@ -1,9 +1,12 @@
 //! The root tree that is being built: bootstrap, packages, programs in namespaces, changes.
 
 pub mod apt;
+mod exec;
 mod path;
+mod rooted;
 pub mod simulated;
 mod tree;
+mod unpack;
 pub mod worker;
 
 pub use path::{PathError, TargetPath};

@@ -1,38 +1,89 @@
-//! A target without privileges, over a plain folder.
+//! A target without privileges, over a plain folder: what can be tested without root is tested
+//! with it, by the same tests as the real one.
 
-use crate::{Change, Command, Entry, Line, Output, Scope, Stat, Target, TargetError, TargetPath, Walk};
+use std::fmt;
+
+use tempfile::TempDir;
+
+use crate::rooted::{Rooted, os};
+use crate::{
+    Change, Command, Entry, Line, Output, Scope, Stat, Target, TargetError, TargetPath, Walk,
+};
 
 /// Answers for programs "run" in a simulated target.
-pub type Program = Box<dyn FnMut(&Command, &mut dyn FnMut(Line)) -> Result<Output, TargetError> + Send>;
+pub type Answers =
+    Box<dyn FnMut(&Command, &mut dyn FnMut(Line)) -> Result<Output, TargetError> + Send>;
 
 /// A target without privileges over a temporary folder; programs are answered by a closure.
-pub struct SimulatedTarget {}
+/// Owners are set when it runs as root and left alone otherwise.
+pub struct SimulatedTarget {
+    rooted: Rooted,
+    answers: Answers,
+    /// Removed when dropped.
+    folder: TempDir,
+}
 
 impl SimulatedTarget {
-    /// An empty tree in a temporary folder, removed when dropped.
+    /// An empty tree in a temporary folder, removed when dropped. What is written bears the
+    /// time `epoch` (seconds).
     ///
     /// # Errors
     /// No folder can be made.
-    pub fn new(program: Program) -> Result<Self, TargetError> {
-        let _ = program;
-        unimplemented!()
+    pub fn new(epoch: i64, answers: Answers) -> Result<Self, TargetError> {
+        let folder = TempDir::new().map_err(|e| os("making a temporary folder", e))?;
+        let owners = rustix::process::geteuid().is_root();
+        let rooted = Rooted::create(folder.path(), epoch, owners)?;
+        Ok(Self { rooted, answers, folder })
+    }
+
+    /// The tree on the host.
+    #[must_use]
+    pub fn tree(&self) -> std::path::PathBuf {
+        self.folder.path().join("tree")
+    }
+}
+
+impl fmt::Debug for SimulatedTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimulatedTarget").field("tree", &self.tree()).finish_non_exhaustive()
     }
 }
 
 impl Target for SimulatedTarget {
-    fn stat(&mut self, _: &Scope, _: &TargetPath) -> Result<Option<Stat>, TargetError> {
-        unimplemented!()
+    fn stat(&mut self, scope: &Scope, path: &TargetPath) -> Result<Option<Stat>, TargetError> {
+        self.rooted.stat(scope, path)
     }
-    fn read(&mut self, _: &Scope, _: &TargetPath, _: u64, _: u64) -> Result<Vec<u8>, TargetError> {
-        unimplemented!()
+
+    fn read(
+        &mut self,
+        scope: &Scope,
+        path: &TargetPath,
+        offset: u64,
+        length: u64,
+    ) -> Result<Vec<u8>, TargetError> {
+        self.rooted.read(scope, path, offset, length)
     }
-    fn walk(&mut self, _: &Scope, _: &TargetPath, _: Walk, _: Option<&TargetPath>, _: usize) -> Result<Vec<Entry>, TargetError> {
-        unimplemented!()
+
+    fn walk(
+        &mut self,
+        scope: &Scope,
+        path: &TargetPath,
+        walk: Walk,
+        start_after: Option<&TargetPath>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, TargetError> {
+        self.rooted.walk(scope, path, walk, start_after, limit)
     }
-    fn apply(&mut self, _: &Scope, _: &[Change]) -> Result<(), TargetError> {
-        unimplemented!()
+
+    fn apply(&mut self, scope: &Scope, changes: &[Change]) -> Result<(), TargetError> {
+        self.rooted.apply(scope, changes)
     }
-    fn exec(&mut self, _: &Command, _: &mut dyn FnMut(Line)) -> Result<Output, TargetError> {
-        unimplemented!()
+
+    fn exec(
+        &mut self,
+        command: &Command,
+        line: &mut dyn FnMut(Line),
+    ) -> Result<Output, TargetError> {
+        (self.answers)(command, line)
     }
 }

@@ -1,12 +1,34 @@
 //! Debian packages: which ones, from where, and into the tree.
+//!
+//! ```text
+//! CACHE/lists/KEY/    what one list of archives offers: apt's lists, its caches, resolutions
+//! CACHE/packages/     packages by their SHA-256
+//! WORK/apt/           this build's configuration, and its packages under their own names
+//! ```
+//!
+//! The builder's apt resolves and downloads, with a configuration of ours; the target's dpkg
+//! installs, without network. The archive's signature is checked by apt, each package's digest
+//! by apt when it comes and by us whenever it is used.
 
+mod builder;
+mod config;
+mod download;
+mod install;
+mod resolve;
+mod said;
+mod simulation;
 mod types;
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use dibhost_sys::Cancel;
+use dibhost_sys::{Cancel, Program, ProgramOutput};
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
-use crate::{Line, Worker};
+pub use builder::builder_mirror;
+pub use install::run_deferred;
 pub use types::{
     Answer, AptError, AptOptions, Batch, Deb, Installed, PackageSpec, Repository, Resolution,
 };
@@ -24,68 +46,113 @@ pub struct Mirror {
     pub acquire: Vec<(String, String)>,
 }
 
-/// # Errors
-/// `NoMirror`, or apt's configuration cannot be read.
-pub fn builder_mirror() -> Result<Mirror, AptError> {
-    unimplemented!()
+/// One list of archives with its lists, resolver and download cache.
+#[derive(Debug)]
+pub struct Apt {
+    suite: String,
+    arch: String,
+    configuration: PathBuf,
+    folders: config::Folders,
+    recommends: bool,
 }
 
-/// One archive with its lists, resolver and download cache.
-#[derive(Debug)]
-pub struct Apt {}
-
 impl Apt {
+    /// Writes the private configuration. Nothing is fetched yet.
+    ///
     /// # Errors
-    /// An option that is no URL, suite or name; no mirror.
-    pub fn new(options: AptOptions) -> Result<Self, AptError> {
-        let _ = options;
-        unimplemented!()
+    /// An option that is no URL, suite or name; no mirror; the folders cannot be made.
+    pub fn new(options: &AptOptions) -> Result<Self, AptError> {
+        // How to get through the builder's proxy holds for any mirror.
+        let builder = match builder_mirror() {
+            Ok(mirror) => Some(mirror),
+            Err(AptError::NoMirror) if options.mirror.is_some() => None,
+            Err(error) => return Err(error),
+        };
+        let lines = config::lines(options, builder.as_ref())?;
+        let cache = absolute(&options.cache)?;
+        let folders = config::Folders {
+            own: absolute(&options.work)?.join("apt"),
+            lists: cache.join("lists").join(config::key(&lines, &options.arch)),
+            packages: cache.join("packages"),
+        };
+        let own = ["nothing", "archives/partial", "debs", "log"].map(|f| folders.own.join(f));
+        let shared =
+            ["lists/partial", "cache", "state", "resolutions"].map(|f| folders.lists.join(f));
+        for folder in own.iter().chain(&shared).chain([&folders.packages.join("partial")]) {
+            std::fs::create_dir_all(folder).map_err(|source| AptError::Io {
+                doing: format!("making the folder `{}`", folder.display()),
+                source,
+            })?;
+        }
+        config::write(
+            &folders.own.join("sources.list"),
+            config::sources(&lines, &options.arch, &folders.own)?.as_bytes(),
+        )?;
+        let preferences = config::preferences(&options.repositories);
+        config::write(&folders.own.join("preferences"), preferences.as_bytes())?;
+        config::write(&folders.own.join("status"), b"")?;
+        let acquire = builder.map_or_else(Vec::new, |b| b.acquire);
+        let configuration = folders.own.join("apt.conf");
+        let text = config::apt_conf(&folders, &options.arch, options.recommends, &acquire)?;
+        config::write(&configuration, text.as_bytes())?;
+        Ok(Self {
+            suite: options.suite.clone(),
+            arch: options.arch.clone(),
+            configuration,
+            folders,
+            recommends: options.recommends,
+        })
     }
 
-    /// Fetches the package lists (only what changed).
+    /// Fetches the package lists, of those the mirror has not changed only that they are so.
     ///
     /// # Errors
     /// The mirror cannot be reached, lacks the suite, or is not signed well.
     pub fn update(&self, cancel: &Cancel) -> Result<(), AptError> {
-        let _ = cancel;
-        unimplemented!()
+        let _lock = self.lock(cancel)?;
+        let program = self.program("apt-get").args(["-q", "update"]);
+        self.run(&program, "fetching the package lists", cancel).map(|_| ())
     }
 
-    /// What is to be installed for these packages; `status` is the tree's dpkg status, none for an empty tree
-    /// with `bootstrap`.
-    ///
-    /// # Errors
-    /// A package that is not there or cannot be installed beside the others.
-    pub fn resolve(&self, status: Option<&[u8]>, install: &[PackageSpec], remove: &[String], bootstrap: bool, cancel: &Cancel) -> Result<Resolution, AptError> {
-        let _ = (status, install, remove, bootstrap, cancel);
-        unimplemented!()
+    fn program(&self, name: &str) -> Program {
+        Program::new(name).env("APT_CONFIG", &self.configuration)
     }
 
-    /// Has all packages of the resolution in the cache, verified; tells bytes done and bytes in all.
-    ///
-    /// # Errors
-    /// The mirror fails, a digest is wrong, no space.
-    pub fn download(&self, resolution: &Resolution, cancel: &Cancel, progress: &mut dyn FnMut(u64, u64)) -> Result<(), AptError> {
-        let _ = (resolution, cancel, progress);
-        unimplemented!()
+    fn run(
+        &self,
+        program: &Program,
+        doing: &str,
+        cancel: &Cancel,
+    ) -> Result<ProgramOutput, AptError> {
+        program.run(cancel).map_err(|e| said::failed(e, doing, &self.suite))
     }
 
-    /// Carries the resolution out in the tree. All of it must have been downloaded.
-    ///
-    /// # Errors
-    /// dpkg or a package's script fails, no space.
-    pub fn install(&self, worker: &mut Worker, resolution: &Resolution, answers: &[Answer], line: &mut dyn FnMut(Line)) -> Result<Installed, AptError> {
-        let _ = (worker, resolution, answers, line);
-        unimplemented!()
+    /// Waits for other builds that use the same lists or the packages.
+    fn lock(&self, cancel: &Cancel) -> Result<File, AptError> {
+        let path = self.folders.packages.join("lock");
+        let error = |source: std::io::Error| AptError::Io {
+            doing: format!("locking `{}`", path.display()),
+            source,
+        };
+        let file = File::options().create(true).append(true).open(&path).map_err(error)?;
+        loop {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(file),
+                Err(Errno::AGAIN | Errno::INTR) => (),
+                Err(errno) => return Err(error(errno.into())),
+            }
+            cancel.check().map_err(|_| AptError::Cancelled)?;
+            std::thread::sleep(LOCK_INTERVAL);
+        }
     }
 }
 
-/// Does once what package scripts wanted during transactions: one initramfs for each kernel, when
-/// any installation had `deferred` entries.
-///
-/// # Errors
-/// It fails in the target.
-pub fn run_deferred(worker: &mut Worker, line: &mut dyn FnMut(Line)) -> Result<(), AptError> {
-    let _ = (worker, line);
-    unimplemented!()
+/// Short beside any download, long beside the cost of looking.
+const LOCK_INTERVAL: Duration = Duration::from_millis(50);
+
+fn absolute(path: &Path) -> Result<PathBuf, AptError> {
+    std::path::absolute(path).map_err(|source| AptError::Io {
+        doing: format!("finding the folder `{}`", path.display()),
+        source,
+    })
 }

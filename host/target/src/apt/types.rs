@@ -87,6 +87,8 @@ pub struct Deb {
     pub size: u64,
     /// In the closure of the essential packages (bootstrap only): laid down before dpkg runs.
     pub essential: bool,
+    /// Asked for by name; what is only a dependency is marked so for the target's own apt.
+    pub requested: bool,
 }
 
 /// Consecutive steps of one kind, in apt's order.
@@ -155,10 +157,14 @@ pub enum AptError {
     #[error("{0}")]
     Invalid(String),
     /// The builder's apt configuration names no archive.
-    #[error("the apt configuration of this machine names no Debian archive; set the parameter `mirror` to the base URL of one")]
+    #[error(
+        "the apt configuration of this machine names no Debian archive; set the parameter `mirror` to the base URL of one"
+    )]
     NoMirror,
     /// A file that the suite must have is not on the mirror.
-    #[error("the mirror does not have what was asked for ({detail}); see whether `mirror` and the suite `{suite}` are right")]
+    #[error(
+        "the mirror does not have what was asked for ({detail}); see whether `mirror` and the suite `{suite}` are right"
+    )]
     NotOnMirror {
         /// What apt said.
         detail: String,
@@ -166,16 +172,24 @@ pub enum AptError {
         suite: String,
     },
     /// The mirror cannot be reached.
-    #[error("the mirror cannot be reached ({0}); see whether the network and the parameter `mirror` are right")]
+    #[error(
+        "the mirror cannot be reached ({0}); see whether the network and the parameter `mirror` are right"
+    )]
     Unreachable(String),
     /// The archive is not signed by a key that is trusted.
-    #[error("the signature of the archive is not good, so nothing of it is used ({0}); give the archive's key in `keys`, or another `mirror`")]
+    #[error(
+        "the signature of the archive is not good, so nothing of it is used ({0}); give the archive's key in `keys`, or another `mirror`"
+    )]
     Signature(String),
     /// What was downloaded is not what the signed lists say.
-    #[error("what the mirror sent is not what its signed lists promise ({0}); try again later, or another `mirror`")]
+    #[error(
+        "what the mirror sent is not what its signed lists promise ({0}); try again later, or another `mirror`"
+    )]
     Corrupt(String),
     /// The lists are too old or from the future.
-    #[error("the lists of the archive are out of date ({0}); see whether the clock of this machine is right, or use another `mirror`")]
+    #[error(
+        "the lists of the archive are out of date ({0}); see whether the clock of this machine is right, or use another `mirror`"
+    )]
     Expired(String),
     /// A package is not in the archive, or cannot be installed.
     #[error("{0}")]

@@ -1,0 +1,437 @@
+//! A configuration of apt that is ours alone: nothing of the builder's but how to reach a
+//! mirror, nothing unsigned, no hooks.
+
+use std::fmt::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{AptError, AptOptions, Mirror, Repository};
+
+/// Debian's keyring on a Debian builder.
+const DEBIAN_KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// Releases that have no updates and no security suite of their own.
+const ROLLING: [&str; 4] = ["sid", "unstable", "experimental", "rc-buggy"];
+
+/// One line of sources.list and what may sign it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    url: String,
+    suite: String,
+    components: Vec<String>,
+    keyrings: Vec<Keyring>,
+}
+
+/// What may sign an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Keyring {
+    /// A file of the builder.
+    File(PathBuf),
+    /// An armoured key.
+    Armoured(String),
+}
+
+fn invalid(said: String) -> AptError {
+    AptError::Invalid(said)
+}
+
+pub(super) fn check_url(url: &str) -> Result<(), AptError> {
+    let known = ["http://", "https://", "file:/", "copy:/"].iter().any(|s| url.starts_with(s));
+    let plain = url.bytes().all(|b| b.is_ascii_graphic() && !b"\"'`[]<>{}|\\^;".contains(&b));
+    if known && plain && url.len() > 7 {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "`{}` is no address of an archive; it must begin with `http://`, `https://`, `file:/` or `copy:/` and have no spaces, quotes or brackets in it",
+        url.escape_debug()
+    )))
+}
+
+fn word(text: &str, more: &[u8]) -> bool {
+    text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || more.contains(&b))
+        && !text.contains("..")
+}
+
+fn check_suite(suite: &str) -> Result<(), AptError> {
+    if word(suite, b"._-/+") {
+        return Ok(());
+    }
+    Err(invalid(format!("`{}` is no name of a suite", suite.escape_debug())))
+}
+
+fn check_components(components: &[String]) -> Result<(), AptError> {
+    match components.iter().find(|c| !word(c, b"._-/+")) {
+        None => Ok(()),
+        Some(c) => Err(invalid(format!("`{}` is no name of a component", c.escape_debug()))),
+    }
+}
+
+/// A package's name as the policy has it, with an architecture or without.
+pub(super) fn check_package(name: &str) -> Result<(), AptError> {
+    let (bare, arch) = name.split_once(':').unwrap_or((name, "all"));
+    // apt would take a final `-` for "remove it".
+    let good = word(bare, b"+.-")
+        && bare.len() > 1
+        && !bare.ends_with('-')
+        && bare.bytes().all(|b| !b.is_ascii_uppercase());
+    if good && word(arch, b"-") {
+        return Ok(());
+    }
+    Err(invalid(format!("`{}` is no name of a package", name.escape_debug())))
+}
+
+pub(super) fn check_version(version: &str) -> Result<(), AptError> {
+    if word(version, b".+-:~") {
+        return Ok(());
+    }
+    Err(invalid(format!("`{}` is no version of a package", version.escape_debug())))
+}
+
+fn armoured(keys: &[String]) -> Result<Vec<Keyring>, AptError> {
+    keys.iter()
+        .map(|key| {
+            let key = key.trim();
+            let begins = key.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----");
+            if begins && key.ends_with("-----END PGP PUBLIC KEY BLOCK-----") {
+                return Ok(Keyring::Armoured(format!("{key}\n")));
+            }
+            Err(invalid("a key of an archive is no armoured OpenPGP public key (`-----BEGIN PGP PUBLIC KEY BLOCK-----` … `-----END PGP PUBLIC KEY BLOCK-----`)".to_owned()))
+        })
+        .collect()
+}
+
+/// What sources.list will say, from what was asked and what the builder has.
+pub(super) fn lines(options: &AptOptions, builder: Option<&Mirror>) -> Result<Vec<Line>, AptError> {
+    check_suite(&options.suite)?;
+    check_components(&options.components)?;
+    if !word(&options.arch, b"-") {
+        return Err(invalid(format!("`{}` is no architecture", options.arch.escape_debug())));
+    }
+    let components = if options.components.is_empty() {
+        vec!["main".to_owned()]
+    } else {
+        options.components.clone()
+    };
+    let (url, security, updates) = match (&options.mirror, builder) {
+        (Some(mirror), _) => (mirror.clone(), options.security.clone(), options.updates),
+        (None, Some(own)) => (own.archive.clone(), own.security.clone(), true),
+        (None, None) => return Err(AptError::NoMirror),
+    };
+    let keyrings = if options.keys.is_empty() {
+        let own = builder.filter(|_| options.mirror.is_none()).and_then(|b| b.keyring.clone());
+        let file = own.unwrap_or_else(|| DEBIAN_KEYRING.into());
+        if !file.is_file() {
+            return Err(invalid(format!(
+                "the keyring `{}` is not on this machine; install the Debian package `debian-archive-keyring`, or give the archive's key in `keys`",
+                file.display()
+            )));
+        }
+        vec![Keyring::File(file)]
+    } else {
+        armoured(&options.keys)?
+    };
+    let line = |url: &str, suite: String| Line {
+        url: url.trim_end_matches('/').to_owned(),
+        suite,
+        components: components.clone(),
+        keyrings: keyrings.clone(),
+    };
+    let rolling = ROLLING.contains(&options.suite.as_str());
+    let mut lines = vec![line(&url, options.suite.clone())];
+    if updates && !rolling {
+        lines.push(line(&url, format!("{}-updates", options.suite)));
+    }
+    if let Some(security) = security.filter(|_| !rolling) {
+        check_url(&security)?;
+        // Debian renamed it with bullseye.
+        let old = ["jessie", "stretch", "buster"].contains(&options.suite.as_str());
+        let form = if old { "/updates" } else { "-security" };
+        lines.push(line(&security, format!("{}{form}", options.suite)));
+    }
+    for repository in &options.repositories {
+        lines.extend(repository_lines(repository)?);
+    }
+    lines.iter().try_for_each(|l| check_url(&l.url))?;
+    Ok(lines)
+}
+
+fn repository_lines(repository: &Repository) -> Result<Vec<Line>, AptError> {
+    if !word(&repository.name, b"-_") {
+        let name = repository.name.escape_debug();
+        return Err(invalid(format!("`{name}` is no name of a repository")));
+    }
+    if repository.keys.is_empty() {
+        return Err(invalid(format!(
+            "the repository `{}` has no key; unsigned repositories are not used",
+            repository.name
+        )));
+    }
+    check_components(&repository.components)?;
+    let keyrings = armoured(&repository.keys)?;
+    repository
+        .suites
+        .iter()
+        .map(|suite| {
+            check_suite(suite)?;
+            let url = repository.url.clone();
+            let components = repository.components.clone();
+            Ok(Line { url, suite: suite.clone(), components, keyrings: keyrings.clone() })
+        })
+        .collect()
+}
+
+/// The text of sources.list; armoured keys are written into `folder`.
+pub(super) fn sources(lines: &[Line], arch: &str, folder: &Path) -> Result<String, AptError> {
+    let mut text = String::new();
+    for line in lines {
+        let mut files = Vec::new();
+        for keyring in &line.keyrings {
+            files.push(match keyring {
+                Keyring::File(path) => path.display().to_string(),
+                Keyring::Armoured(key) => {
+                    let path = folder.join(format!("{}.asc", &hex(key.as_bytes())[..16]));
+                    write(&path, key.as_bytes())?;
+                    path.display().to_string()
+                }
+            });
+        }
+        let files = files.join(",");
+        if files.contains([' ', ']', '\t']) {
+            return Err(invalid(format!(
+                "the work folder's path must have no spaces or brackets in it for apt to read `{files}`"
+            )));
+        }
+        let _ = writeln!(
+            text,
+            "deb [arch={arch} signed-by={files}] {} {} {}",
+            line.url,
+            line.suite,
+            line.components.join(" ")
+        );
+    }
+    Ok(text)
+}
+
+/// apt_preferences(5) for repositories with a priority.
+pub(super) fn preferences(repositories: &[Repository]) -> String {
+    let mut text = String::new();
+    for repository in repositories {
+        let Some(priority) = repository.priority else { continue };
+        let site = repository.url.split("://").nth(1).and_then(|r| r.split('/').next());
+        let site = site.unwrap_or_default().split(':').next().unwrap_or_default();
+        let _ = writeln!(text, "Package: *\nPin: origin \"{site}\"\nPin-Priority: {priority}\n");
+    }
+    text
+}
+
+/// What decides which lists are the same, whoever fetches them.
+pub(super) fn key(lines: &[Line], arch: &str) -> String {
+    let mut text = format!("1\n{arch}\n");
+    for line in lines {
+        let _ = writeln!(text, "{line:?}");
+    }
+    hex(text.as_bytes())[..24].to_owned()
+}
+
+/// Where one `Apt` keeps its things.
+#[derive(Debug)]
+pub(super) struct Folders {
+    /// This build's.
+    pub(super) own: PathBuf,
+    /// Shared: these lists.
+    pub(super) lists: PathBuf,
+    /// Shared: all packages, by digest.
+    pub(super) packages: PathBuf,
+}
+
+/// The text of apt.conf.
+pub(super) fn apt_conf(
+    folders: &Folders,
+    arch: &str,
+    recommends: bool,
+    acquire: &[(String, String)],
+) -> Result<String, AptError> {
+    let own = folders.own.display().to_string();
+    let lists = folders.lists.display().to_string();
+    for path in [&own, &lists] {
+        if path.contains(['"', ';', '\n', '{', '}']) {
+            return Err(invalid(format!("apt cannot use the folder `{}`", path.escape_debug())));
+        }
+    }
+    let nothing = format!("{own}/nothing");
+    let mut text = String::new();
+    let settings = [
+        ("Dir::Etc::main", "/dev/null"),
+        ("Dir::Etc::parts", &nothing),
+        ("Dir::Etc::sourcelist", &format!("{own}/sources.list")),
+        ("Dir::Etc::sourceparts", &nothing),
+        ("Dir::Etc::preferences", &format!("{own}/preferences")),
+        ("Dir::Etc::preferencesparts", &nothing),
+        ("Dir::Etc::trusted", "/dev/null"),
+        ("Dir::Etc::trustedparts", &nothing),
+        ("Dir::State", &format!("{lists}/state")),
+        ("Dir::State::lists", &format!("{lists}/lists")),
+        ("Dir::State::status", &format!("{own}/status")),
+        ("Dir::State::extended_states", &format!("{own}/extended_states")),
+        ("Dir::Cache", &format!("{lists}/cache")),
+        ("Dir::Cache::archives", &format!("{own}/archives")),
+        ("Dir::Log", &format!("{own}/log")),
+        ("APT::Architecture", arch),
+        ("APT::Install-Recommends", if recommends { "true" } else { "false" }),
+        ("APT::Install-Suggests", "false"),
+        // Names are names: never patterns or tasks.
+        ("APT::Cmd::Pattern-Only", "true"),
+        // Else a failed update with old lists around would pass for a good one.
+        ("APT::Update::Error-Mode", "any"),
+        ("APT::Immediate-Configure", "false"),
+        ("APT::Get::AllowUnauthenticated", "false"),
+        ("Acquire::AllowInsecureRepositories", "false"),
+        ("Acquire::AllowDowngradeToInsecureRepositories", "false"),
+        ("Acquire::AllowWeakRepositories", "false"),
+        ("Acquire::ForceHash", "SHA256"),
+        ("Acquire::Languages", "none"),
+        ("Acquire::GzipIndexes", "false"),
+        ("Acquire::Retries", "2"),
+        ("Acquire::http::Timeout", "60"),
+        ("Acquire::https::Timeout", "60"),
+    ];
+    for (name, value) in settings {
+        let _ = writeln!(text, "{name} \"{value}\";");
+    }
+    let _ = writeln!(text, "#clear APT::Architectures;\nAPT::Architectures {{ \"{arch}\"; }};");
+    if !reachable_by_all(&folders.lists) || !reachable_by_all(&folders.packages) {
+        // apt would fetch as `_apt`, who cannot get into a folder of root's.
+        text.push_str("APT::Sandbox::User \"root\";\n");
+    }
+    for (name, value) in acquire {
+        if !name.contains(['"', ' ', ';']) && !value.contains(['"', '\n']) {
+            let _ = writeln!(text, "{name} \"{value}\";");
+        }
+    }
+    Ok(text)
+}
+
+/// Whether anybody may pass through all folders above.
+fn reachable_by_all(path: &Path) -> bool {
+    path.ancestors().all(|a| std::fs::metadata(a).is_ok_and(|m| m.mode() & 0o001 != 0))
+}
+
+pub(super) fn write(path: &Path, content: &[u8]) -> Result<(), AptError> {
+    std::fs::write(path, content)
+        .map_err(|source| AptError::Io { doing: format!("writing `{}`", path.display()), source })
+}
+
+pub(super) fn hex(content: &[u8]) -> String {
+    digest_text(&Sha256::digest(content))
+}
+
+pub(super) fn digest_text(digest: &[u8]) -> String {
+    digest.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(mirror: Option<&str>) -> AptOptions {
+        AptOptions {
+            suite: "bookworm".into(),
+            mirror: mirror.map(str::to_owned),
+            components: Vec::new(),
+            keys: vec![
+                "-----BEGIN PGP PUBLIC KEY BLOCK-----\nx\n-----END PGP PUBLIC KEY BLOCK-----"
+                    .into(),
+            ],
+            arch: "amd64".into(),
+            cache: "/c".into(),
+            work: "/w".into(),
+            updates: false,
+            security: None,
+            repositories: Vec::new(),
+            recommends: false,
+        }
+    }
+
+    fn builder() -> Mirror {
+        Mirror {
+            archive: "http://own.example/debian".into(),
+            security: Some("http://own.example/debian-security".into()),
+            keyring: None,
+            acquire: Vec::new(),
+        }
+    }
+
+    fn suites(lines: &[Line]) -> Vec<String> {
+        lines.iter().map(|l| format!("{} {}", l.url, l.suite)).collect()
+    }
+
+    #[test]
+    fn the_builders_own_mirror_brings_updates_and_security() {
+        let lines = lines(&options(None), Some(&builder())).unwrap();
+        assert_eq!(
+            suites(&lines),
+            [
+                "http://own.example/debian bookworm",
+                "http://own.example/debian bookworm-updates",
+                "http://own.example/debian-security bookworm-security",
+            ]
+        );
+        let sid = AptOptions { suite: "sid".into(), ..options(None) };
+        assert_eq!(
+            suites(&super::lines(&sid, Some(&builder())).unwrap()),
+            ["http://own.example/debian sid"]
+        );
+    }
+
+    #[test]
+    fn an_explicit_mirror_brings_the_suite_alone() {
+        let lines = lines(&options(Some("http://m.example/debian/")), Some(&builder())).unwrap();
+        assert_eq!(suites(&lines), ["http://m.example/debian bookworm"]);
+    }
+
+    #[test]
+    fn nothing_gets_into_the_configuration_but_what_it_says() {
+        for bad in [
+            "http://m.example/ [trusted=yes]",
+            "http://m\nX",
+            "ftp://m",
+            "http://",
+            "http://m\"; X",
+        ] {
+            assert!(lines(&options(Some(bad)), None).is_err(), "{bad}");
+        }
+        for bad in ["", "-o", "../x", "book worm", "x]", "x\n"] {
+            let bad = AptOptions { suite: bad.into(), ..options(Some("http://m.example")) };
+            assert!(lines(&bad, None).is_err(), "{bad:?}");
+        }
+        for bad in ["", "-y", "a", "apt-", "Apt", "apt=1", "a/b", "apt;x", "?essential", "x y"] {
+            assert!(check_package(bad).is_err(), "{bad}");
+        }
+        for good in ["g++", "libstdc++6", "libc6:amd64", "0ad", "linux-image-6.1.0-40-amd64"] {
+            check_package(good).unwrap();
+        }
+        assert!(check_version("1:2.3-4+deb12u1~bpo").is_ok());
+        assert!(check_version("1 2").is_err());
+    }
+
+    #[test]
+    fn an_unsigned_repository_is_refused() {
+        let mut options = options(Some("http://m.example"));
+        options.repositories = vec![Repository {
+            name: "x".into(),
+            url: "http://x.example".into(),
+            suites: vec!["a".into()],
+            components: vec!["b".into()],
+            priority: None,
+            keys: Vec::new(),
+        }];
+        let error = lines(&options, None).unwrap_err();
+        assert!(error.to_string().contains("unsigned repositories are not used"));
+    }
+}

@@ -1,0 +1,166 @@
+//! Which packages: apt's resolver, its answer kept by all that it depends on.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use dibhost_sys::Cancel;
+use sha2::{Digest as _, Sha256};
+
+use super::simulation::{Relations, Step, debs, parse_records, parse_steps, parse_uris};
+use super::{Apt, AptError, PackageSpec, Resolution, config};
+
+/// Part of the key of kept resolutions: changed whenever what is kept means something else.
+const FORMAT: u32 = 1;
+
+impl Apt {
+    /// What is to be installed and removed for these packages. `status` is the tree's
+    /// `/var/lib/dpkg/status`; with `bootstrap` the tree is empty, and the essential packages
+    /// and `apt` come on top.
+    ///
+    /// # Errors
+    /// A package that is not there or cannot be installed beside the others.
+    pub fn resolve(
+        &self,
+        status: Option<&[u8]>,
+        install: &[PackageSpec],
+        remove: &[String],
+        bootstrap: bool,
+        cancel: &Cancel,
+    ) -> Result<Resolution, AptError> {
+        let mut requested = BTreeSet::new();
+        let mut arguments = Vec::new();
+        if bootstrap {
+            // Of the two that may see to a merged `/usr`, the one that has nothing to do.
+            arguments.extend(["?essential", "apt", "?exact-name(usrmerge)-"].map(str::to_owned));
+            requested.insert("apt");
+        }
+        for spec in install {
+            config::check_package(&spec.name)?;
+            requested.insert(spec.name.as_str());
+            arguments.push(match &spec.version {
+                None => spec.name.clone(),
+                Some(version) => {
+                    config::check_version(version)?;
+                    format!("{}={version}", spec.name)
+                }
+            });
+        }
+        for name in remove {
+            config::check_package(name)?;
+            if requested.contains(name.as_str()) {
+                return Err(AptError::Unresolvable(format!(
+                    "the package `{name}` is to be installed and to be removed"
+                )));
+            }
+            arguments.push(format!("{name}-"));
+        }
+        let _lock = self.lock(cancel)?;
+        let status = status.unwrap_or_default();
+        let kept = self.kept(&arguments, status, bootstrap)?;
+        if let Ok(text) = std::fs::read(&kept)
+            && let Ok(resolution) = serde_json::from_slice(&text)
+        {
+            return Ok(resolution);
+        }
+        config::write(&self.folders.own.join("status"), status)?;
+        let resolution = self.ask(&arguments, &requested, bootstrap, cancel)?;
+        if let Ok(text) = serde_json::to_vec(&resolution) {
+            // Written whole or not at all; the lock keeps others away.
+            let new = kept.with_extension("new");
+            config::write(&new, &text)?;
+            std::fs::rename(&new, &kept).map_err(|source| AptError::Io {
+                doing: format!("writing `{}`", kept.display()),
+                source,
+            })?;
+        }
+        Ok(resolution)
+    }
+
+    fn ask(
+        &self,
+        arguments: &[String],
+        requested: &BTreeSet<&str>,
+        bootstrap: bool,
+        cancel: &Cancel,
+    ) -> Result<Resolution, AptError> {
+        let doing = "resolving the packages";
+        let apt_get = |mode: &[&str]| {
+            self.program("apt-get").args(mode).args(["--yes", "install"]).args(arguments)
+        };
+        let simulated = self.run(&apt_get(&["--simulate"]), doing, cancel)?;
+        let steps = parse_steps(&simulated.text());
+        let removals: Vec<String> = steps
+            .iter()
+            .filter_map(|s| match s {
+                Step::Remove { name } => Some(name.clone()),
+                _ => None,
+            })
+            .collect();
+        let chosen: Vec<String> = steps
+            .iter()
+            .filter_map(|s| match s {
+                Step::Unpack { name, version, .. } => Some(format!("{name}={version}")),
+                _ => None,
+            })
+            .collect();
+        if chosen.is_empty() {
+            return Ok(Resolution { bootstrap, packages: Vec::new(), order: Vec::new(), removals });
+        }
+        let uris = self.run(&apt_get(&["-qq", "--print-uris"]), doing, cancel)?;
+        let uris = parse_uris(&uris.text());
+        let show = self.program("apt-cache").args(["--no-all-versions", "show"]).args(&chosen);
+        let records = parse_records(&self.run(&show, doing, cancel)?.text());
+        let relations = Relations::new(&records);
+        let essential = if bootstrap { relations.essential() } else { BTreeSet::new() };
+        let packages = debs(&steps, &uris, &essential, requested)
+            .map_err(|detail| AptError::Apt { doing: doing.to_owned(), detail })?;
+        if let Some(bad) = packages.iter().find(|p| !plain(&p.file) || p.sha256.len() != 64) {
+            return Err(AptError::Apt {
+                doing: doing.to_owned(),
+                detail: format!("apt names a file `{}`", bad.file.escape_debug()),
+            });
+        }
+        let order = relations.batches(&steps, &essential);
+        Ok(Resolution { bootstrap, packages, order, removals })
+    }
+
+    /// Where the answer to this question is kept.
+    fn kept(
+        &self,
+        arguments: &[String],
+        status: &[u8],
+        bootstrap: bool,
+    ) -> Result<PathBuf, AptError> {
+        let lists = self.folders.lists.join("lists");
+        let error =
+            |source| AptError::Io { doing: format!("reading `{}`", lists.display()), source };
+        let mut releases: Vec<PathBuf> = std::fs::read_dir(&lists)
+            .map_err(error)?
+            .filter_map(|e| Some(e.ok()?.path()))
+            .filter(|p| p.to_string_lossy().ends_with("Release"))
+            .collect();
+        releases.sort();
+        let mut digest = Sha256::new();
+        let key = (FORMAT, &self.arch, self.recommends, bootstrap, arguments);
+        digest.update(format!("{key:?}"));
+        for file in ["sources.list", "preferences"] {
+            let text = std::fs::read(self.folders.own.join(file)).map_err(error)?;
+            // The sources name this build's folder, but what lies in it is in the lists' key.
+            if file == "preferences" {
+                digest.update(&text);
+            }
+        }
+        for release in releases {
+            digest.update(Sha256::digest(std::fs::read(&release).map_err(error)?));
+        }
+        digest.update(Sha256::digest(status));
+        let name = format!("{}.json", config::digest_text(&digest.finalize()));
+        Ok(self.folders.lists.join("resolutions").join(name))
+    }
+}
+
+/// A file name that is nothing else.
+fn plain(file: &str) -> bool {
+    !file.starts_with(['.', '-'])
+        && file.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+~%-".contains(&b))
+}

@@ -1,0 +1,507 @@
+//! Changing the tree: all of a list of changes, or none.
+//!
+//! What a change replaces or removes is *moved* beside the tree and moved back when a later
+//! change fails; it is deleted when all are done.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{
+    self, AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid, XattrFlags,
+};
+use rustix::io::Errno;
+
+use super::{Place, Rooted, allowed, kind, lstat, magic, magic_name, os, stat_at, xattrs};
+use crate::{Attributes, Change, Kind, Scope, Stat, TargetError, TargetPath};
+
+/// How to take one thing back.
+#[derive(Debug)]
+enum Undo {
+    /// Remove what was made.
+    Remove { folder: OwnedFd, name: String },
+    /// Move what was there back out of the backup.
+    Restore { folder: OwnedFd, name: String, backup: String },
+    /// Rename back.
+    Rename { from: (OwnedFd, String), to: (OwnedFd, String) },
+    /// Cut what was added.
+    Truncate { file: File, size: u64, times: Timestamps },
+    /// Set what was changed.
+    Attributes { folder: OwnedFd, name: String, stat: Stat },
+}
+
+/// What is known of a change while it is being made.
+struct Context<'a> {
+    scope: &'a Scope,
+    journal: Vec<Undo>,
+}
+
+impl Rooted {
+    /// All changes in order, or none.
+    pub(crate) fn apply(&mut self, scope: &Scope, changes: &[Change]) -> Result<(), TargetError> {
+        let mut context = Context { scope, journal: Vec::new() };
+        for change in changes {
+            if let Err(error) = self.change(&mut context, change) {
+                return Err(self.undo(context.journal, error));
+            }
+        }
+        self.forget_backups()
+    }
+
+    /// Takes everything back, the last first. An undoing that fails is told with its cause.
+    fn undo(&self, journal: Vec<Undo>, cause: TargetError) -> TargetError {
+        let mut failed = Vec::new();
+        for undo in journal.into_iter().rev() {
+            let what = format!("{undo:?}");
+            if let Err(error) = self.take_back(undo) {
+                failed.push(format!("{what}: {error}"));
+            }
+        }
+        if failed.is_empty() {
+            return cause;
+        }
+        TargetError::Conflict(format!(
+            "{cause}; and what had been changed before could not all be undone, so the tree is in \
+             between: {}",
+            failed.join("; ")
+        ))
+    }
+
+    fn take_back(&self, undo: Undo) -> Result<(), TargetError> {
+        let doing = |e: Errno| os("undoing a change", e);
+        match undo {
+            Undo::Remove { folder, name } => {
+                let stat = lstat(folder.as_fd(), &name).map_err(doing)?;
+                let flags = match kind(stat.st_mode) {
+                    Kind::Directory => AtFlags::REMOVEDIR,
+                    _ => AtFlags::empty(),
+                };
+                fs::unlinkat(&folder, &name, flags).map_err(doing)
+            }
+            Undo::Restore { folder, name, backup } => {
+                fs::renameat(&self.backup, &backup, &folder, &name).map_err(doing)
+            }
+            Undo::Rename { from, to } => {
+                fs::renameat(&to.0, &to.1, &from.0, &from.1).map_err(doing)
+            }
+            Undo::Truncate { file, size, times } => {
+                fs::ftruncate(&file, size).map_err(doing)?;
+                fs::futimens(&file, &times).map_err(doing)
+            }
+            Undo::Attributes { folder, name, stat } => {
+                let path = magic_name(folder.as_fd(), &name);
+                for (attribute, _) in xattrs(&path).map_err(doing)? {
+                    if !stat.xattrs.iter().any(|(name, _)| *name == attribute) {
+                        fs::lremovexattr(&path, attribute.as_str()).map_err(doing)?;
+                    }
+                }
+                self.set(&folder, &name, &stat, &full(&stat))
+            }
+        }
+    }
+
+    fn change(&mut self, context: &mut Context<'_>, change: &Change) -> Result<(), TargetError> {
+        match change {
+            Change::Write { path, content, attributes } => {
+                self.write(context, path, attributes, &mut content.as_slice())
+            }
+            Change::Append { path, content } => self.append(context, path, content),
+            Change::MakeDirectory { path, attributes } => {
+                self.make_directory(context, path, attributes)
+            }
+            Change::Symlink { path, to } => self.symlink(context, path, to),
+            Change::HardLink { source, destination } => {
+                self.hard_link(context, source, destination)
+            }
+            Change::Copy { source, destination } => self.copy(context, source, destination),
+            Change::SetAttributes { path, attributes } => {
+                self.set_attributes(context, path, attributes)
+            }
+            Change::Rename { source, destination } => self.rename(context, source, destination),
+            Change::Remove { path } => self.remove(context, path),
+        }
+    }
+
+    fn writable(&self, scope: &Scope, path: &TargetPath) -> Result<Place, TargetError> {
+        let place = self.place(path)?;
+        allowed(scope, &place.location, true)?;
+        Ok(place)
+    }
+
+    /// Moves what is at a place, if anything, out of the way. A folder stays.
+    fn displace(
+        &mut self,
+        context: &mut Context<'_>,
+        path: &TargetPath,
+        place: &Place,
+        folders: bool,
+    ) -> Result<bool, TargetError> {
+        let doing = |e| os(format!("replacing `{path}`"), e);
+        let stat = match lstat(place.folder.as_fd(), &place.name) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => return Ok(false),
+            Err(error) => return Err(doing(error)),
+        };
+        if !folders && kind(stat.st_mode) == Kind::Directory {
+            return Err(TargetError::Conflict(format!("`{path}` is a folder")));
+        }
+        self.next += 1;
+        let backup = self.next.to_string();
+        fs::renameat(&place.folder, &place.name, &self.backup, &backup).map_err(doing)?;
+        context.journal.push(Undo::Restore {
+            folder: held(place)?,
+            name: place.name.clone(),
+            backup,
+        });
+        Ok(true)
+    }
+
+    /// A new file beside its final name, which no other name is.
+    fn temporary(&mut self, place: &Place) -> Result<(File, String), Errno> {
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        loop {
+            self.next += 1;
+            let name = format!(".dibhost-{}", self.next);
+            match fs::openat(&place.folder, &name, flags, Mode::from(0o600)) {
+                Ok(file) => return Ok((file.into(), name)),
+                Err(Errno::EXIST) => (),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn write(
+        &mut self,
+        context: &mut Context<'_>,
+        path: &TargetPath,
+        attributes: &Attributes,
+        content: &mut dyn io::Read,
+    ) -> Result<(), TargetError> {
+        let place = self.writable(context.scope, path)?;
+        // A folder in the way is found before anything is written.
+        if let Ok(stat) = lstat(place.folder.as_fd(), &place.name)
+            && kind(stat.st_mode) == Kind::Directory
+        {
+            return Err(TargetError::Conflict(format!("`{path}` is a folder")));
+        }
+        let (mut file, temporary) =
+            self.temporary(&place).map_err(|e| os(format!("writing `{path}`"), e))?;
+        let result = io::copy(content, &mut file)
+            .map_err(|e| os(format!("writing `{path}`"), e))
+            .and_then(|_| {
+                let new = Attributes {
+                    mode: Some(attributes.mode.unwrap_or(0o644)),
+                    ..attributes.clone()
+                };
+                let now = stat_at(place.folder.as_fd(), &temporary)
+                    .map_err(|e| os(format!("writing `{path}`"), e))?;
+                self.set(&place.folder, &temporary, &now, &new)
+            })
+            .and_then(|()| self.displace(context, path, &place, false).map(|_| ()))
+            .and_then(|()| {
+                self.set_time(place.folder.as_fd(), &temporary)
+                    .and_then(|()| {
+                        fs::renameat(&place.folder, &temporary, &place.folder, &place.name)
+                    })
+                    .map_err(|e| os(format!("writing `{path}`"), e))
+            });
+        if let Err(error) = result {
+            let left = fs::unlinkat(&place.folder, &temporary, AtFlags::empty());
+            return match left {
+                Ok(()) => Err(error),
+                Err(left) => Err(TargetError::Conflict(format!(
+                    "{error}; and its temporary file `{temporary}` could not be removed: {left}"
+                ))),
+            };
+        }
+        context.journal.push(Undo::Remove { folder: place.folder, name: place.name });
+        Ok(())
+    }
+
+    fn append(
+        &mut self,
+        context: &mut Context<'_>,
+        path: &TargetPath,
+        content: &[u8],
+    ) -> Result<(), TargetError> {
+        let place = self.writable(context.scope, path)?;
+        let doing = |e: Errno| match e {
+            Errno::NOENT => TargetError::NotFound(path.to_string()),
+            error => os(format!("adding to `{path}`"), error),
+        };
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let held = fs::openat(&place.folder, &place.name, flags, Mode::empty()).map_err(doing)?;
+        let stat = fs::fstat(&held).map_err(doing)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(TargetError::Conflict(format!("`{path}` is no regular file")));
+        }
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CLOEXEC;
+        let mut file: File =
+            fs::open(magic(held.as_fd()), flags, Mode::empty()).map_err(doing)?.into();
+        let undo = Undo::Truncate {
+            file: file.try_clone().map_err(|e| os(format!("adding to `{path}`"), e))?,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            times: Timestamps {
+                last_access: Timespec {
+                    tv_sec: stat.st_atime as _,
+                    tv_nsec: stat.st_atime_nsec as _,
+                },
+                last_modification: Timespec {
+                    tv_sec: stat.st_mtime as _,
+                    tv_nsec: stat.st_mtime_nsec as _,
+                },
+            },
+        };
+        context.journal.push(undo);
+        file.write_all(content).map_err(|e| os(format!("adding to `{path}`"), e))?;
+        self.set_time(place.folder.as_fd(), &place.name).map_err(doing)
+    }
+
+    fn make_directory(
+        &mut self,
+        context: &mut Context<'_>,
+        path: &TargetPath,
+        attributes: &Attributes,
+    ) -> Result<(), TargetError> {
+        let doing = |e| os(format!("making the folder `{path}`"), e);
+        let mut ends: Vec<usize> =
+            path.as_str().match_indices('/').map(|(at, _)| at).filter(|at| *at > 0).collect();
+        ends.push(path.as_str().len());
+        let mut made = false;
+        for end in ends {
+            let prefix = TargetPath::new(&path.as_str()[..end])
+                .map_err(|e| TargetError::Invalid(e.to_string()))?;
+            made = false;
+            match self.open(prefix.as_str(), OFlags::PATH | OFlags::DIRECTORY) {
+                Ok(_) => continue,
+                Err(Errno::NOENT) => (),
+                Err(error) => return Err(self.explain(error, path, prefix.as_str())),
+            }
+            let place = self.writable(context.scope, &prefix)?;
+            match fs::mkdirat(&place.folder, &place.name, Mode::from(0o755)) {
+                Ok(()) => (),
+                Err(Errno::EXIST) => {
+                    let said = format!("`{prefix}` is a symbolic link that leads nowhere");
+                    return Err(TargetError::Conflict(said));
+                }
+                Err(error) => return Err(doing(error)),
+            }
+            made = true;
+            context.journal.push(Undo::Remove { folder: held(&place)?, name: place.name.clone() });
+            let now = stat_at(place.folder.as_fd(), &place.name).map_err(doing)?;
+            // Whatever the umask is.
+            let usual = Attributes { mode: Some(0o755), ..Attributes::default() };
+            self.set(&place.folder, &place.name, &now, &usual)?;
+            self.set_time(place.folder.as_fd(), &place.name).map_err(doing)?;
+        }
+        if made || *attributes != Attributes::default() {
+            // A link to a folder is as good as a folder here, so the folder itself is meant.
+            let folder = self
+                .open(path.as_str(), OFlags::PATH | OFlags::DIRECTORY)
+                .map_err(|e| self.explain(e, path, path.as_str()))?;
+            let at =
+                self.location(folder.as_fd()).map_err(|e| self.explain(e, path, path.as_str()))?;
+            allowed(context.scope, &at, true)?;
+            let at = TargetPath::new(&String::from_utf8_lossy(&at))
+                .map_err(|e| TargetError::Invalid(e.to_string()))?;
+            if *attributes != Attributes::default() && at.split().is_some() {
+                return self.set_attributes(context, &at, attributes);
+            }
+        }
+        Ok(())
+    }
+
+    fn symlink(
+        &mut self,
+        context: &mut Context<'_>,
+        path: &TargetPath,
+        to: &str,
+    ) -> Result<(), TargetError> {
+        if to.is_empty() || to.contains('\0') || to.len() > 4095 {
+            let to = to.escape_debug();
+            return Err(TargetError::Invalid(format!("a symbolic link cannot say `{to}`")));
+        }
+        let doing = |e| os(format!("making the symbolic link `{path}`"), e);
+        let place = self.writable(context.scope, path)?;
+        self.displace(context, path, &place, false)?;
+        fs::symlinkat(to, &place.folder, &place.name).map_err(doing)?;
+        context.journal.push(Undo::Remove { folder: held(&place)?, name: place.name.clone() });
+        self.set_time(place.folder.as_fd(), &place.name).map_err(doing)
+    }
+
+    fn hard_link(
+        &mut self,
+        context: &mut Context<'_>,
+        source: &TargetPath,
+        destination: &TargetPath,
+    ) -> Result<(), TargetError> {
+        // Who can write the new name can write the file: so both must be in reach for writing.
+        let from = self.writable(context.scope, source)?;
+        let to = self.writable(context.scope, destination)?;
+        let doing = |e: Errno| match e {
+            Errno::NOENT => TargetError::NotFound(source.to_string()),
+            Errno::EXIST => TargetError::Conflict(format!("`{destination}` is there already")),
+            error => os(format!("linking `{source}` to `{destination}`"), error),
+        };
+        let stat = lstat(from.folder.as_fd(), &from.name).map_err(doing)?;
+        if kind(stat.st_mode) != Kind::File {
+            return Err(TargetError::Conflict(format!("`{source}` is no regular file")));
+        }
+        fs::linkat(&from.folder, &from.name, &to.folder, &to.name, AtFlags::empty())
+            .map_err(doing)?;
+        context.journal.push(Undo::Remove { folder: to.folder, name: to.name });
+        Ok(())
+    }
+
+    fn copy(
+        &mut self,
+        context: &mut Context<'_>,
+        source: &TargetPath,
+        destination: &TargetPath,
+    ) -> Result<(), TargetError> {
+        let mut file = self.open_file(context.scope, source)?;
+        let doing = |e| os(format!("copying `{source}`"), e);
+        let stat = stat_at(file.as_fd(), "").map_err(doing)?;
+        self.write(context, destination, &full(&stat), &mut file)
+    }
+
+    fn set_attributes(
+        &mut self,
+        context: &mut Context<'_>,
+        path: &TargetPath,
+        attributes: &Attributes,
+    ) -> Result<(), TargetError> {
+        let place = self.writable(context.scope, path)?;
+        let stat = stat_at(place.folder.as_fd(), &place.name).map_err(|e| match e {
+            Errno::NOENT => TargetError::NotFound(path.to_string()),
+            error => os(format!("looking at `{path}`"), error),
+        })?;
+        if stat.kind == Kind::Symlink && attributes.mode.is_some() {
+            return Err(TargetError::Conflict(format!(
+                "`{path}` is a symbolic link, which has no mode of its own"
+            )));
+        }
+        context.journal.push(Undo::Attributes {
+            folder: held(&place)?,
+            name: place.name.clone(),
+            stat: stat.clone(),
+        });
+        self.set(&place.folder, &place.name, &stat, attributes)
+    }
+
+    fn rename(
+        &mut self,
+        context: &mut Context<'_>,
+        source: &TargetPath,
+        destination: &TargetPath,
+    ) -> Result<(), TargetError> {
+        let from = self.writable(context.scope, source)?;
+        let to = self.writable(context.scope, destination)?;
+        let doing = |e: Errno| match e {
+            Errno::NOENT => TargetError::NotFound(source.to_string()),
+            Errno::INVAL => {
+                TargetError::Invalid(format!("`{source}` cannot become part of itself"))
+            }
+            error => os(format!("renaming `{source}` to `{destination}`"), error),
+        };
+        let stat = lstat(from.folder.as_fd(), &from.name).map_err(doing)?;
+        if from.location == to.location {
+            return Ok(());
+        }
+        let there = lstat(to.folder.as_fd(), &to.name);
+        if there.is_ok_and(|there| (there.st_dev, there.st_ino) == (stat.st_dev, stat.st_ino)) {
+            // Two names of one file: rename(2) would leave both.
+            return self.remove(context, source);
+        }
+        self.displace(context, destination, &to, false)?;
+        fs::renameat_with(&from.folder, &from.name, &to.folder, &to.name, RenameFlags::NOREPLACE)
+            .map_err(doing)?;
+        context
+            .journal
+            .push(Undo::Rename { from: (from.folder, from.name), to: (to.folder, to.name) });
+        Ok(())
+    }
+
+    fn remove(&mut self, context: &mut Context<'_>, path: &TargetPath) -> Result<(), TargetError> {
+        match self.writable(context.scope, path) {
+            Ok(place) => self.displace(context, path, &place, true).map(|_| ()),
+            Err(TargetError::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sets what is asked; what is not, stays.
+    pub(super) fn set(
+        &self,
+        folder: &OwnedFd,
+        name: &str,
+        now: &Stat,
+        attributes: &Attributes,
+    ) -> Result<(), TargetError> {
+        let doing = |e| os(format!("setting the attributes of `{name}`"), e);
+        let user = attributes.owner.as_deref().map(|n| self.user(n)).transpose()?;
+        let group = attributes.group.as_deref().map(|n| self.group(n)).transpose()?;
+        let path = magic_name(folder.as_fd(), name);
+        if self.owners && (user.is_some() || group.is_some()) {
+            let owner = (user.map(Uid::from_raw), group.map(Gid::from_raw));
+            fs::chownat(folder, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)
+                .map_err(doing)?;
+        }
+        if now.kind != Kind::Symlink {
+            // Changing the owner takes the set-id bits away: the mode comes after it.
+            let mode = attributes.mode.unwrap_or(now.mode);
+            if mode & !0o7777 != 0 {
+                return Err(TargetError::Invalid(format!("`{mode:o}` is no mode")));
+            }
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let held = fs::openat(folder, name, flags, Mode::empty()).map_err(doing)?;
+            fs::chmod(magic(held.as_fd()), Mode::from_raw_mode(mode)).map_err(doing)?;
+        }
+        for (attribute, value) in &attributes.xattrs {
+            fs::lsetxattr(&path, attribute.as_str(), value, XattrFlags::empty()).map_err(|e| {
+                os(format!("setting the extended attribute `{attribute}` of `{name}`"), e)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Gives a node the time that all bears that the build writes.
+    pub(super) fn set_time(
+        &self,
+        folder: std::os::fd::BorrowedFd<'_>,
+        name: &str,
+    ) -> Result<(), Errno> {
+        let time = Timespec { tv_sec: self.epoch, tv_nsec: 0 };
+        let times = Timestamps { last_access: time, last_modification: time };
+        fs::utimensat(folder, name, &times, AtFlags::SYMLINK_NOFOLLOW)
+    }
+
+    fn forget_backups(&self) -> Result<(), TargetError> {
+        let folder = self.base.join("backup");
+        let doing = |e| os(format!("emptying `{}`", folder.display()), e);
+        for entry in std::fs::read_dir(&folder).map_err(doing)? {
+            let entry = entry.map_err(doing)?;
+            if entry.file_type().map_err(doing)?.is_dir() {
+                std::fs::remove_dir_all(entry.path()).map_err(doing)?;
+            } else {
+                std::fs::remove_file(entry.path()).map_err(doing)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn held(place: &Place) -> Result<OwnedFd, TargetError> {
+    place.folder.try_clone().map_err(|e| os("holding a folder", e))
+}
+
+/// All attributes of a node.
+fn full(stat: &Stat) -> Attributes {
+    Attributes {
+        mode: (stat.kind != Kind::Symlink).then_some(stat.mode),
+        owner: Some(stat.uid.to_string()),
+        group: Some(stat.gid.to_string()),
+        xattrs: stat.xattrs.clone(),
+    }
+}

@@ -1,0 +1,361 @@
+//! A tree reached only through the kernel's own resolution with the tree as its root.
+//!
+//! ```text
+//! BASE/tree      the tree
+//! BASE/backup    what a change replaced or removed, until all changes are done
+//! BASE/parts     what `split` moved out of the tree
+//! ```
+//!
+//! Every path goes through `openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)`: absolute links and
+//! `..` stay inside. What a caller may touch is decided by where the *opened* descriptor lies
+//! (the kernel says so in `/proc/self/fd`), and that very descriptor is then used, so there is
+//! no time between looking and doing.
+
+mod change;
+mod owner;
+mod split;
+mod walk;
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+use crate::{Kind, Scope, Stat, TargetError, TargetPath};
+
+/// Most that one read gives; elements have 64 MiB of memory in all.
+const READ_MAX: u64 = 16 << 20;
+
+/// `RESOLVE_IN_ROOT` answers EAGAIN when a rename elsewhere races with a `..`; the kernel's
+/// documentation says to try again. So many tries do not fail by chance.
+const RESOLVE_TRIES: usize = 64;
+
+/// A tree and the folders beside it.
+#[derive(Debug)]
+pub(crate) struct Rooted {
+    tree: OwnedFd,
+    backup: OwnedFd,
+    base: PathBuf,
+    /// Where the kernel says the tree is: what every location begins with.
+    location: Vec<u8>,
+    /// The time that new nodes bear.
+    epoch: i64,
+    /// Whether owners can be set; the simulated twin may run without root.
+    owners: bool,
+    /// Number of the next temporary name.
+    next: u64,
+}
+
+/// The folder that holds a node, and the node's name in it.
+#[derive(Debug)]
+pub(crate) struct Place {
+    folder: OwnedFd,
+    name: String,
+    /// Resolved path below the tree's root: `/etc/motd`.
+    location: Vec<u8>,
+}
+
+/// An error of the kernel, told with what was being done.
+pub(crate) fn os(doing: impl Into<String>, error: impl Into<io::Error>) -> TargetError {
+    let error = error.into();
+    let name = error.raw_os_error().map_or_else(
+        || format!("{:?}", error.kind()),
+        |code| format!("{:?}", nix::errno::Errno::from_raw(code)),
+    );
+    let mut message = error.to_string();
+    if let Some(end) = message.find(" (os error") {
+        message.truncate(end);
+    }
+    TargetError::Os { doing: doing.into(), name, message }
+}
+
+impl Rooted {
+    /// Makes the folders in `base` and opens them.
+    pub(crate) fn create(base: &Path, epoch: i64, owners: bool) -> Result<Self, TargetError> {
+        let doing = || format!("making the tree in `{}`", base.display());
+        for (name, mode) in [("tree", 0o755), ("backup", 0o700), ("parts", 0o700)] {
+            match fs::mkdir(base.join(name), Mode::from(mode)) {
+                Ok(()) | Err(Errno::EXIST) => (),
+                Err(error) => return Err(os(doing(), error)),
+            }
+            fs::chmod(base.join(name), Mode::from(mode)).map_err(|e| os(doing(), e))?;
+        }
+        let open = |name| {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            fs::open(base.join(name), flags, Mode::empty()).map_err(|e| os(doing(), e))
+        };
+        let (tree, backup) = (open("tree")?, open("backup")?);
+        let location = location(tree.as_fd()).map_err(|e| os(doing(), e))?;
+        Ok(Self { tree, backup, base: base.to_owned(), location, epoch, owners, next: 0 })
+    }
+
+    /// The tree's folder.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.base.join("tree")
+    }
+
+    /// Opens a path with the tree as root.
+    pub(crate) fn open(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let relative = path.trim_start_matches('/');
+        let relative = if relative.is_empty() { "." } else { relative };
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let opened =
+                fs::openat2(&self.tree, relative, flags | OFlags::CLOEXEC, Mode::empty(), resolve);
+            match opened {
+                Err(Errno::AGAIN) if tries < RESOLVE_TRIES => (),
+                other => return other,
+            }
+        }
+    }
+
+    /// Where a descriptor lies below the tree's root. None when it was removed meanwhile.
+    fn location(&self, fd: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
+        let full = location(fd)?;
+        let below = full.strip_prefix(self.location.as_slice()).ok_or(Errno::NOENT)?;
+        match below.first() {
+            None => Ok(b"/".to_vec()),
+            Some(b'/') => Ok(below.to_vec()),
+            Some(_) => Err(Errno::NOENT),
+        }
+    }
+
+    /// The folder that a path's last component is in, and where that is.
+    pub(crate) fn place(&self, path: &TargetPath) -> Result<Place, TargetError> {
+        let Some((parent, name)) = path.split() else {
+            return Err(TargetError::Invalid(format!("`{path}` does not name a node in a folder")));
+        };
+        let folder = self
+            .open(parent.as_str(), OFlags::PATH | OFlags::DIRECTORY)
+            .map_err(|e| self.explain(e, path, parent.as_str()))?;
+        let mut location =
+            self.location(folder.as_fd()).map_err(|e| self.explain(e, path, parent.as_str()))?;
+        if location != b"/" {
+            location.push(b'/');
+        }
+        location.extend_from_slice(name.as_bytes());
+        Ok(Place { folder, name: name.to_owned(), location })
+    }
+
+    fn explain(&self, error: Errno, path: &TargetPath, at: &str) -> TargetError {
+        match error {
+            Errno::NOENT => TargetError::NotFound(at.to_owned()),
+            Errno::NOTDIR => TargetError::Conflict(format!("`{at}` is no folder")),
+            Errno::LOOP => {
+                TargetError::Conflict(format!("`{at}` leads through too many symbolic links"))
+            }
+            error => os(format!("looking up `{path}`"), error),
+        }
+    }
+
+    /// What is known of a node, the last link not followed.
+    pub(crate) fn stat(
+        &self,
+        scope: &Scope,
+        path: &TargetPath,
+    ) -> Result<Option<Stat>, TargetError> {
+        if path.split().is_none() {
+            // The root, or something that ends in `..`: a folder in any case.
+            let folder = match self.open(path.as_str(), OFlags::PATH | OFlags::DIRECTORY) {
+                Ok(folder) => folder,
+                Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+                Err(error) => return Err(self.explain(error, path, path.as_str())),
+            };
+            let at =
+                self.location(folder.as_fd()).map_err(|e| self.explain(e, path, path.as_str()))?;
+            allowed(scope, &at, false)?;
+            return stat_at(folder.as_fd(), "").map(Some).map_err(|e| os(looking(path), e));
+        }
+        let place = match self.place(path) {
+            Ok(place) => place,
+            Err(TargetError::NotFound(_) | TargetError::Conflict(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        allowed(scope, &place.location, false)?;
+        match stat_at(place.folder.as_fd(), &place.name) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(os(looking(path), error)),
+        }
+    }
+
+    /// Opens a regular file for reading, links followed. A pipe or device is never opened: the
+    /// path is held first (`O_PATH` has no effects), looked at, and only then opened itself.
+    pub(crate) fn open_file(
+        &self,
+        scope: &Scope,
+        path: &TargetPath,
+    ) -> Result<std::fs::File, TargetError> {
+        let held = self
+            .open(path.as_str(), OFlags::PATH)
+            .map_err(|e| self.explain(e, path, path.as_str()))?;
+        let at = self.location(held.as_fd()).map_err(|e| self.explain(e, path, path.as_str()))?;
+        allowed(scope, &at, false)?;
+        let stat = fs::fstat(&held).map_err(|e| os(looking(path), e))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(TargetError::Conflict(format!("`{path}` is no regular file")));
+        }
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = fs::open(magic(held.as_fd()), flags, Mode::empty())
+            .map_err(|e| os(format!("opening `{path}`"), e))?;
+        Ok(file.into())
+    }
+
+    pub(crate) fn read(
+        &self,
+        scope: &Scope,
+        path: &TargetPath,
+        offset: u64,
+        length: u64,
+    ) -> Result<Vec<u8>, TargetError> {
+        let file = self.open_file(scope, path)?;
+        let doing = |e| os(format!("reading `{path}`"), e);
+        let size = fs::fstat(&file).map_err(|e| os(looking(path), e))?.st_size;
+        let left = u64::try_from(size).unwrap_or(0).saturating_sub(offset);
+        let wanted = usize::try_from(length.min(READ_MAX).min(left)).unwrap_or(0);
+        let mut content = vec![0; wanted];
+        let mut done = 0;
+        while done < wanted {
+            match rustix::io::pread(&file, &mut content[done..], offset + done as u64) {
+                Ok(0) => break,
+                Ok(n) => done += n,
+                Err(Errno::INTR) => (),
+                Err(error) => return Err(doing(error)),
+            }
+        }
+        content.truncate(done);
+        Ok(content)
+    }
+}
+
+impl Rooted {
+    /// Removes a folder if nothing is in it.
+    pub(crate) fn remove_empty(&self, path: &TargetPath) -> Result<(), TargetError> {
+        let place = self.place(path)?;
+        match fs::unlinkat(&place.folder, &place.name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => Ok(()),
+            Err(error) => Err(os(format!("removing the folder `{path}`"), error)),
+        }
+    }
+}
+
+fn looking(path: &TargetPath) -> String {
+    format!("looking at `{path}`")
+}
+
+/// The path of a descriptor as the kernel knows it.
+fn location(fd: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
+    Ok(fs::readlink(magic(fd), Vec::new())?.into_bytes())
+}
+
+/// The kernel's own link to an open descriptor.
+fn magic(fd: BorrowedFd<'_>) -> String {
+    format!("/proc/self/fd/{}", fd.as_raw_fd())
+}
+
+/// The node `name` of a folder (the folder itself when empty) for calls that know no descriptors.
+fn magic_name(folder: BorrowedFd<'_>, name: &str) -> String {
+    if name.is_empty() { magic(folder) } else { format!("{}/{name}", magic(folder)) }
+}
+
+/// Whether a scope reaches a resolved location.
+fn allowed(scope: &Scope, location: &[u8], write: bool) -> Result<(), TargetError> {
+    let below = |folder: &TargetPath| {
+        let folder = folder.as_str().as_bytes();
+        folder == b"/"
+            || location
+                .strip_prefix(folder)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    };
+    if scope.write.iter().any(below) || (!write && scope.read.iter().any(below)) {
+        return Ok(());
+    }
+    Err(TargetError::OutOfScope { path: String::from_utf8_lossy(location).into_owned(), write })
+}
+
+fn kind(mode: u32) -> Kind {
+    match FileType::from_raw_mode(mode) {
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Symlink,
+        FileType::CharacterDevice => Kind::CharacterDevice,
+        FileType::BlockDevice => Kind::BlockDevice,
+        FileType::Fifo => Kind::Fifo,
+        FileType::Socket => Kind::Socket,
+        FileType::RegularFile | FileType::Unknown => Kind::File,
+    }
+}
+
+fn lstat(folder: BorrowedFd<'_>, name: &str) -> Result<fs::Stat, Errno> {
+    let mut flags = AtFlags::SYMLINK_NOFOLLOW;
+    if name.is_empty() {
+        flags |= AtFlags::EMPTY_PATH;
+    }
+    fs::statat(folder, name, flags)
+}
+
+fn stat_at(folder: BorrowedFd<'_>, name: &str) -> Result<Stat, Errno> {
+    let stat = lstat(folder, name)?;
+    let kind = kind(stat.st_mode);
+    let link_target = if kind == Kind::Symlink {
+        let said = fs::readlinkat(folder, name, Vec::new())?;
+        Some(String::from_utf8_lossy(said.as_bytes()).into_owned())
+    } else {
+        None
+    };
+    Ok(Stat {
+        kind,
+        mode: stat.st_mode & 0o7777,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        #[expect(clippy::useless_conversion, reason = "the type differs between architectures")]
+        modified: i64::from(stat.st_mtime),
+        links: u32::try_from(stat.st_nlink).unwrap_or(u32::MAX),
+        link_target,
+        xattrs: xattrs(&magic_name(folder, name))?,
+    })
+}
+
+/// Extended attributes of a node, in the order of their names; the link itself if it is one.
+fn xattrs(path: &str) -> Result<Vec<(String, Vec<u8>)>, Errno> {
+    // A folder reached by its descriptor has no name whose link could be followed.
+    let follow = !path["/proc/self/fd/".len()..].contains('/');
+    let list = |buffer: &mut [u8]| {
+        if follow { fs::listxattr(path, buffer) } else { fs::llistxattr(path, buffer) }
+    };
+    let size = match list(&mut []) {
+        Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
+        Ok(size) => size,
+        Err(error) => return Err(error),
+    };
+    let mut names = vec![0; size];
+    let size = list(&mut names)?;
+    let mut found = Vec::new();
+    for name in names[..size].split(|b| *b == 0).filter(|n| !n.is_empty()) {
+        let get = |buffer: &mut [u8]| {
+            let name = OsStr::from_bytes(name);
+            if follow {
+                fs::getxattr(path, name, buffer)
+            } else {
+                fs::lgetxattr(path, name, buffer)
+            }
+        };
+        let size = match get(&mut []) {
+            Ok(size) => size,
+            Err(Errno::NODATA) => continue,
+            Err(error) => return Err(error),
+        };
+        let mut value = vec![0; size];
+        let size = get(&mut value)?;
+        value.truncate(size);
+        found.push((String::from_utf8_lossy(name).into_owned(), value));
+    }
+    found.sort();
+    Ok(found)
+}

@@ -1,0 +1,358 @@
+//! The process that owns the tree, seen from the engine.
+//!
+//! The engine parses components and runs wasm; this other process holds the tree, its mounts and
+//! the programs in it. They share one socket. When either ends, by SIGKILL too, nothing of the
+//! worker is left: no mount, no process.
+
+mod protocol;
+mod serve;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitCode, ExitStatus, Stdio};
+
+use dibhost_sys::{Cancel, Guard, Program, ProgramError, ProgramOutput};
+use rustix::process::Pid;
+
+use crate::exec::Ran;
+use crate::{
+    Change, Command, Entry, Line, Output, Scope, Stat, Target, TargetError, TargetPath, Walk,
+};
+use protocol::{Answer, Message, Request, receive, send};
+
+/// How to start a worker.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// The program that calls [`main`]; usually `/proc/self/exe`.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// An empty folder of this build; absolute.
+    pub work: PathBuf,
+    /// Bytes of a tmpfs to mount over the work folder, seen by the worker alone; none: the
+    /// folder as it is.
+    pub tmpfs: Option<u64>,
+    /// The time that what is written bears, in seconds since the epoch.
+    pub source_date_epoch: u64,
+}
+
+/// What the worker's program calls, before it starts any thread. Its standard input is the
+/// engine's socket.
+#[must_use]
+pub fn main() -> ExitCode {
+    serve::main()
+}
+
+/// A running worker: the real [`Target`].
+#[derive(Debug)]
+pub struct Worker {
+    process: Process,
+    socket: UnixStream,
+    tree: PathBuf,
+    cancel: Cancel,
+    /// What package scripts wanted and is still to be done.
+    deferred: Vec<String>,
+}
+
+/// The worker's outer process; ended when dropped.
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    guard: Option<Guard>,
+}
+
+impl Process {
+    /// Ends it (if it has not) and says how it ended and what it complained of.
+    fn end(&mut self) -> String {
+        let mut said = Vec::new();
+        let _ = self.child.kill();
+        if let Some(mut errors) = self.child.stderr.take() {
+            let _ = errors.read_to_end(&mut said);
+        }
+        // Given back before the number can be another process's.
+        self.guard = None;
+        let status = self.child.wait();
+        let said = String::from_utf8_lossy(&said).trim().to_owned();
+        match (status, said.is_empty()) {
+            (_, false) => said,
+            (Ok(status), true) => status.to_string(),
+            (Err(error), true) => error.to_string(),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.guard.is_some() {
+            self.end();
+        }
+    }
+}
+
+impl Worker {
+    /// Starts it. When `cancel` is thrown it is killed, and requests answer `Cancelled`.
+    ///
+    /// # Errors
+    /// It cannot be started, or cannot make its namespaces, its tmpfs or the tree.
+    pub fn start(options: &WorkerOptions, cancel: &Cancel) -> Result<Self, TargetError> {
+        cancel.check().map_err(|_| TargetError::Cancelled)?;
+        let work = serve::absolute(&options.work)?;
+        let starting = |e| {
+            let program = options.program.display();
+            crate::rooted::os(format!("starting the target's worker process `{program}`"), e)
+        };
+        let (socket, theirs) = UnixStream::pair().map_err(starting)?;
+        let child = std::process::Command::new(&options.program)
+            .args(&options.args)
+            .env_clear()
+            // For the few programs of the host that it starts by name.
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("LC_ALL", "C.UTF-8")
+            .env("TZ", "UTC")
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            // Ctrl-C on the terminal is the engine's to hear.
+            .process_group(0)
+            .spawn()
+            .map_err(starting)?;
+        let guard = Some(cancel.hold_process(Pid::from_child(&child)));
+        let process = Process { child, guard };
+        let tree = options.work.join("tree");
+        let mut worker =
+            Self { process, socket, tree, cancel: cancel.clone(), deferred: Vec::new() };
+        let begin = Request::Begin { work, tmpfs: options.tmpfs, epoch: options.source_date_epoch };
+        worker.request(&begin)?;
+        Ok(worker)
+    }
+
+    /// The tree, as programs of [`Self::run_on_host`] see it.
+    #[must_use]
+    pub fn tree(&self) -> &Path {
+        &self.tree
+    }
+
+    /// Runs a program of the host where the tree can be seen (`mke2fs -d TREE …`). The host's
+    /// files are seen too, but for what lies below the work folder. Only for the engine: no
+    /// string of an element may reach it but through a typed, checked field.
+    ///
+    /// # Errors
+    /// As [`Program::run`].
+    pub fn run_on_host(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {
+        let (name, args, env) = program.parts();
+        let shown = name.to_string_lossy().into_owned();
+        let request = Request::Host {
+            program: name.to_owned(),
+            args: args.to_vec(),
+            env: env.to_vec(),
+            folder: program.folder().map(|f| f.as_os_str().to_owned()),
+        };
+        let not_started = |source| ProgramError::Start { program: shown.clone(), source };
+        match self.request(&request) {
+            Ok(Answer::Host { status, stdout, stderr }) => {
+                let status = ExitStatus::from_raw(status);
+                if status.success() {
+                    return Ok(ProgramOutput { stdout, stderr });
+                }
+                Err(ProgramError::Failed {
+                    program: shown,
+                    args: args.iter().map(|a| a.to_string_lossy().into_owned()).collect(),
+                    status,
+                    stderr: String::from_utf8_lossy(&stderr).into_owned(),
+                })
+            }
+            Ok(Answer::NotStarted(Some(number))) => {
+                Err(not_started(std::io::Error::from_raw_os_error(number)))
+            }
+            Ok(_) => Err(not_started(std::io::Error::other("the worker could not start it"))),
+            Err(TargetError::Cancelled) => Err(ProgramError::Cancelled(shown)),
+            Err(error) => Err(not_started(std::io::Error::other(error))),
+        }
+    }
+
+    /// Moves what lies below each mount point, deepest first, into a folder of its own beside
+    /// the tree and leaves an empty folder with the same attributes; says where each is, `/`
+    /// included. A mount point that is not there is made.
+    ///
+    /// # Errors
+    /// A mount point is no folder, or leads through a symbolic link.
+    pub fn split(
+        &mut self,
+        mount_points: &[TargetPath],
+    ) -> Result<BTreeMap<TargetPath, PathBuf>, TargetError> {
+        match self.request(&Request::Split { mount_points: mount_points.to_vec() })? {
+            Answer::Parts(parts) => {
+                Ok(parts.into_iter().map(|(at, folder)| (at, folder.into())).collect())
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Sets the times (of change and of access) of all that is newer than `epoch` (seconds) to
+    /// it, in the tree and in what was split off.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub fn clamp_times(&mut self, epoch: i64) -> Result<(), TargetError> {
+        self.request(&Request::ClampTimes { epoch }).map(|_| ())
+    }
+
+    /// Ends it and waits until nothing of it is left.
+    ///
+    /// # Errors
+    /// It had ended before, or the build was cancelled.
+    pub fn stop(self) -> Result<(), TargetError> {
+        let Self { mut process, socket, cancel, .. } = self;
+        let ended = process.child.try_wait();
+        drop(socket);
+        if cancel.is_cancelled() {
+            process.end();
+            return Err(TargetError::Cancelled);
+        }
+        if matches!(ended, Ok(Some(_))) {
+            return Err(TargetError::Gone(process.end()));
+        }
+        // It ends by itself when the socket closes; killing the outer process takes the inner
+        // one with it but would not wait for it.
+        process.guard = None;
+        let status = process.child.wait();
+        status.map(|_| ()).map_err(|e| crate::rooted::os("waiting for the worker process", e))
+    }
+
+    /// Runs a program of a package transaction: what takes long and can wait is noted.
+    pub(crate) fn exec_deferring(
+        &mut self,
+        command: &Command,
+        line: &mut dyn FnMut(Line),
+    ) -> Result<Ran, TargetError> {
+        let request = Request::Exec { command: command.clone(), defer: true };
+        match self.request_with(&request, line)? {
+            Answer::Ran(ran) => Ok(ran),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Lays package files of the host into the tree.
+    pub(crate) fn unpack(&mut self, debs: Vec<String>) -> Result<(), TargetError> {
+        self.request(&Request::Unpack { debs }).map(|_| ())
+    }
+
+    /// Whether nothing is in the tree.
+    pub(crate) fn is_empty(&mut self) -> Result<bool, TargetError> {
+        let root = TargetPath::root();
+        Ok(self.walk(&Scope::all(), &root, Walk::default(), None, 1)?.is_empty())
+    }
+
+    pub(crate) fn note_deferred(&mut self, deferred: &[String]) {
+        self.deferred.extend_from_slice(deferred);
+    }
+
+    pub(crate) fn take_deferred(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.deferred)
+    }
+
+    fn request(&mut self, request: &Request) -> Result<Answer, TargetError> {
+        self.request_with(request, &mut |_| ())
+    }
+
+    fn request_with(
+        &mut self,
+        request: &Request,
+        line: &mut dyn FnMut(Line),
+    ) -> Result<Answer, TargetError> {
+        self.cancel.check().map_err(|_| TargetError::Cancelled)?;
+        if let Err(error) = send(&mut self.socket, request) {
+            if error.kind() == std::io::ErrorKind::InvalidInput {
+                return Err(TargetError::Invalid(error.to_string()));
+            }
+            // It may have said why before it ended.
+            if !matches!(
+                error.kind(),
+                std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::ConnectionReset
+            ) {
+                return Err(self.gone(&error.to_string()));
+            }
+        }
+        loop {
+            match receive(&mut self.socket) {
+                Ok(Some(Message::Line(said))) => line(said),
+                Ok(Some(Message::End(answer))) => return answer,
+                Ok(None) => return Err(self.gone("it closed its socket")),
+                Err(error) => return Err(self.gone(&error.to_string())),
+            }
+        }
+    }
+
+    fn gone(&mut self, why: &str) -> TargetError {
+        let how = self.process.end();
+        if self.cancel.is_cancelled() {
+            return TargetError::Cancelled;
+        }
+        TargetError::Gone(format!("{why} ({how})"))
+    }
+}
+
+fn unexpected(answer: &Answer) -> TargetError {
+    TargetError::Gone(format!("it gave an answer to another question: {answer:.60?}"))
+}
+
+impl Target for Worker {
+    fn stat(&mut self, scope: &Scope, path: &TargetPath) -> Result<Option<Stat>, TargetError> {
+        match self.request(&Request::Stat { scope: scope.clone(), path: path.clone() })? {
+            Answer::Stat(stat) => Ok(stat),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn read(
+        &mut self,
+        scope: &Scope,
+        path: &TargetPath,
+        offset: u64,
+        length: u64,
+    ) -> Result<Vec<u8>, TargetError> {
+        let (scope, path) = (scope.clone(), path.clone());
+        match self.request(&Request::Read { scope, path, offset, length })? {
+            Answer::Content(content) => Ok(content),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn walk(
+        &mut self,
+        scope: &Scope,
+        path: &TargetPath,
+        walk: Walk,
+        start_after: Option<&TargetPath>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, TargetError> {
+        let (scope, path) = (scope.clone(), path.clone());
+        let start_after = start_after.cloned();
+        match self.request(&Request::Walk { scope, path, walk, start_after, limit })? {
+            Answer::Entries(entries) => Ok(entries),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn apply(&mut self, scope: &Scope, changes: &[Change]) -> Result<(), TargetError> {
+        let request = Request::Apply { scope: scope.clone(), changes: changes.to_vec() };
+        self.request(&request).map(|_| ())
+    }
+
+    fn exec(
+        &mut self,
+        command: &Command,
+        line: &mut dyn FnMut(Line),
+    ) -> Result<Output, TargetError> {
+        let request = Request::Exec { command: command.clone(), defer: false };
+        match self.request_with(&request, line)? {
+            Answer::Ran(ran) => Ok(ran.output),
+            other => Err(unexpected(&other)),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What engine and worker say to each other: one request at a time, each answered by any
+//! number of lines and one result. A frame is its length (32 bits, little-endian) and postcard.
+//! Both ends are the same program, so the format has no versions.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::exec::Ran;
+use crate::{Change, Command, Entry, Line, Scope, Stat, TargetError, TargetPath, Walk};
+
+/// More than the changes of any step hold; a length beyond it is a broken frame.
+const FRAME_MAX: u32 = 1 << 30;
+
+/// What the engine asks for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Request {
+    /// The first one: where the tree is to be.
+    Begin {
+        work: String,
+        tmpfs: Option<u64>,
+        epoch: u64,
+    },
+    Stat {
+        scope: Scope,
+        path: TargetPath,
+    },
+    Read {
+        scope: Scope,
+        path: TargetPath,
+        offset: u64,
+        length: u64,
+    },
+    Walk {
+        scope: Scope,
+        path: TargetPath,
+        walk: Walk,
+        start_after: Option<TargetPath>,
+        limit: usize,
+    },
+    Apply {
+        scope: Scope,
+        changes: Vec<Change>,
+    },
+    /// With `defer`, what takes long and can wait is noted instead of done.
+    Exec {
+        command: Command,
+        defer: bool,
+    },
+    Host {
+        program: OsString,
+        args: Vec<OsString>,
+        env: Vec<(OsString, OsString)>,
+        folder: Option<OsString>,
+    },
+    Split {
+        mount_points: Vec<TargetPath>,
+    },
+    ClampTimes {
+        epoch: i64,
+    },
+    /// Lays package files (paths on the host) into the tree.
+    Unpack {
+        debs: Vec<String>,
+    },
+}
+
+/// What the worker answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    Done,
+    Stat(Option<Stat>),
+    Content(Vec<u8>),
+    Entries(Vec<Entry>),
+    Ran(Ran),
+    Parts(BTreeMap<TargetPath, String>),
+    /// Raw wait status.
+    Host {
+        status: i32,
+        stdout: Vec<u8>,
+        stderr: Vec<u8>,
+    },
+    /// A program of the host could not be started: the error's number.
+    NotStarted(Option<i32>),
+}
+
+/// What the worker sends.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Message {
+    Line(Line),
+    End(Result<Answer, TargetError>),
+}
+
+pub(crate) fn send(to: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    // The length's place is kept free at the front, so that one write sends both.
+    let mut frame = postcard::to_extend(value, vec![0; 4]).map_err(io::Error::other)?;
+    let length =
+        u32::try_from(frame.len() - 4).ok().filter(|l| *l <= FRAME_MAX).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidInput, "more than 1 GiB in one request")
+        })?;
+    frame[..4].copy_from_slice(&length.to_le_bytes());
+    to.write_all(&frame)
+}
+
+/// None: the other end is gone.
+pub(crate) fn receive<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T>> {
+    let mut length = [0; 4];
+    match from.read_exact(&mut length) {
+        Ok(()) => (),
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(e) => return Err(e),
+    }
+    let length = u32::from_le_bytes(length);
+    if length > FRAME_MAX {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame of impossible length"));
+    }
+    let mut frame = vec![0; length as usize];
+    from.read_exact(&mut frame)?;
+    postcard::from_bytes(&frame).map(Some).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_back_as_they_were() {
+        let mut wire = Vec::new();
+        let request = Request::Host {
+            program: "mke2fs".into(),
+            args: vec!["-d".into()],
+            env: vec![("A".into(), "b".into())],
+            folder: None,
+        };
+        send(&mut wire, &request).unwrap();
+        send(&mut wire, &Message::End(Ok(Answer::Content(vec![1, 2])))).unwrap();
+        let mut wire = wire.as_slice();
+        let back: Request = receive(&mut wire).unwrap().unwrap();
+        assert_eq!(format!("{back:?}"), format!("{request:?}"));
+        let back: Message = receive(&mut wire).unwrap().unwrap();
+        assert!(matches!(back, Message::End(Ok(Answer::Content(c))) if c == [1, 2]));
+        assert!(receive::<Message>(&mut wire).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_length_that_cannot_be_is_refused() {
+        assert!(receive::<Message>(&mut [0xff_u8; 8].as_slice()).is_err());
+    }
+}
