@@ -1,4 +1,93 @@
-//! Write dibhost elements in Rust.
+//! Write [dibhost] elements in Rust.
+//!
+//! An element is a WebAssembly component that takes part in building a disk image. In Rust it is
+//! one struct, whose fields are its parameters, and an implementation of [`Element`]:
+//!
+//! ```
+//! use dibhost_element_sdk::{
+//!     Description, Element, Outcome, Parameters, Phase, Result, Run, Step, description,
+//!     export_element,
+//! };
+//!
+//! #[derive(Parameters)]
+//! struct Motd {
+//!     /// What people read when they log in.
+//!     text: String,
+//! }
+//!
+//! impl Element for Motd {
+//!     fn describe() -> Description {
+//!         description!()
+//!             .step(Step::new(Phase::Install))
+//!             .request("rootfs", "write /etc/motd", "to write the message")
+//!     }
+//!
+//!     fn run_install(&self, run: &Run<'_>) -> Result<Outcome> {
+//!         run.rootfs()?.write("/etc/motd", format!("{}\n", self.text))?;
+//!         Ok(Outcome::Done)
+//!     }
+//! }
+//!
+//! export_element!(Motd);
+//! ```
+//!
+//! # The crate
+//!
+//! `crate-type = ["cdylib", "rlib"]`; the package's name, version, licence and description are the
+//! element's ([`description!`]). `cargo build --release --target wasm32-wasip2` makes the
+//! component; `cargo test` runs natively, with a [`TestHost`] for a host.
+//!
+//! # The two halves of a step
+//!
+//! A step is an element taking part in one [`Phase`]. It is declared in the [`Description`], and
+//! has two methods, each with a default that does nothing:
+//!
+//! * `plan_install(&self, plan: &Plan)` is called before anything is built. It provides *planned*
+//!   facts and makes wishes: packages, units, accounts, nodes of the block device. [`Plan`] has
+//!   nothing that could touch the image.
+//! * `run_install(&self, run: &Run)` is called while the image is built, when the wishes of its
+//!   phase have been carried out. [`Run`] has the tree, programs in it, and *observed* facts.
+//!
+//! # Facts
+//!
+//! What one element knows and another needs travels through a *slot*, as a Rust type with
+//! `#[derive(Fact)]`. [`slots`] has those of `dib:`. A step declares what it
+//! [provides](Step::provides) and [consumes](Step::consumes), and the host orders the steps of a
+//! phase by that, providers first:
+//!
+//! ```
+//! use dibhost_element_sdk::{Plan, Result, slots::KernelArgument};
+//!
+//! fn plan_install(plan: &Plan<'_>) -> Result<()> {
+//!     plan.provide("quiet", &KernelArgument::new("quiet", "few people read the kernel's lines"))
+//! }
+//! ```
+//!
+//! # Grants
+//!
+//! An element holds nothing by itself. What it wishes for, reads, writes and runs it
+//! [requests](Description::request), with a reason that a person reads, and the image definition
+//! grants it:
+//!
+//! | capability | scope |
+//! |---|---|
+//! | `packages` | a package's name, `*` for any run of characters |
+//! | `repositories` | a URL |
+//! | `services`, `services-define` | a unit's name: its state, its text |
+//! | `accounts` | a user's or group's name |
+//! | `block-device`, `bootstrap` | empty |
+//! | `builder` | `authorized-keys` or `proxies` |
+//! | `rootfs` | `read PATH` or `write PATH`: the path and all below it |
+//! | `exec` | a program's name or path, or `network` |
+//! | `outputs` | the suffix of a file beside the image |
+//!
+//! # Errors
+//!
+//! [`Error`] is a sentence for people with the trail that led to it and what to do; `?` makes one
+//! of the usual errors, [`Context`] adds to it. Before anything is built, [`Plan::find`] says what
+//! is wrong with the parameters.
+//!
+//! [dibhost]: https://github.com/dibhost/dibhost
 
 // The derives name this crate by its name, in here too.
 extern crate self as dibhost_element_sdk;
@@ -38,7 +127,7 @@ pub use phase::Phase;
 pub use plan::Plan;
 pub use run::{Command, Exec, Outcome, Output, Run};
 #[cfg(not(target_arch = "wasm32"))]
-pub use test_host::{Planned, Ran, TestHost};
+pub use test_host::{FakeTree, Planned, Ran, TestHost};
 pub use tree::{Attributes, Change, Entry, Kind, Stat, Tree};
 pub use wish::{
     Bootstrap, BootstrapDistribution, Finding, Machine, Package, Proxy, RemoteFile, Repository,
@@ -58,6 +147,8 @@ macro_rules! export_element {
                 Exported with_types_in $crate::__private::bindings
             );
         };
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: fn() -> $crate::Description = $crate::TestHost::describe::<$element>;
     };
 }
 

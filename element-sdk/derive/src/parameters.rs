@@ -1,8 +1,9 @@
 //! `#[derive(Parameters)]`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
-use syn::{Data, DeriveInput, Error, Expr, Field, Fields, Ident, LitStr, Result, Type};
+use syn::parse::ParseStream;
+use syn::{Data, DeriveInput, Error, Field, Fields, Ident, LitStr, Result, Token, Type};
 
 /// One field of the struct.
 struct Parameter<'a> {
@@ -10,7 +11,7 @@ struct Parameter<'a> {
     ty: &'a Type,
     name: String,
     doc: String,
-    default: Option<Expr>,
+    default: Option<TokenStream>,
     aliases: Vec<LitStr>,
     json: bool,
 }
@@ -32,7 +33,7 @@ impl<'a> Parameter<'a> {
         for attribute in field.attrs.iter().filter(|a| a.path().is_ident("parameter")) {
             attribute.parse_nested_meta(|meta| {
                 match meta.path.get_ident().map(ToString::to_string).as_deref() {
-                    Some("default") => parameter.default = Some(meta.value()?.parse()?),
+                    Some("default") => parameter.default = Some(json(meta.value()?)?),
                     Some("alias") => parameter.aliases.push(meta.value()?.parse()?),
                     Some("name") => parameter.name = meta.value()?.parse::<LitStr>()?.value(),
                     Some("json") => parameter.json = true,
@@ -83,6 +84,15 @@ impl<'a> Parameter<'a> {
         }
         quote!(#field: <#ty as ::dibhost_element_sdk::ParameterValue>::read(#name, get(#name)?)?)
     }
+}
+
+/// All up to the next comma: what `json!` takes is not always a Rust expression.
+fn json(input: ParseStream<'_>) -> Result<TokenStream> {
+    let mut tokens = TokenStream::new();
+    while !input.is_empty() && !input.peek(Token![,]) {
+        tokens.extend([input.parse::<TokenTree>()?]);
+    }
+    Ok(tokens)
 }
 
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {

@@ -5,8 +5,9 @@ use dibhost_element_sdk::{
     export_element,
 };
 
+/// The element.
 #[derive(Parameters)]
-struct Motd {
+pub struct Motd {
     /// What people read when they log in.
     text: String,
 }

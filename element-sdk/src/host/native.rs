@@ -1,0 +1,207 @@
+//! The host behind the [`crate::TestHost`] of the running thread.
+
+use std::marker::PhantomData;
+
+use serde_json::Value;
+
+use crate::block_device::{Node, NodeKind};
+use crate::error::{Error, ErrorCode, Result};
+use crate::fact::RawFact;
+use crate::log::Level;
+use crate::run::{Command, Output};
+use crate::test_host::host::with;
+use crate::tree::{Change, Entry, Stat};
+use crate::wish::{
+    Bootstrap, Machine, Package, Proxy, Repository, UnitState, User,
+};
+
+/// The running build, lent for one call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Build<'a>(PhantomData<&'a ()>);
+
+impl Build<'_> {
+    pub(crate) fn current() -> Self {
+        Self(PhantomData)
+    }
+
+    pub(crate) fn machine(self) -> Machine {
+        with(|call| call.host.machine())
+    }
+
+    pub(crate) fn parameter(self, name: &str) -> Result<Option<Value>> {
+        with(|call| call.parameter(name))
+    }
+}
+
+pub(crate) fn log(level: Level, message: &str, fields: &[(&str, &str)]) {
+    let mut line = message.to_owned();
+    for (name, value) in fields {
+        line.push_str(&format!(" {name}={value}"));
+    }
+    with(|call| call.log.push((level, line)));
+}
+
+pub(crate) fn provide(slot: &str, key: &str, value: &str) -> Result<()> {
+    with(|call| call.provide(slot, key, value))
+}
+
+pub(crate) fn consume(slot: &str) -> Result<Vec<RawFact>> {
+    with(|call| call.consume(slot))
+}
+
+pub(crate) fn request_packages(wishes: Vec<Package>) -> Result<()> {
+    with(|call| {
+        for wish in wishes {
+            call.wish("packages", &wish.name)?.packages.push(wish);
+        }
+        Ok(())
+    })
+}
+
+pub(crate) fn add_repository(repository: Repository) -> Result<()> {
+    with(|call| {
+        call.wish("repositories", &repository.url)?.repositories.push(repository);
+        Ok(())
+    })
+}
+
+pub(crate) fn upgrade_all() -> Result<()> {
+    with(|call| {
+        call.wish("packages", "*")?.upgrade_all = true;
+        Ok(())
+    })
+}
+
+pub(crate) fn set_service(unit: &str, state: UnitState) -> Result<()> {
+    with(|call| {
+        call.wish("services", unit)?.services.push((unit.to_owned(), state));
+        Ok(())
+    })
+}
+
+pub(crate) fn define_unit(unit: &str, content: &str) -> Result<()> {
+    with(|call| {
+        call.wish("services-define", unit)?.units.push((unit.to_owned(), content.to_owned()));
+        Ok(())
+    })
+}
+
+pub(crate) fn ensure_user(user: User) -> Result<()> {
+    with(|call| {
+        call.wish("accounts", &user.name)?.users.push(user);
+        Ok(())
+    })
+}
+
+pub(crate) fn ensure_group(name: &str, gid: Option<u32>) -> Result<()> {
+    with(|call| {
+        call.wish("accounts", name)?.groups.push((name.to_owned(), gid));
+        Ok(())
+    })
+}
+
+pub(crate) fn nodes() -> Result<Vec<Node>> {
+    with(|call| {
+        call.wish("block-device", "")?;
+        Ok(call.host.nodes.clone())
+    })
+}
+
+pub(crate) fn add_nodes(nodes: Vec<Node>) -> Result<()> {
+    with(|call| {
+        for node in nodes {
+            let names = call.host.nodes.iter().map(|n| &n.name);
+            for on in &node.on {
+                if !names.clone().any(|name| name == on) {
+                    let message = format!("`{}` stands on `{on}`, which is not there", node.name);
+                    return Err(Error::with_code(ErrorCode::NotFound, message));
+                }
+            }
+            if names.clone().any(|name| *name == node.name) {
+                let message = format!("there is a node `{}` already", node.name);
+                return Err(Error::with_code(ErrorCode::Conflict, message));
+            }
+            if matches!(node.kind, NodeKind::Disk { .. }) != node.on.is_empty() {
+                let message = format!("only a disk stands on nothing: `{}`", node.name);
+                return Err(Error::with_code(ErrorCode::InvalidArgument, message));
+            }
+            call.wish("block-device", "")?.nodes.push(node.clone());
+            call.host.nodes.push(node);
+        }
+        Ok(())
+    })
+}
+
+pub(crate) fn replace_node(node: Node) -> Result<()> {
+    with(|call| {
+        let there = call.host.nodes.iter_mut().find(|n| n.name == node.name);
+        let Some(there) = there else {
+            let message = format!("there is no node `{}` to replace", node.name);
+            return Err(Error::with_code(ErrorCode::NotFound, message));
+        };
+        there.clone_from(&node);
+        call.wish("block-device", "")?.nodes.push(node);
+        Ok(())
+    })
+}
+
+pub(crate) fn bootstrap(source: Bootstrap) -> Result<()> {
+    with(|call| {
+        call.wish("bootstrap", "")?.bootstrap = Some(source);
+        Ok(())
+    })
+}
+
+pub(crate) fn builder_keys() -> Result<Vec<String>> {
+    with(|call| {
+        call.wish("builder", "authorized-keys")?;
+        Ok(call.host.builder_keys.clone())
+    })
+}
+
+pub(crate) fn builder_proxies() -> Result<Proxy> {
+    with(|call| {
+        call.wish("builder", "proxies")?;
+        Ok(call.host.proxy.clone())
+    })
+}
+
+pub(crate) fn exec(command: Command) -> Result<Output> {
+    with(|call| call.exec(command))
+}
+
+pub(crate) fn emit(suffix: &str, content: &[u8]) -> Result<()> {
+    with(|call| call.emit(suffix, content))
+}
+
+/// A handle to the target tree.
+#[derive(Debug)]
+pub(crate) struct Tree;
+
+impl Tree {
+    pub(crate) fn open(_path: &str) -> Result<Self> {
+        with(|call| call.open())?;
+        Ok(Self)
+    }
+
+    pub(crate) fn read(&self, path: &str, offset: u64, _length: u64) -> Result<Vec<u8>> {
+        with(|call| call.read(path, offset))
+    }
+
+    pub(crate) fn stat(&self, path: &str) -> Result<Option<Stat>> {
+        with(|call| call.stat(path))
+    }
+
+    pub(crate) fn walk(
+        &self,
+        path: &str,
+        recursive: bool,
+        after: Option<String>,
+    ) -> Result<Vec<Entry>> {
+        with(|call| call.walk(path, recursive, after.as_deref()))
+    }
+
+    pub(crate) fn apply(&self, changes: Vec<Change>) -> Result<()> {
+        with(|call| call.apply(changes))
+    }
+}

@@ -1,0 +1,231 @@
+//! One call of an element on a [`TestHost`], and the rules a real host holds it to.
+
+use crate::description::{Description, Step};
+use crate::error::{Error, ErrorCode, Result};
+use crate::fact::{Provided, RawFact, Timing};
+use crate::log::Level;
+use crate::run::{Command, Output};
+use crate::tree::{Change, Entry, Stat};
+
+use super::{Planned, TestHost};
+
+/// One call that goes on.
+pub(crate) struct Call {
+    pub(crate) host: TestHost,
+    pub(crate) description: Description,
+    pub(crate) step: Step,
+    pub(crate) planning: bool,
+    pub(crate) planned: Planned,
+    pub(crate) facts: Vec<(String, Provided<String>)>,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) commands: Vec<Command>,
+    pub(crate) log: Vec<(Level, String)>,
+    pub(crate) outputs: Vec<(String, Vec<u8>)>,
+}
+
+fn denied(message: String) -> Error {
+    Error::with_code(ErrorCode::Denied, message)
+}
+
+impl Call {
+    pub(crate) fn new(
+        host: TestHost,
+        description: Description,
+        step: Step,
+        planning: bool,
+    ) -> Self {
+        Self {
+            host,
+            description,
+            step,
+            planning,
+            planned: Planned::default(),
+            facts: Vec::new(),
+            changes: Vec::new(),
+            commands: Vec::new(),
+            log: Vec::new(),
+            outputs: Vec::new(),
+        }
+    }
+
+    pub(crate) fn parameter(&self, name: &str) -> Result<Option<serde_json::Value>> {
+        let declared = self.description.parameters.iter().find(|p| p.name == name);
+        let Some(declared) = declared else {
+            let message = format!("the parameter `{name}` was not declared");
+            return Err(Error::with_code(ErrorCode::Undeclared, message));
+        };
+        match (self.host.parameters.get(name), &declared.default) {
+            (Some(value), _) => Ok(Some(value.clone())),
+            (None, Some(default)) => Ok(Some(serde_json::from_str(default)?)),
+            (None, None) => Ok(None),
+        }
+    }
+
+    pub(crate) fn provide(&mut self, slot: &str, key: &str, value: &str) -> Result<()> {
+        let Some(declared) = self.step.provides.iter().find(|s| s.name == slot) else {
+            let message = format!("the step does not declare that it provides `{slot}`");
+            return Err(Error::with_code(ErrorCode::Undeclared, message));
+        };
+        if (declared.timing == Timing::Planned) != self.planning {
+            let when = if self.planning { "running" } else { "planning" };
+            return Err(denied(format!("values of `{slot}` are provided while {when}")));
+        }
+        let same = |f: &RawFact| f.key == key && f.value != value;
+        if self.facts.iter().any(|(s, f)| s == slot && same(f)) {
+            let message = format!("`{slot}` has another value with the key `{key}`");
+            return Err(Error::with_code(ErrorCode::Conflict, message));
+        }
+        let fact = Provided {
+            provider: self.description.name.clone(),
+            phase: self.step.phase,
+            key: key.to_owned(),
+            value: value.to_owned(),
+        };
+        self.facts.push((slot.to_owned(), fact.clone()));
+        self.host.add_fact(slot, fact);
+        Ok(())
+    }
+
+    pub(crate) fn consume(&self, slot: &str) -> Result<Vec<RawFact>> {
+        if !self.step.consumes.iter().any(|s| s.name == slot) {
+            let message = format!("the step does not declare that it consumes `{slot}`");
+            return Err(Error::with_code(ErrorCode::Undeclared, message));
+        }
+        let of_slot = self.host.facts.iter().filter(|(s, _)| s == slot);
+        Ok(of_slot.map(|(_, fact)| fact.clone()).collect())
+    }
+
+    /// A wish is made while planning, within what was requested.
+    pub(crate) fn wish(&mut self, capability: &str, subject: &str) -> Result<&mut Planned> {
+        if !self.planning {
+            return Err(denied(format!("`{capability}` is wished for while planning only")));
+        }
+        self.requested(capability, subject)?;
+        Ok(&mut self.planned)
+    }
+
+    fn effect(&self, capability: &str) -> Result<()> {
+        if self.planning {
+            return Err(denied(format!("`{capability}` has effects, and planning has none")));
+        }
+        let held = self.description.requests.iter().any(|r| r.capability == capability);
+        if held { Ok(()) } else { Err(denied(format!("`{capability}` was not requested"))) }
+    }
+
+    fn requested(&self, capability: &str, subject: &str) -> Result<()> {
+        let fits = |scope: &str| matches(scope, subject);
+        let mut requests = self.description.requests.iter();
+        if requests.any(|r| r.capability == capability && fits(&r.scope)) {
+            return Ok(());
+        }
+        Err(denied(format!("`{capability}` was not requested for `{subject}`")))
+    }
+
+    /// Whether the path, links on the way to it followed, is within a requested scope.
+    fn reach(&self, path: &str, write: bool, follow: bool) -> Result<()> {
+        self.effect("rootfs")?;
+        let resolved = self.host.tree.resolve(path, follow)?;
+        let fits = |scope: &str| {
+            let Some((verb, folder)) = scope.split_once(' ') else { return false };
+            let folder = folder.trim_end_matches('/');
+            let below = resolved == folder
+                || resolved.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+            below && (verb == "write" || (verb == "read" && !write))
+        };
+        let mut requests = self.description.requests.iter().filter(|r| r.capability == "rootfs");
+        if requests.any(|r| fits(&r.scope)) {
+            return Ok(());
+        }
+        let verb = if write { "write" } else { "read" };
+        Err(denied(format!("`rootfs` was not requested for `{verb} {resolved}`")))
+    }
+
+    pub(crate) fn open(&self) -> Result<()> {
+        self.effect("rootfs")
+    }
+
+    pub(crate) fn read(&self, path: &str, offset: u64) -> Result<Vec<u8>> {
+        self.reach(path, false, true)?;
+        let content = self.host.tree.read(path)?;
+        Ok(content.get(usize::try_from(offset)?..).unwrap_or_default().to_vec())
+    }
+
+    pub(crate) fn stat(&self, path: &str) -> Result<Option<Stat>> {
+        self.reach(path, false, false)?;
+        self.host.tree.stat(path)
+    }
+
+    pub(crate) fn walk(
+        &self,
+        path: &str,
+        recursive: bool,
+        after: Option<&str>,
+    ) -> Result<Vec<Entry>> {
+        self.reach(path, false, true)?;
+        let entries = self.host.tree.walk(path, recursive)?;
+        Ok(entries.into_iter().filter(|e| after.is_none_or(|after| &*e.path > after)).collect())
+    }
+
+    pub(crate) fn apply(&mut self, changes: Vec<Change>) -> Result<()> {
+        let before = self.host.tree.clone();
+        let result = changes.iter().try_for_each(|change| self.change(change));
+        match result {
+            Ok(()) => self.changes.extend(changes),
+            Err(_) => self.host.tree = before,
+        }
+        result
+    }
+
+    fn change(&mut self, change: &Change) -> Result<()> {
+        for (path, write) in super::fake_tree::touched(change) {
+            // What is written is the link itself; what is appended to is what it leads to.
+            let follow = !write || matches!(change, Change::Append { .. });
+            self.reach(path, write, follow)?;
+        }
+        self.host.tree.apply(change)
+    }
+
+    pub(crate) fn exec(&mut self, command: Command) -> Result<Output> {
+        self.effect("exec")?;
+        self.requested("exec", &command.program)?;
+        if command.network {
+            self.requested("exec", "network")?;
+        }
+        let program = command.program.clone();
+        let Some(answer) = self.host.answers.get_mut(&program) else {
+            let message = format!("the program `{program}` is not in the target");
+            let help = format!("Script it: `TestHost::answer(\"{program}\", …)`.");
+            return Err(Error::with_code(ErrorCode::NotFound, message).help(help));
+        };
+        let mut output = answer(&command, &mut self.host.tree);
+        let allow_failure = command.allow_failure;
+        if !command.capture {
+            output.stdout.clear();
+        }
+        self.commands.push(command);
+        if output.status != 0 && !allow_failure {
+            let message = format!("`{program}` ended with status {}", output.status);
+            return Err(Error::with_code(ErrorCode::ExitStatus(output.status), message));
+        }
+        Ok(output)
+    }
+
+    pub(crate) fn emit(&mut self, suffix: &str, content: &[u8]) -> Result<()> {
+        self.effect("outputs")?;
+        self.requested("outputs", suffix)?;
+        self.outputs.push((suffix.to_owned(), content.to_vec()));
+        Ok(())
+    }
+}
+
+/// Whether `subject` fits `pattern`, in which `*` stands for any run of characters.
+fn matches(pattern: &str, subject: &str) -> bool {
+    let Some((head, mut rest)) = pattern.split_once('*') else { return pattern == subject };
+    let Some(mut left) = subject.strip_prefix(head) else { return false };
+    while let Some((part, after)) = rest.split_once('*') {
+        let Some(at) = left.find(part) else { return false };
+        left = &left[at + part.len()..];
+        rest = after;
+    }
+    left.ends_with(rest)
+}

@@ -1,0 +1,30 @@
+//! The [`Call`] of the running thread.
+
+use std::cell::RefCell;
+
+use crate::error::Result;
+use crate::host::Build;
+
+use super::Call;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Call>> = const { RefCell::new(None) };
+}
+
+/// Runs `body` with `call` as the one of this thread, and gives it back.
+pub(super) fn enter<T>(
+    call: Call,
+    body: impl FnOnce(Build<'_>) -> Result<T>,
+) -> (Result<T>, Call) {
+    CURRENT.with_borrow_mut(|current| *current = Some(call));
+    let result = body(Build::current());
+    let call = CURRENT.with_borrow_mut(Option::take).expect("put there above");
+    (result, call)
+}
+
+/// The call of this thread.
+pub(crate) fn with<T>(use_it: impl FnOnce(&mut Call) -> T) -> T {
+    CURRENT.with_borrow_mut(|current| {
+        use_it(current.as_mut().expect("an element runs natively only on a `TestHost`"))
+    })
+}

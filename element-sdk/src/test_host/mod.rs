@@ -1,0 +1,361 @@
+//! A host in memory: an element's own `cargo test` plans and runs its steps without wasm.
+
+mod call;
+mod fake_tree;
+pub(crate) mod host;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub(crate) use call::Call;
+pub use fake_tree::FakeTree;
+
+use crate::block_device::Node;
+use crate::description::Description;
+use crate::element::Element;
+use crate::error::{Error, ErrorCode, Result};
+use crate::fact::{Fact, Provided, RawFact};
+use crate::host as backend;
+use crate::log::Level;
+use crate::phase::Phase;
+use crate::run::{Command, Outcome, Output};
+use crate::step;
+use crate::tree::{Change, Stat};
+use crate::wish::{
+    Bootstrap, Finding, Machine, Package, Proxy, Repository, UnitState, User,
+};
+
+type Answer = Box<dyn FnMut(&Command, &mut FakeTree) -> Output>;
+
+/// A host in memory, for an element's own tests.
+///
+/// It holds the element to its own description: a slot it did not declare, a package, path or
+/// program it did not request, an effect while planning and a wish while running are errors, as
+/// on a real host. Facts that one element provides stay for the next one that is planned or run
+/// on the same `TestHost`.
+///
+/// ```
+/// use dibhost_element_sdk::{
+///     Description, Element, Outcome, Parameters, Phase, Result, Run, Step, TestHost, description,
+/// };
+///
+/// #[derive(Parameters)]
+/// struct Motd {
+///     /// What people read.
+///     text: String,
+/// }
+///
+/// impl Element for Motd {
+///     fn describe() -> Description {
+///         description!()
+///             .step(Step::new(Phase::Install))
+///             .request("rootfs", "write /etc/motd", "to write the message")
+///     }
+///
+///     fn run_install(&self, run: &Run<'_>) -> Result<Outcome> {
+///         run.rootfs()?.write("/etc/motd", &*self.text)?;
+///         Ok(Outcome::Done)
+///     }
+/// }
+///
+/// let mut host = TestHost::new().parameter("text", "Hello.\n");
+/// host.run::<Motd>(Phase::Install).unwrap();
+/// assert_eq!(host.text("/etc/motd"), "Hello.\n");
+/// ```
+#[derive(Default)]
+pub struct TestHost {
+    pub(crate) machine: Option<Machine>,
+    pub(crate) parameters: BTreeMap<String, Value>,
+    pub(crate) facts: Vec<(String, RawFact)>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) tree: FakeTree,
+    pub(crate) answers: BTreeMap<String, Answer>,
+    pub(crate) builder_keys: Vec<String>,
+    pub(crate) proxy: Proxy,
+}
+
+/// What planning one step came to.
+#[derive(Debug, Default)]
+pub struct Planned {
+    /// Facts: slot and value.
+    pub facts: Vec<(String, Provided<String>)>,
+    /// Packages.
+    pub packages: Vec<Package>,
+    /// Repositories.
+    pub repositories: Vec<Repository>,
+    /// Everything is to be brought up to date.
+    pub upgrade_all: bool,
+    /// Units and what becomes of them.
+    pub services: Vec<(String, UnitState)>,
+    /// Units and their text.
+    pub units: Vec<(String, String)>,
+    /// Accounts.
+    pub users: Vec<User>,
+    /// Groups.
+    pub groups: Vec<(String, Option<u32>)>,
+    /// Nodes of the block device that were added or replaced.
+    pub nodes: Vec<Node>,
+    /// The first tree.
+    pub bootstrap: Option<Bootstrap>,
+    /// Remarks.
+    pub findings: Vec<Finding>,
+    /// Lines of the log.
+    pub log: Vec<(Level, String)>,
+}
+
+/// What running one step came to.
+#[derive(Debug)]
+pub struct Ran {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Facts: slot and value.
+    pub facts: Vec<(String, Provided<String>)>,
+    /// Changes of the tree, in order.
+    pub changes: Vec<Change>,
+    /// Programs that ran, in order.
+    pub commands: Vec<Command>,
+    /// Lines of the log.
+    pub log: Vec<(Level, String)>,
+    /// Files beside the image: suffix and content.
+    pub outputs: Vec<(String, Vec<u8>)>,
+}
+
+impl fmt::Debug for TestHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestHost")
+            .field("parameters", &self.parameters)
+            .field("facts", &self.facts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TestHost {
+    /// A machine of `amd64`, no parameter set, no facts, and the bare folders of a Debian tree.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { tree: FakeTree::bare(), ..Self::default() }
+    }
+
+    /// An image for this architecture.
+    #[must_use]
+    pub fn arch(mut self, arch: &str) -> Self {
+        self.machine = Some(Machine { arch: arch.to_owned(), ..self.machine() });
+        self
+    }
+
+    /// An image of this name.
+    #[must_use]
+    pub fn image_name(mut self, name: &str) -> Self {
+        self.machine = Some(Machine { image_name: name.to_owned(), ..self.machine() });
+        self
+    }
+
+    /// Sets a parameter of the element.
+    #[must_use]
+    pub fn parameter(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.parameters.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Forgets the parameters: before another element is planned on the same host.
+    pub fn forget_parameters(&mut self) {
+        self.parameters.clear();
+    }
+
+    /// A fact that another element provides.
+    ///
+    /// # Panics
+    /// When it does not serialise.
+    #[must_use]
+    pub fn fact<F: Fact>(mut self, provider: &str, key: &str, value: &F) -> Self {
+        let value = serde_json::to_string(value).expect("a fact serialises");
+        let (provider, key) = (provider.to_owned(), key.to_owned());
+        self.add_fact(F::SLOT, Provided { provider, phase: Phase::Install, key, value });
+        self
+    }
+
+    /// Nodes that another element wished for.
+    #[must_use]
+    pub fn nodes(mut self, nodes: impl IntoIterator<Item = Node>) -> Self {
+        self.nodes.extend(nodes);
+        self
+    }
+
+    /// A file in the tree, with the folders above it.
+    #[must_use]
+    pub fn file(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.tree.put_file(path, content);
+        self
+    }
+
+    /// A folder in the tree, with those above it.
+    #[must_use]
+    pub fn directory(mut self, path: &str) -> Self {
+        self.tree.put_directory(path);
+        self
+    }
+
+    /// A symbolic link in the tree, with the folders above it.
+    #[must_use]
+    pub fn symlink(mut self, path: &str, to: &str) -> Self {
+        self.tree.put_symlink(path, to);
+        self
+    }
+
+    /// How a program in the target ends, and what it does to the tree. A program without an
+    /// answer cannot be started.
+    #[must_use]
+    pub fn answer(
+        mut self,
+        program: &str,
+        answer: impl FnMut(&Command, &mut FakeTree) -> Output + 'static,
+    ) -> Self {
+        self.answers.insert(program.to_owned(), Box::new(answer));
+        self
+    }
+
+    /// A public key of the person who builds.
+    #[must_use]
+    pub fn builder_key(mut self, key: &str) -> Self {
+        self.builder_keys.push(key.to_owned());
+        self
+    }
+
+    /// The builder's proxies.
+    #[must_use]
+    pub fn builder_proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = proxy;
+        self
+    }
+
+    /// What the element says about itself, parameters included.
+    pub fn describe<E: Element>() -> Description {
+        step::describe::<E>()
+    }
+
+    /// Plans a step of the element.
+    ///
+    /// # Errors
+    /// The element's own, and what a real host would refuse.
+    pub fn plan<E: Element>(&mut self, phase: Phase) -> Result<Planned> {
+        let (findings, mut call) = self.call::<E, _>(phase, true, |build| step::plan::<E>(phase, build))?;
+        call.planned.findings = findings;
+        call.planned.facts = call.facts;
+        call.planned.log = call.log;
+        Ok(call.planned)
+    }
+
+    /// Runs a step of the element.
+    ///
+    /// # Errors
+    /// The element's own, and what a real host would refuse.
+    pub fn run<E: Element>(&mut self, phase: Phase) -> Result<Ran> {
+        let (outcome, call) = self.call::<E, _>(phase, false, |build| step::run::<E>(phase, build))?;
+        let Call { facts, changes, commands, log, outputs, .. } = call;
+        Ok(Ran { outcome, facts, changes, commands, log, outputs })
+    }
+
+    /// A file's text.
+    ///
+    /// # Panics
+    /// When it is not there, or is no text.
+    #[must_use]
+    pub fn text(&self, path: &str) -> String {
+        let content = self.tree.read(path).unwrap_or_else(|e| panic!("{e}"));
+        String::from_utf8(content).expect("the file is UTF-8 text")
+    }
+
+    /// What is at a path, a symbolic link not followed; none: nothing.
+    #[must_use]
+    pub fn stat(&self, path: &str) -> Option<Stat> {
+        self.tree.stat(path).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// Whether something is at a path.
+    #[must_use]
+    pub fn exists(&self, path: &str) -> bool {
+        self.stat(path).is_some()
+    }
+
+    pub(crate) fn machine(&self) -> Machine {
+        self.machine.clone().unwrap_or_else(|| Machine {
+            arch: "amd64".to_owned(),
+            image_name: "image".to_owned(),
+            source_date_epoch: 1_700_000_000,
+        })
+    }
+
+    pub(crate) fn add_fact(&mut self, slot: &str, fact: RawFact) {
+        self.facts.retain(|(s, f)| s != slot || f.provider != fact.provider || f.key != fact.key);
+        self.facts.push((slot.to_owned(), fact));
+        self.facts.sort_by(|(a, x), (b, y)| {
+            (a, &x.provider, &x.key).cmp(&(b, &y.provider, &y.key))
+        });
+    }
+
+    /// Makes this host the one of the thread while `body` runs.
+    fn call<E: Element, T>(
+        &mut self,
+        phase: Phase,
+        planning: bool,
+        body: impl FnOnce(backend::Build<'_>) -> Result<T>,
+    ) -> Result<(T, Call)> {
+        let description = step::describe::<E>();
+        let step = description.steps.iter().find(|s| s.phase == phase).cloned();
+        let Some(step) = step else {
+            let message = format!("`{}` declares no step of `{phase}`", description.name);
+            return Err(Error::with_code(ErrorCode::Undeclared, message));
+        };
+        for name in self.parameters.keys() {
+            if !description.parameters.iter().any(|p| p.name == *name) {
+                let message = format!("`{}` has no parameter `{name}`", description.name);
+                return Err(Error::with_code(ErrorCode::Undeclared, message));
+            }
+        }
+        let host = std::mem::take(self);
+        let (result, call) = host::enter(Call::new(host, description, step, planning), body);
+        let mut call = call;
+        *self = std::mem::take(&mut call.host);
+        let element = call.description.name.clone();
+        result.map(|value| (value, call)).map_err(|e| {
+            let doing = if planning { "planning" } else { "running" };
+            e.context(format!("{doing} `{phase}` of `{element}`"))
+        })
+    }
+}
+
+impl Planned {
+    /// The values of a slot that were provided.
+    ///
+    /// # Panics
+    /// When one is not of this type.
+    #[must_use]
+    pub fn provided<F: Fact>(&self) -> Vec<F> {
+        typed::<F>(&self.facts, F::SLOT)
+    }
+
+    /// The names of the packages that were wished for.
+    #[must_use]
+    pub fn package_names(&self) -> Vec<&str> {
+        self.packages.iter().map(|p| &*p.name).collect()
+    }
+}
+
+impl Ran {
+    /// The values of a slot that were provided.
+    ///
+    /// # Panics
+    /// When one is not of this type.
+    #[must_use]
+    pub fn provided<F: Fact>(&self) -> Vec<F> {
+        typed::<F>(&self.facts, F::SLOT)
+    }
+}
+
+fn typed<F: DeserializeOwned>(facts: &[(String, Provided<String>)], slot: &str) -> Vec<F> {
+    let of_slot = facts.iter().filter(|(s, _)| s == slot);
+    of_slot.map(|(_, f)| serde_json::from_str(&f.value).expect("a value of its type")).collect()
+}

@@ -1,0 +1,201 @@
+//! GRUB for BIOS and for UEFI's removable path.
+//!
+//! `grub-install` and `grub-mkconfig` look at the devices of the machine they run on; here there
+//! are none. The images are made by `grub-mkimage` from what the plan says of the disk, the menu is
+//! written from facts, and the host patches the BIOS images' block lists when it writes the disk.
+
+mod images;
+mod menu;
+mod place;
+
+use dibhost_element_sdk::block_device::{Node, NodeKind};
+use dibhost_element_sdk::slots::{Distribution, Kernel, KernelArgument, Layout, Loader};
+use dibhost_element_sdk::{
+    Change, Description, Element, Finding, Outcome, Parameters, Phase, Plan, Provided, Result, Run,
+    Step, description, export_element,
+};
+
+use crate::images::Platform;
+use crate::menu::Menu;
+use crate::place::Place;
+
+/// The element.
+#[derive(Parameters)]
+pub struct Bootloader {
+    /// Seconds that the menu waits for a key.
+    #[parameter(default = 1, alias = "DIB_GRUB_TIMEOUT")]
+    timeout: u16,
+}
+
+/// Where GRUB's own files are.
+pub(crate) const GRUB: &str = "/boot/grub";
+
+impl Element for Bootloader {
+    fn describe() -> Description {
+        description!()
+            .requires("kernel")
+            // A layout of its own needs no `vm`; where there is one, its nodes come first.
+            .step(Step::new(Phase::BlockDevice).after("vm"))
+            .step(
+                Step::new(Phase::Install)
+                    .consumes::<Distribution>()
+                    .consumes::<KernelArgument>()
+                    .consumes::<Layout>()
+                    .provides::<Loader>(),
+            )
+            .step(
+                Step::new(Phase::Finalise)
+                    .consumes::<Distribution>()
+                    .consumes::<KernelArgument>()
+                    .consumes::<Layout>()
+                    .needs::<Kernel>(),
+            )
+            .request("block-device", "", "GRUB's boot sector and core image")
+            .request("packages", "grub-*-bin", "GRUB's images")
+            .request("packages", "grub-common", "`grub-mkimage`")
+            .request("packages", "grub2-common", "`update-grub` when a kernel is updated later")
+            .request("exec", "grub-mkimage", "to make GRUB's images")
+            .request("rootfs", "write /boot/grub", "the menu and GRUB's images")
+            .request("rootfs", "write /boot/efi", "where UEFI looks for a boot loader")
+            .request("rootfs", "write /etc/default/grub", "what `update-grub` makes the menu from")
+            .request("rootfs", "read /usr/lib/grub", "to copy GRUB's boot sector")
+    }
+
+    fn plan_block_device(&self, plan: &Plan<'_>) -> Result<()> {
+        let nodes = plan.nodes()?;
+        let Some((disk, partition)) = bios_boot(&nodes) else { return Ok(()) };
+        let kind = NodeKind::GrubBios {
+            boot_image: images::bios_file("boot.img"),
+            core_image: images::bios_file("core.img"),
+        };
+        plan.add_nodes([Node::new("grub", [disk, partition], kind)])
+    }
+
+    fn plan_install(&self, plan: &Plan<'_>) -> Result<()> {
+        let distribution: Distribution = plan.consume_one()?;
+        if distribution.family != "debian" {
+            let message = format!("GRUB's packages of `{}` are not known.", distribution.id);
+            plan.find(Finding::refusal(message).help("Leave the element `bootloader` out."));
+            return Ok(());
+        }
+        let layout: Layout = plan.consume_one()?;
+        let platforms = images::platforms(&plan.machine().arch, &layout);
+        if platforms.is_empty() {
+            plan.find(
+                Finding::warning("The disk has no place for GRUB: it is not installed.").help(
+                    "Give the disk a BIOS boot partition, or an EFI system partition mounted \
+                     at `/boot/efi`.",
+                ),
+            );
+            return Ok(());
+        }
+        if let Err(error) = Place::of(&layout) {
+            plan.find(Finding::refusal(error.message));
+            return Ok(());
+        }
+        for argument in plan.consume::<KernelArgument>()? {
+            if let Err(problem) = menu::quoted(&argument.argument) {
+                let message = format!(
+                    "The kernel argument `{}` of `{}` {problem}.",
+                    argument.argument, argument.provider
+                );
+                plan.find(Finding::refusal(message));
+            }
+        }
+        plan.package("grub-common", "`grub-mkimage` makes GRUB's images")?;
+        plan.package("grub2-common", "`update-grub` when a kernel is updated later")?;
+        let mut firmware: Vec<String> = Vec::new();
+        for platform in &platforms {
+            plan.package(platform.package, platform.reason)?;
+            firmware.push(platform.firmware.to_owned());
+        }
+        plan.provide("", &Loader { name: "grub".to_owned(), firmware })
+    }
+
+    fn run_install(&self, run: &Run<'_>) -> Result<Outcome> {
+        let layout: Layout = run.consume_one()?;
+        if images::platforms(&run.machine().arch, &layout).is_empty() {
+            return Ok(Outcome::skipped("the disk has no place for GRUB"));
+        }
+        let place = Place::of(&layout)?;
+        let arguments = arguments(run.consume::<KernelArgument>()?);
+        let distribution: Distribution = run.consume_one()?;
+        let settings = menu::settings(&distribution, &arguments, &place, self.timeout);
+        run.rootfs()?.write("/etc/default/grub", settings)?;
+        Ok(Outcome::Done)
+    }
+
+    fn run_finalise(&self, run: &Run<'_>) -> Result<Outcome> {
+        let layout: Layout = run.consume_one()?;
+        let platforms = images::platforms(&run.machine().arch, &layout);
+        if platforms.is_empty() {
+            return Ok(Outcome::skipped("the disk has no place for GRUB"));
+        }
+        let place = Place::of(&layout)?;
+        for platform in &platforms {
+            make_image(run, platform, &place, &layout)?;
+        }
+        let kernels = run.consume::<Kernel>()?.into_iter().map(|k| k.value).collect();
+        let arguments = arguments(run.consume::<KernelArgument>()?);
+        let distribution: Distribution = run.consume_one()?;
+        let menu = Menu {
+            distribution: &distribution,
+            kernels: menu::newest_first(kernels),
+            arguments: &arguments,
+            place: &place,
+            timeout: self.timeout,
+        };
+        run.rootfs()?.write(&format!("{GRUB}/grub.cfg"), menu.text()?)?;
+        Ok(Outcome::Done)
+    }
+}
+
+/// Makes one image, and for BIOS puts the boot sector beside it.
+fn make_image(run: &Run<'_>, platform: &Platform, place: &Place, layout: &Layout) -> Result<()> {
+    let tree = run.rootfs()?;
+    let folder = format!("{GRUB}/{}", platform.name);
+    // As grub-install does: what the image runs before it reads the menu.
+    let load = format!("{folder}/load.cfg");
+    tree.apply([
+        Change::directory(&folder),
+        Change::directory(platform.image_folder()),
+        Change::write(&load, place.early()),
+    ])?;
+    run.exec("grub-mkimage")
+        .args(["-O", platform.name, "-o", &platform.image(), "-c", &load])
+        .args(["-p", &place.prefix])
+        .args(platform.modules(place, layout))
+        .run()?;
+    if platform.firmware == "bios" {
+        let sector = format!("/usr/lib/grub/{}/boot.img", platform.name);
+        tree.apply([Change::copy(sector, images::bios_file("boot.img"))])?;
+    }
+    Ok(())
+}
+
+/// The arguments in the order of their providers and keys, each once: of two `console=` the last
+/// counts, so the order is not for this element to change.
+fn arguments(facts: Vec<Provided<KernelArgument>>) -> Vec<String> {
+    let mut arguments: Vec<String> = Vec::new();
+    for fact in facts {
+        if !arguments.contains(&fact.argument) {
+            arguments.push(fact.value.argument);
+        }
+    }
+    arguments
+}
+
+/// A BIOS boot partition and the disk it is on.
+fn bios_boot(nodes: &[Node]) -> Option<(&str, &str)> {
+    let find = |name: &str| nodes.iter().find(|n| n.name == name);
+    nodes.iter().find_map(|node| {
+        let NodeKind::Partition(partition) = &node.kind else { return None };
+        if !images::is_bios_boot(&partition.type_id) {
+            return None;
+        }
+        let table = find(node.on.first()?)?;
+        Some((table.on.first()?.as_str(), node.name.as_str()))
+    })
+}
+
+export_element!(Bootloader);

@@ -1,0 +1,259 @@
+//! The menu, in the form that `update-grub` gives it, and what it makes it from later.
+
+use std::cmp::Ordering;
+use std::fmt::Write as _;
+
+use dibhost_element_sdk::slots::{Distribution, Kernel};
+use dibhost_element_sdk::{Error, Result};
+
+use crate::place::Place;
+
+pub(crate) struct Menu<'a> {
+    pub(crate) distribution: &'a Distribution,
+    /// The first one is started.
+    pub(crate) kernels: Vec<Kernel>,
+    pub(crate) arguments: &'a [String],
+    pub(crate) place: &'a Place,
+    pub(crate) timeout: u16,
+}
+
+impl Menu<'_> {
+    /// `grub.cfg`.
+    pub(crate) fn text(&self) -> Result<String> {
+        let mut text = String::from(
+            "# Written by the dibhost element `bootloader`. `update-grub` writes it anew from\n\
+             # /etc/default/grub whenever a kernel comes or goes.\n\n",
+        );
+        let _ = writeln!(text, "set default=0\nset timeout_style=menu\nset timeout={}", self.timeout);
+        if let Some(serial) = Serial::of(self.arguments) {
+            let terminals = serial.terminals();
+            let _ = writeln!(text, "{}", serial.command());
+            let _ = writeln!(text, "terminal_input {terminals}\nterminal_output {terminals}");
+        }
+        let _ = writeln!(text, "{}", self.place.search());
+        let name = title(self.distribution);
+        for (place, kernel) in self.kernels.iter().enumerate() {
+            let title = match place {
+                0 => name.clone(),
+                _ => format!("{name}, with Linux {}", kernel.version),
+            };
+            text.push_str(&self.entry(&title, kernel)?);
+        }
+        Ok(text)
+    }
+
+    fn entry(&self, title: &str, kernel: &Kernel) -> Result<String> {
+        let mut linux = format!(
+            "\tlinux {} root={} ro",
+            quoted_path(self.place.file(&kernel.image))?,
+            self.place.root
+        );
+        for argument in self.arguments {
+            let argument = quoted(argument)
+                .map_err(|problem| Error::new(format!("the argument `{argument}` {problem}")))?;
+            linux.push(' ');
+            linux.push_str(&argument);
+        }
+        let initrd = match &kernel.initramfs {
+            Some(path) => format!("\tinitrd {}\n", quoted_path(self.place.file(path))?),
+            None => String::new(),
+        };
+        let class = &self.distribution.id;
+        Ok(format!(
+            "\nmenuentry '{title}' --class {class} --class gnu-linux --class os {{\n{linux}\n{initrd}}}\n"
+        ))
+    }
+}
+
+/// `/etc/default/grub`, a file that a shell reads.
+pub(crate) fn settings(
+    distribution: &Distribution,
+    arguments: &[String],
+    place: &Place,
+    timeout: u16,
+) -> String {
+    let mut text = String::from(
+        "# Written by the dibhost element `bootloader`; run `update-grub` after a change.\n\
+         GRUB_DEFAULT=0\nGRUB_TIMEOUT_STYLE=menu\n",
+    );
+    let _ = writeln!(text, "GRUB_TIMEOUT={timeout}");
+    let _ = writeln!(text, "GRUB_DISTRIBUTOR='{}'", distributor(distribution));
+    // The device that the kernel is told is the one it is told now, whatever disk it is on then.
+    let _ = writeln!(text, "GRUB_DEVICE={}", place.root);
+    text.push_str("GRUB_DISABLE_LINUX_UUID=true\nGRUB_DISABLE_OS_PROBER=true\n");
+    text.push_str("GRUB_DISABLE_RECOVERY=true\n");
+    // No argument has a single quote in it: the slot's schema sees to that.
+    let line = arguments.join(" ");
+    let _ = writeln!(text, "GRUB_CMDLINE_LINUX_DEFAULT='{line}'\nGRUB_CMDLINE_LINUX=''");
+    match Serial::of(arguments) {
+        Some(serial) => {
+            let _ = writeln!(text, "GRUB_TERMINAL='{}'", serial.terminals());
+            let _ = writeln!(text, "GRUB_SERIAL_COMMAND='{}'", serial.command());
+        }
+        None => text.push_str("GRUB_TERMINAL=console\n"),
+    }
+    text
+}
+
+/// The PC's serial port that the kernel speaks on, as GRUB counts it.
+struct Serial {
+    unit: u8,
+    speed: u32,
+}
+
+/// What the kernel takes when a `console=` names no speed.
+const DEFAULT_SPEED: u32 = 9600;
+
+impl Serial {
+    /// Of several the last, as for the kernel.
+    fn of(arguments: &[String]) -> Option<Self> {
+        arguments.iter().rev().find_map(|argument| {
+            let (unit, options) = {
+                let port = argument.strip_prefix("console=ttyS")?;
+                port.split_once(',').unwrap_or((port, ""))
+            };
+            let digits = options.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+            Some(Self { unit: unit.parse().ok()?, speed: digits.parse().unwrap_or(DEFAULT_SPEED) })
+        })
+    }
+
+    fn command(&self) -> String {
+        format!("serial --unit={} --speed={}", self.unit, self.speed)
+    }
+
+    /// The screen too: whoever sits before it sees the menu as well.
+    fn terminals(&self) -> &'static str {
+        "console serial"
+    }
+}
+
+fn distributor(distribution: &Distribution) -> String {
+    let mut name = distribution.id.clone();
+    if let Some(first) = name.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    name
+}
+
+/// As `update-grub` titles an entry.
+fn title(distribution: &Distribution) -> String {
+    format!("{} GNU/Linux", distributor(distribution))
+}
+
+/// Characters that mean themselves in GRUB's language, outside of quotes.
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_.,:/+=@%~^*?![]".contains(c)
+}
+
+/// An argument of the kernel as GRUB's language says it. Double quotes are left to GRUB: it takes
+/// them off and puts them on again around an argument with spaces, as the kernel wants it.
+///
+/// # Errors
+/// What is wrong: a part of a sentence.
+pub(crate) fn quoted(argument: &str) -> Result<String, &'static str> {
+    if argument.is_empty() || argument.chars().any(char::is_control) {
+        return Err("is empty or has control characters in it");
+    }
+    if argument.contains(['\'', '`', '\\', '$']) {
+        return Err("has a character in it that GRUB would not pass on");
+    }
+    if argument.matches('"').count() % 2 == 1 {
+        return Err("has a double quote that is not closed");
+    }
+    let outside: String = argument.split('"').step_by(2).collect();
+    if outside.chars().all(is_plain) {
+        return Ok(argument.to_owned());
+    }
+    if argument.contains('"') {
+        return Err("has both quotes and characters outside of them that GRUB gives a meaning");
+    }
+    Ok(format!("'{argument}'"))
+}
+
+fn quoted_path(path: &str) -> Result<String> {
+    if path.contains('"') {
+        return Err(Error::new(format!("GRUB cannot be told of `{path}`")));
+    }
+    quoted(path).map_err(|problem| Error::new(format!("the path `{path}` {problem}")))
+}
+
+/// Newest kernel first.
+pub(crate) fn newest_first(mut kernels: Vec<Kernel>) -> Vec<Kernel> {
+    kernels.sort_by(|a, b| by_version(&b.version, &a.version));
+    kernels
+}
+
+/// Compares versions: runs of digits as numbers, `~` before all else, the rest as text.
+fn by_version(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (a, b);
+    loop {
+        let (text_a, rest_a) = split(a, |c| !c.is_ascii_digit());
+        let (text_b, rest_b) = split(b, |c| !c.is_ascii_digit());
+        let order = weights(text_a).cmp(weights(text_b));
+        if order != Ordering::Equal {
+            return order;
+        }
+        let (number_a, next_a) = split(rest_a, |c| c.is_ascii_digit());
+        let (number_b, next_b) = split(rest_b, |c| c.is_ascii_digit());
+        let (digits_a, digits_b) =
+            (number_a.trim_start_matches('0'), number_b.trim_start_matches('0'));
+        let order = digits_a.len().cmp(&digits_b.len()).then_with(|| digits_a.cmp(digits_b));
+        if order != Ordering::Equal || (next_a.is_empty() && next_b.is_empty()) {
+            return order;
+        }
+        (a, b) = (next_a, next_b);
+    }
+}
+
+fn split(text: &str, of: impl Fn(char) -> bool) -> (&str, &str) {
+    text.split_at(text.find(|c| !of(c)).unwrap_or(text.len()))
+}
+
+/// The end of the text is less than anything but `~`.
+fn weights(text: &str) -> impl Iterator<Item = u32> {
+    let weight = |c: char| if c == '~' { 0 } else { u32::from(c) + 1 };
+    text.chars().map(weight).chain([1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        let kernel = |v: &str| Kernel { version: v.into(), image: v.into(), initramfs: None };
+        let versions =
+            ["6.1.0-9-amd64", "6.1.0-40-amd64", "6.12~rc1-amd64", "6.12-amd64", "5.10.0-40-amd64"];
+        let sorted = newest_first(versions.map(kernel).to_vec());
+        let names: Vec<&str> = sorted.iter().map(|k| &*k.version).collect();
+        assert_eq!(
+            names,
+            ["6.12-amd64", "6.12~rc1-amd64", "6.1.0-40-amd64", "6.1.0-9-amd64", "5.10.0-40-amd64"]
+        );
+    }
+
+    #[test]
+    fn arguments_reach_the_kernel_as_they_are() {
+        assert_eq!(quoted("console=ttyS0,115200").unwrap(), "console=ttyS0,115200");
+        assert_eq!(quoted("dyndbg=\"file a.c +p\"").unwrap(), "dyndbg=\"file a.c +p\"");
+        assert_eq!(quoted("a={b;c}").unwrap(), "'a={b;c}'");
+        for wrong in ["", "a\nb", "a'b", "$x", "a=\"b", "a;\"b c\""] {
+            assert!(quoted(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_last_serial_port_is_grubs() {
+        let serial = |arguments: &[&str]| {
+            let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
+            Serial::of(&arguments).map(|s| s.command())
+        };
+        assert_eq!(serial(&["console=tty0", "quiet"]), None);
+        assert_eq!(
+            serial(&["console=ttyS0,115200n8", "console=tty0"]).as_deref(),
+            Some("serial --unit=0 --speed=115200")
+        );
+        assert_eq!(serial(&["console=ttyS1"]).as_deref(), Some("serial --unit=1 --speed=9600"));
+        assert_eq!(serial(&["console=ttyAMA0"]), None);
+    }
+}

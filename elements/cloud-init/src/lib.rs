@@ -1,0 +1,93 @@
+//! cloud-init, its datasources, and a network that comes up by itself.
+
+use dibhost_element_sdk::slots::{Datasource, Distribution};
+use dibhost_element_sdk::{
+    Change, Description, Element, Finding, Outcome, Parameters, Phase, Plan, Result, Run, Step,
+    UnitState, description, export_element,
+};
+
+/// The element.
+#[derive(Parameters)]
+pub struct CloudInit {
+    /// Where it looks for its data, in this order; those of other elements follow, `None` is last.
+    #[parameter(
+        default = ["NoCloud", "ConfigDrive", "OpenStack", "Ec2", "None"],
+        alias = "DIB_CLOUD_INIT_DATASOURCES"
+    )]
+    datasources: Vec<String>,
+}
+
+const UNITS: [&str; 2] = ["systemd-networkd.service", "systemd-resolved.service"];
+
+impl Element for CloudInit {
+    fn describe() -> Description {
+        description!()
+            .step(Step::new(Phase::Install).consumes::<Distribution>().consumes::<Datasource>())
+            .request("packages", "cloud-init", "cloud-init")
+            .request("packages", "cloud-guest-utils", "it grows the root with it")
+            .request("packages", "systemd-resolved", "names of hosts, where it is a package")
+            .request("services", UNITS[0], "the network that cloud-init describes comes up")
+            .request("services", UNITS[1], "names of hosts")
+            .request("rootfs", "write /etc/cloud/cloud.cfg.d", "its datasources and settings")
+    }
+
+    fn plan_install(&self, plan: &Plan<'_>) -> Result<()> {
+        let distribution: Distribution = plan.consume_one()?;
+        for name in &self.datasources {
+            if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric()) {
+                plan.find(
+                    Finding::refusal(format!("`{}` is no datasource.", name.escape_debug()))
+                        .about("datasources")
+                        .help("Name them as cloud-init does: `NoCloud`, `ConfigDrive`, `Ec2`."),
+                );
+            }
+        }
+        plan.package("cloud-init", "the machine is set up by its cloud")?;
+        plan.package("cloud-guest-utils", "cloud-init grows the root with it")?;
+        // Before Debian 12 it is part of the package `systemd`.
+        if distribution.family == "debian" && distribution.codename != "bullseye" {
+            plan.package("systemd-resolved", "names of hosts")?;
+        }
+        for unit in UNITS {
+            plan.service(unit, UnitState::Enabled)?;
+        }
+        Ok(())
+    }
+
+    fn run_install(&self, run: &Run<'_>) -> Result<Outcome> {
+        let datasources = self.all(run.consume::<Datasource>()?.into_iter().map(|f| f.value.name));
+        let user = run.consume_one::<Distribution>()?.default_user;
+        let folder = "/etc/cloud/cloud.cfg.d";
+        let head = "# Written by the dibhost element `cloud-init`.\n";
+        // One line: ds-identify, which looks before cloud-init starts, reads no other form.
+        let list = format!("{head}datasource_list: [ {} ]\n", datasources.join(", "));
+        let system = format!(
+            "{head}system_info:\n  default_user:\n    name: \"{user}\"\n  network:\n    \
+             renderers: [ networkd ]\n"
+        );
+        run.rootfs()?.apply([
+            Change::directory(folder),
+            Change::write(format!("{folder}/91-dibhost-datasources.cfg"), list),
+            Change::write(format!("{folder}/91-dibhost-system.cfg"), system),
+        ])?;
+        Ok(Outcome::Done)
+    }
+}
+
+impl CloudInit {
+    /// The parameter's, then the others', each once, `None` last: behind it nothing is asked.
+    fn all(&self, others: impl Iterator<Item = String>) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        for name in self.datasources.iter().cloned().chain(others) {
+            if name != "None" && !all.contains(&name) {
+                all.push(name);
+            }
+        }
+        if self.datasources.iter().any(|name| name == "None") {
+            all.push("None".to_owned());
+        }
+        all
+    }
+}
+
+export_element!(CloudInit);

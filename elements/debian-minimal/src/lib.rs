@@ -1,0 +1,226 @@
+//! The smallest Debian that boots and can be worked with: a tree made by apt, a hostname, a
+//! network that comes up by DHCP.
+
+mod release;
+
+use dibhost_element_sdk::slots::Distribution;
+use dibhost_element_sdk::{
+    Bootstrap, BootstrapDistribution, Change, Description, Element, Fact, Finding, Outcome,
+    Parameters, Phase, Plan, Result, Run, Step, UnitState, description, export_element,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Which Debian, when another element says so: `debian` has parameters of its own for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Fact)]
+#[fact(slot = "dibhost:debian/choice@1", arity = "optional", timing = "planned")]
+#[serde(rename_all = "kebab-case")]
+pub struct Choice {
+    /// The release's name.
+    pub release: Option<String>,
+    /// The mirror it is fetched from.
+    pub mirror: Option<String>,
+}
+
+/// The element.
+#[derive(Parameters)]
+pub struct DebianMinimal {
+    /// The release's name: `bookworm`, `trixie`, `sid`. None: what the element `debian` says, or
+    /// `bookworm`.
+    #[parameter(alias = "DIB_RELEASE")]
+    release: Option<String>,
+    /// The mirror that the builder fetches packages from; none: the one that the builder's own
+    /// apt configuration names.
+    #[parameter(alias = "DIB_DISTRIBUTION_MIRROR")]
+    mirror: Option<String>,
+    /// The archive's components.
+    #[parameter(default = ["main"], alias = "DIB_DEBIAN_COMPONENTS")]
+    components: Vec<String>,
+    /// The mirror that the image itself is given for its package manager; none: `mirror`, and
+    /// without that the image has no package source.
+    image_mirror: Option<String>,
+    /// The mirror of security updates that the image is given; none: no security updates by
+    /// itself.
+    image_security_mirror: Option<String>,
+    /// The machine's name until something else sets it; none: the image's name.
+    hostname: Option<String>,
+    /// `LANG` of the whole system; `C.UTF-8` is there without the package `locales`.
+    #[parameter(default = "C.UTF-8")]
+    locale: String,
+}
+
+const DEFAULT_RELEASE: &str = "bookworm";
+
+/// Beyond what Debian calls essential, and why.
+const PACKAGES: &[(&str, &str)] = &[
+    ("apt", "to install packages later"),
+    ("ca-certificates", "to trust servers"),
+    ("dbus", "systemd's tools speak over it"),
+    ("debian-archive-keyring", "apt checks signatures with it"),
+    ("iproute2", "to set up the network"),
+    ("libpam-systemd", "sessions of people who log in"),
+    ("netbase", "names of protocols and services"),
+    ("procps", "to look at processes"),
+    ("sudo", "to work as root without its password"),
+    ("systemd-sysv", "the init system"),
+    ("tzdata", "time zones"),
+    ("udev", "devices"),
+];
+
+impl Element for DebianMinimal {
+    fn describe() -> Description {
+        let mut description = description!()
+            .stands_in_for("operating-system")
+            .step(Step::new(Phase::Root).may_consume::<Choice>())
+            .step(Step::new(Phase::Install).may_consume::<Choice>().provides::<Distribution>())
+            .request("bootstrap", "", "to make the first tree")
+            .request("packages", "systemd-resolved", "names of hosts, where it is a package")
+            .request("services", "systemd-networkd.service", "the network comes up by DHCP")
+            .request("services", "systemd-resolved.service", "names of hosts")
+            .request("rootfs", "write /etc/apt/sources.list.d", "the image's package source")
+            .request("rootfs", "write /etc/hostname", "the machine's name")
+            .request("rootfs", "write /etc/hosts", "the machine finds itself by its name")
+            .request("rootfs", "write /etc/default/locale", "the system's language")
+            .request("rootfs", "write /etc/systemd/network", "the network comes up by DHCP");
+        for (package, reason) in PACKAGES {
+            description = description.request("packages", *package, *reason);
+        }
+        description
+    }
+
+    fn plan_root(&self, plan: &Plan<'_>) -> Result<()> {
+        let choice = self.choose(plan.consume_optional()?);
+        if let Err(message) = release::check(&choice.release) {
+            plan.find(
+                Finding::refusal(message)
+                    .about("release")
+                    .help("Name the release by its codename, such as `bookworm`."),
+            );
+            return Ok(());
+        }
+        if choice.image_mirror.is_none() {
+            plan.find(
+                Finding::warning("The image has no package source of its own.")
+                    .about("image-mirror")
+                    .help("Set `image-mirror` to the mirror that the machines can reach."),
+            );
+        }
+        plan.bootstrap(Bootstrap::Distribution(BootstrapDistribution {
+            package_manager: "apt".to_owned(),
+            release: choice.release,
+            mirror: choice.mirror,
+            components: self.components.clone(),
+            ..BootstrapDistribution::default()
+        }))
+    }
+
+    fn plan_install(&self, plan: &Plan<'_>) -> Result<()> {
+        let release = self.choose(plan.consume_optional()?).release;
+        for (package, reason) in PACKAGES {
+            plan.package(*package, *reason)?;
+        }
+        // Before Debian 12 it is part of the package `systemd`.
+        if release::version(&release) != "11" {
+            plan.package("systemd-resolved", "names of hosts")?;
+        }
+        for unit in ["systemd-networkd.service", "systemd-resolved.service"] {
+            plan.service(unit, UnitState::Enabled)?;
+        }
+        let distribution = Distribution {
+            id: "debian".to_owned(),
+            version_id: release::version(&release).to_owned(),
+            codename: release::codename(&release).to_owned(),
+            family: "debian".to_owned(),
+            package_manager: "apt".to_owned(),
+            init: "systemd".to_owned(),
+            default_user: "debian".to_owned(),
+        };
+        plan.provide("", &distribution)
+    }
+
+    fn run_install(&self, run: &Run<'_>) -> Result<Outcome> {
+        let choice = self.choose(run.consume_optional()?);
+        let hostname = self.hostname.clone().unwrap_or_else(|| hostname(&run.machine().image_name));
+        let tree = run.rootfs()?;
+        let mut changes = vec![
+            Change::write("/etc/hostname", format!("{hostname}\n")),
+            Change::write("/etc/hosts", hosts(&hostname)),
+            Change::write("/etc/default/locale", format!("LANG={}\n", self.locale)),
+            Change::directory("/etc/systemd/network"),
+            Change::write("/etc/systemd/network/90-dhcp.network", DHCP),
+        ];
+        if let Some(sources) = self.sources(&choice) {
+            changes.push(Change::directory("/etc/apt/sources.list.d"));
+            changes.push(Change::write("/etc/apt/sources.list.d/debian.sources", sources));
+        } else {
+            run.log("no mirror was named for the image: it is given no package source");
+        }
+        tree.apply(changes)?;
+        Ok(Outcome::Done)
+    }
+}
+
+/// What was chosen, from this element's parameters and the other's.
+struct Chosen {
+    release: String,
+    mirror: Option<String>,
+    image_mirror: Option<String>,
+}
+
+impl DebianMinimal {
+    fn choose(&self, other: Option<Choice>) -> Chosen {
+        let other = other.unwrap_or(Choice { release: None, mirror: None });
+        let mirror = self.mirror.clone().or(other.mirror);
+        Chosen {
+            release: self
+                .release
+                .clone()
+                .or(other.release)
+                .unwrap_or_else(|| DEFAULT_RELEASE.to_owned()),
+            image_mirror: self.image_mirror.clone().or_else(|| mirror.clone()),
+            mirror,
+        }
+    }
+
+    /// The text of a deb822 source file; none when no mirror is named.
+    fn sources(&self, choice: &Chosen) -> Option<String> {
+        let components = self.components.join(" ");
+        let stanza = |mirror: &str, suites: &str| {
+            format!(
+                "Types: deb\nURIs: {mirror}\nSuites: {suites}\nComponents: {components}\n\
+                 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
+            )
+        };
+        let mirror = choice.image_mirror.as_deref()?;
+        let release = &choice.release;
+        let rolling = release::is_rolling(release);
+        let suites = if rolling { release.clone() } else { format!("{release} {release}-updates") };
+        let mut text = stanza(mirror, &suites);
+        if let Some(security) = self.image_security_mirror.as_deref().filter(|_| !rolling) {
+            text.push('\n');
+            text.push_str(&stanza(security, &format!("{release}-security")));
+        }
+        Some(text)
+    }
+}
+
+/// Every wired interface that nothing else configures. The number is behind those of cloud-init
+/// (`10-cloud-init-…`) and of whoever adds one.
+const DHCP: &str = "[Match]\nType=ether\n\n[Network]\nDHCP=yes\n\n[DHCPv4]\nClientIdentifier=mac\n";
+
+fn hosts(hostname: &str) -> String {
+    format!(
+        "127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n\n::1\tlocalhost ip6-localhost ip6-loopback\n\
+         ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
+    )
+}
+
+/// An image's name as a host name: letters, digits and hyphens, no more than 63 of them.
+fn hostname(image: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let name: String = image.chars().map(plain).take(63).collect();
+    let name = name.trim_matches('-');
+    if name.is_empty() { "debian".to_owned() } else { name.to_owned() }
+}
+
+export_element!(DebianMinimal);

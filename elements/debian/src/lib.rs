@@ -1,0 +1,60 @@
+//! Debian as most people want it. Nearly all of it is other elements.
+
+use dibhost_element_sdk::{
+    Description, Element, Fact, Parameters, Phase, Plan, Result, Step, description, export_element,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Which Debian; `debian-minimal` reads it where its own parameters are not set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Fact)]
+#[fact(slot = "dibhost:debian/choice@1", arity = "optional", timing = "planned")]
+#[serde(rename_all = "kebab-case")]
+pub struct Choice {
+    /// The release's name.
+    pub release: Option<String>,
+    /// The mirror it is fetched from.
+    pub mirror: Option<String>,
+}
+
+/// The element.
+#[derive(Parameters)]
+pub struct Debian {
+    /// The release's name, handed to `debian-minimal`.
+    release: Option<String>,
+    /// The mirror that packages are fetched from, handed to `debian-minimal`.
+    mirror: Option<String>,
+    /// Packages on top.
+    #[parameter(default = ["curl", "less", "rsync"])]
+    extra_packages: Vec<String>,
+}
+
+impl Element for Debian {
+    fn describe() -> Description {
+        description!()
+            .requires("debian-minimal")
+            .requires("kernel")
+            .requires("openssh-server")
+            .requires("cloud-init")
+            .requires("sysprep")
+            .step(Step::new(Phase::Root).provides::<Choice>())
+            .step(Step::new(Phase::Install))
+            .request("packages", "*", "`extra-packages` may name any")
+    }
+
+    fn plan_root(&self, plan: &Plan<'_>) -> Result<()> {
+        if self.release.is_none() && self.mirror.is_none() {
+            return Ok(());
+        }
+        plan.provide("", &Choice { release: self.release.clone(), mirror: self.mirror.clone() })
+    }
+
+    fn plan_install(&self, plan: &Plan<'_>) -> Result<()> {
+        for package in &self.extra_packages {
+            plan.package(package, "the parameter `extra-packages` of `debian` names it")?;
+        }
+        Ok(())
+    }
+}
+
+export_element!(Debian);

@@ -1,0 +1,125 @@
+//! The distribution's kernel and its initramfs.
+
+use dibhost_element_sdk::slots::{Distribution, InitramfsModule, Kernel, KernelArgument};
+use dibhost_element_sdk::{
+    Change, Description, Element, Finding, Outcome, Parameters, Phase, Plan, Result, Run, Step,
+    description, export_element,
+};
+
+/// The element.
+#[derive(Parameters)]
+pub struct KernelElement {
+    /// The kernel's package; none: the distribution's own for the architecture. On a cloud,
+    /// `linux-image-cloud-amd64` is smaller.
+    package: Option<String>,
+    /// Arguments of the kernel's command line.
+    #[parameter(default = [], alias = "DIB_BOOTLOADER_DEFAULT_CMDLINE")]
+    arguments: Vec<String>,
+}
+
+impl Element for KernelElement {
+    fn describe() -> Description {
+        description!()
+            .step(Step::new(Phase::Install).consumes::<Distribution>().provides::<KernelArgument>())
+            .step(Step::new(Phase::PostInstall).consumes::<InitramfsModule>())
+            .step(Step::new(Phase::Finalise).provides::<Kernel>())
+            .request("packages", "linux-image-*", "the kernel")
+            .request("packages", "initramfs-tools", "the initramfs")
+            .request("packages", "zstd", "the initramfs is compressed with it")
+            .request("rootfs", "write /etc/initramfs-tools", "modules and settings of the initramfs")
+            .request("rootfs", "read /boot", "to tell which kernels there are")
+    }
+
+    fn plan_install(&self, plan: &Plan<'_>) -> Result<()> {
+        let distribution: Distribution = plan.consume_one()?;
+        let arch = plan.machine().arch;
+        let package = match &self.package {
+            Some(package) => package.clone(),
+            None if distribution.id != "debian" => {
+                plan.find(
+                    Finding::refusal(format!(
+                        "The name of the kernel's package of `{}` is not known.",
+                        distribution.id
+                    ))
+                    .about("package")
+                    .help("Set the parameter `package`."),
+                );
+                return Ok(());
+            }
+            None => format!("linux-image-{}", flavour(&arch)),
+        };
+        if !package.starts_with("linux-image-") {
+            plan.find(
+                Finding::refusal(format!("`{package}` is no package of a kernel."))
+                    .about("package")
+                    .help("Name one that begins with `linux-image-`."),
+            );
+            return Ok(());
+        }
+        plan.package(package, "the kernel")?;
+        plan.package("initramfs-tools", "the initramfs, which finds the root filesystem")?;
+        plan.package("zstd", "the initramfs is made and unpacked faster with it")?;
+        for (place, argument) in self.arguments.iter().enumerate() {
+            // The key keeps the order of the definition.
+            let fact = KernelArgument::new(argument, "the parameter `arguments` of `kernel` says so");
+            plan.provide(&format!("{place:03}"), &fact)?;
+        }
+        Ok(())
+    }
+
+    fn run_post_install(&self, run: &Run<'_>) -> Result<Outcome> {
+        let modules = run.consume::<InitramfsModule>()?;
+        let tree = run.rootfs()?;
+        let mut changes = vec![
+            Change::directory("/etc/initramfs-tools/conf.d"),
+            // Machines made from an image do not resume from another one's swap.
+            Change::write("/etc/initramfs-tools/conf.d/resume", "RESUME=none\n"),
+        ];
+        if !modules.is_empty() {
+            let mut text = "# Modules that the initramfs loads, one a line.\n".to_owned();
+            for module in &modules {
+                text.push_str(&format!("# for `{}`\n{}\n", module.provider, module.name));
+            }
+            changes.push(Change::write("/etc/initramfs-tools/modules", text));
+        }
+        tree.apply(changes)?;
+        Ok(Outcome::Done)
+    }
+
+    fn run_finalise(&self, run: &Run<'_>) -> Result<Outcome> {
+        let tree = run.rootfs()?;
+        let entries = tree.list("/boot")?;
+        let names: Vec<&str> = entries.iter().map(|e| e.name()).collect();
+        let mut found = 0;
+        for version in names.iter().filter_map(|name| name.strip_prefix("vmlinuz-")) {
+            let initramfs = format!("initrd.img-{version}");
+            let has_initramfs = names.contains(&&*initramfs);
+            if !has_initramfs {
+                run.warn(format!("the kernel {version} has no initramfs"));
+            }
+            let kernel = Kernel {
+                version: version.to_owned(),
+                image: format!("/boot/vmlinuz-{version}"),
+                initramfs: has_initramfs.then(|| format!("/boot/{initramfs}")),
+            };
+            run.provide(version, &kernel)?;
+            found += 1;
+        }
+        if found == 0 {
+            return Err("there is no kernel in `/boot` of the image (`vmlinuz-…`)".into());
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+/// What Debian calls the kernel of an architecture, where that is not the architecture itself.
+fn flavour(arch: &str) -> &str {
+    match arch {
+        "i386" => "686-pae",
+        "armhf" => "armmp-lpae",
+        "ppc64el" => "powerpc64le",
+        arch => arch,
+    }
+}
+
+export_element!(KernelElement);
