@@ -396,3 +396,61 @@ fn free_port() -> Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").context("looking for a free port")?;
     Ok(listener.local_addr().context("looking for a free port")?.port())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk whose boot sector writes a text to the first serial port and halts.
+    fn speaking(folder: &Path, text: &str) -> PathBuf {
+        // xor ax,ax; mov ds,ax; mov si,text; next: lodsb; test al,al; jz end; mov dx,0x3f8;
+        // out dx,al; jmp next; end: hlt; jmp end; text:
+        let code =
+            b"\x31\xc0\x8e\xd8\xbe\x15\x7c\xac\x84\xc0\x74\x06\xba\xf8\x03\xee\xeb\xf5\xf4\xeb\xfd";
+        let mut disk = code.to_vec();
+        disk.extend(text.bytes());
+        disk.resize(510, 0);
+        disk.extend([0x55, 0xaa]);
+        disk.resize(1 << 20, 0);
+        let file = folder.join("disk.raw");
+        fs::write(&file, disk).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_machine_is_heard_and_ended_and_its_disk_is_not_written() {
+        let folder = crate::work_folder().unwrap();
+        let image = speaking(folder.path(), "\u{1b}[1mspeaking\u{1b}[0m\r\n");
+        let before = fs::read(&image).unwrap();
+        let mut machine = Machine::of(&image).disk_gib(1).boot().unwrap();
+        machine.wait_for("speaking\n", Duration::from_secs(60)).unwrap();
+        let error = machine.wait_for("singing", Duration::from_millis(300)).unwrap_err();
+        assert!(error.to_string().contains("speaking"), "{error}");
+        assert!(machine.ssh("true").unwrap_err().to_string().contains("login"));
+
+        let (id, work) = (machine.child.id(), machine.folder.path().to_owned());
+        drop(machine);
+        assert!(!Path::new(&format!("/proc/{id}")).exists());
+        assert!(!work.exists());
+        assert_eq!(fs::read(&image).unwrap(), before);
+    }
+
+    #[test]
+    fn a_panic_is_not_waited_out() {
+        let folder = crate::work_folder().unwrap();
+        let image = speaking(folder.path(), "Kernel panic - not syncing: no init\n");
+        let mut machine = Machine::of(&image).boot().unwrap();
+        let error = machine.wait_for("login:", Duration::from_secs(120)).unwrap_err();
+        assert!(error.to_string().contains("no init"), "{error}");
+        assert!(machine.started.elapsed() < Duration::from_secs(100));
+    }
+
+    #[test]
+    fn a_disk_smaller_than_its_image_is_refused() {
+        let folder = crate::work_folder().unwrap();
+        let image = folder.path().join("large.raw");
+        File::create(&image).unwrap().set_len(3 << 30).unwrap();
+        let error = Machine::of(&image).disk_gib(2).boot().unwrap_err();
+        assert!(error.to_string().contains("2 GiB"), "{error}");
+    }
+}
