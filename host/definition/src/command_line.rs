@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::definition::{Definition, Format, ImageSection, Qcow2Compression, RootFilesystem, Trust};
+use crate::definition::{
+    Definition, Format, ImageSection, Qcow2Compression, RootFilesystem, Trust,
+};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::location::Spanned;
 use crate::parse::{check_arch, check_format, check_image_name};
@@ -44,7 +46,9 @@ impl Definition {
         }
 
         let mut formats: Vec<Format> = from_extension.into_iter().collect();
-        for text in line.formats.unwrap_or_default().split(',').map(str::trim).filter(|t| !t.is_empty()) {
+        for text in
+            line.formats.unwrap_or_default().split(',').map(str::trim).filter(|t| !t.is_empty())
+        {
             match check_format(text) {
                 Ok(format) if formats.contains(&format) => {}
                 Ok(format) => formats.push(format),
@@ -58,10 +62,9 @@ impl Definition {
             wrong.push(diagnostic.in_context("reading `-a`"));
         }
         if line.elements.is_empty() {
-            wrong.push(
-                Diagnostic::new("no element is named")
-                    .with_help("name the elements of the image after the options, such as `debian vm`"),
-            );
+            wrong.push(Diagnostic::new("no element is named").with_help(
+                "name the elements of the image after the options, such as `debian vm`",
+            ));
         }
         let definition = Self {
             image: ImageSection {
@@ -87,7 +90,12 @@ impl Definition {
 mod tests {
     use super::*;
 
-    fn read(output: &str, formats: Option<&str>, arch: Option<&str>, elements: &[&str]) -> Result<Definition, Diagnostics> {
+    fn read(
+        output: &str,
+        formats: Option<&str>,
+        arch: Option<&str>,
+        elements: &[&str],
+    ) -> Result<Definition, Diagnostics> {
         let elements: Vec<String> = elements.iter().map(|e| (*e).to_owned()).collect();
         Definition::from_command_line(&CommandLine {
             output: Path::new(output),
@@ -114,6 +122,18 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_said_at_once() {
-        insta::assert_snapshot!(read("a b", Some("qcow,raw"), Some("amd46"), &[]).unwrap_err(), @"");
+        insta::assert_snapshot!(read("a b", Some("qcow,raw"), Some("amd46"), &[]).unwrap_err(), @r"
+        the image's name has ' ' in it, and names files
+          while taking the image's name from `-o a b`
+          help: a name has letters, digits, `.`, `_` and `-`, and starts with a letter, a digit or `_`
+        unknown format `qcow`
+          while reading `-t`
+          help: did you mean `qcow2`?
+        unknown machine `amd46`
+          while reading `-a`
+          help: did you mean `amd64`?
+        no element is named
+          help: name the elements of the image after the options, such as `debian vm`
+        ");
     }
 }

@@ -200,7 +200,8 @@ impl Definition {
             } else {
                 "make the file readable, or give the path of another one"
             };
-            Diagnostic::new(format!("cannot read the image definition `{file}`: {error}")).with_help(help)
+            Diagnostic::new(format!("cannot read the image definition `{file}`: {error}"))
+                .with_help(help)
         })?;
         let text = String::from_utf8(text).map_err(|error| {
             let at = error.utf8_error().valid_up_to();

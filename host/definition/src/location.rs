@@ -13,22 +13,28 @@ pub struct Location {
     pub line: usize,
     /// In characters, from 1.
     pub column: usize,
-    /// The whole line, for the excerpt.
-    excerpt: Option<Arc<str>>,
-    /// Characters that are meant, for the excerpt.
+    excerpt: Option<Arc<Excerpt>>,
+}
+
+/// The line of a place, to show it with. Behind a pointer, so that errors stay small.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Excerpt {
+    /// The whole line.
+    text: String,
+    /// Characters that are meant.
     width: usize,
 }
 
 impl Location {
     /// A place without an excerpt.
     pub fn new(file: impl Into<Arc<str>>, line: usize, column: usize) -> Self {
-        Self { file: file.into(), line, column, excerpt: None, width: 1 }
+        Self { file: file.into(), line, column, excerpt: None }
     }
 
     /// The line and a caret below what is meant; none when the line is unknown.
     #[must_use]
     pub fn excerpt(&self) -> Option<String> {
-        let text = self.excerpt.as_deref()?;
+        let Excerpt { text, width } = self.excerpt.as_deref()?;
         let number = self.line.to_string();
         let margin = " ".repeat(number.len());
         // Tabs are kept in the indentation, so that the caret stands below what it means.
@@ -38,7 +44,7 @@ impl Location {
             .map(|c| if c == '\t' { '\t' } else { ' ' })
             .collect();
         let text: String = text.chars().filter(|c| *c == '\t' || !c.is_control()).collect();
-        let carets = "^".repeat(self.width.max(1));
+        let carets = "^".repeat(*width);
         Some(format!("{number} | {text}\n{margin} | {indent}{carets}"))
     }
 }
@@ -103,8 +109,10 @@ impl<'a> Source<'a> {
             file: Arc::clone(&self.file),
             line: line + 1,
             column: self.text[start..at].chars().count() + 1,
-            excerpt: Some(text.into()),
-            width: self.text[at..until].trim_end().chars().count().max(1),
+            excerpt: Some(Arc::new(Excerpt {
+                text: text.to_owned(),
+                width: self.text[at..until].trim_end().chars().count().max(1),
+            })),
         }
     }
 

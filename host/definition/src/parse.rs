@@ -20,8 +20,10 @@ use crate::size::parse_size;
 const NAME_LIMIT: usize = 200;
 
 /// Machines as Debian names them.
-const ARCHITECTURES: [&str; 10] =
-    ["amd64", "arm64", "armel", "armhf", "i386", "loong64", "mips64el", "ppc64el", "riscv64", "s390x"];
+const ARCHITECTURES: [&str; 10] = [
+    "amd64", "arm64", "armel", "armhf", "i386", "loong64", "mips64el", "ppc64el", "riscv64",
+    "s390x",
+];
 
 const SECTIONS: [&str; 5] = ["image", "root-filesystem", "parameters", "grants", "trust"];
 const IMAGE_KEYS: [&str; 6] =
@@ -38,7 +40,8 @@ pub(crate) fn parse(text: &str, file: &str, base: &Path) -> Result<Definition, D
     let mut wrong = Diagnostics::default();
     wrong.extend(errors.iter().map(|error| {
         let place = error.span().map(|span| source.locate(&span));
-        Diagnostic::new(format!("this is no TOML: {}", error.message().trim_end())).at(place.as_ref())
+        Diagnostic::new(format!("this is no TOML: {}", error.message().trim_end()))
+            .at(place.as_ref())
     }));
     // What is left of a broken text says nothing reliable about keys.
     let root = wrong.or(root)?;
@@ -61,9 +64,9 @@ impl Reader<'_> {
             None => {
                 let place = Location::new(file, 1, 1);
                 self.wrong.push(
-                    Diagnostic::new("the table `[image]` is missing")
-                        .at(Some(&place))
-                        .with_help("start with\n[image]\nname = \"my-image\"\nelements = [\"debian\", \"vm\"]"),
+                    Diagnostic::new("the table `[image]` is missing").at(Some(&place)).with_help(
+                        "start with\n[image]\nname = \"my-image\"\nelements = [\"debian\", \"vm\"]",
+                    ),
                 );
                 empty_image()
             }
@@ -112,17 +115,22 @@ impl Reader<'_> {
                         image.formats = formats;
                     }
                 }
-                "arch" => image.arch = self.checked_text(item, "arch", check_arch).map(|(text, ())| text),
+                "arch" => {
+                    image.arch = self.checked_text(item, "arch", check_arch).map(|(text, ())| text)
+                }
                 "source-date-epoch" => image.source_date_epoch = self.seconds(item),
                 "qcow2-compression" => {
-                    if let Some((_, compression)) = self.checked_text(item, "qcow2-compression", check_compression) {
+                    if let Some((_, compression)) =
+                        self.checked_text(item, "qcow2-compression", check_compression)
+                    {
                         image.qcow2_compression = compression;
                     }
                 }
                 _ => {}
             }
         }
-        let missing = [(named, "name", "\"my-image\""), (listed, "elements", "[\"debian\", \"vm\"]")];
+        let missing =
+            [(named, "name", "\"my-image\""), (listed, "elements", "[\"debian\", \"vm\"]")];
         for (_, key, example) in missing.iter().filter(|(there, ..)| !there) {
             let place = self.source.locate(&section.span());
             self.wrong.push(
@@ -135,14 +143,23 @@ impl Reader<'_> {
     }
 
     fn elements(&mut self, item: &Item<'_>) -> Vec<Spanned<String>> {
-        let elements = self.texts(item, "elements", "a list of names and paths, as `[\"debian\", \"./elements/motd.wasm\"]`");
+        let elements = self.texts(
+            item,
+            "elements",
+            "a list of names and paths, as `[\"debian\", \"./elements/motd.wasm\"]`",
+        );
         if let DeValue::Array(array) = item.get_ref()
             && array.is_empty()
         {
-            self.refuse(item, Diagnostic::new("`elements` is empty: an image is made of at least one element"));
+            self.refuse(
+                item,
+                Diagnostic::new("`elements` is empty: an image is made of at least one element"),
+            );
         }
         for element in elements.iter().filter(|e| e.trim().is_empty()) {
-            self.wrong.push(Diagnostic::new("the name of an element is empty").at(element.location.as_ref()));
+            self.wrong.push(
+                Diagnostic::new("the name of an element is empty").at(element.location.as_ref()),
+            );
         }
         elements
     }
@@ -154,7 +171,8 @@ impl Reader<'_> {
             match check_format(&text) {
                 Err(diagnostic) => self.wrong.push(diagnostic.at(text.location.as_ref())),
                 Ok(format) if formats.iter().any(|f| f.value == format) => self.wrong.push(
-                    Diagnostic::new(format!("the format `{format}` is listed twice")).at(text.location.as_ref()),
+                    Diagnostic::new(format!("the format `{format}` is listed twice"))
+                        .at(text.location.as_ref()),
                 ),
                 Ok(format) => formats.push(Spanned { value: format, location: text.location }),
             }
@@ -163,7 +181,10 @@ impl Reader<'_> {
             && array.is_empty()
         {
             let known = quoted_list(Format::ALL.map(Format::name));
-            self.refuse(item, Diagnostic::new(format!("`formats` is empty: name at least one of {known}")));
+            self.refuse(
+                item,
+                Diagnostic::new(format!("`formats` is empty: name at least one of {known}")),
+            );
         }
         formats
     }
@@ -172,8 +193,13 @@ impl Reader<'_> {
         let seconds = integer(item.get_ref()).and_then(|n| u64::try_from(n).ok());
         if seconds.is_none() {
             let is = kind(item.get_ref());
-            let message = format!("`source-date-epoch` has to be seconds since 1970, a whole number from 0; this is {is}");
-            self.refuse(item, Diagnostic::new(message).with_help("`date +%s` prints the seconds of now"));
+            let message = format!(
+                "`source-date-epoch` has to be seconds since 1970, a whole number from 0; this is {is}"
+            );
+            self.refuse(
+                item,
+                Diagnostic::new(message).with_help("`date +%s` prints the seconds of now"),
+            );
         }
         seconds.map(|s| self.spanned(item, s))
     }
@@ -187,8 +213,13 @@ impl Reader<'_> {
         self.known_keys(table, &ROOT_FILESYSTEM_KEYS, "`[root-filesystem]`");
         for (key, item) in table {
             match key.get_ref().as_ref() {
-                "label" => root.label = self.checked_text(item, "label", check_label).map(|(text, ())| text),
-                "max-online-resize" => root.max_online_resize = self.size(item, "max-online-resize"),
+                "label" => {
+                    root.label =
+                        self.checked_text(item, "label", check_label).map(|(text, ())| text)
+                }
+                "max-online-resize" => {
+                    root.max_online_resize = self.size(item, "max-online-resize")
+                }
                 "free-space" => root.free_space = self.size(item, "free-space"),
                 _ => {}
             }
@@ -199,9 +230,9 @@ impl Reader<'_> {
     fn size(&mut self, item: &Item<'_>, key: &str) -> Option<Spanned<u64>> {
         let bytes = match item.get_ref() {
             DeValue::String(text) => parse_size(text),
-            value => integer(value)
-                .and_then(|n| u64::try_from(n).ok())
-                .ok_or_else(|| format!("`{key}` has to be a size, as `\"64MiB\"`; this is {}", kind(value))),
+            value => integer(value).and_then(|n| u64::try_from(n).ok()).ok_or_else(|| {
+                format!("`{key}` has to be a size, as `\"64MiB\"`; this is {}", kind(value))
+            }),
         };
         match bytes {
             Ok(bytes) => Some(self.spanned(item, bytes)),
@@ -222,7 +253,10 @@ impl Reader<'_> {
             for (key, item) in table {
                 match json(item.get_ref()) {
                     Ok(value) => {
-                        let name = Spanned::new(key.get_ref().to_string(), self.source.locate(&key.span()));
+                        let name = Spanned::new(
+                            key.get_ref().to_string(),
+                            self.source.locate(&key.span()),
+                        );
                         let value = self.spanned(item, value);
                         settings.insert(name.value.clone(), Setting { name, value });
                     }
@@ -242,7 +276,11 @@ impl Reader<'_> {
             let name = element.get_ref().to_string();
             let section = format!("grants.{name}");
             let Some(table) = self.table(item, &section) else { continue };
-            self.known_keys(table, &CAPABILITIES, &format!("`[{section}]`, whose keys are capabilities"));
+            self.known_keys(
+                table,
+                &CAPABILITIES,
+                &format!("`[{section}]`, whose keys are capabilities"),
+            );
             let mut grants = Vec::new();
             for (key, item) in table {
                 let capability = key.get_ref().as_ref();
@@ -255,7 +293,9 @@ impl Reader<'_> {
                     Vec::new()
                 };
                 let capability = Spanned::new(capability.to_owned(), place);
-                grants.extend(scopes.into_iter().map(|scope| Grant { capability: capability.clone(), scope }));
+                grants.extend(
+                    scopes.into_iter().map(|scope| Grant { capability: capability.clone(), scope }),
+                );
             }
             grants.sort_by(|a, b| a.scope.location.cmp(&b.scope.location));
             let element = Spanned::new(name.clone(), self.source.locate(&element.span()));
@@ -270,8 +310,14 @@ impl Reader<'_> {
             DeValue::Boolean(true) => vec![self.spanned(item, String::new())],
             DeValue::Boolean(false) => Vec::new(),
             value => {
-                let message = format!("`{capability}` has no scopes: it is granted with `true`; this is {}", kind(value));
-                self.refuse(item, Diagnostic::new(message).with_help(format!("write `{capability} = true`")));
+                let message = format!(
+                    "`{capability}` has no scopes: it is granted with `true`; this is {}",
+                    kind(value)
+                );
+                self.refuse(
+                    item,
+                    Diagnostic::new(message).with_help(format!("write `{capability} = true`")),
+                );
                 Vec::new()
             }
         }
@@ -311,7 +357,10 @@ impl Reader<'_> {
             DeValue::Table(table) => Some(table),
             value => {
                 let message = format!("`{name}` has to be a table; this is {}", kind(value));
-                self.refuse(item, Diagnostic::new(message).with_help(format!("write it as `[{name}]`")));
+                self.refuse(
+                    item,
+                    Diagnostic::new(message).with_help(format!("write it as `[{name}]`")),
+                );
                 None
             }
         }
@@ -342,7 +391,10 @@ impl Reader<'_> {
         match item.get_ref() {
             DeValue::String(text) => Some(self.spanned(item, text.to_string())),
             value => {
-                self.refuse(item, Diagnostic::new(format!("{entry} has to be a text; this is {}", kind(value))));
+                self.refuse(
+                    item,
+                    Diagnostic::new(format!("{entry} has to be a text; this is {}", kind(value))),
+                );
                 None
             }
         }
@@ -398,8 +450,9 @@ pub(crate) fn check_image_name(name: &str) -> Result<(), Diagnostic> {
     } else {
         return Ok(());
     };
-    Err(Diagnostic::new(message)
-        .with_help("a name has letters, digits, `.`, `_` and `-`, and starts with a letter, a digit or `_`"))
+    Err(Diagnostic::new(message).with_help(
+        "a name has letters, digits, `.`, `_` and `-`, and starts with a letter, a digit or `_`",
+    ))
 }
 
 pub(crate) fn check_arch(arch: &str) -> Result<(), Diagnostic> {
@@ -418,7 +471,8 @@ pub(crate) fn check_arch(arch: &str) -> Result<(), Diagnostic> {
 pub(crate) fn check_format(name: &str) -> Result<Format, Diagnostic> {
     Format::from_name(name).ok_or_else(|| {
         let known = Format::ALL.map(Format::name);
-        let help = did_you_mean(name, known).unwrap_or_else(|| format!("known formats are {}", quoted_list(known)));
+        let help = did_you_mean(name, known)
+            .unwrap_or_else(|| format!("known formats are {}", quoted_list(known)));
         Diagnostic::new(format!("unknown format `{name}`")).with_help(help)
     })
 }
@@ -426,8 +480,10 @@ pub(crate) fn check_format(name: &str) -> Result<Format, Diagnostic> {
 fn check_compression(name: &str) -> Result<Qcow2Compression, Diagnostic> {
     let known = Qcow2Compression::ALL;
     known.into_iter().find(|(n, _)| *n == name).map(|(_, c)| c).ok_or_else(|| {
-        Diagnostic::new(format!("unknown compression `{name}`"))
-            .with_help(format!("`qcow2-compression` is one of {}", quoted_list(known.map(|(n, _)| n))))
+        Diagnostic::new(format!("unknown compression `{name}`")).with_help(format!(
+            "`qcow2-compression` is one of {}",
+            quoted_list(known.map(|(n, _)| n))
+        ))
     })
 }
 
@@ -448,11 +504,14 @@ fn check_label(label: &str) -> Result<(), Diagnostic> {
     let message = match odd {
         _ if label.is_empty() => "the label is empty".to_owned(),
         Some(odd) => format!("the label has {odd:?} in it"),
-        None if label.len() > 16 => format!("the label has {} characters; 16 are the limit", label.len()),
+        None if label.len() > 16 => {
+            format!("the label has {} characters; 16 are the limit", label.len())
+        }
         None => return Ok(()),
     };
-    Err(Diagnostic::new(message)
-        .with_help("a label has up to 16 printable ASCII characters, without white space, quotes and slashes"))
+    Err(Diagnostic::new(message).with_help(
+        "a label has up to 16 printable ASCII characters, without white space, quotes and slashes",
+    ))
 }
 
 fn integer(value: &DeValue<'_>) -> Option<i64> {
@@ -489,7 +548,9 @@ fn json(value: &DeValue<'_>) -> Result<Value, String> {
             .ok()
             .and_then(serde_json::Number::from_f64)
             .map(Value::Number)
-            .ok_or_else(|| format!("the number {} cannot be said in JSON, which elements get", n.as_str()))?,
+            .ok_or_else(|| {
+                format!("the number {} cannot be said in JSON, which elements get", n.as_str())
+            })?,
         DeValue::Array(array) => {
             Value::Array(array.iter().map(|item| json(item.get_ref())).collect::<Result<_, _>>()?)
         }
@@ -501,3 +562,6 @@ fn json(value: &DeValue<'_>) -> Result<Value, String> {
         ),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,14 @@
 //! Sizes as people write them.
 
 /// The units, longest names first where one ends in another.
-const UNITS: [(&str, u64); 11] = [
+const UNITS: [(&str, u64); 12] = [
     ("KiB", 1 << 10),
     ("MiB", 1 << 20),
     ("GiB", 1 << 30),
     ("TiB", 1 << 40),
     ("PiB", 1 << 50),
     ("KB", 1_000),
+    ("kB", 1_000),
     ("MB", 1_000_000),
     ("GB", 1_000_000_000),
     ("TB", 1_000_000_000_000),
@@ -30,7 +31,9 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         None => {
             let binary = "`KiB`, `MiB`, `GiB`, `TiB`, `PiB` (powers of 1024)";
             let decimal = "`KB`, `MB`, `GB`, `TB`, `PB` (powers of 1000)";
-            return Err(format!("`{text}` is no size: after a whole number come {binary}, {decimal} or `B`"));
+            return Err(format!(
+                "`{text}` is no size: after a whole number come {binary}, {decimal} or `B`"
+            ));
         }
     };
     if number.is_empty() {
@@ -63,6 +66,7 @@ mod tests {
             ("4096", Some(4096)),
             ("1KiB", Some(1024)),
             ("1 KB", Some(1000)),
+            ("1kB", Some(1000)),
             ("64MiB", Some(64 << 20)),
             ("1PiB", Some(1 << 50)),
             ("2PB", Some(2_000_000_000_000_000)),

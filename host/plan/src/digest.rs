@@ -58,7 +58,10 @@ mod tests {
     #[test]
     fn the_canonical_form_is_pinned() {
         let value = json!({"b": [1, -2, 1.5, null, true], "a": {"ü\n": "x\"", "B": {}}});
-        assert_eq!(canonical(&value), "{\"a\":{\"B\":{},\"ü\\n\":\"x\\\"\"},\"b\":[1,-2,1.5,null,true]}");
+        assert_eq!(
+            canonical(&value),
+            "{\"a\":{\"B\":{},\"ü\\n\":\"x\\\"\"},\"b\":[1,-2,1.5,null,true]}"
+        );
         assert_eq!(
             digest_of(&json!({"b": 1, "a": 2})),
             "d3626ac30a87e6f7a6428233b3c68299976865fa5508e4267c5415c76af7a772"

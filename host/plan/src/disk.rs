@@ -27,7 +27,10 @@ impl Wished {
     pub(crate) fn add(&mut self, element: &str, nodes: &[Node]) -> Result<(), String> {
         for node in nodes {
             if let Some(other) = self.added_by.get(&node.name) {
-                return Err(format!("`{other}` and `{element}` both add a block-device node `{}`", node.name));
+                return Err(format!(
+                    "`{other}` and `{element}` both add a block-device node `{}`",
+                    node.name
+                ));
             }
             self.added_by.insert(node.name.clone(), element.to_owned());
             self.nodes.push(node.clone());
@@ -36,13 +39,22 @@ impl Wished {
     }
 
     /// Replaces a node that the element sees: one of its own, or of an element it runs after.
-    pub(crate) fn replace(&mut self, element: &str, node: &Node, sees: impl Fn(&str) -> bool) -> Result<(), String> {
+    pub(crate) fn replace(
+        &mut self,
+        element: &str,
+        node: &Node,
+        sees: impl Fn(&str) -> bool,
+    ) -> Result<(), String> {
         let name = &node.name;
         let Some(owner) = self.added_by.get(name).filter(|owner| sees(owner)) else {
-            return Err(format!("`{element}` replaces the block-device node `{name}`, and no element that it runs after adds one"));
+            return Err(format!(
+                "`{element}` replaces the block-device node `{name}`, and no element that it runs after adds one"
+            ));
         };
         if let Some(other) = self.replaced_by.get(name).filter(|other| *other != element) {
-            return Err(format!("`{other}` and `{element}` both replace the block-device node `{name}` of `{owner}`"));
+            return Err(format!(
+                "`{other}` and `{element}` both replace the block-device node `{name}` of `{owner}`"
+            ));
         }
         for there in self.nodes.iter_mut().filter(|n| n.name == *name) {
             there.clone_from(node);
@@ -65,16 +77,27 @@ impl Wished {
 }
 
 /// The planned block device, and the value of `dib:block-device/layout@1`.
-pub(crate) fn plan(definition: &Definition, wished: Wished, seed: String) -> Result<(PlannedBlockDevice, Value), Diagnostic> {
+pub(crate) fn plan(
+    definition: &Definition,
+    wished: Wished,
+    seed: String,
+) -> Result<(PlannedBlockDevice, Value), Diagnostic> {
     let is_default = wished.nodes.is_empty();
     let mut nodes = if is_default { default_nodes() } else { wished.nodes };
     apply(&definition.root_filesystem, &mut nodes)?;
     let mut planned = PlannedBlockDevice { seed, nodes, identities: Value::Null, is_default };
-    let graph = Graph::new(planned.nodes.clone())
-        .map_err(|error| refused(error, &wished.added_by, &wished.replaced_by, definition.root_filesystem.location.as_ref()))?;
+    let graph = Graph::new(planned.nodes.clone()).map_err(|error| {
+        refused(
+            error,
+            &wished.added_by,
+            &wished.replaced_by,
+            definition.root_filesystem.location.as_ref(),
+        )
+    })?;
     let identities = graph.identities(&planned.seed_bytes());
-    planned.identities = serde_json::to_value(&identities)
-        .map_err(|error| Diagnostic::new(format!("the identities of the block device are no JSON: {error}")))?;
+    planned.identities = serde_json::to_value(&identities).map_err(|error| {
+        Diagnostic::new(format!("the identities of the block device are no JSON: {error}"))
+    })?;
     Ok((planned, graph.layout_fact(&identities)))
 }
 
@@ -112,7 +135,9 @@ fn apply(settings: &RootFilesystem, nodes: &mut [Node]) -> Result<(), Diagnostic
         _ => None,
     });
     let mut tunings = Vec::new();
-    for (key, bytes) in [("max-online-resize", &settings.max_online_resize), ("free-space", &settings.free_space)] {
+    for (key, bytes) in
+        [("max-online-resize", &settings.max_online_resize), ("free-space", &settings.free_space)]
+    {
         tunings.extend(bytes.as_ref().map(|bytes| (key.to_owned(), bytes.value.to_string())));
     }
     if settings.label.is_none() && tunings.is_empty() {
@@ -120,9 +145,11 @@ fn apply(settings: &RootFilesystem, nodes: &mut [Node]) -> Result<(), Diagnostic
     }
     let found = nodes.iter_mut().find(|node| Some(&node.name) == root.as_ref());
     let Some(NodeKind::Filesystem { label, tuning, .. }) = found.map(|node| &mut node.kind) else {
-        return Err(Diagnostic::new("`[root-filesystem]` has settings, and nothing is mounted at `/`")
-            .at(settings.location.as_ref())
-            .with_help("add an element that mounts a filesystem at `/`, or take the section away"));
+        return Err(Diagnostic::new(
+            "`[root-filesystem]` has settings, and nothing is mounted at `/`",
+        )
+        .at(settings.location.as_ref())
+        .with_help("add an element that mounts a filesystem at `/`, or take the section away"));
     };
     if let Some(wanted) = &settings.label {
         *label = Some(wanted.value.clone());
@@ -141,15 +168,18 @@ fn refused(
     settings: Option<&Location>,
 ) -> Diagnostic {
     let Some(node) = &error.node else {
-        return Diagnostic::new(format!("the block device makes no sense: {}", error.problem)).with_help(error.help);
+        return Diagnostic::new(format!("the block device makes no sense: {}", error.problem))
+            .with_help(error.help);
     };
     let message = format!("the block-device node `{node}` makes no sense: {}", error.problem);
     let mut diagnostic = Diagnostic::new(message).with_help(&error.help);
     match (added_by.get(node), replaced_by.get(node)) {
-        (Some(by), None) => diagnostic.context.push(format!("putting together the nodes, of which `{by}` adds this one")),
-        (Some(by), Some(again)) => diagnostic
+        (Some(by), None) => diagnostic
             .context
-            .push(format!("putting together the nodes, of which `{by}` adds this one and `{again}` replaces it")),
+            .push(format!("putting together the nodes, of which `{by}` adds this one")),
+        (Some(by), Some(again)) => diagnostic.context.push(format!(
+            "putting together the nodes, of which `{by}` adds this one and `{again}` replaces it"
+        )),
         // Of the default nodes, only the settings can be wrong.
         _ => diagnostic = diagnostic.at(settings),
     }

@@ -24,7 +24,6 @@ use serde::{Deserialize, Serialize};
 use crate::description::Request;
 use crate::wish::Wish;
 
-
 /// What an element holds: capability and scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -58,7 +57,8 @@ impl Grants {
     /// Paths below which the element may read (what it may write included).
     #[must_use]
     pub fn readable(&self) -> Vec<String> {
-        let path = |s: &str| s.strip_prefix("read ").or(s.strip_prefix("write ")).map(str::to_owned);
+        let path =
+            |s: &str| s.strip_prefix("read ").or(s.strip_prefix("write ")).map(str::to_owned);
         self.scopes("rootfs").filter_map(path).collect()
     }
 
@@ -76,7 +76,8 @@ impl Grants {
     /// Those of `requests` that are not held.
     #[must_use]
     pub fn missing<'a>(&self, requests: &'a [Request]) -> Vec<&'a Request> {
-        let held = |r: &Request| self.0.iter().any(|(c, s)| *c == r.capability && covers(c, s, &r.scope));
+        let held =
+            |r: &Request| self.0.iter().any(|(c, s)| *c == r.capability && covers(c, s, &r.scope));
         requests.iter().filter(|r| !held(r)).collect()
     }
 }
@@ -92,23 +93,34 @@ impl FromIterator<(String, String)> for Grants {
 /// # Errors
 /// What is wrong, as a sentence part after "it requests" or "this grants".
 pub fn check_scope(capability: &str, scope: &str) -> Result<(), String> {
-    let path = |path: &str| crate::validate::target_path(path).map_err(|why| format!("the path {path:?}, which {why}"));
+    let path = |path: &str| {
+        crate::validate::target_path(path)
+            .map_err(|why| format!("`rootfs` with the path {path:?}, which {why}"))
+    };
     if !CAPABILITIES.contains(&capability) {
         return Err(format!("the capability {capability:?}, which this host does not know"));
     }
     if scope.chars().any(char::is_control) {
-        return Err(format!("`{capability}` with the scope {scope:?}, which has a control character in it"));
+        return Err(format!(
+            "`{capability}` with the scope {scope:?}, which has a control character in it"
+        ));
     }
     match (capability, scope) {
         (_, "") if UNSCOPED.contains(&capability) => Ok(()),
-        (_, scope) if UNSCOPED.contains(&capability) => Err(format!("`{capability}` with the scope {scope:?}, and it has none")),
+        (_, scope) if UNSCOPED.contains(&capability) => {
+            Err(format!("`{capability}` with the scope {scope:?}, and it has none"))
+        }
         ("outputs", _) => Ok(()),
         (_, "") => Err(format!("`{capability}` without a scope")),
         ("builder", "authorized-keys" | "proxies") => Ok(()),
-        ("builder", scope) => Err(format!("`builder` with the scope {scope:?}; it has `authorized-keys` and `proxies`")),
+        ("builder", scope) => Err(format!(
+            "`builder` with the scope {scope:?}; it has `authorized-keys` and `proxies`"
+        )),
         ("rootfs", scope) => match scope.split_once(' ') {
             Some(("read" | "write", below)) => path(below),
-            _ => Err(format!("`rootfs` with the scope {scope:?}; it takes `read PATH` or `write PATH`")),
+            _ => Err(format!(
+                "`rootfs` with the scope {scope:?}; it takes `read PATH` or `write PATH`"
+            )),
         },
         _ => Ok(()),
     }
@@ -131,8 +143,8 @@ pub fn permits(grants: &Grants, wish: &Wish) -> Result<(), NotGranted> {
         Wish::Bootstrap(_) => need("bootstrap", ""),
         Wish::Package(package) => need("packages", &package.name),
         Wish::Repository(repository) => need("repositories", &repository.url),
-        Wish::UpgradeAll if grants.holds("packages") => Ok(()),
-        Wish::UpgradeAll => Err(NotGranted { capability: "packages", subject: "an upgrade".to_owned() }),
+        // Any package can change by it.
+        Wish::UpgradeAll => need("packages", "*"),
         Wish::Service { unit, .. } => need("services", unit),
         Wish::ServiceDefinition { unit, .. } => need("services-define", unit),
         Wish::User(user) => need("accounts", &user.name),
@@ -175,7 +187,8 @@ fn covers(capability: &str, granted: &str, requested: &str) -> bool {
     }
     let Some((granted_verb, granted_path)) = granted.split_once(' ') else { return false };
     let Some((requested_verb, requested_path)) = requested.split_once(' ') else { return false };
-    (granted_verb == "write" || granted_verb == requested_verb) && below(granted_path, requested_path)
+    (granted_verb == "write" || granted_verb == requested_verb)
+        && below(granted_path, requested_path)
 }
 
 /// Whether `path` is `folder` or below it; both absolute and normal.

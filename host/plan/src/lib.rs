@@ -14,6 +14,7 @@ mod plan;
 pub mod planner;
 mod planning;
 mod preflight;
+mod render;
 mod resolve;
 pub mod schema;
 mod slots;
@@ -24,8 +25,9 @@ pub mod wish;
 
 pub use phase::Phase;
 pub use plan::{
-    DeferredTrigger, FactEdge, HOST, HeldGrant, Plan, PlanFinding, PlannedBlockDevice, PlannedElement, PlannedGroup,
-    PlannedImage, PlannedRepository, PlannedSlot, PlannedUnit, PlannedUnitState, PlannedUser, Step, VERSION,
+    DeferredTrigger, FactEdge, HOST, HeldGrant, Plan, PlanFinding, PlannedBlockDevice,
+    PlannedElement, PlannedGroup, PlannedImage, PlannedRepository, PlannedSlot, PlannedUnit,
+    PlannedUnitState, PlannedUser, Step, VERSION,
 };
 pub use planning::{DEFAULT_SOURCE_DATE_EPOCH, PlanInputs, plan};
 pub use transaction::{Answer, BootstrapWant, PackageWant, Transaction, WantedBy};

@@ -27,7 +27,13 @@ impl std::fmt::Display for By<'_> {
 }
 
 /// Two wishes that contradict one another.
-fn conflict(subject: &str, one: By<'_>, wants: &str, other: By<'_>, wants_other: &str) -> Diagnostic {
+fn conflict(
+    subject: &str,
+    one: By<'_>,
+    wants: &str,
+    other: By<'_>,
+    wants_other: &str,
+) -> Diagnostic {
     let message = if one.element == other.element {
         format!("{subject}: {one} wants {wants} and {other} {wants_other}")
     } else {
@@ -47,6 +53,3 @@ fn note(wanted_by: &mut Vec<String>, element: &str) {
         wanted_by.insert(at, element.to_owned());
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -24,7 +24,12 @@ pub(crate) type Order = BTreeMap<Phase, PhaseOrder>;
 /// Why one element runs before another: a slot's name, or `after`.
 type Reasons<'a> = BTreeMap<(&'a str, &'a str), &'a str>;
 
-pub(crate) fn order(elements: &Elements, edges: &[FactEdge], known: &[String], wrong: &mut Diagnostics) -> Order {
+pub(crate) fn order(
+    elements: &Elements,
+    edges: &[FactEdge],
+    known: &[String],
+    wrong: &mut Diagnostics,
+) -> Order {
     let mut order = Order::new();
     for phase in Phase::ALL {
         let members: BTreeSet<&str> = elements
@@ -67,7 +72,9 @@ fn after_targets<'a>(
     known: &[String],
     wrong: &mut Diagnostics,
 ) -> Vec<&'a str> {
-    let Some(step) = elements.get(name).and_then(|e| e.description().step(phase)) else { return Vec::new() };
+    let Some(step) = elements.get(name).and_then(|e| e.description().step(phase)) else {
+        return Vec::new();
+    };
     let mut targets = Vec::new();
     for target in &step.after {
         let found: Vec<&str> = elements
@@ -92,14 +99,18 @@ fn after_targets<'a>(
 
 /// Kahn's algorithm, taking the first name that is ready. Fails with those that wait for one
 /// another.
-fn sort<'a>(members: &BTreeSet<&'a str>, reasons: &Reasons<'a>) -> Result<PhaseOrder, BTreeSet<&'a str>> {
+fn sort<'a>(
+    members: &BTreeSet<&'a str>,
+    reasons: &Reasons<'a>,
+) -> Result<PhaseOrder, BTreeSet<&'a str>> {
     let mut waits_for: BTreeMap<&str, usize> = members.iter().map(|m| (*m, 0)).collect();
     let mut followers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (from, to) in reasons.keys() {
         *waits_for.entry(to).or_default() += 1;
         followers.entry(from).or_default().push(to);
     }
-    let mut ready: BTreeSet<&str> = waits_for.iter().filter(|(_, n)| **n == 0).map(|(m, _)| *m).collect();
+    let mut ready: BTreeSet<&str> =
+        waits_for.iter().filter(|(_, n)| **n == 0).map(|(m, _)| *m).collect();
     let mut sorted = PhaseOrder::default();
     while let Some(next) = ready.pop_first() {
         waits_for.remove(next);
@@ -121,12 +132,20 @@ fn sort<'a>(members: &BTreeSet<&'a str>, reasons: &Reasons<'a>) -> Result<PhaseO
 }
 
 /// The shortest circle among elements that wait for one another, the first by name of several.
-fn circle(elements: &Elements, phase: Phase, stuck: &BTreeSet<&str>, reasons: &Reasons<'_>) -> Diagnostic {
+fn circle(
+    elements: &Elements,
+    phase: Phase,
+    stuck: &BTreeSet<&str>,
+    reasons: &Reasons<'_>,
+) -> Diagnostic {
     let next = |from: &str| -> Vec<&str> {
         let of = reasons.keys().filter(|(f, t)| *f == from && stuck.contains(t));
         of.map(|(_, to)| *to).collect()
     };
-    let path = stuck.iter().filter_map(|start| shortest(start, &next)).min_by_key(|path| (path.len(), path.join(" ")));
+    let path = stuck
+        .iter()
+        .filter_map(|start| shortest(start, &next))
+        .min_by_key(|path| (path.len(), path.join(" ")));
     let path = path.unwrap_or_default();
     let mut told = String::new();
     for (i, name) in path.iter().enumerate() {
@@ -170,16 +189,20 @@ pub(crate) fn steps(elements: &Elements, order: &Order) -> Vec<Step> {
     let mut steps = Vec::new();
     for (phase, sorted) in order {
         for name in &sorted.elements {
-            let Some(declared) = elements.get(name).and_then(|e| e.description().step(*phase)) else { continue };
+            let Some(declared) = elements.get(name).and_then(|e| e.description().step(*phase))
+            else {
+                continue;
+            };
             let mut step = Step {
                 phase: *phase,
                 element: name.clone(),
                 reads: declared.consumes.iter().map(|s| s.name.clone()).collect(),
                 writes: declared.provides.iter().map(|s| s.name.clone()).collect(),
-                after: declared
-                    .after
-                    .iter()
-                    .filter(|target| elements.values().any(|e| e.is_or_stands_for(target)))
+                after: elements
+                    .values()
+                    .filter(|e| declared.after.iter().any(|target| e.is_or_stands_for(target)))
+                    .map(|e| &e.description().name)
+                    .filter(|other| *other != name && sorted.elements.contains(other))
                     .cloned()
                     .collect(),
             };

@@ -12,17 +12,28 @@ use crate::schema;
 /// Set values and defaults, by element and name.
 pub(crate) type Parameters = BTreeMap<String, BTreeMap<String, Value>>;
 
-pub(crate) fn check(definition: &Definition, elements: &Elements, wrong: &mut Diagnostics) -> Parameters {
+pub(crate) fn check(
+    definition: &Definition,
+    elements: &Elements,
+    wrong: &mut Diagnostics,
+) -> Parameters {
     for section in definition.parameters.values() {
         if !elements.contains_key(&section.element.value) {
             wrong.push(not_in_image("parameters", &section.element, elements));
         }
     }
-    elements.iter().map(|(name, element)| (name.clone(), of_element(definition, elements, element, wrong))).collect()
+    elements
+        .iter()
+        .map(|(name, element)| (name.clone(), of_element(definition, elements, element, wrong)))
+        .collect()
 }
 
 /// A section of an element that is not in the image.
-pub(crate) fn not_in_image(table: &str, element: &Spanned<String>, elements: &Elements) -> Diagnostic {
+pub(crate) fn not_in_image(
+    table: &str,
+    element: &Spanned<String>,
+    elements: &Elements,
+) -> Diagnostic {
     let name = &element.value;
     let help = did_you_mean(name, elements.keys().map(String::as_str)).unwrap_or_else(|| {
         format!("the elements of this image are {}; add `{name}` to `elements` or take the section away", quoted_list(elements.keys()))
@@ -45,9 +56,11 @@ fn of_element(
     for setting in section.iter().flat_map(|s| s.settings.values()) {
         if !description.parameters.iter().any(|p| p.name == setting.name.value) {
             let known = description.parameters.iter().map(|p| p.name.as_str());
-            let help = did_you_mean(&setting.name, known.clone()).unwrap_or_else(|| match known.clone().next() {
-                None => format!("`{name}` has no parameters"),
-                Some(_) => format!("the parameters of `{name}` are {}", quoted_list(known)),
+            let help = did_you_mean(&setting.name, known.clone()).unwrap_or_else(|| {
+                match known.clone().next() {
+                    None => format!("`{name}` has no parameters"),
+                    Some(_) => format!("the parameters of `{name}` are {}", quoted_list(known)),
+                }
             });
             wrong.push(
                 Diagnostic::new(format!("`{name}` has no parameter `{}`", setting.name.value))
@@ -65,9 +78,12 @@ fn of_element(
             }
             if let Err(why) = fits(parameter, &set.value.value) {
                 wrong.push(
-                    Diagnostic::new(format!("the parameter `{}` of `{name}` {why}", parameter.name))
-                        .at(set.value.location.as_ref())
-                        .with_help(declared(parameter)),
+                    Diagnostic::new(format!(
+                        "the parameter `{}` of `{name}` {why}",
+                        parameter.name
+                    ))
+                    .at(set.value.location.as_ref())
+                    .with_help(declared(parameter)),
                 );
             }
             values.insert(parameter.name.clone(), set.value.value.clone());
@@ -86,7 +102,12 @@ fn of_element(
     values
 }
 
-fn missing(elements: &Elements, element: &Resolved, parameter: &Parameter, section: Option<&Spanned<String>>) -> Diagnostic {
+fn missing(
+    elements: &Elements,
+    element: &Resolved,
+    parameter: &Parameter,
+    section: Option<&Spanned<String>>,
+) -> Diagnostic {
     let name = &element.description().name;
     if matches!(parameter.kind, ParameterKind::Secret) {
         return secret(name, parameter);
@@ -94,9 +115,18 @@ fn missing(elements: &Elements, element: &Resolved, parameter: &Parameter, secti
     let (lines, listed_at) = trail(elements, name);
     let place = section.and_then(|s| s.location.clone()).or(listed_at);
     let example = example(parameter);
-    let mut diagnostic = Diagnostic::new(format!("`{name}` needs the parameter `{}`", parameter.name))
-        .at(place.as_ref())
-        .with_help(format!("{}; write\n[parameters.{name}]\n{} = {example}", declared(parameter), toml_key(&parameter.name)));
+    let header = match section {
+        Some(_) => "add to this section".to_owned(),
+        None => format!("add\n[parameters.{}]", toml_key(name)),
+    };
+    let mut diagnostic =
+        Diagnostic::new(format!("`{name}` needs the parameter `{}`", parameter.name))
+            .at(place.as_ref())
+            .with_help(format!(
+                "{}; {header}\n{} = {example}",
+                declared(parameter),
+                toml_key(&parameter.name)
+            ));
     diagnostic.context = lines;
     diagnostic
 }
@@ -146,20 +176,28 @@ fn fits(parameter: &Parameter, value: &Value) -> Result<(), String> {
     };
     let has_to_be = |what: &str| Err(format!("has to be {what}; this is {}", is()));
     match (&parameter.kind, value) {
-        (ParameterKind::Text, Value::String(_)) | (ParameterKind::Boolean, Value::Bool(_)) => Ok(()),
+        (ParameterKind::Text, Value::String(_)) | (ParameterKind::Boolean, Value::Bool(_)) => {
+            Ok(())
+        }
         (ParameterKind::Integer, Value::Number(n)) if n.is_i64() => Ok(()),
-        (ParameterKind::TextList, Value::Array(items)) if items.iter().all(Value::is_string) => Ok(()),
-        (ParameterKind::TextList, Value::Array(_)) => Err("has entries that are no texts".to_owned()),
+        (ParameterKind::TextList, Value::Array(items)) if items.iter().all(Value::is_string) => {
+            Ok(())
+        }
+        (ParameterKind::TextList, Value::Array(_)) => {
+            Err("has entries that are no texts".to_owned())
+        }
         (ParameterKind::Choice(choices), Value::String(text)) => {
             if choices.contains(text) {
                 return Ok(());
             }
-            let meant = did_you_mean(text, choices.iter().map(String::as_str)).map(|m| format!(" ({m})"));
+            let meant =
+                did_you_mean(text, choices.iter().map(String::as_str)).map(|m| format!(" ({m})"));
             Err(format!("cannot be {text:?}{}", meant.unwrap_or_default()))
         }
         (ParameterKind::Json(json_schema), value) => {
             let validator = schema::compile(json_schema)?;
-            schema::check(&validator, value).map_err(|why| format!("does not fit its schema: {why}"))
+            schema::check(&validator, value)
+                .map_err(|why| format!("does not fit its schema: {why}"))
         }
         (ParameterKind::Text | ParameterKind::Choice(_), _) => has_to_be("a text"),
         (ParameterKind::Integer, _) => has_to_be("a whole number"),
@@ -171,7 +209,12 @@ fn fits(parameter: &Parameter, value: &Value) -> Result<(), String> {
 
 /// A text of an element on one line, so that it cannot pass for more lines of a message.
 pub(crate) fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).collect()
+    text.split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .filter(|c| !c.is_control())
+        .collect()
 }
 
 /// A text as TOML writes it.
@@ -191,6 +234,7 @@ pub(crate) fn toml_text(text: &str) -> String {
 
 /// A key as TOML writes it.
 pub(crate) fn toml_key(key: &str) -> String {
-    let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let bare =
+        !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if bare { key.to_owned() } else { toml_text(key) }
 }

@@ -8,11 +8,11 @@ use dibhost_block_device::Node;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::Phase;
 use crate::description::Description;
 use crate::fact::Fact;
 use crate::grant::Grants;
 use crate::wish::Wish;
-use crate::Phase;
 
 /// The machine the image is for, as elements see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,7 +132,11 @@ pub trait Planner {
     ///
     /// # Errors
     /// When there is none of that name, or it is not a sound element.
-    fn describe(&self, reference: &str, base: &std::path::Path) -> Result<Described, ElementFailure>;
+    fn describe(
+        &self,
+        reference: &str,
+        base: &std::path::Path,
+    ) -> Result<Described, ElementFailure>;
 
     /// Names that could be meant, for "did you mean".
     fn known_names(&self) -> Vec<String>;

@@ -14,9 +14,12 @@ use crate::merge;
 use crate::order::{self, Order};
 use crate::parameters::{self, Parameters, one_line};
 use crate::plan::{
-    DeferredTrigger, HOST, Plan, PlanFinding, PlannedBlockDevice, PlannedElement, PlannedImage, PlannedSlot, VERSION,
+    DeferredTrigger, HOST, Plan, PlanFinding, PlannedBlockDevice, PlannedElement, PlannedImage,
+    PlannedSlot, VERSION,
 };
-use crate::planner::{BuilderSurroundings, ElementFailure, Finding, Planner, StepAnswer, StepCall, TargetMachine};
+use crate::planner::{
+    BuilderSurroundings, ElementFailure, Finding, Planner, StepAnswer, StepCall, TargetMachine,
+};
 use crate::preflight::{self, Held};
 use crate::resolve::{Elements, resolve, trail};
 use crate::schema::{LAYOUT, Slots};
@@ -57,7 +60,11 @@ impl PlanInputs {
 /// # Errors
 /// All that is wrong, as far as one thing can be told without the other: what elements are in
 /// the image, then parameters, grants and slots, then what steps answer, then contradictions.
-pub fn plan(definition: &Definition, planner: &dyn Planner, inputs: &PlanInputs) -> Result<Plan, Diagnostics> {
+pub fn plan(
+    definition: &Definition,
+    planner: &dyn Planner,
+    inputs: &PlanInputs,
+) -> Result<Plan, Diagnostics> {
     let mut wrong = Diagnostics::default();
     let elements = resolve(definition, planner, &mut wrong);
     wrong.or(())?;
@@ -79,9 +86,17 @@ pub fn plan(definition: &Definition, planner: &dyn Planner, inputs: &PlanInputs)
     wrong.or(())?;
 
     let machine = TargetMachine {
-        arch: definition.image.arch.as_ref().map_or_else(|| inputs.builder_arch.clone(), |a| a.value.clone()),
+        arch: definition
+            .image
+            .arch
+            .as_ref()
+            .map_or_else(|| inputs.builder_arch.clone(), |a| a.value.clone()),
         image_name: definition.image.name.value.clone(),
-        source_date_epoch: definition.image.source_date_epoch.as_ref().map_or(inputs.source_date_epoch, |s| s.value),
+        source_date_epoch: definition
+            .image
+            .source_date_epoch
+            .as_ref()
+            .map_or(inputs.source_date_epoch, |s| s.value),
     };
     let seed = seed(definition, &machine, &elements, &parameters);
     let run = Run {
@@ -105,8 +120,13 @@ pub fn plan(definition: &Definition, planner: &dyn Planner, inputs: &PlanInputs)
     wishes.sort_by_key(|w| w.phase);
     let planned_elements = planned_elements(&elements, parameters, &held);
     let steps = order::steps(&elements, &order);
-    let toucher = |name: &str| planned_elements.iter().any(|e| e.name == name && e.touches_target());
-    let touching: BTreeSet<Phase> = steps.iter().filter(|s| toucher(&s.element)).map(|s| s.phase).collect();
+    let toucher =
+        |name: &str| planned_elements.iter().any(|e| e.name == name && e.touches_target());
+    let touching: BTreeSet<Phase> =
+        steps.iter().filter(|s| toucher(&s.element)).map(|s| s.phase).collect();
+    if !wishes.iter().any(|w| matches!(w.wish, Wish::Bootstrap(_))) {
+        findings.push(no_first_tree());
+    }
     let transactions = merge::transactions(&wishes, &touching, &mut wrong);
     let mut plan = Plan {
         version: VERSION,
@@ -188,7 +208,8 @@ impl Run<'_> {
             }
         }
         // `in_planning_order` starts with it.
-        let block_device = block_device.ok_or_else(|| Diagnostic::new("the block device was not planned"))?;
+        let block_device =
+            block_device.ok_or_else(|| Diagnostic::new("the block device was not planned"))?;
         Ok(Collected {
             facts: answers.facts.into_values().flat_map(BTreeMap::into_values).collect(),
             wishes: answers.wishes,
@@ -209,7 +230,11 @@ impl Run<'_> {
             key: String::new(),
             value,
         };
-        answers.facts.entry(LAYOUT.to_owned()).or_default().insert((HOST.to_owned(), String::new()), fact);
+        answers
+            .facts
+            .entry(LAYOUT.to_owned())
+            .or_default()
+            .insert((HOST.to_owned(), String::new()), fact);
         Ok(())
     }
 
@@ -224,7 +249,9 @@ impl Run<'_> {
                 continue;
             }
             let sees = |other: &str| {
-                phase != Phase::BlockDevice || other == name || before.is_some_and(|b| b.contains(other))
+                phase != Phase::BlockDevice
+                    || other == name
+                    || before.is_some_and(|b| b.contains(other))
             };
             if let Err(diagnostics) = self.step(phase, name, &sees, answers) {
                 failed.insert(name);
@@ -233,23 +260,42 @@ impl Run<'_> {
         }
     }
 
-    fn step(&self, phase: Phase, name: &str, sees: &dyn Fn(&str) -> bool, answers: &mut Answers) -> Result<(), Diagnostics> {
-        let Some(declared) = self.elements.get(name).and_then(|e| e.description().step(phase)) else { return Ok(()) };
+    fn step(
+        &self,
+        phase: Phase,
+        name: &str,
+        sees: &dyn Fn(&str) -> bool,
+        answers: &mut Answers,
+    ) -> Result<(), Diagnostics> {
+        let Some(declared) = self.elements.get(name).and_then(|e| e.description().step(phase))
+        else {
+            return Ok(());
+        };
         let mut facts = BTreeMap::new();
         for read in &declared.consumes {
             let slot = self.slots.slot(&read.name);
             if slot.is_some_and(|s| s.timing == Timing::Observed) {
                 continue;
             }
-            let there: Vec<Fact> =
-                answers.facts.get(&read.name).into_iter().flat_map(|all| all.values().cloned()).collect();
+            let there: Vec<Fact> = answers
+                .facts
+                .get(&read.name)
+                .into_iter()
+                .flat_map(|all| all.values().cloned())
+                .collect();
             if there.is_empty() && read.required {
-                return Err(self.at(name, phase, format!("`{name}` needs a value in the slot `{}`, and those who could give one gave none", read.name)).into());
+                return Err(self.at(name, format!("`{name}` needs a value in the slot `{}`, and those who could give one gave none", read.name)).into());
             }
             facts.insert(read.name.clone(), there);
         }
         let nothing = BTreeMap::new();
-        let grants = self.held.get(name).into_iter().flatten().map(|g| (g.capability.clone(), g.scope.clone())).collect();
+        let grants = self
+            .held
+            .get(name)
+            .into_iter()
+            .flatten()
+            .map(|g| (g.capability.clone(), g.scope.clone()))
+            .collect();
         let nodes = answers.nodes.seen(sees);
         let call = StepCall {
             element: name,
@@ -261,12 +307,13 @@ impl Run<'_> {
             nodes: &nodes,
             builder: &self.inputs.builder,
         };
-        let answer = self.planner.plan_step(&call).map_err(|failure| self.failed(name, phase, failure))?;
+        let answer =
+            self.planner.plan_step(&call).map_err(|failure| self.failed(name, phase, failure))?;
         let mut wrong = Diagnostics::default();
         let StepAnswer { facts, wishes, findings } = answer;
         for (slot, key, value) in facts {
             if let Err(why) = self.fact(name, phase, (slot, key, value), answers) {
-                wrong.push(self.at(name, phase, why));
+                wrong.push(self.at(name, why));
             }
         }
         for wish in wishes {
@@ -275,7 +322,7 @@ impl Run<'_> {
                 Wish::ReplaceNode(node) => answers.nodes.replace(name, node, sees),
                 _ => Ok(()),
             }) {
-                wrong.push(self.at(name, phase, why));
+                wrong.push(self.at(name, why));
             }
             answers.wishes.push(WishRecord { element: name.to_owned(), phase, wish });
         }
@@ -285,22 +332,36 @@ impl Run<'_> {
         wrong.or(())
     }
 
-    fn fact(&self, name: &str, phase: Phase, (slot, key, value): (String, String, Value), answers: &mut Answers) -> Result<(), String> {
+    fn fact(
+        &self,
+        name: &str,
+        phase: Phase,
+        (slot, key, value): (String, String, Value),
+        answers: &mut Answers,
+    ) -> Result<(), String> {
         let declared = self.elements.get(name).and_then(|e| e.description().step(phase));
         if !declared.is_some_and(|d| d.provides.iter().any(|s| s.name == slot)) {
-            return Err(format!("`{name}` provides a value of the slot `{slot}`, which its step in `{phase}` does not declare"));
+            return Err(format!(
+                "`{name}` provides a value of the slot `{slot}`, which its step in `{phase}` does not declare"
+            ));
         }
         if self.slots.slot(&slot).is_some_and(|s| s.timing == Timing::Observed) {
-            return Err(format!("`{name}` provides a value of the slot `{slot}` while planning; its values are observed while building"));
+            return Err(format!(
+                "`{name}` provides a value of the slot `{slot}` while planning; its values are observed while building"
+            ));
         }
-        self.slots.check(&slot, &value).map_err(|why| format!("`{name}` provides what it cannot: {why}"))?;
+        self.slots
+            .check(&slot, &value)
+            .map_err(|why| format!("`{name}` provides what it cannot: {why}"))?;
         let there = answers.facts.entry(slot.clone()).or_default();
         let id = (name.to_owned(), key.clone());
         if let Some(fact) = there.get(&id) {
             return if fact.value == value {
                 Ok(())
             } else {
-                Err(format!("`{name}` provides two different values of the slot `{slot}` with the key `{key}`"))
+                Err(format!(
+                    "`{name}` provides two different values of the slot `{slot}` with the key `{key}`"
+                ))
             };
         }
         if self.slots.check_room(&slot, there.len()).is_err() {
@@ -308,22 +369,36 @@ impl Run<'_> {
             return Err(if other == name {
                 format!("`{name}` provides two values of the slot `{slot}`, which takes one")
             } else {
-                format!("`{other}` and `{name}` both provide a value of the slot `{slot}`, which takes one")
+                format!(
+                    "`{other}` and `{name}` both provide a value of the slot `{slot}`, which takes one"
+                )
             });
         }
         there.insert(id, Fact { slot, provider: name.to_owned(), phase, key, value });
         Ok(())
     }
 
-    fn finding(&self, name: &str, phase: Phase, finding: Finding, answers: &mut Answers, wrong: &mut Diagnostics) {
+    fn finding(
+        &self,
+        name: &str,
+        phase: Phase,
+        finding: Finding,
+        answers: &mut Answers,
+        wrong: &mut Diagnostics,
+    ) {
         let place = finding.parameter.as_ref().and_then(|p| self.parameter_place(name, p));
         let message = match &finding.parameter {
-            Some(parameter) => format!("`{name}`, of its parameter `{}`: {}", one_line(parameter), one_line(&finding.message)),
+            Some(parameter) => format!(
+                "`{name}`, of its parameter `{}`: {}",
+                one_line(parameter),
+                one_line(&finding.message)
+            ),
             None => format!("`{name}`: {}", one_line(&finding.message)),
         };
         if finding.fatal {
             let place = place.or_else(|| trail(self.elements, name).1);
-            wrong.push(Diagnostic::new(message).at(place.as_ref()).with_optional_help(finding.help));
+            wrong
+                .push(Diagnostic::new(message).at(place.as_ref()).with_optional_help(finding.help));
         } else {
             answers.findings.push(PlanFinding {
                 element: Some(name.to_owned()),
@@ -340,15 +415,16 @@ impl Run<'_> {
     }
 
     fn failed(&self, name: &str, phase: Phase, failure: ElementFailure) -> Diagnostics {
-        let message = format!("`{name}` fails while it plans the phase `{phase}`: {}", failure.message);
-        let mut diagnostic = self.at(name, phase, message);
+        let message =
+            format!("`{name}` fails while it plans the phase `{phase}`: {}", failure.message);
+        let mut diagnostic = self.at(name, message);
         diagnostic.context.splice(0..0, failure.context);
         diagnostic.help = failure.help;
         diagnostic.into()
     }
 
     /// A diagnostic about a step.
-    fn at(&self, name: &str, _phase: Phase, message: String) -> Diagnostic {
+    fn at(&self, name: &str, message: String) -> Diagnostic {
         let (lines, place) = trail(self.elements, name);
         let mut diagnostic = Diagnostic::new(message).at(place.as_ref());
         diagnostic.context = lines;
@@ -358,12 +434,14 @@ impl Run<'_> {
 
 /// Checks a wish as the host that takes it did, in case it did not.
 fn check_wish(name: &str, phase: Phase, wish: &Wish, grants: &grant::Grants) -> Result<(), String> {
-    validate::wish(wish).map_err(|invalid| format!("`{name}` wishes for what cannot be: {invalid}"))?;
-    grant::permits(grants, wish).map_err(|missing| format!("`{name}` wishes for what it may not: {missing}"))?;
+    validate::wish(wish)
+        .map_err(|invalid| format!("`{name}` wishes for what cannot be: {invalid}"))?;
+    grant::permits(grants, wish)
+        .map_err(|missing| format!("`{name}` wishes for what it may not: {missing}"))?;
     match wish {
-        Wish::Bootstrap(_) if phase != Phase::Root => {
-            Err(format!("`{name}` wishes for the first tree in the phase `{phase}`: it is made before those of `root`"))
-        }
+        Wish::Bootstrap(_) if phase != Phase::Root => Err(format!(
+            "`{name}` wishes for the first tree in the phase `{phase}`: it is made before those of `root`"
+        )),
         Wish::Nodes(_) | Wish::ReplaceNode(_) if phase != Phase::BlockDevice => Err(format!(
             "`{name}` wishes for block-device nodes in the phase `{phase}`: the layout is settled when `block-device` is planned"
         )),
@@ -371,9 +449,29 @@ fn check_wish(name: &str, phase: Phase, wish: &Wish, grants: &grant::Grants) -> 
     }
 }
 
+fn no_first_tree() -> PlanFinding {
+    PlanFinding {
+        element: None,
+        phase: None,
+        location: None,
+        message: "no element makes the first tree: the image starts empty".to_owned(),
+        help: Some(
+            "add an element that does, such as `debian-minimal`, unless it is meant so".to_owned(),
+        ),
+    }
+}
+
 /// Slots that take exactly one value and have none.
-fn left_empty(slots: &[PlannedSlot], facts: &[Fact], declared: &Declared<'_>, wrong: &mut Diagnostics) {
-    for slot in slots.iter().filter(|s| s.arity == Arity::One && s.timing == Timing::Planned && s.name != LAYOUT) {
+fn left_empty(
+    slots: &[PlannedSlot],
+    facts: &[Fact],
+    declared: &Declared<'_>,
+    wrong: &mut Diagnostics,
+) {
+    for slot in slots
+        .iter()
+        .filter(|s| s.arity == Arity::One && s.timing == Timing::Planned && s.name != LAYOUT)
+    {
         let providers = declared.providers(&slot.name);
         if providers.is_empty() || facts.iter().any(|f| f.slot == slot.name) {
             continue;
@@ -388,7 +486,11 @@ fn left_empty(slots: &[PlannedSlot], facts: &[Fact], declared: &Declared<'_>, wr
     }
 }
 
-fn planned_elements(elements: &Elements, mut parameters: Parameters, held: &Held) -> Vec<PlannedElement> {
+fn planned_elements(
+    elements: &Elements,
+    mut parameters: Parameters,
+    held: &Held,
+) -> Vec<PlannedElement> {
     let planned = elements.iter().map(|(name, element)| PlannedElement {
         name: name.clone(),
         version: element.description().version.clone(),
@@ -408,14 +510,21 @@ fn planned_elements(elements: &Elements, mut parameters: Parameters, held: &Held
 /// What package scripts start again and again and the host once. A program that is not in the
 /// image has nothing to be started for.
 fn deferred_triggers(transactions: bool) -> Vec<DeferredTrigger> {
-    let initramfs = DeferredTrigger { program: "update-initramfs".to_owned(), before: Phase::Finalise };
+    let initramfs =
+        DeferredTrigger { program: "update-initramfs".to_owned(), before: Phase::Finalise };
     if transactions { vec![initramfs] } else { Vec::new() }
 }
 
 /// What identities derive from: all that was there before any element wished for anything.
 /// Formats are no part of it: a raw and a qcow2 image of one plan are one disk.
-fn seed(definition: &Definition, machine: &TargetMachine, elements: &Elements, parameters: &Parameters) -> String {
-    let digests: BTreeMap<&String, &String> = elements.iter().map(|(name, e)| (name, &e.described.digest)).collect();
+fn seed(
+    definition: &Definition,
+    machine: &TargetMachine,
+    elements: &Elements,
+    parameters: &Parameters,
+) -> String {
+    let digests: BTreeMap<&String, &String> =
+        elements.iter().map(|(name, e)| (name, &e.described.digest)).collect();
     let root = &definition.root_filesystem;
     digest_of(&json!({
         "machine": machine,

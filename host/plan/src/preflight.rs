@@ -25,7 +25,9 @@ pub(crate) fn check(
         }
         for given in &section.grants {
             if let Err(why) = grant::check_scope(&given.capability, &given.scope) {
-                wrong.push(Diagnostic::new(format!("this grants {why}")).at(given.scope.location.as_ref()));
+                wrong.push(
+                    Diagnostic::new(format!("this grants {why}")).at(given.scope.location.as_ref()),
+                );
             }
         }
     }
@@ -44,11 +46,16 @@ fn of_element(
 ) -> Vec<HeldGrant> {
     let description = element.description();
     let section = definition.grants.get(&description.name);
-    let trusted = element.described.first_party && definition.trust.first_party == FirstPartyTrust::Shipped;
+    let trusted =
+        element.described.first_party && definition.trust.first_party == FirstPartyTrust::Shipped;
     if trusted {
         findings.extend(section.map(|s| needless(s, &description.name)));
     } else {
-        findings.extend(section.iter().flat_map(|s| never_requested(s, &description.name, &description.requests)));
+        findings.extend(
+            section
+                .iter()
+                .flat_map(|s| never_requested(s, &description.name, &description.requests)),
+        );
         let granted: Grants = section
             .iter()
             .flat_map(|s| &s.grants)
@@ -74,7 +81,12 @@ fn of_element(
     held
 }
 
-fn refusal(elements: &Elements, element: &Resolved, section: Option<&ElementGrants>, missing: &[&Request]) -> Diagnostic {
+fn refusal(
+    elements: &Elements,
+    element: &Resolved,
+    section: Option<&ElementGrants>,
+    missing: &[&Request],
+) -> Diagnostic {
     let name = &element.description().name;
     let (lines, listed_at) = trail(elements, name);
     let place = section.and_then(|s| s.element.location.clone()).or(listed_at);
@@ -86,17 +98,27 @@ fn refusal(elements: &Elements, element: &Resolved, section: Option<&ElementGran
     });
     let asks: Vec<String> = asks.collect();
     let has_section = section.is_some();
-    let help = if has_section { "if you trust it with that, replace the section by" } else { "if you trust it with that, add" };
-    let mut diagnostic = Diagnostic::new(format!("`{name}` asks for what the definition does not grant: {}", asks.join(", ")))
-        .at(place.as_ref())
-        .with_help(format!("{help}\n{}", toml_lines(name, section, missing)));
+    let help = if has_section {
+        "if you trust it with that, replace the section by"
+    } else {
+        "if you trust it with that, add"
+    };
+    let mut diagnostic = Diagnostic::new(format!(
+        "`{name}` asks for what the definition does not grant: {}",
+        asks.join(", ")
+    ))
+    .at(place.as_ref())
+    .with_help(format!("{help}\n{}", toml_lines(name, section, missing)));
     diagnostic.context = lines;
     diagnostic
 }
 
 /// The section as it has to be: what is granted and what is missing.
 fn toml_lines(name: &str, section: Option<&ElementGrants>, missing: &[&Request]) -> String {
-    let granted = section.iter().flat_map(|s| &s.grants).map(|g| (g.capability.value.as_str(), g.scope.value.as_str()));
+    let granted = section
+        .iter()
+        .flat_map(|s| &s.grants)
+        .map(|g| (g.capability.value.as_str(), g.scope.value.as_str()));
     let all = granted.chain(missing.iter().map(|r| (r.capability.as_str(), r.scope.as_str())));
     let mut by_capability: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (capability, scope) in all {
@@ -118,14 +140,17 @@ fn needless(section: &ElementGrants, name: &str) -> PlanFinding {
         element: Some(name.to_owned()),
         phase: None,
         location: section.element.location.as_ref().map(ToString::to_string),
-        message: format!("`[grants.{name}]` changes nothing: elements shipped with this host hold what they request"),
+        message: format!(
+            "`[grants.{name}]` changes nothing: elements shipped with this host hold what they request"
+        ),
         help: Some("take it away, or set `first-party = \"explicit\"` in `[trust]`".to_owned()),
     }
 }
 
 fn never_requested(section: &ElementGrants, name: &str, requests: &[Request]) -> Vec<PlanFinding> {
     let idle = section.grants.iter().filter(|given| {
-        let one: Grants = [(given.capability.value.clone(), given.scope.value.clone())].into_iter().collect();
+        let one: Grants =
+            [(given.capability.value.clone(), given.scope.value.clone())].into_iter().collect();
         !requests.iter().any(|r| one.missing(std::slice::from_ref(r)).is_empty())
     });
     idle.map(|given| PlanFinding {
@@ -134,7 +159,10 @@ fn never_requested(section: &ElementGrants, name: &str, requests: &[Request]) ->
         location: given.scope.location.as_ref().map(ToString::to_string),
         message: match given.scope.as_str() {
             "" => format!("`{name}` is granted `{}` and never asks for it", given.capability.value),
-            scope => format!("`{name}` is granted `{}` `{scope}` and never asks for it", given.capability.value),
+            scope => format!(
+                "`{name}` is granted `{}` `{scope}` and never asks for it",
+                given.capability.value
+            ),
         },
         help: Some("take the grant away: an element can do no more than it asks for".to_owned()),
     })

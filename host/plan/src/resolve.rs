@@ -57,7 +57,11 @@ pub(crate) fn trail(elements: &Elements, name: &str) -> (Vec<String>, Option<Loc
 }
 
 /// Finds and describes all elements.
-pub(crate) fn resolve(definition: &Definition, planner: &dyn Planner, wrong: &mut Diagnostics) -> Elements {
+pub(crate) fn resolve(
+    definition: &Definition,
+    planner: &dyn Planner,
+    wrong: &mut Diagnostics,
+) -> Elements {
     let mut elements = Elements::new();
     for reference in &definition.image.elements {
         let place = reference.location.as_ref();
@@ -75,19 +79,28 @@ pub(crate) fn resolve(definition: &Definition, planner: &dyn Planner, wrong: &mu
 }
 
 /// Takes in what is required until nothing is missing.
-fn close(definition: &Definition, planner: &dyn Planner, elements: &mut Elements, wrong: &mut Diagnostics) {
+fn close(
+    definition: &Definition,
+    planner: &dyn Planner,
+    elements: &mut Elements,
+    wrong: &mut Diagnostics,
+) {
     // Names that could not be found yet: one taken in later may stand in for them.
     let mut failed: BTreeMap<String, ElementFailure> = BTreeMap::new();
     loop {
         let missing = missing(elements);
-        let Some(name) = missing.keys().find(|name| !failed.contains_key(*name)).cloned() else { break };
+        let Some(name) = missing.keys().find(|name| !failed.contains_key(*name)).cloned() else {
+            break;
+        };
         match planner.describe(&name, &definition.base) {
             Ok(described) if described.description.name == name => {
                 add(elements, described, &name, None, wrong);
             }
             Ok(described) => {
                 let says = &described.description.name;
-                let message = format!("the element found as `{name}` calls itself `{says}`: a file is named as its element");
+                let message = format!(
+                    "the element found as `{name}` calls itself `{says}`: a file is named as its element"
+                );
                 failed.insert(name, ElementFailure::new(message));
             }
             Err(failure) => {
@@ -95,6 +108,7 @@ fn close(definition: &Definition, planner: &dyn Planner, elements: &mut Elements
             }
         }
     }
+    note_requirers(elements);
     let missing = missing(elements);
     for (name, failure) in failed.into_iter().filter(|(name, _)| missing.contains_key(name)) {
         let parent = &missing[&name];
@@ -104,7 +118,10 @@ fn close(definition: &Definition, planner: &dyn Planner, elements: &mut Elements
         diagnostic.context.extend(lines);
         wrong.push(diagnostic);
     }
-    // Who requires whom is told of all, not only of those that were taken in for it.
+}
+
+/// Who requires whom is told of all, not only of those that were taken in for it.
+fn note_requirers(elements: &mut Elements) {
     let required: Vec<(String, String)> = elements
         .values()
         .flat_map(|e| {
@@ -125,7 +142,9 @@ fn missing(elements: &Elements) -> BTreeMap<String, String> {
     for element in elements.values() {
         for required in element.description().requires.iter().filter(|r| !r.optional) {
             if !elements.values().any(|e| e.is_or_stands_for(&required.name)) {
-                missing.entry(required.name.clone()).or_insert_with(|| element.description().name.clone());
+                missing
+                    .entry(required.name.clone())
+                    .or_insert_with(|| element.description().name.clone());
             }
         }
     }
@@ -153,12 +172,11 @@ fn add(
         );
         return;
     }
-    for problem in soundness::problems(&described.description) {
-        wrong.push(
-            Diagnostic::new(format!("the element `{name}` ({}) is unsound: {problem}", described.origin))
-                .at(place.as_ref())
-                .with_help("this is for whoever wrote the element to mend"),
-        );
+    let problems = soundness::problems(&described.description);
+    if !problems.is_empty() {
+        let message = format!("the element `{name}` ({}) is unsound", described.origin);
+        let help = format!("whoever wrote the element has to mend that\n{}", problems.join("\n"));
+        wrong.push(Diagnostic::new(message).at(place.as_ref()).with_help(help));
     }
     match elements.get_mut(&name) {
         Some(there) if there.described.digest != described.digest => {
@@ -166,7 +184,9 @@ fn add(
                 "two different elements are called `{name}`: {} and {}",
                 there.described.origin, described.origin
             );
-            wrong.push(Diagnostic::new(message).at(place.as_ref()).with_help("name one of them only"));
+            wrong.push(
+                Diagnostic::new(message).at(place.as_ref()).with_help("name one of them only"),
+            );
         }
         Some(_) => {}
         None => {
@@ -190,7 +210,12 @@ fn not_found(planner: &dyn Planner, reference: &str, failure: ElementFailure) ->
     } else {
         did_you_mean(reference, known.iter().map(String::as_str))
     };
-    Diagnostic { message: failure.message, location: None, context: failure.context, help: meant.or(failure.help) }
+    Diagnostic {
+        message: failure.message,
+        location: None,
+        context: failure.context,
+        help: meant.or(failure.help),
+    }
 }
 
 fn versions(elements: &Elements, wrong: &mut Diagnostics) {
@@ -203,10 +228,13 @@ fn versions(elements: &Elements, wrong: &mut Diagnostics) {
                 let (lines, place) = trail(elements, by);
                 let range = &required.version;
                 let name = &required.name;
-                let mut diagnostic =
-                    Diagnostic::new(format!("`{by}` requires `{name}` {range}, and `{name}` {version} is here"))
-                        .at(place.as_ref())
-                        .with_help(format!("take a `{name}` whose version fits `{range}`, or another `{by}`"));
+                let mut diagnostic = Diagnostic::new(format!(
+                    "`{by}` requires `{name}` {range}, and `{name}` {version} is here"
+                ))
+                .at(place.as_ref())
+                .with_help(format!(
+                    "take a `{name}` whose version fits `{range}`, or another `{by}`"
+                ));
                 diagnostic.context = lines;
                 wrong.push(diagnostic);
             }
@@ -233,11 +261,16 @@ fn conflicts(elements: &Elements, wrong: &mut Diagnostics) {
                     continue;
                 }
                 let (lines, place) = trail(elements, name);
-                let as_what = if found_name == other { String::new() } else { format!(", which stands in for `{other}`") };
-                let mut diagnostic =
-                    Diagnostic::new(format!("`{name}` cannot be in an image with `{found_name}`{as_what}"))
-                        .at(place.as_ref())
-                        .with_help("leave one of the two out");
+                let as_what = if found_name == other {
+                    String::new()
+                } else {
+                    format!(", which stands in for `{other}`")
+                };
+                let mut diagnostic = Diagnostic::new(format!(
+                    "`{name}` cannot be in an image with `{found_name}`{as_what}"
+                ))
+                .at(place.as_ref())
+                .with_help("leave one of the two out");
                 diagnostic.context = lines;
                 diagnostic.context.extend(trail(elements, found_name).0);
                 wrong.push(diagnostic);

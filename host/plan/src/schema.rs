@@ -62,7 +62,13 @@ impl HostSlot {
         // The files are part of this crate; a test reads each of them.
         let schema: Option<Value> = serde_json::from_str(self.schema).ok();
         let doc = schema.as_ref().and_then(|s| s["title"].as_str()).unwrap_or_default().to_owned();
-        PlannedSlot { name: self.name.to_owned(), arity: self.arity, timing: self.timing, schema, doc }
+        PlannedSlot {
+            name: self.name.to_owned(),
+            arity: self.arity,
+            timing: self.timing,
+            schema,
+            doc,
+        }
     }
 }
 
@@ -110,7 +116,8 @@ impl Slots {
     pub fn new<'a>(slots: impl IntoIterator<Item = &'a PlannedSlot>) -> Result<Self, String> {
         let compiled = slots.into_iter().map(|slot| {
             let validator = slot.schema.as_ref().map(compile).transpose();
-            let validator = validator.map_err(|why| format!("the schema of the slot `{}` is none: {why}", slot.name))?;
+            let validator = validator
+                .map_err(|why| format!("the schema of the slot `{}` is none: {why}", slot.name))?;
             Ok((slot.name.clone(), (slot.clone(), validator)))
         });
         Ok(Self { by_name: compiled.collect::<Result<_, String>>()? })
@@ -138,9 +145,8 @@ impl Slots {
         match self.by_name.get(slot) {
             None => Err(format!("no step of this build declares the slot `{slot}`")),
             Some((_, None)) => Ok(()),
-            Some((_, Some(validator))) => {
-                check(validator, value).map_err(|why| format!("the value does not fit the slot `{slot}`: {why}"))
-            }
+            Some((_, Some(validator))) => check(validator, value)
+                .map_err(|why| format!("the value does not fit the slot `{slot}`: {why}")),
         }
     }
 
@@ -173,19 +179,33 @@ pub fn same_schema(a: Option<&Value>, b: Option<&Value>) -> bool {
 /// asserted), its sets in order.
 fn essence(schema: &Value) -> Value {
     const ANNOTATIONS: [&str; 12] = [
-        "$comment", "$id", "$schema", "default", "deprecated", "description", "examples", "format", "readOnly",
-        "title", "writeOnly", "contentMediaType",
+        "$comment",
+        "$id",
+        "$schema",
+        "default",
+        "deprecated",
+        "description",
+        "examples",
+        "format",
+        "readOnly",
+        "title",
+        "writeOnly",
+        "contentMediaType",
     ];
-    const NAMED: [&str; 5] = ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"];
+    const NAMED: [&str; 5] =
+        ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"];
     const SETS: [&str; 3] = ["required", "enum", "type"];
     match schema {
         Value::Object(map) => {
             let kept = map.iter().filter(|(key, _)| !ANNOTATIONS.contains(&key.as_str()));
             let essential = kept.map(|(key, value)| {
                 let value = match value {
-                    Value::Object(named) if NAMED.contains(&key.as_str()) => {
-                        Value::Object(named.iter().map(|(name, schema)| (name.clone(), essence(schema))).collect())
-                    }
+                    Value::Object(named) if NAMED.contains(&key.as_str()) => Value::Object(
+                        named
+                            .iter()
+                            .map(|(name, schema)| (name.clone(), essence(schema)))
+                            .collect(),
+                    ),
                     Value::Array(set) if SETS.contains(&key.as_str()) => {
                         let mut set = set.clone();
                         set.sort_by_key(canonical);
@@ -238,32 +258,57 @@ mod tests {
             (LAYOUT, json!({"table": "apm", "partitions": [], "mounts": []}), false),
             ("dib:os/distribution@1", os, true),
             ("dib:os/distribution@1", os_without_init, false),
-            ("dib:boot/kernel-argument@1", json!({"argument": "console=ttyS0,115200", "reason": null}), true),
+            (
+                "dib:boot/kernel-argument@1",
+                json!({"argument": "console=ttyS0,115200", "reason": null}),
+                true,
+            ),
             ("dib:boot/kernel-argument@1", json!({"argument": "dyndbg=\"file x +p\""}), true),
             ("dib:boot/kernel-argument@1", json!({"argument": "quiet\nset x"}), false),
             ("dib:boot/kernel-argument@1", json!({"argument": "two words"}), false),
             ("dib:boot/kernel-argument@1", json!({"argument": "$(reboot)"}), false),
             ("dib:boot/kernel-argument@1", json!({"argument": "quiet", "more": 1}), false),
-            ("dib:boot/kernel@1", json!({"version": "6.1.0-40-amd64", "image": "/boot/vmlinuz-6.1.0-40-amd64", "initramfs": "/boot/initrd.img-6.1.0-40-amd64"}), true),
-            ("dib:boot/kernel@1", json!({"version": "6.1.0-40-amd64", "image": "boot/vmlinuz"}), false),
+            (
+                "dib:boot/kernel@1",
+                json!({"version": "6.1.0-40-amd64", "image": "/boot/vmlinuz-6.1.0-40-amd64", "initramfs": "/boot/initrd.img-6.1.0-40-amd64"}),
+                true,
+            ),
+            (
+                "dib:boot/kernel@1",
+                json!({"version": "6.1.0-40-amd64", "image": "boot/vmlinuz"}),
+                false,
+            ),
             ("dib:boot/loader@1", json!({"name": "grub", "firmware": ["bios", "uefi"]}), true),
             ("dib:boot/loader@1", json!({"name": "grub", "firmware": ["coreboot"]}), false),
             ("dib:initramfs/module@1", json!({"name": "virtio_blk"}), true),
             ("dib:initramfs/module@1", json!({"name": "virtio blk"}), false),
-            ("dib:users/authorized-key@1", json!({"key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI", "user": null}), true),
-            ("dib:users/authorized-key@1", json!({"key": "ssh-ed25519 AAAAC3NzaC1lZDI1\nroot", "user": "x"}), false),
+            (
+                "dib:users/authorized-key@1",
+                json!({"key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI", "user": null}),
+                true,
+            ),
+            (
+                "dib:users/authorized-key@1",
+                json!({"key": "ssh-ed25519 AAAAC3NzaC1lZDI1\nroot", "user": "x"}),
+                false,
+            ),
             ("dib:cloud-init/datasource@1", json!({"name": "NoCloud"}), true),
             ("dib:cloud-init/datasource@1", json!({"name": "No Cloud]"}), false),
         ] {
-            assert_eq!(slots.check(slot, &value).is_ok(), fits, "{slot} {value}: {:?}", slots.check(slot, &value));
+            assert_eq!(
+                slots.check(slot, &value).is_ok(),
+                fits,
+                "{slot} {value}: {:?}",
+                slots.check(slot, &value)
+            );
         }
     }
 
     #[test]
     fn the_message_names_the_place_and_the_slot() {
         let value = json!({"name": "grub", "firmware": ["coreboot"]});
-        insta::assert_snapshot!(host_slots().check("dib:boot/loader@1", &value).unwrap_err(), @"");
-        insta::assert_snapshot!(host_slots().check("dib:x/y@1", &value).unwrap_err(), @"");
+        insta::assert_snapshot!(host_slots().check("dib:boot/loader@1", &value).unwrap_err(), @r#"the value does not fit the slot `dib:boot/loader@1`: at `/firmware/0`, "coreboot" is not one of "bios", "uefi" or 2 other candidates"#);
+        insta::assert_snapshot!(host_slots().check("dib:x/y@1", &value).unwrap_err(), @"no step of this build declares the slot `dib:x/y@1`");
     }
 
     #[test]

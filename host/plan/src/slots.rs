@@ -28,7 +28,11 @@ impl<'a> Declared<'a> {
             let name = element.description().name.as_str();
             for step in &element.description().steps {
                 for slot in &step.provides {
-                    declared.providers.entry(&slot.name).or_default().push((step.phase, name, slot));
+                    declared
+                        .providers
+                        .entry(&slot.name)
+                        .or_default()
+                        .push((step.phase, name, slot));
                 }
                 for slot in &step.consumes {
                     declared.readers.entry(&slot.name).or_default().push((step.phase, name, slot));
@@ -48,7 +52,8 @@ impl<'a> Declared<'a> {
 
     /// All slots that are provided, or are the host's and read; checked against one another.
     pub(crate) fn slots(&self, elements: &Elements, wrong: &mut Diagnostics) -> Vec<PlannedSlot> {
-        let mut names: Vec<&str> = self.providers.keys().chain(self.readers.keys()).copied().collect();
+        let mut names: Vec<&str> =
+            self.providers.keys().chain(self.readers.keys()).copied().collect();
         names.sort_unstable();
         names.dedup();
         let mut slots = Vec::new();
@@ -78,24 +83,35 @@ impl<'a> Declared<'a> {
         let first = providers.first().map_or(HOST, |(_, element, _)| element);
         for (_, element, other) in providers {
             let differs = if other.arity != slot.arity {
-                format!("`{}` to one and `{}` to the other", slot.arity.name(), other.arity.name())
+                format!(
+                    "it is `{}` to one and `{}` to the other",
+                    slot.arity.name(),
+                    other.arity.name()
+                )
             } else if other.timing != slot.timing {
-                format!("`{}` to one and `{}` to the other", slot.timing.name(), other.timing.name())
+                format!(
+                    "it is `{}` to one and `{}` to the other",
+                    slot.timing.name(),
+                    other.timing.name()
+                )
             } else if !host && !schema::same_schema(slot.schema.as_ref(), other.schema.as_ref()) {
-                "and their schemas differ".to_owned()
+                "their schemas differ".to_owned()
             } else {
                 continue;
             };
             // For slots of `dib:` this was said of the element alone.
             if !host {
-                let message = format!("`{first}` and `{element}` do not mean the same by the slot `{name}`: it is {differs}");
-                let message = message.replace("it is and", "");
+                let message = format!(
+                    "`{first}` and `{element}` do not mean the same by the slot `{name}`: {differs}"
+                );
                 wrong.push(Diagnostic::new(message).at(trail(elements, element).1.as_ref()).with_help(
                     "one of the elements is older than the other: take versions that fit, or leave one out",
                 ));
             }
         }
-        for (_, element, reader) in self.readers(name).iter().filter(|(_, _, r)| r.arity != slot.arity) {
+        for (_, element, reader) in
+            self.readers(name).iter().filter(|(_, _, r)| r.arity != slot.arity)
+        {
             let message = format!(
                 "`{element}` reads the slot `{name}` as `{}`; it is `{}`",
                 reader.arity.name(),
@@ -158,7 +174,14 @@ impl<'a> Declared<'a> {
                     }
                     continue;
                 };
-                self.check_reader(slot, (*phase, reader, slot_use), elements, known, wrong, findings);
+                self.check_reader(
+                    slot,
+                    (*phase, reader, slot_use),
+                    elements,
+                    known,
+                    wrong,
+                    findings,
+                );
             }
         }
     }
@@ -175,17 +198,20 @@ impl<'a> Declared<'a> {
         let name = &slot.name;
         if name == LAYOUT {
             if phase == Phase::BlockDevice {
-                let message = format!("`{reader}` reads the slot `{name}` in the phase `{phase}`, whose wishes it comes of");
+                let message = format!(
+                    "`{reader}` reads the slot `{name}` in the phase `{phase}`, whose wishes it comes of"
+                );
                 wrong.push(
-                    Diagnostic::new(message)
-                        .at(trail(elements, reader).1.as_ref())
-                        .with_help("read it in any other phase: all of them are planned after `block-device`"),
+                    Diagnostic::new(message).at(trail(elements, reader).1.as_ref()).with_help(
+                        "read it in any other phase: all of them are planned after `block-device`",
+                    ),
                 );
             }
             return;
         }
         let mine = rank(slot.timing, phase);
-        let others = || self.providers(name).iter().filter(move |(p, e, _)| (*p, *e) != (phase, reader));
+        let others =
+            || self.providers(name).iter().filter(move |(p, e, _)| (*p, *e) != (phase, reader));
         let in_time = others().any(|(p, _, _)| rank(slot.timing, *p) <= mine);
         let late: Vec<_> = others().filter(|(p, _, _)| rank(slot.timing, *p) > mine).collect();
         if slot_use.required && !in_time && late.is_empty() {
@@ -201,7 +227,9 @@ impl<'a> Declared<'a> {
             );
             let fatal = slot.timing == Timing::Observed || (slot_use.required && !in_time);
             let place = trail(elements, reader).1;
-            let help = format!("read it in `{late_phase}` or later, or provide it in `{phase}` or earlier");
+            let help = format!(
+                "read it in `{late_phase}` or later, or provide it in `{phase}` or earlier"
+            );
             if fatal {
                 wrong.push(Diagnostic::new(message).at(place.as_ref()).with_help(help));
             } else {
@@ -216,14 +244,26 @@ impl<'a> Declared<'a> {
         }
     }
 
-    fn unprovided(&self, slot: &str, phase: Phase, reader: &str, elements: &Elements, known: &[String]) -> Diagnostic {
+    fn unprovided(
+        &self,
+        slot: &str,
+        phase: Phase,
+        reader: &str,
+        elements: &Elements,
+        known: &[String],
+    ) -> Diagnostic {
         let (lines, place) = trail(elements, reader);
         let near = did_you_mean(slot, self.providers.keys().copied());
         let help = near.unwrap_or_else(|| match known.is_empty() {
             true => "add an element that provides it".to_owned(),
-            false => format!("add an element that provides it; known elements are {}", quoted_list(known)),
+            false => format!(
+                "add an element that provides it; known elements are {}",
+                quoted_list(known)
+            ),
         });
-        let message = format!("`{reader}` needs the slot `{slot}` in the phase `{phase}`, and no element of the image provides it");
+        let message = format!(
+            "`{reader}` needs the slot `{slot}` in the phase `{phase}`, and no element of the image provides it"
+        );
         let mut diagnostic = Diagnostic::new(message).at(place.as_ref()).with_help(help);
         diagnostic.context = lines;
         diagnostic

@@ -19,7 +19,8 @@ pub(crate) fn problems(description: &Description) -> Vec<String> {
         found.push(format!("`{HOST}` is the name of the host itself"));
     }
     if let Err(error) = Version::parse(&description.version) {
-        found.push(format!("its version `{}` is no semantic version: {error}", description.version));
+        found
+            .push(format!("its version `{}` is no semantic version: {error}", description.version));
     }
     for required in &description.requires {
         found.extend(name(&required.name).err());
@@ -48,12 +49,15 @@ pub(crate) fn problems(description: &Description) -> Vec<String> {
 
 /// The name of an element: kebab-case.
 fn name(name: &str) -> Result<(), String> {
-    let part = |p: &str| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let part =
+        |p: &str| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let starts = name.starts_with(|c: char| c.is_ascii_lowercase());
     if starts && name.len() <= 100 && name.split('-').all(part) {
         Ok(())
     } else {
-        Err(format!("{name:?} is no name of an element: lower-case letters and digits with single `-` between them"))
+        Err(format!(
+            "{name:?} is no name of an element: lower-case letters and digits with single `-` between them"
+        ))
     }
 }
 
@@ -83,10 +87,12 @@ fn twice<'a>(names: impl Iterator<Item = &'a str>, what: &str) -> Vec<String> {
 fn parameter(parameter: &Parameter) -> Result<(), String> {
     let name = &parameter.name;
     match &parameter.kind {
-        ParameterKind::Choice(choices) if choices.is_empty() => Err(format!("its parameter `{name}` is a choice of nothing")),
-        ParameterKind::Json(schema) => {
-            schema::compile(schema).map(drop).map_err(|why| format!("the schema of its parameter `{name}` is none: {why}"))
+        ParameterKind::Choice(choices) if choices.is_empty() => {
+            Err(format!("its parameter `{name}` is a choice of nothing"))
         }
+        ParameterKind::Json(schema) => schema::compile(schema)
+            .map(drop)
+            .map_err(|why| format!("the schema of its parameter `{name}` is none: {why}")),
         ParameterKind::Secret if parameter.default.as_ref().is_some_and(|d| *d != Value::Null) => {
             Err(format!("its parameter `{name}` is a secret with a default"))
         }
@@ -109,27 +115,40 @@ fn step(step: &StepDeclaration, found: &mut Vec<String>) {
             continue;
         }
         match &slot.schema {
-            None => found.push(format!("its slot `{name}` has no schema: only those of `dib:` go without")),
-            Some(schema) => found.extend(schema::compile(schema).err().map(|why| format!("the schema of its slot `{name}` is none: {why}"))),
+            None => found
+                .push(format!("its slot `{name}` has no schema: only those of `dib:` go without")),
+            Some(schema) => found.extend(
+                schema::compile(schema)
+                    .err()
+                    .map(|why| format!("the schema of its slot `{name}` is none: {why}")),
+            ),
         }
     }
     for SlotUse { name, .. } in &step.consumes {
         if name.starts_with("dib:") && schema::host_slot(name).is_none() {
-            found.push(format!("it reads `{name}`, and this host has no such slot: it may need a newer one"));
+            found.push(format!(
+                "it reads `{name}`, and this host has no such slot: it may need a newer one"
+            ));
         }
     }
     for slot in step.provides.iter().filter(|s| s.name.starts_with("dib:")) {
         let name = &slot.name;
         match schema::host_slot(name) {
-            None => found.push(format!("it provides `{name}`, and this host has no such slot: it may need a newer one")),
-            Some(host) if host.name == schema::LAYOUT => found.push(format!("it provides `{name}`, which is the host's alone")),
-            Some(host) if host.arity != slot.arity || host.timing != slot.timing => found.push(format!(
-                "it declares `{name}` as {} and {}; it is {} and {}",
-                slot.arity.name(),
-                slot.timing.name(),
-                host.arity.name(),
-                host.timing.name()
+            None => found.push(format!(
+                "it provides `{name}`, and this host has no such slot: it may need a newer one"
             )),
+            Some(host) if host.name == schema::LAYOUT => {
+                found.push(format!("it provides `{name}`, which is the host's alone"))
+            }
+            Some(host) if host.arity != slot.arity || host.timing != slot.timing => {
+                found.push(format!(
+                    "it declares `{name}` as {} and {}; it is {} and {}",
+                    slot.arity.name(),
+                    slot.timing.name(),
+                    host.arity.name(),
+                    host.timing.name()
+                ))
+            }
             Some(_) => {}
         }
     }
@@ -139,5 +158,9 @@ fn step(step: &StepDeclaration, found: &mut Vec<String>) {
 /// Extensions that this host does not know and may not overlook.
 fn refused_extensions(extensions: &[(String, String)]) -> Vec<String> {
     let refused = extensions.iter().filter(|(key, _)| key.starts_with('!'));
-    refused.map(|(key, _)| format!("it needs `{key}`, which this host does not know: it may need a newer one")).collect()
+    refused
+        .map(|(key, _)| {
+            format!("it needs `{key}`, which this host does not know: it may need a newer one")
+        })
+        .collect()
 }

@@ -73,7 +73,14 @@ pub fn wish(wish: &Wish) -> Result<(), Invalid> {
 
 fn bootstrap(source: &Bootstrap) -> Result<(), Invalid> {
     match source {
-        Bootstrap::Distribution(Distribution { package_manager, release, mirror, components, keys, packages }) => {
+        Bootstrap::Distribution(Distribution {
+            package_manager,
+            release,
+            mirror,
+            components,
+            keys,
+            packages,
+        }) => {
             check("package manager", package_manager, known_package_manager)?;
             check("release", release, suite)?;
             check_all("mirror", mirror, url)?;
@@ -81,7 +88,9 @@ fn bootstrap(source: &Bootstrap) -> Result<(), Invalid> {
             check_all("key", keys, armoured_key)?;
             check_all("package name", packages, package_name)
         }
-        Bootstrap::Container(reference) => check("container reference", reference, container_reference),
+        Bootstrap::Container(reference) => {
+            check("container reference", reference, container_reference)
+        }
         Bootstrap::Archive(place, digest) | Bootstrap::DiskImage(place, digest) => {
             check("URL", place, url)?;
             check("digest", digest, sha256)
@@ -160,16 +169,21 @@ fn node(node: &Node) -> Result<(), Invalid> {
             check("driver", name, word)?;
             check("settings of a driver", settings, text)
         }
-        NodeKind::Disk { .. } | NodeKind::Table { .. } | NodeKind::PhysicalVolume | NodeKind::VolumeGroup { .. } => Ok(()),
+        NodeKind::Disk { .. }
+        | NodeKind::Table { .. }
+        | NodeKind::PhysicalVolume
+        | NodeKind::VolumeGroup { .. } => Ok(()),
     }
 }
 
 fn id(field: &'static str, id: Option<u32>) -> Result<(), Invalid> {
     // (uid_t) -1 means "leave as it is" to the kernel, and 65535 is its 16-bit twin.
     match id {
-        Some(id @ (65_535 | u32::MAX)) => {
-            Err(Invalid { field, value: id.to_string(), why: "means \"none\" to the kernel".to_owned() })
-        }
+        Some(id @ (65_535 | u32::MAX)) => Err(Invalid {
+            field,
+            value: id.to_string(),
+            why: "means \"none\" to the kernel".to_owned(),
+        }),
         _ => Ok(()),
     }
 }
@@ -230,7 +244,17 @@ pub fn package_version(version: &str) -> Result<(), String> {
 /// What is wrong with it.
 pub fn unit_name(name: &str) -> Result<(), String> {
     const SUFFIXES: [&str; 11] = [
-        "service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope",
+        "service",
+        "socket",
+        "device",
+        "mount",
+        "automount",
+        "swap",
+        "target",
+        "path",
+        "timer",
+        "slice",
+        "scope",
     ];
     only(name, |c| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c))?;
     starts(name, |c| c != '-' && c != '.')?;
@@ -323,20 +347,25 @@ pub fn url(url: &str) -> Result<(), String> {
     }
     let host = if let Some(v6) = authority.strip_prefix('[') {
         let (host, port) = v6.split_once(']').ok_or("has a `[` without its `]`")?;
-        only(host, |c| c.is_ascii_hexdigit() || ":.".contains(c)).map_err(|why| format!("has a host that {why}"))?;
+        only(host, |c| c.is_ascii_hexdigit() || ":.".contains(c))
+            .map_err(|why| format!("has a host that {why}"))?;
         return check_port(port.strip_prefix(':'));
     } else {
-        let (host, port) = authority.split_once(':').map_or((authority, None), |(h, p)| (h, Some(p)));
+        let (host, port) =
+            authority.split_once(':').map_or((authority, None), |(h, p)| (h, Some(p)));
         check_port(port)?;
         host
     };
-    only(host, |c| c.is_ascii_alphanumeric() || ".-_".contains(c)).map_err(|why| format!("has a host that {why}"))?;
+    only(host, |c| c.is_ascii_alphanumeric() || ".-_".contains(c))
+        .map_err(|why| format!("has a host that {why}"))?;
     starts(host, |c| c.is_ascii_alphanumeric()).map_err(|why| format!("has a host that {why}"))
 }
 
 fn check_port(port: Option<&str>) -> Result<(), String> {
     match port {
-        Some(port) if port.parse::<u16>().is_err() => Err("has a port that is no number up to 65535".to_owned()),
+        Some(port) if port.parse::<u16>().is_err() => {
+            Err("has a port that is no number up to 65535".to_owned())
+        }
         _ => Ok(()),
     }
 }
@@ -378,7 +407,8 @@ pub fn debconf_question(question: &str) -> Result<(), String> {
 /// # Errors
 /// What is wrong with it.
 pub fn debconf_type(kind: &str) -> Result<(), String> {
-    const KINDS: [&str; 7] = ["string", "boolean", "select", "multiselect", "note", "text", "password"];
+    const KINDS: [&str; 7] =
+        ["string", "boolean", "select", "multiselect", "note", "text", "password"];
     if KINDS.contains(&kind) { Ok(()) } else { Err(format!("is none of {}", KINDS.join(", "))) }
 }
 
@@ -429,7 +459,9 @@ pub fn armoured_key(key: &str) -> Result<(), String> {
     if !key.is_ascii() {
         return Err("is not ASCII".to_owned());
     }
-    if !key.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----") || !key.ends_with("-----END PGP PUBLIC KEY BLOCK-----") {
+    if !key.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----")
+        || !key.ends_with("-----END PGP PUBLIC KEY BLOCK-----")
+    {
         return Err("is no armoured public key: it does not begin and end as one".to_owned());
     }
     Ok(())

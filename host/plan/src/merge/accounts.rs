@@ -28,7 +28,13 @@ pub(crate) fn groups(wishes: &[WishRecord], wrong: &mut Diagnostics) -> Vec<Plan
         let (first, number) = *numbered.entry(name).or_insert((by, gid));
         if number != gid {
             let subject = format!("the group `{name}`");
-            wrong.push(conflict(&subject, first, &format!("the number {number}"), by, &format!("the number {gid}")));
+            wrong.push(conflict(
+                &subject,
+                first,
+                &format!("the number {number}"),
+                by,
+                &format!("the number {gid}"),
+            ));
         }
     }
     one_number_each(&numbered, "group", wrong);
@@ -107,14 +113,22 @@ fn contradictions(name: &str, wanted: &[Wanted<'_>], wrong: &mut Diagnostics) {
         let mut said = wanted.iter().filter_map(|(by, user)| value(user).map(|v| (*by, v)));
         let Some((first, wants)) = said.next() else { return };
         if let Some((other, wants_other)) = said.find(|(_, v)| *v != wants) {
-            wrong.push(conflict(&subject, first, &format!("{what} `{wants}`"), other, &format!("{what} `{wants_other}`")));
+            wrong.push(conflict(
+                &subject,
+                first,
+                &format!("{what} `{wants}`"),
+                other,
+                &format!("{what} `{wants_other}`"),
+            ));
         }
     };
     check("the number", &|user| user.uid.map(|n| n.to_string()));
     check("the group number", &|user| user.gid.map(|n| n.to_string()));
     check("the home", &|user| user.home.clone());
     check("the shell", &|user| user.shell.clone());
-    check("the kind", &|user| Some(if user.system { "system account" } else { "login account" }.to_owned()));
+    check("the kind", &|user| {
+        Some(if user.system { "system account" } else { "login account" }.to_owned())
+    });
 }
 
 /// No number is wished for twice.
@@ -123,7 +137,13 @@ fn one_number_each(numbered: &BTreeMap<&str, (By<'_>, u32)>, what: &str, wrong: 
     for (name, (by, number)) in numbered {
         if let Some((other, other_by)) = owners.insert(*number, (name, *by)) {
             let subject = format!("the {what} number {number}");
-            wrong.push(conflict(&subject, other_by, &format!("it for `{other}`"), *by, &format!("it for `{name}`")));
+            wrong.push(conflict(
+                &subject,
+                other_by,
+                &format!("it for `{other}`"),
+                *by,
+                &format!("it for `{name}`"),
+            ));
         }
     }
 }

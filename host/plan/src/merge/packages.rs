@@ -29,7 +29,11 @@ fn place(want: Want) -> Place {
 
 /// The transactions of a build. `touching` are the phases in which some step can see or change
 /// the target: what is wished for after one of them cannot be carried out before it.
-pub(crate) fn transactions(wishes: &[WishRecord], touching: &BTreeSet<Phase>, wrong: &mut Diagnostics) -> Vec<Transaction> {
+pub(crate) fn transactions(
+    wishes: &[WishRecord],
+    touching: &BTreeSet<Phase>,
+    wrong: &mut Diagnostics,
+) -> Vec<Transaction> {
     let packages = packages(wishes);
     contradictions(&packages, wishes, wrong);
     bootstraps(wishes, wrong);
@@ -47,7 +51,9 @@ pub(crate) fn transactions(wishes: &[WishRecord], touching: &BTreeSet<Phase>, wr
         transaction.answers.sort();
         transaction.repositories.sort_by(|a, b| a.repository.name.cmp(&b.repository.name));
     }
-    if let (Some(first), None) = (merge.done.first(), merge.done.iter().find(|t| t.bootstrap.is_some())) {
+    if let (Some(first), None) =
+        (merge.done.first(), merge.done.iter().find(|t| t.bootstrap.is_some()))
+    {
         let phase = first.before;
         wrong.push(
             Diagnostic::new(format!("packages are wished for in the phase `{phase}`, and no element makes the first tree"))
@@ -83,7 +89,9 @@ fn contradictions(packages: &Packages<'_>, wishes: &[WishRecord], wrong: &mut Di
         let others = all.iter().filter(|(_, w)| w.want != Want::Remove);
         // An element may remove later what it installed itself; nobody else's.
         let at_odds = removes.clone().find_map(|(remover, _)| {
-            let other = others.clone().find(|(by, _)| by.element != remover.element || by.phase >= remover.phase)?;
+            let other = others
+                .clone()
+                .find(|(by, _)| by.element != remover.element || by.phase >= remover.phase)?;
             Some((remover, other))
         });
         if let Some((remover, (by, wish))) = at_odds {
@@ -94,22 +102,32 @@ fn contradictions(packages: &Packages<'_>, wishes: &[WishRecord], wrong: &mut Di
             };
             wrong.push(conflict(&subject, *by, wants, *remover, "it removed"));
         }
-        if let (Some((remover, _)), Some(by)) = (removes.clone().next(), in_first_tree(wishes, name)) {
+        if let (Some((remover, _)), Some(by)) =
+            (removes.clone().next(), in_first_tree(wishes, name))
+        {
             wrong.push(conflict(&subject, by, "it in the first tree", *remover, "it removed"));
         }
         let mut versions = all.iter().filter_map(|(by, w)| w.version.as_ref().map(|v| (by, v)));
         if let Some((first, version)) = versions.next()
             && let Some((other, another)) = versions.find(|(_, v)| *v != version)
         {
-            wrong.push(conflict(&subject, *first, &format!("the version {version}"), *other, &format!("the version {another}")));
+            wrong.push(conflict(
+                &subject,
+                *first,
+                &format!("the version {version}"),
+                *other,
+                &format!("the version {another}"),
+            ));
         }
         let mut answers: BTreeMap<&str, (By<'_>, &str, &str)> = BTreeMap::new();
         for (by, wish) in all {
             for (question, kind, value) in &wish.answers {
-                let (first, first_kind, first_value) = *answers.entry(question).or_insert((*by, kind, value));
+                let (first, first_kind, first_value) =
+                    *answers.entry(question).or_insert((*by, kind, value));
                 if (first_kind, first_value) != (kind, value) {
                     let subject = format!("the question `{question}` of the package `{name}`");
-                    let (one, other) = (format!("`{first_kind} {first_value}`"), format!("`{kind} {value}`"));
+                    let (one, other) =
+                        (format!("`{first_kind} {first_value}`"), format!("`{kind} {value}`"));
                     wrong.push(conflict(&subject, first, &one, *by, &other));
                 }
             }
@@ -135,7 +153,10 @@ fn bootstraps(wishes: &[WishRecord], wrong: &mut Diagnostics) {
         } else {
             format!("both {} and {} make the first tree", by(first), by(second))
         };
-        wrong.push(Diagnostic::new(message).with_help("an image starts from one tree: leave one of the elements out"));
+        wrong.push(
+            Diagnostic::new(message)
+                .with_help("an image starts from one tree: leave one of the elements out"),
+        );
     }
 }
 
@@ -158,7 +179,9 @@ impl Merge<'_> {
             let undoes = wishes.iter().any(|w| self.undoes(&w.wish));
             match self.done.last_mut() {
                 // The first tree comes before everything.
-                Some(open) if !self.seen && bootstrap.is_none() && !undoes => open.phases.push(phase),
+                Some(open) if !self.seen && bootstrap.is_none() && !undoes => {
+                    open.phases.push(phase)
+                }
                 _ => {
                     self.done.push(Transaction::before(phase));
                     self.seen = false;
@@ -182,7 +205,9 @@ impl Merge<'_> {
 
     /// Whether a wish is the opposite of one in the open transaction.
     fn undoes(&self, wish: &Wish) -> bool {
-        let Wish::Package(PackageWish { name, want: Want::Remove, .. }) = wish else { return false };
+        let Wish::Package(PackageWish { name, want: Want::Remove, .. }) = wish else {
+            return false;
+        };
         let there = self.placed.get(&(Place::Present, name.clone()));
         there.is_some_and(|at| at + 1 == self.done.len())
     }
@@ -191,7 +216,8 @@ impl Merge<'_> {
         let Some(last) = self.done.len().checked_sub(1) else { return };
         match &record.wish {
             Wish::Bootstrap(source) => {
-                let want = BootstrapWant { source: source.clone(), element: record.element.clone() };
+                let want =
+                    BootstrapWant { source: source.clone(), element: record.element.clone() };
                 self.done[last].bootstrap.get_or_insert(want);
             }
             Wish::UpgradeAll => self.done[last].upgrade_all = true,
@@ -205,7 +231,13 @@ impl Merge<'_> {
         }
     }
 
-    fn repository(&mut self, last: usize, record: &WishRecord, wanted: &Repository, wrong: &mut Diagnostics) {
+    fn repository(
+        &mut self,
+        last: usize,
+        record: &WishRecord,
+        wanted: &Repository,
+        wrong: &mut Diagnostics,
+    ) {
         let at = *self.repositories.entry(wanted.name.clone()).or_insert(last);
         let all = &mut self.done[at].repositories;
         match all.iter_mut().find(|r| r.repository.name == wanted.name) {
@@ -219,7 +251,13 @@ impl Merge<'_> {
                     let first = there.wanted_by.first().cloned().unwrap_or_default();
                     let first = By { element: &first, phase: there.phase };
                     let by = By { element: &record.element, phase: record.phase };
-                    wrong.push(conflict(&format!("the repository `{}`", wanted.name), first, "one", by, "another"));
+                    wrong.push(conflict(
+                        &format!("the repository `{}`", wanted.name),
+                        first,
+                        "one",
+                        by,
+                        "another",
+                    ));
                 }
                 note(&mut there.wanted_by, &record.element);
             }
@@ -229,15 +267,24 @@ impl Merge<'_> {
     fn package(&mut self, at: usize, record: &WishRecord, package: &PackageWish) {
         let transaction = &mut self.done[at];
         let list = match package.want {
-            Want::BuildOnly if !self.kept.contains(package.name.as_str()) => &mut transaction.build_only,
+            Want::BuildOnly if !self.kept.contains(package.name.as_str()) => {
+                &mut transaction.build_only
+            }
             Want::Install | Want::BuildOnly => &mut transaction.install,
             Want::Remove => &mut transaction.remove,
             Want::Hold => &mut transaction.hold,
         };
-        let wanted =
-            WantedBy { element: record.element.clone(), phase: record.phase, reason: package.reason.clone() };
+        let wanted = WantedBy {
+            element: record.element.clone(),
+            phase: record.phase,
+            reason: package.reason.clone(),
+        };
         let index = list.iter().position(|p| p.name == package.name).unwrap_or_else(|| {
-            list.push(PackageWant { name: package.name.clone(), version: None, wanted_by: Vec::new() });
+            list.push(PackageWant {
+                name: package.name.clone(),
+                version: None,
+                wanted_by: Vec::new(),
+            });
             list.len() - 1
         });
         let there = &mut list[index];
@@ -246,7 +293,10 @@ impl Merge<'_> {
             there.wanted_by.push(wanted);
         }
         for (question, kind, value) in &package.answers {
-            let known = transaction.answers.iter().any(|a| a.package == package.name && a.question == *question);
+            let known = transaction
+                .answers
+                .iter()
+                .any(|a| a.package == package.name && a.question == *question);
             if !known {
                 transaction.answers.push(Answer {
                     package: package.name.clone(),

@@ -10,9 +10,9 @@ use crate::wish::{UnitState, Wish, WishRecord};
 
 fn word(state: UnitState) -> &'static str {
     match state {
-        UnitState::Enabled => "enabled",
-        UnitState::Disabled => "disabled",
-        UnitState::Masked => "masked",
+        UnitState::Enabled => "it enabled",
+        UnitState::Disabled => "it disabled",
+        UnitState::Masked => "it masked",
     }
 }
 
@@ -41,7 +41,13 @@ pub(crate) fn definitions(wishes: &[WishRecord], wrong: &mut Diagnostics) -> Vec
             (by, planned)
         });
         if planned.content != *content {
-            wrong.push(conflict(&format!("the text of the unit `{unit}`"), *first, "one", by, "another"));
+            wrong.push(conflict(
+                &format!("the text of the unit `{unit}`"),
+                *first,
+                "one",
+                by,
+                "another",
+            ));
         }
         note(&mut planned.wanted_by, &record.element);
     }
@@ -64,14 +70,25 @@ pub(crate) fn states(wishes: &[WishRecord], wrong: &mut Diagnostics) -> Vec<Plan
     let mut planned: Vec<PlannedUnitState> = Vec::new();
     for (unit, wanted) in by_unit {
         if let Some(((one, state), (other, state_other))) = contradiction(&wanted) {
-            wrong.push(conflict(&format!("the unit `{unit}`"), one, word(state), other, word(state_other)));
+            wrong.push(conflict(
+                &format!("the unit `{unit}`"),
+                one,
+                word(state),
+                other,
+                word(state_other),
+            ));
             continue;
         }
         let mut current: Option<PlannedUnitState> = None;
         for (by, state) in wanted {
             // What another element wished for stays, if it is stronger.
             let state = match &current {
-                Some(c) if c.wanted_by != [by.element.to_owned()] && strength(c.state) > strength(state) => c.state,
+                Some(c)
+                    if c.wanted_by != [by.element.to_owned()]
+                        && strength(c.state) > strength(state) =>
+                {
+                    c.state
+                }
                 _ => state,
             };
             match &mut current {
@@ -105,6 +122,7 @@ fn contradiction<'a>(wanted: &[Wanted<'a>]) -> Option<(Wanted<'a>, Wanted<'a>)> 
         let one_enables = (*state_a == UnitState::Enabled) != (*state_b == UnitState::Enabled);
         if a.element == b.element { a.phase == b.phase && state_a != state_b } else { one_enables }
     };
-    let pairs = wanted.iter().enumerate().flat_map(|(i, a)| wanted[i + 1..].iter().map(move |b| (*a, *b)));
+    let pairs =
+        wanted.iter().enumerate().flat_map(|(i, a)| wanted[i + 1..].iter().map(move |b| (*a, *b)));
     pairs.into_iter().find(|(a, b)| at_odds(a, b))
 }

@@ -1,0 +1,349 @@
+//! Each field: what fits, and what does not.
+
+use super::*;
+use crate::wish::Want;
+
+#[test]
+fn every_field_takes_what_it_should_and_nothing_else() {
+    let table: &[(&str, Check, &[&str], &[&str])] = &[
+        (
+            "package_name",
+            package_name,
+            &["tar", "g++", "libc6", "linux-image-6.1.0-40-amd64", "0ad"],
+            &[
+                "",
+                "a",
+                "-tar",
+                "Tar",
+                "tar/bookworm",
+                "tar=1",
+                "tar ",
+                "tar:i386",
+                "tär",
+                "tar*",
+                "tar-\n",
+            ],
+        ),
+        (
+            "package_version",
+            package_version,
+            &["1.0", "1:2.3-4~bpo12+1", "0"],
+            &["", "v1", "1 0", "1.0*", ":1", "a:1", "1;reboot", "1\n2"],
+        ),
+        (
+            "unit_name",
+            unit_name,
+            &[
+                "ssh.service",
+                "serial-getty@ttyS0.service",
+                "a.timer",
+                "dev-disk-by\\x2dlabel-x.mount",
+            ],
+            &[
+                "",
+                "ssh",
+                ".service",
+                "../x.service",
+                "-x.service",
+                "a/b.service",
+                "a b.service",
+                "x.conf",
+                "a.service\n",
+            ],
+        ),
+        (
+            "account_name",
+            account_name,
+            &["root", "_apt", "systemd-network", "u1"],
+            &["", "1u", "-u", "Root", "a:b", "a b", "a\n", "a$", &"a".repeat(33)],
+        ),
+        (
+            "account_path",
+            account_path,
+            &["/", "/home/me", "/usr/sbin/nologin"],
+            &["", "home", "/home/../etc", "/a//b", "/a:b", "/a b", "/a\n", "/a/."],
+        ),
+        (
+            "target_path",
+            target_path,
+            &["/", "/etc/motd", "/a b"],
+            &["", "etc", "/..", "/a/", "/a\0"],
+        ),
+        (
+            "mount_point",
+            mount_point,
+            &["/", "/boot/efi", "none"],
+            &["", "boot", "/a b", "/a\\040b", "/a\tb"],
+        ),
+        (
+            "mount_option",
+            mount_option,
+            &[
+                "noatime",
+                "errors=remount-ro",
+                "subvol=@",
+                "umask=0077",
+                "x-systemd.device-timeout=10s",
+            ],
+            &["", "a,b", "a b", "-o", "a\n", "a\"b"],
+        ),
+        (
+            "repository_name",
+            repository_name,
+            &["extra", "a_b-1"],
+            &["", "-a", "a/b", "../a", "a.list", "a b", "_"],
+        ),
+        (
+            "url",
+            url,
+            &[
+                "http://repository.example/debian",
+                "https://repository.example:8443/a?b=c",
+                "http://[::1]:80/x",
+                "http://localhost",
+            ],
+            &[
+                "",
+                "ftp://repository.example/",
+                "file:///etc",
+                "http://",
+                "https://u:p@repository.example/",
+                "http://a b/",
+                "http://a/\n",
+                "http://a:99999/",
+                "http://a:/",
+                "http://-a/",
+                "http://[::1",
+                "http://a/\"",
+                "javascript:x",
+                "copy:/etc",
+                "http://[x]/",
+            ],
+        ),
+        (
+            "suite",
+            suite,
+            &["bookworm", "bookworm-security", "stable/updates", "12"],
+            &["", "./", "../x", "a/../b", "a b", "a\n", "-x", "[a"],
+        ),
+        ("component", component, &["main", "non-free-firmware"], &["", "a b", "a\n", "]"]),
+        (
+            "debconf_question",
+            debconf_question,
+            &["locales/default_environment_locale", "tzdata/Areas"],
+            &["", "a b", "a\tb", "/a"],
+        ),
+        ("debconf_type", debconf_type, &["select", "string", "boolean"], &["", "Select", "x"]),
+        (
+            "debconf_value",
+            debconf_value,
+            &["", "en_US.UTF-8, de_DE.UTF-8", "ja: nein"],
+            &["a\nb", "a\r", "a\0"],
+        ),
+        (
+            "authorized_key",
+            authorized_key,
+            &[
+                "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEfnq3ksTDgrQmE1TSgEzWL0nXhBMZsYCUNHVTjPqPpP me@there",
+                "no-pty,command=\"echo hi\" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEfnq3ksTDgrQmE1TSgEzWL0nXhBMZsYCUNHVTjPqPpP",
+            ],
+            &[
+                "",
+                "ssh-ed25519",
+                "ssh-ed25519 short",
+                "ssh-dss AAAAC3NzaC1lZDI1NTE5AAAAIEfnq3ksTDgrQmE1TSgEzWL0nXhBMZsYCUNHVTjPqPpP",
+                "a\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEfnq3ksTDgrQmE1TSgEzWL0nXhBMZsYCUNHVTjPqPpP",
+            ],
+        ),
+        (
+            "armoured_key",
+            armoured_key,
+            &["-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ==\n-----END PGP PUBLIC KEY BLOCK-----\n"],
+            &[
+                "",
+                "mQ==",
+                "-----BEGIN PGP PRIVATE KEY BLOCK-----\n-----END PGP PRIVATE KEY BLOCK-----",
+            ],
+        ),
+        (
+            "sha256",
+            sha256,
+            &["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
+            &[
+                "",
+                "sha256:",
+                "sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855",
+                "md5:x",
+            ],
+        ),
+        (
+            "container_reference",
+            container_reference,
+            &["registry.example/a/b:1", "a@sha256:00"],
+            &["", "-a", "a b", "a;b"],
+        ),
+        ("known_package_manager", known_package_manager, &["apt"], &["", "pip"]),
+        ("node_name", node_name, &["disk", "mount-root", "esp.1"], &["", "-d", "a/b", "a b"]),
+        (
+            "label_text",
+            label_text,
+            &["", "cloudimg-rootfs", "EFI System"],
+            &["-L", "a\nb", "a\"b", "$x"],
+        ),
+        (
+            "word",
+            word,
+            &["ext4", "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"],
+            &["", "-x", "a b", "/dev/sda"],
+        ),
+        (
+            "tuning_value",
+            tuning_value,
+            &["", "1125899906842624", "16MiB", "^has_journal"],
+            &["-d", "/etc", "a b", "a,b"],
+        ),
+        ("line", line, &["", "a b\tc"], &["a\n", "\u{1b}[1m"]),
+        ("text", text, &["a\nb\tc\r\n"], &["\0", "\u{1b}"]),
+    ];
+    for (name, rule, good, bad) in table {
+        for text in *good {
+            assert_eq!(rule(text), Ok(()), "{name} {text:?}");
+        }
+        for text in *bad {
+            assert!(rule(text).is_err(), "{name} {text:?}");
+        }
+    }
+}
+
+/// Each string of each wish is looked at: a newline in any of them is refused.
+#[test]
+fn no_string_of_a_wish_is_overlooked() {
+    let package = |change: fn(&mut PackageWish)| {
+        let mut wish = PackageWish {
+            name: "tar".into(),
+            version: Some("1".into()),
+            want: Want::Install,
+            reason: "r".into(),
+            answers: vec![("a/b".into(), "string".into(), "v".into())],
+        };
+        change(&mut wish);
+        Wish::Package(wish)
+    };
+    let account = |change: fn(&mut User)| {
+        let mut wish = User {
+            name: "u".into(),
+            uid: Some(1000),
+            gid: Some(1000),
+            home: Some("/home/u".into()),
+            shell: Some("/bin/sh".into()),
+            groups: vec!["g".into()],
+            system: false,
+            authorized_keys: Vec::new(),
+        };
+        change(&mut wish);
+        Wish::User(wish)
+    };
+    let source = |change: fn(&mut Repository)| {
+        let mut wish = Repository {
+            name: "r".into(),
+            url: "http://repository.example".into(),
+            suites: vec!["s".into()],
+            components: vec!["c".into()],
+            priority: None,
+            key: "-----BEGIN PGP PUBLIC KEY BLOCK-----\n-----END PGP PUBLIC KEY BLOCK-----".into(),
+        };
+        change(&mut wish);
+        Wish::Repository(wish)
+    };
+    let tree = |change: fn(&mut Distribution)| {
+        let mut wish = Distribution {
+            package_manager: "apt".into(),
+            release: "r".into(),
+            mirror: Some("http://repository.example".into()),
+            components: vec!["main".into()],
+            keys: Vec::new(),
+            packages: vec!["dbus".into()],
+        };
+        change(&mut wish);
+        Wish::Bootstrap(Bootstrap::Distribution(wish))
+    };
+    for good in [package(|_| {}), account(|_| {}), source(|_| {}), tree(|_| {})] {
+        assert_eq!(wish(&good), Ok(()));
+    }
+    let node = |kind: NodeKind| Wish::ReplaceNode(Node { name: "n".into(), on: Vec::new(), kind });
+    let filesystem = |kind: &str, label: &str, uuid: &str, key: &str, value: &str| {
+        node(NodeKind::Filesystem {
+            kind: kind.into(),
+            label: Some(label.into()),
+            uuid: Some(uuid.into()),
+            tuning: vec![(key.into(), value.into())],
+        })
+    };
+    assert_eq!(wish(&filesystem("ext4", "l", "u", "k", "v")), Ok(()));
+    let bad = [
+        package(|p| p.name.push('\n')),
+        package(|p| p.version = Some("1\n".into())),
+        package(|p| p.reason.push('\n')),
+        package(|p| p.answers[0].0.push('\n')),
+        package(|p| p.answers[0].1.push('\n')),
+        package(|p| p.answers[0].2.push('\n')),
+        account(|u| u.name.push('\n')),
+        account(|u| u.home = Some("/\n".into())),
+        account(|u| u.shell = Some("/\n".into())),
+        account(|u| u.groups[0].push('\n')),
+        account(|u| u.authorized_keys.push("\n".into())),
+        account(|u| u.uid = Some(u32::MAX)),
+        account(|u| u.gid = Some(65_535)),
+        source(|r| r.name.push('\n')),
+        source(|r| r.url.push('\n')),
+        source(|r| r.suites[0].push('\n')),
+        source(|r| r.suites.clear()),
+        source(|r| r.components[0].push('\n')),
+        source(|r| r.key.push('x')),
+        tree(|t| t.package_manager.push('\n')),
+        tree(|t| t.release.push('\n')),
+        tree(|t| t.mirror = Some("\n".into())),
+        tree(|t| t.components[0].push('\n')),
+        tree(|t| t.keys.push("\n".into())),
+        tree(|t| t.packages[0].push('\n')),
+        Wish::Bootstrap(Bootstrap::Container("\n".into())),
+        Wish::Bootstrap(Bootstrap::Archive("\n".into(), "x".into())),
+        Wish::Bootstrap(Bootstrap::DiskImage("http://a".into(), "x".into())),
+        Wish::Service { unit: "x".into(), state: crate::wish::UnitState::Enabled },
+        Wish::ServiceDefinition { unit: "x".into(), content: String::new() },
+        Wish::ServiceDefinition { unit: "x.service".into(), content: "\0".into() },
+        Wish::Group { name: "\n".into(), gid: None },
+        Wish::Group { name: "g".into(), gid: Some(u32::MAX) },
+        Wish::Nodes(vec![Node {
+            name: "\n".into(),
+            on: Vec::new(),
+            kind: NodeKind::PhysicalVolume,
+        }]),
+        Wish::Nodes(vec![Node {
+            name: "n".into(),
+            on: vec!["\n".into()],
+            kind: NodeKind::PhysicalVolume,
+        }]),
+        filesystem("\n", "l", "u", "k", "v"),
+        filesystem("ext4", "\n", "u", "k", "v"),
+        filesystem("ext4", "l", "\n", "k", "v"),
+        filesystem("ext4", "l", "u", "\n", "v"),
+        filesystem("ext4", "l", "u", "k", "\n"),
+        node(NodeKind::Mount { at: "\n".into(), options: Vec::new(), in_fstab: true }),
+        node(NodeKind::Mount { at: "/".into(), options: vec!["\n".into()], in_fstab: true }),
+        node(NodeKind::GrubBios { boot_image: "x".into(), core_image: "/x".into() }),
+        node(NodeKind::GrubBios { boot_image: "/x".into(), core_image: "x".into() }),
+        node(NodeKind::Driver { name: "\n".into(), settings: "{}".into() }),
+        node(NodeKind::Encryption { secrets: vec!["\n".into()], label: None }),
+        node(NodeKind::Encryption { secrets: Vec::new(), label: Some("\n".into()) }),
+    ];
+    for wrong in bad {
+        assert!(wish(&wrong).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn the_message_names_field_and_value() {
+    let wrong = Wish::Group { name: "a b".into(), gid: None };
+    insta::assert_snapshot!(wish(&wrong).unwrap_err(), @r#"the group name "a b" has ' ' in it"#);
+}

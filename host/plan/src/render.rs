@@ -1,0 +1,480 @@
+//! The plan for people: every step, fact edge, wish and grant; stable, so that two plans can be
+//! compared line by line.
+
+use std::fmt::{self, Write};
+
+use dibhost_block_device::{Node, NodeKind, Size, TableKind};
+use dibhost_definition::format_size;
+use serde_json::Value;
+
+use crate::Phase;
+use crate::digest::canonical;
+use crate::plan::{Plan, PlannedElement};
+use crate::transaction::{PackageWant, Transaction};
+use crate::wish::{Bootstrap, PackageWish, UnitState, User, Want, Wish};
+
+/// Columns after which a fact's value is cut: facts are small, schemas of others need not be.
+const VALUE_WIDTH: usize = 160;
+
+impl Plan {
+    /// The plan as text. Ends in a newline; lines have no trailing blanks.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = Text::default();
+        text.image(self);
+        text.elements(self);
+        text.phases(self);
+        text.facts(self);
+        text.block_device(self);
+        text.findings(self);
+        text.out
+    }
+}
+
+#[derive(Default)]
+struct Text {
+    out: String,
+}
+
+impl Text {
+    fn line(&mut self, indent: usize, text: impl fmt::Display) {
+        let text = text.to_string();
+        // Elements' texts were checked to have no control characters; this keeps one line one
+        // line whatever comes.
+        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let _ = writeln!(self.out, "{}{}", "  ".repeat(indent), text.trim_end());
+    }
+
+    fn heading(&mut self, text: &str) {
+        if !self.out.is_empty() {
+            self.out.push('\n');
+        }
+        self.line(0, text);
+    }
+
+    /// Rows with their columns aligned.
+    fn table(&mut self, indent: usize, rows: &[Vec<String>]) {
+        let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+        let width = |i: usize| {
+            rows.iter()
+                .filter_map(|r| r.get(i))
+                .map(|c| c.chars().count())
+                .max()
+                .unwrap_or_default()
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        for row in rows {
+            let padded = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+            self.line(indent, padded.collect::<Vec<_>>().join("  "));
+        }
+    }
+
+    fn image(&mut self, plan: &Plan) {
+        let image = &plan.image;
+        self.heading(&format!("image {} ({})", image.name, image.arch));
+        let formats: Vec<String> = image
+            .formats
+            .iter()
+            .map(|f| match f {
+                dibhost_definition::Format::Qcow2 => {
+                    format!("qcow2 ({})", image.qcow2_compression.name())
+                }
+                dibhost_definition::Format::Raw => "raw".to_owned(),
+            })
+            .collect();
+        let rows = [
+            ("formats", formats.join(", ")),
+            ("source date epoch", image.source_date_epoch.to_string()),
+            ("plan", plan.digest.clone()),
+        ];
+        self.table(1, &rows.map(|(what, value)| vec![what.to_owned(), value]));
+    }
+
+    fn elements(&mut self, plan: &Plan) {
+        self.heading("elements");
+        for element in &plan.elements {
+            self.element(element);
+        }
+    }
+
+    fn element(&mut self, element: &PlannedElement) {
+        let mut about = vec![element.version.clone()];
+        if element.first_party {
+            about.push("shipped".to_owned());
+        }
+        if !element.required_by.is_empty() {
+            about.push(format!("required by {}", element.required_by.join(", ")));
+        }
+        self.line(1, format!("{} ({}): {}", element.name, about.join("; "), element.summary));
+        self.line(2, format!("from {} {}", element.origin, element.digest));
+        let parameters = element
+            .parameters
+            .iter()
+            .map(|(name, value)| vec![format!("parameter {name}"), short(value)]);
+        self.table(2, &parameters.collect::<Vec<_>>());
+        let grants = element.grants.iter().map(|g| {
+            let what = if g.scope.is_empty() {
+                g.capability.clone()
+            } else {
+                format!("{} {}", g.capability, g.scope)
+            };
+            vec![format!("grant {what}"), g.reason.clone()]
+        });
+        self.table(2, &grants.collect::<Vec<_>>());
+    }
+
+    fn phases(&mut self, plan: &Plan) {
+        self.heading("phases");
+        for phase in Phase::ALL {
+            let transaction = plan.transaction_before(phase);
+            let has_wishes = plan.wishes.iter().any(|w| w.phase == phase);
+            let has_steps = plan.steps_of(phase).next().is_some();
+            let has_triggers = plan.triggers_before(phase).next().is_some();
+            if !has_steps && !has_wishes && transaction.is_none() && !has_triggers {
+                continue;
+            }
+            self.line(1, phase);
+            if let Some(transaction) = transaction {
+                self.transaction(transaction);
+            }
+            self.accounts_and_units(plan, phase);
+            for trigger in plan.triggers_before(phase) {
+                self.line(2, format!("run once: {}", trigger.program));
+            }
+            for step in plan.steps_of(phase) {
+                self.step(plan, phase, &step.element);
+            }
+        }
+    }
+
+    fn transaction(&mut self, transaction: &Transaction) {
+        let phases: Vec<&str> = transaction.phases.iter().map(|p| p.name()).collect();
+        self.line(2, format!("transaction for {}", phases.join(", ")));
+        if let Some(bootstrap) = &transaction.bootstrap {
+            self.line(
+                3,
+                format!("first tree: {}, by {}", source(&bootstrap.source), bootstrap.element),
+            );
+        }
+        for repository in &transaction.repositories {
+            let r = &repository.repository;
+            let components = r.components.join(" ");
+            let by = repository.wanted_by.join(", ");
+            self.line(
+                3,
+                format!(
+                    "repository {}: {} {} {components}, by {by}",
+                    r.name,
+                    r.url,
+                    r.suites.join(" ")
+                ),
+            );
+        }
+        if transaction.upgrade_all {
+            self.line(3, "upgrade everything");
+        }
+        let kinds = [
+            ("install", &transaction.install),
+            ("install for the build", &transaction.build_only),
+            ("remove", &transaction.remove),
+            ("hold", &transaction.hold),
+        ];
+        for (kind, packages) in kinds {
+            let rows: Vec<Vec<String>> =
+                packages.iter().flat_map(|p| package_rows(kind, p)).collect();
+            self.table(3, &rows);
+        }
+        for answer in &transaction.answers {
+            self.line(
+                3,
+                format!(
+                    "answer {} {} {} {:?}, by {}",
+                    answer.package, answer.question, answer.kind, answer.value, answer.element
+                ),
+            );
+        }
+    }
+
+    fn accounts_and_units(&mut self, plan: &Plan, phase: Phase) {
+        for group in plan.groups_of(phase) {
+            let gid = group.gid.map(|n| format!(" ({n})")).unwrap_or_default();
+            self.line(2, format!("group {}{gid}, by {}", group.name, group.wanted_by.join(", ")));
+        }
+        for user in plan.users_of(phase) {
+            self.line(2, format!("user {}, by {}", account(&user.user), user.wanted_by.join(", ")));
+        }
+        for unit in plan.unit_definitions_of(phase) {
+            let lines = unit.content.lines().count();
+            self.line(
+                2,
+                format!("unit {} of {lines} lines, by {}", unit.unit, unit.wanted_by.join(", ")),
+            );
+        }
+        for unit in plan.unit_states_of(phase) {
+            self.line(
+                2,
+                format!(
+                    "unit {} {}, by {}",
+                    unit.unit,
+                    state(unit.state),
+                    unit.wanted_by.join(", ")
+                ),
+            );
+        }
+    }
+
+    fn step(&mut self, plan: &Plan, phase: Phase, element: &str) {
+        let after = plan
+            .steps_of(phase)
+            .find(|s| s.element == element)
+            .map(|s| s.after.join(", "))
+            .unwrap_or_default();
+        let after = if after.is_empty() { after } else { format!(" (after {after})") };
+        self.line(2, format!("step {element}{after}"));
+        let edges = plan.edges.iter();
+        let reads = edges.clone().filter(|e| e.phase == phase && e.to == element).map(|e| {
+            let from = if e.from_phase == phase {
+                e.from.clone()
+            } else {
+                format!("{} ({})", e.from, e.from_phase)
+            };
+            vec![format!("reads {}", e.slot), format!("from {from}")]
+        });
+        let mut rows: Vec<Vec<String>> = reads.collect();
+        for slot in plan.steps_of(phase).filter(|s| s.element == element).flat_map(|s| &s.writes) {
+            let readers = edges
+                .clone()
+                .filter(|e| e.slot == *slot && e.from == element && e.from_phase == phase);
+            let readers: Vec<String> = readers
+                .map(|e| {
+                    if e.phase == phase { e.to.clone() } else { format!("{} ({})", e.to, e.phase) }
+                })
+                .collect();
+            let to = if readers.is_empty() {
+                "to nobody".to_owned()
+            } else {
+                format!("to {}", readers.join(", "))
+            };
+            rows.push(vec![format!("gives {slot}"), to]);
+        }
+        self.table(3, &rows);
+        for record in plan.wishes.iter().filter(|w| w.phase == phase && w.element == element) {
+            match &record.wish {
+                Wish::Nodes(nodes) => nodes
+                    .iter()
+                    .for_each(|n| self.line(3, format!("wishes for the node {}", node(n)))),
+                wish => self.line(3, format!("wishes for {}", wished(wish))),
+            }
+        }
+    }
+
+    fn facts(&mut self, plan: &Plan) {
+        if plan.slots.is_empty() {
+            return;
+        }
+        self.heading("facts");
+        for slot in &plan.slots {
+            self.line(1, format!("{} ({}, {})", slot.name, slot.arity.name(), slot.timing.name()));
+            let rows = plan.facts_of(&slot.name).map(|f| {
+                let provider = format!("{} ({})", f.provider, f.phase);
+                let key = if f.key.is_empty() { String::new() } else { format!("{}:", f.key) };
+                vec![
+                    provider,
+                    format!("{key}{}{}", if key.is_empty() { "" } else { " " }, short(&f.value)),
+                ]
+            });
+            self.table(2, &rows.collect::<Vec<_>>());
+        }
+    }
+
+    fn block_device(&mut self, plan: &Plan) {
+        self.heading(if plan.block_device.is_default {
+            "block device (default)"
+        } else {
+            "block device"
+        });
+        for one in &plan.block_device.nodes {
+            self.line(1, node(one));
+        }
+    }
+
+    fn findings(&mut self, plan: &Plan) {
+        if plan.findings.is_empty() {
+            return;
+        }
+        self.heading("findings");
+        for finding in &plan.findings {
+            let place = finding.location.as_ref().map(|l| format!("{l}: ")).unwrap_or_default();
+            self.line(1, format!("{place}{}", finding.message));
+            for help in finding.help.iter().flat_map(|h| h.lines()) {
+                self.line(2, format!("help: {help}"));
+            }
+        }
+    }
+}
+
+fn short(value: &Value) -> String {
+    let text = canonical(value);
+    if text.chars().count() <= VALUE_WIDTH {
+        return text;
+    }
+    text.chars().take(VALUE_WIDTH - 1).chain(['…']).collect()
+}
+
+/// A package with a row for each who wants it.
+fn package_rows(kind: &str, package: &PackageWant) -> Vec<Vec<String>> {
+    let version = package.version.as_ref().map(|v| format!("={v}")).unwrap_or_default();
+    let rows = package.wanted_by.iter().enumerate().map(|(i, by)| {
+        let name = if i == 0 { format!("{kind} {}{version}", package.name) } else { String::new() };
+        vec![name, format!("{} ({})", by.element, by.phase), by.reason.clone()]
+    });
+    rows.collect()
+}
+
+fn source(source: &Bootstrap) -> String {
+    match source {
+        Bootstrap::Distribution(d) => {
+            let mirror = d.mirror.as_deref().unwrap_or("the builder's own mirror");
+            let more = if d.packages.is_empty() {
+                String::new()
+            } else {
+                format!(" with {}", d.packages.join(", "))
+            };
+            format!(
+                "{} {} {} from {mirror}{more}",
+                d.package_manager,
+                d.release,
+                d.components.join(" ")
+            )
+        }
+        Bootstrap::Container(reference) => format!("container image {reference}"),
+        Bootstrap::Archive(url, digest) => format!("archive {url} {digest}"),
+        Bootstrap::DiskImage(url, digest) => format!("disk image {url} {digest}"),
+    }
+}
+
+fn state(state: UnitState) -> &'static str {
+    match state {
+        UnitState::Enabled => "enabled",
+        UnitState::Disabled => "disabled",
+        UnitState::Masked => "masked",
+    }
+}
+
+fn account(user: &User) -> String {
+    let mut parts = vec![user.name.clone()];
+    parts.extend(user.uid.map(|n| format!("uid {n}")));
+    parts.extend(user.gid.map(|n| format!("gid {n}")));
+    parts.extend(user.home.as_ref().map(|p| format!("home {p}")));
+    parts.extend(user.shell.as_ref().map(|p| format!("shell {p}")));
+    if user.system {
+        parts.push("system".to_owned());
+    }
+    if !user.groups.is_empty() {
+        parts.push(format!("in {}", user.groups.join("+")));
+    }
+    match user.authorized_keys.len() {
+        0 => {}
+        1 => parts.push("1 key".to_owned()),
+        n => parts.push(format!("{n} keys")),
+    }
+    parts.join(" ")
+}
+
+fn wished(wish: &Wish) -> String {
+    match wish {
+        Wish::Bootstrap(how) => format!("the first tree: {}", source(how)),
+        Wish::Package(PackageWish { name, version, want, .. }) => {
+            let version = version.as_ref().map(|v| format!("={v}")).unwrap_or_default();
+            let want = match want {
+                Want::Install => "",
+                Want::BuildOnly => " for the build",
+                Want::Remove => " removed",
+                Want::Hold => " held",
+            };
+            format!("the package {name}{version}{want}")
+        }
+        Wish::Repository(r) => format!("the repository {}: {}", r.name, r.url),
+        Wish::UpgradeAll => "an upgrade of everything".to_owned(),
+        Wish::Service { unit, state: s } => format!("the unit {unit} {}", state(*s)),
+        Wish::ServiceDefinition { unit, .. } => format!("the unit {unit} with its text"),
+        Wish::User(user) => format!("the user {}", account(user)),
+        Wish::Group { name, .. } => format!("the group {name}"),
+        Wish::Nodes(nodes) => nodes.iter().map(node).collect::<Vec<_>>().join("; "),
+        Wish::ReplaceNode(one) => format!("the node {} instead", node(one)),
+    }
+}
+
+fn size(size: Size) -> String {
+    let percent = |millionths: u32| format!("{}.{:04} %", millionths / 10_000, millionths % 10_000);
+    match size {
+        Size::Bytes(bytes) => format_size(bytes),
+        Size::Share(millionths) => format!("{} of the whole", percent(millionths)),
+        Size::ShareOfRest(millionths) => format!("{} of the rest", percent(millionths)),
+        Size::Rest => "the rest".to_owned(),
+        Size::Content(0) => "its content".to_owned(),
+        Size::Content(more) => format!("its content and {} more", format_size(more)),
+    }
+}
+
+fn node(node: &Node) -> String {
+    let on = if node.on.is_empty() { String::new() } else { format!(" on {}", node.on.join(", ")) };
+    format!("{}{on}: {}", node.name, node_kind(&node.kind))
+}
+
+fn node_kind(kind: &NodeKind) -> String {
+    let labelled = |label: &Option<String>| {
+        label.as_ref().map(|l| format!(" labelled {l}")).unwrap_or_default()
+    };
+    match kind {
+        NodeKind::Disk { size, sector_size } => {
+            let size = size.map_or_else(
+                || "as large as its content".to_owned(),
+                |s| format!("of {}", format_size(s)),
+            );
+            format!("disk {size}, sectors of {sector_size} B")
+        }
+        NodeKind::Table { kind: TableKind::Gpt, .. } => "GPT".to_owned(),
+        NodeKind::Table { kind: TableKind::Mbr, .. } => "MBR".to_owned(),
+        NodeKind::Partition { label, type_id, size: s, preserve, .. } => {
+            let preserve = if *preserve { ", preserved" } else { "" };
+            format!("partition {label} of type {type_id}, {}{preserve}", size(*s))
+        }
+        NodeKind::Encryption { secrets, label } => {
+            format!("LUKS2{} opened by {}", labelled(label), secrets.join(", "))
+        }
+        NodeKind::PhysicalVolume => "LVM physical volume".to_owned(),
+        NodeKind::VolumeGroup { extent_size } => {
+            format!("LVM volume group, extents of {}", format_size(*extent_size))
+        }
+        NodeKind::LogicalVolume { size: s, thin_pool, is_thin_pool, stripes } => {
+            let pool = thin_pool.as_ref().map(|p| format!(" in {p}")).unwrap_or_default();
+            let what = if *is_thin_pool { "LVM thin pool" } else { "LVM logical volume" };
+            let stripes = if *stripes > 1 { format!(", {stripes} stripes") } else { String::new() };
+            format!("{what}{pool}, {}{stripes}", size(*s))
+        }
+        NodeKind::Filesystem { kind, label, uuid, tuning } => {
+            let uuid = uuid.as_ref().map(|u| format!(", UUID {u}")).unwrap_or_default();
+            let tuning: String = tuning
+                .iter()
+                .map(|(key, value)| match value.parse::<u64>() {
+                    Ok(bytes) if bytes >= 1024 => format!(", {key} {}", format_size(bytes)),
+                    _ => format!(", {key} {value}"),
+                })
+                .collect();
+            format!("{kind}{}{uuid}{tuning}", labelled(label))
+        }
+        NodeKind::Mount { at, options, in_fstab } => {
+            let options = if options.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", options.join(","))
+            };
+            format!("mounted at {at}{options}{}", if *in_fstab { "" } else { ", not in fstab" })
+        }
+        NodeKind::GrubBios { boot_image, core_image } => {
+            format!("GRUB for BIOS from {boot_image} and {core_image}")
+        }
+        NodeKind::Driver { name, .. } => format!("driver {name}"),
+    }
+}

@@ -1,0 +1,195 @@
+//! Orders: by facts and `after` only, the same every time, whatever the definition's order.
+
+use std::time::{Duration, Instant};
+
+use dibhost_plan::description::{Arity, Timing};
+use dibhost_plan::planner::StepAnswer;
+use dibhost_plan::wish::Wish;
+use dibhost_plan::{Phase, Plan};
+use proptest::prelude::*;
+use serde_json::json;
+
+use crate::elements::*;
+
+const IN: Phase = Phase::Install;
+const ARGUMENT: &str = "dib:boot/kernel-argument@1";
+
+fn names(plan: &Plan, phase: Phase) -> Vec<&str> {
+    plan.steps_of(phase).map(|s| s.element.as_str()).collect()
+}
+
+/// Many elements that depend on one another in several ways.
+fn crowd() -> Vec<Element> {
+    let console = element("serial-console").provides(IN, ARGUMENT).gives(&[(
+        ARGUMENT,
+        "console",
+        json!({"argument": "console=ttyS0", "reason": "to see"}),
+    )]);
+    let quiet = element("zz-quiet").provides(IN, ARGUMENT).gives(&[(
+        ARGUMENT,
+        "quiet",
+        json!({"argument": "quiet"}),
+    )]);
+    let loader =
+        element("bootloader").reads(IN, ARGUMENT).requires("kernel", "^1").step(Phase::Finalise);
+    let kernel =
+        element("kernel").wishes(IN, &[install("linux-image-amd64")]).after(IN, "zz-quiet");
+    vec![
+        debian(),
+        console,
+        quiet,
+        loader,
+        kernel,
+        element("a").after(IN, "operating-system").after(IN, "bootloader"),
+        element("b").wishes(Phase::PreInstall, &[install("curl"), install("tar")]),
+        element("c").wishes(Phase::PreInstall, &[install("tar"), install("bzip2")]),
+    ]
+}
+
+#[test]
+fn providers_run_before_readers_and_the_name_decides_the_rest() {
+    let plan = plan_of(&crowd()).unwrap();
+    assert_eq!(names(&plan, IN), ["serial-console", "zz-quiet", "bootloader", "a", "kernel"]);
+}
+
+#[test]
+fn a_reader_sees_all_values_ordered_by_provider_and_key() {
+    let loader =
+        element("bootloader").reads(IN, ARGUMENT).provides(IN, "x:seen/v@1").answers(|call| {
+            let seen: Vec<String> =
+                call.facts[ARGUMENT].iter().map(|f| format!("{}/{}", f.provider, f.key)).collect();
+            let fact = ("x:seen/v@1".to_owned(), "k".to_owned(), json!(seen.join(" ")));
+            Ok(StepAnswer { facts: vec![fact], ..StepAnswer::default() })
+        });
+    let both = element("b").provides(IN, ARGUMENT).gives(&[
+        (ARGUMENT, "2", json!({"argument": "b"})),
+        (ARGUMENT, "1", json!({"argument": "a"})),
+    ]);
+    let early = element("early").provides(Phase::Root, ARGUMENT).gives(&[(
+        ARGUMENT,
+        "",
+        json!({"argument": "c"}),
+    )]);
+    let late = element("late").provides(Phase::Finalise, ARGUMENT).gives(&[(
+        ARGUMENT,
+        "",
+        json!({"argument": "d"}),
+    )]);
+    let plan = plan_of(&[loader, both, early, late]).unwrap();
+    let seen = plan.facts_of("x:seen/v@1").next().unwrap();
+    assert_eq!(seen.value, json!("b/1 b/2 early/"));
+    let findings: Vec<&str> =
+        plan.findings.iter().filter(|f| f.element.is_some()).map(|f| f.message.as_str()).collect();
+    insta::assert_snapshot!(findings.join("\n"), @"`bootloader` reads the slot `dib:boot/kernel-argument@1` in the phase `install`, and `late` provides it in `finalise`, which is planned later");
+}
+
+#[test]
+fn the_layout_is_known_to_every_other_phase() {
+    let reader = element("reader").reads(Phase::Root, "dib:block-device/layout@1");
+    let plan = plan_of(&[reader]).unwrap();
+    let layout = plan.facts_of("dib:block-device/layout@1").next().unwrap();
+    assert_eq!(layout.provider, "host");
+    assert_eq!(layout.value["mounts"][0]["label"], "cloudimg-rootfs");
+    assert_eq!(layout.value["table"], json!(null));
+    assert!(plan.edges.iter().any(|e| e.from == "host" && e.to == "reader"));
+}
+
+#[test]
+fn block_device_nodes_are_seen_by_those_that_run_after() {
+    use dibhost_block_device::{Node, NodeKind};
+    let node = |name: &str, on: &[&str], kind| Node {
+        name: name.to_owned(),
+        on: on.iter().map(|n| (*n).to_owned()).collect(),
+        kind,
+    };
+    let root = NodeKind::Filesystem {
+        kind: "ext4".to_owned(),
+        label: None,
+        uuid: None,
+        tuning: Vec::new(),
+    };
+    let mount = NodeKind::Mount { at: "/".to_owned(), options: Vec::new(), in_fstab: true };
+    let nodes = vec![
+        node("disk", &[], NodeKind::Disk { size: Some(1 << 30), sector_size: 512 }),
+        node("root", &["disk"], root),
+        node("mount", &["root"], mount),
+    ];
+    let vm = element("vm").wishes(Phase::BlockDevice, &[Wish::Nodes(nodes)]);
+    let count = |name: &str| {
+        element(name)
+            .step(Phase::BlockDevice)
+            .step(IN)
+            .provides(Phase::BlockDevice, "x:n/v@1")
+            .provides(IN, "x:n/v@1")
+            .answers(|call| {
+                let fact = (
+                    "x:n/v@1".to_owned(),
+                    call.phase.to_string(),
+                    json!(call.nodes.len().to_string()),
+                );
+                Ok(StepAnswer { facts: vec![fact], ..StepAnswer::default() })
+            })
+    };
+    let plan = plan_of(&[vm, count("x-after").after(Phase::BlockDevice, "vm"), count("z-beside")])
+        .unwrap();
+    let counts: Vec<String> =
+        plan.facts_of("x:n/v@1").map(|f| format!("{} {} {}", f.provider, f.key, f.value)).collect();
+    assert_eq!(
+        counts,
+        [
+            "x-after block-device \"3\"",
+            "x-after install \"3\"",
+            "z-beside block-device \"0\"",
+            "z-beside install \"3\""
+        ]
+    );
+}
+
+#[test]
+fn twenty_plans_are_equal() {
+    let first = plan_of(&crowd()).unwrap();
+    let json = serde_json::to_string(&first).unwrap();
+    for _ in 0..20 {
+        let again = plan_of(&crowd()).unwrap();
+        assert_eq!(again, first);
+        assert_eq!(again.to_text(), first.to_text());
+        assert_eq!(serde_json::to_string(&again).unwrap(), json);
+    }
+    let read: Plan = serde_json::from_str(&json).unwrap();
+    assert_eq!(read, first);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn the_order_of_elements_means_nothing(order in Just((0..8).collect::<Vec<usize>>()).prop_shuffle()) {
+        let shuffled: Vec<Element> = order.into_iter().map(|i| crowd()[i].clone()).collect();
+        prop_assert_eq!(plan_of(&shuffled).unwrap(), plan_of(&crowd()).unwrap());
+    }
+}
+
+#[test]
+fn a_hundred_elements_with_a_thousand_facts_are_planned_in_no_time() {
+    let slot = "x:bench/v@1";
+    let schema = json!({"type": "object", "properties": {"n": {"type": "integer"}, "s": {"type": "string", "pattern": "^[a-z]+$"}},
+        "required": ["n"], "additionalProperties": false});
+    let mut elements: Vec<Element> = (0..99)
+        .map(|i| {
+            let facts: Vec<(String, String, serde_json::Value)> = (0..10)
+                .map(|n| (slot.to_owned(), format!("{n}"), json!({"n": n, "s": "abc"})))
+                .collect();
+            element(&format!("e{i}"))
+                .provides_as(IN, slot, Arity::Many, Timing::Planned, Some(schema.clone()))
+                .answers(move |_| Ok(StepAnswer { facts: facts.clone(), ..StepAnswer::default() }))
+        })
+        .collect();
+    elements.push(element("reader").reads(IN, slot).reads(Phase::Finalise, slot));
+    let start = Instant::now();
+    let plan = plan_of(&elements).unwrap();
+    let took = start.elapsed();
+    assert_eq!(plan.facts.len(), 990);
+    // 200 ms are the aim of a release build; a debug build on a busy machine gets more.
+    let limit =
+        if cfg!(debug_assertions) { Duration::from_secs(3) } else { Duration::from_millis(200) };
+    assert!(took < limit, "{took:?}");
+}
