@@ -51,7 +51,10 @@ pub(crate) fn refuse_others(bytes: &[u8], shown: &str) -> Result<(), ElementFail
             "is a component of a version that this host does not know",
             "build it with a toolchain of the time of this host",
         ),
-        _ => ("is no WebAssembly component", "an element is a `.wasm` file built for `wasm32-wasip2`"),
+        _ => (
+            "is no WebAssembly component",
+            "an element is a `.wasm` file built for `wasm32-wasip2`",
+        ),
     };
     Err(ElementFailure::new(format!("`{shown}` {what}")).with_help(help))
 }
@@ -204,7 +207,9 @@ fn judge(
                 minor(version),
                 minor(&CONTRACT.to_string())
             ))
-            .with_help("build it against the contract of this host, or use the host it was made for"));
+            .with_help(
+                "build it against the contract of this host, or use the host it was made for",
+            ));
         }
     }
     for interface in ["metadata", "lifecycle"] {

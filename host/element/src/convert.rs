@@ -103,9 +103,9 @@ fn parameter(said: metadata::Parameter) -> Result<plan::Parameter, String> {
             format!("the schema of parameter `{}`", harmless(&name, 100))
         })?),
     };
-    let default = said.default.map(|text| {
-        json(&text, || format!("the default of parameter `{}`", harmless(&name, 100)))
-    });
+    let default = said
+        .default
+        .map(|text| json(&text, || format!("the default of parameter `{}`", harmless(&name, 100))));
     extensions(said.extensions)?;
     Ok(plan::Parameter {
         kind,
@@ -294,15 +294,10 @@ pub(crate) fn node(said: block_device::Node) -> disk::Node {
             is_thin_pool: v.is_thin_pool,
             stripes: v.stripes,
         },
-        Kind::Filesystem(f) => NodeKind::Filesystem {
-            kind: f.kind,
-            label: f.label,
-            uuid: f.uuid,
-            tuning: f.tuning,
-        },
-        Kind::Mount(m) => {
-            NodeKind::Mount { at: m.at, options: m.options, in_fstab: m.in_fstab }
+        Kind::Filesystem(f) => {
+            NodeKind::Filesystem { kind: f.kind, label: f.label, uuid: f.uuid, tuning: f.tuning }
         }
+        Kind::Mount(m) => NodeKind::Mount { at: m.at, options: m.options, in_fstab: m.in_fstab },
         Kind::GrubBios(g) => {
             NodeKind::GrubBios { boot_image: g.boot_image, core_image: g.core_image }
         }
@@ -354,16 +349,16 @@ pub(crate) fn node_to_wit(node: &disk::Node) -> block_device::Node {
         }
         NodeKind::Driver { name, settings } => Kind::Driver((name, settings)),
     };
-    block_device::Node { name: node.name.clone(), on: node.on.clone(), kind, extensions: Vec::new() }
+    block_device::Node {
+        name: node.name.clone(),
+        on: node.on.clone(),
+        kind,
+        extensions: Vec::new(),
+    }
 }
 
 pub(crate) fn attributes(said: rootfs::Attributes) -> tree::Attributes {
-    tree::Attributes {
-        mode: said.mode,
-        owner: said.owner,
-        group: said.group,
-        xattrs: said.xattrs,
-    }
+    tree::Attributes { mode: said.mode, owner: said.owner, group: said.group, xattrs: said.xattrs }
 }
 
 pub(crate) fn change(said: rootfs::Change) -> Result<tree::Change, Refusal> {
@@ -396,10 +391,9 @@ pub(crate) fn change(said: rootfs::Change) -> Result<tree::Change, Refusal> {
         Said::Copy(to) => {
             Change::Copy { source: at(&to.source)?, destination: at(&to.destination)? }
         }
-        Said::SetAttributes(of) => Change::SetAttributes {
-            path: at(&of.path)?,
-            attributes: attributes(of.attributes),
-        },
+        Said::SetAttributes(of) => {
+            Change::SetAttributes { path: at(&of.path)?, attributes: attributes(of.attributes) }
+        }
         Said::Rename(to) => {
             Change::Rename { source: at(&to.source)?, destination: at(&to.destination)? }
         }

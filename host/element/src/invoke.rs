@@ -205,7 +205,8 @@ pub(crate) fn describe(
         description: None,
     };
     let mut session = Session::new(code, call, limits.describe, limits.memory, None, None);
-    let said = session.call(|element, store| element.dib_element_metadata().call_describe(store))?;
+    let said =
+        session.call(|element, store| element.dib_element_metadata().call_describe(store))?;
     convert::description(said)
         .map_err(|why| ElementFailure::new(format!("its description is not sound: {why}")))
 }

@@ -230,7 +230,9 @@ impl Library {
                     "there is no file `{}`",
                     path.display()
                 ))
-                .with_help("a path of an element is relative to the folder of the image definition")),
+                .with_help(
+                    "a path of an element is relative to the folder of the image definition",
+                )),
                 Err(error) => {
                     Err(ElementFailure::new(format!("looking for `{}`: {error}", path.display())))
                 }
@@ -245,7 +247,8 @@ impl Library {
         let file = format!("{reference}.wasm");
         let path = self.folders.iter().map(|f| f.join(&file)).find(|p| p.is_file());
         path.ok_or_else(|| {
-            let places: Vec<_> = self.folders.iter().map(|f| format!("`{}`", f.display())).collect();
+            let places: Vec<_> =
+                self.folders.iter().map(|f| format!("`{}`", f.display())).collect();
             let places = if places.is_empty() { "no folder".to_owned() } else { places.join(", ") };
             ElementFailure::new(format!("there is no element `{reference}` in {places}"))
         })
@@ -320,14 +323,18 @@ impl Library {
         }
         let mut bytes = lock(&element.bytes);
         let shown = element.path.display().to_string();
-        let made = self.loader.load(bytes.as_deref().unwrap_or_default(), &element.digest, &shown)?;
+        let made =
+            self.loader.load(bytes.as_deref().unwrap_or_default(), &element.digest, &shown)?;
         *bytes = None;
         Ok(Arc::clone(code.insert(Arc::new(made))))
     }
 
     fn described(&self, name: &str) -> Result<Arc<Element>, ElementFailure> {
         lock(&self.known).by_name.get(name).cloned().ok_or_else(|| {
-            ElementFailure::new(format!("element `{}` was not described before", harmless(name, 100)))
+            ElementFailure::new(format!(
+                "element `{}` was not described before",
+                harmless(name, 100)
+            ))
         })
     }
 }
@@ -399,9 +406,8 @@ fn named(description: &Description, stem: &str, shown: &str) -> Result<(), Eleme
 
 /// Kebab-case, as an element's name has to be.
 fn is_name(text: &str) -> bool {
-    let word = |w: &str| {
-        !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-    };
+    let word =
+        |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     text.len() <= 64
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.split('-').all(word)
@@ -410,7 +416,10 @@ fn is_name(text: &str) -> bool {
 /// Names and files of the elements in a folder; a folder that is not there has none.
 fn wasm_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, ElementFailure> {
     let failed = |error: std::io::Error| {
-        ElementFailure::new(format!("reading the folder of elements `{}`: {error}", folder.display()))
+        ElementFailure::new(format!(
+            "reading the folder of elements `{}`: {error}",
+            folder.display()
+        ))
     };
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,

@@ -130,11 +130,10 @@ pub(crate) fn spoken_bytes(bytes: usize) -> String {
         b if b >= 1 << 10 => (1 << 10, "KiB"),
         _ => return format!("{bytes} bytes"),
     };
-    if bytes.is_multiple_of(unit) {
-        format!("{} {name}", bytes / unit)
-    } else {
-        let tenths = bytes / (unit / 10).max(1);
-        format!("{}.{} {name}", tenths / 10, tenths % 10)
+    let tenths = bytes / (unit / 10);
+    match tenths % 10 {
+        0 => format!("{} {name}", tenths / 10),
+        part => format!("{}.{part} {name}", tenths / 10),
     }
 }
 

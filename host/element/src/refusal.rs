@@ -7,7 +7,8 @@ use crate::bindings::dib::element::types::{Error, ErrorCode};
 
 /// An answer the element may look at, or a trap that ends it.
 #[derive(Debug)]
-pub(crate) enum Refusal {
+#[expect(unreachable_pub, reason = "what `bindgen!` re-exports has to be `pub`")]
+pub enum Refusal {
     /// The element gets this error and may go on.
     Answer(Error),
     /// The element broke a rule that the binding layer should have kept: it ends.

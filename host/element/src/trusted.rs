@@ -22,8 +22,10 @@ impl TrustedFolder {
     pub(crate) fn open(path: &Path) -> Result<Self, ElementFailure> {
         let shown = path.display();
         let failed = |doing: &str, error: &dyn std::fmt::Display| {
-            ElementFailure::new(format!("{doing} the folder of compiled elements `{shown}`: {error}"))
-                .with_help("choose another folder for the cache, one that you own")
+            ElementFailure::new(format!(
+                "{doing} the folder of compiled elements `{shown}`: {error}"
+            ))
+            .with_help("choose another folder for the cache, one that you own")
         };
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(|e| failed("making", &e))?;
@@ -83,7 +85,8 @@ impl TrustedFolder {
         // comes second replaces the same bytes.
         let thread = rustix::thread::gettid().as_raw_nonzero();
         let temporary = format!(".{name}.{}.{thread}", std::process::id());
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.folder, &temporary, flags, Mode::RUSR | Mode::WUSR)?;
         let mut file = File::from(file);
         let written = file

@@ -31,11 +31,8 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 
 /// What a guest of `element` finds: nothing, at `epoch` seconds.
 pub(crate) fn context(element: &str, epoch: u64, log: &Arc<Log>) -> WasiCtx {
-    let printed = |error| Printed {
-        error,
-        log: Arc::clone(log),
-        partial: Arc::new(Mutex::new(Vec::new())),
-    };
+    let printed =
+        |error| Printed { error, log: Arc::clone(log), partial: Arc::new(Mutex::new(Vec::new())) };
     let seed = Sha256::digest(format!("{element}\n{epoch}"));
     WasiCtxBuilder::new()
         .stdout(printed(false))

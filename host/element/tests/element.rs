@@ -246,7 +246,9 @@ fn the_second_time_the_code_and_the_description_come_from_the_cache() {
     for entry in std::fs::read_dir(bench.cache()).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|e| e == "cwasm") {
-            std::fs::write(path, b"\x7fELF nonsense").unwrap();
+            // The old file is mapped by the libraries above: another one takes its name.
+            std::fs::remove_file(&path).unwrap();
+            std::fs::write(&path, b"\x7fELF nonsense").unwrap();
         }
     }
     bench.plan("good", &none()).unwrap();
@@ -298,7 +300,8 @@ fn a_trap_is_told_with_the_phase_and_the_last_words() {
 
 #[test]
 fn an_endless_loop_is_stopped() {
-    let guest = Guest::new("endless").run(|_| "(loop (br 0))".into()).plan(|_| "(loop (br 0))".into());
+    let guest =
+        Guest::new("endless").run(|_| "(loop (br 0))".into()).plan(|_| "(loop (br 0))".into());
     let mut bench = Bench::with(&guest);
     bench.limits.run = Duration::from_millis(200);
     bench.limits.plan = Duration::from_millis(300);
@@ -348,10 +351,7 @@ fn a_gibibyte_is_refused_by_name() {
         "(if (i32.eq (memory.grow (i32.const 16384)) (i32.const -1)) (then unreachable))".into()
     });
     let failure = Bench::with(&guest).run("greedy", &none()).unwrap_err();
-    assert_eq!(
-        failure.message,
-        "asked for more than 64 MiB of memory in `run(install)` (1 GiB)"
-    );
+    assert_eq!(failure.message, "asked for more than 64 MiB of memory in `run(install)` (1 GiB)");
 }
 
 #[test]
@@ -392,9 +392,8 @@ fn a_fact_has_its_time_its_schema_and_one_value_for_a_key() {
     assert!(said(late, true).contains("is planned: it is provided in `plan`"));
     let reads = Guest::new("x").plan(|m| m.consume("dib:boot/kernel@1"));
     assert!(said(reads, false).contains("so `plan` cannot read it"));
-    let bad = Guest::new("x").plan(|m| {
-        m.provide("dib:boot/kernel-argument@1", "1", r#"{"argument":"two words"}"#)
-    });
+    let bad = Guest::new("x")
+        .plan(|m| m.provide("dib:boot/kernel-argument@1", "1", r#"{"argument":"two words"}"#));
     assert!(said(bad, false).contains("does not fit its schema"));
     let no_json = Guest::new("x").plan(|m| m.provide("dib:boot/kernel-argument@1", "1", "{"));
     assert!(said(no_json, false).contains("is no JSON"));
@@ -469,7 +468,8 @@ fn what_was_never_requested_says_who_has_to_ask() {
 #[test]
 fn a_wish_is_made_while_planning_and_an_effect_while_running() {
     let held = grants(&[("packages", "*"), ("rootfs", "write /"), ("exec", "*")]);
-    let guest = Guest::new("x").run(|m| m.request_package("vim")).plan(|m| m.run_program("true", &[]));
+    let guest =
+        Guest::new("x").run(|m| m.request_package("vim")).plan(|m| m.run_program("true", &[]));
     let bench = Bench::with(&guest);
     let failure = bench.run("x", &held).unwrap_err();
     assert!(failure.message.contains("wishes are made in `plan`"), "{failure}");

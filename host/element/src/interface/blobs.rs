@@ -17,7 +17,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 
 /// Bytes the host holds.
 #[derive(Debug)]
-pub(crate) struct Blob {
+#[expect(unreachable_pub, reason = "what `bindgen!` re-exports has to be `pub`")]
+pub struct Blob {
     pub(crate) content: Arc<[u8]>,
 }
 

@@ -81,7 +81,9 @@ impl State {
 /// The command as the target takes it; its time ends with the step's, `left` seconds from now.
 fn to_target(command: exec::Command, left: u64) -> Result<Command, Refusal> {
     let shown = harmless(&command.program, 200);
-    if command.program.is_empty() || (command.program.contains('/') && !command.program.starts_with('/')) {
+    if command.program.is_empty()
+        || (command.program.contains('/') && !command.program.starts_with('/'))
+    {
         return Err(Refusal::invalid(format!(
             "`{shown}` is no program: give a name, or an absolute path in the target"
         )));
@@ -167,13 +169,7 @@ mod tests {
     use super::*;
 
     fn output(status: i32, stderr: &str) -> Output {
-        Output {
-            status,
-            signal: None,
-            timed_out: false,
-            stdout: Vec::new(),
-            stderr: stderr.into(),
-        }
+        Output { status, signal: None, timed_out: false, stdout: Vec::new(), stderr: stderr.into() }
     }
 
     #[test]

@@ -126,4 +126,3 @@ fn in_time(mode: Mode, timing: Timing, slot: &str) -> Result<(), Refusal> {
         (Mode::Describe, _) => Err(Refusal::denied("no facts while describing itself")),
     }
 }
-

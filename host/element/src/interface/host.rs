@@ -11,11 +11,13 @@ use crate::state::State;
 
 /// The handle lent for one call. All it stands for is in the store's state.
 #[derive(Debug)]
-pub(crate) struct Build;
+#[expect(unreachable_pub, reason = "what `bindgen!` re-exports has to be `pub`")]
+pub struct Build;
 
 /// A secret. Nobody can make one yet.
 #[derive(Debug)]
-pub(crate) enum Secret {}
+#[expect(unreachable_pub, reason = "what `bindgen!` re-exports has to be `pub`")]
+pub enum Secret {}
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     host::add_to_linker::<_, Own>(linker, |s| s)

@@ -102,9 +102,11 @@ impl Log {
     pub(crate) fn last_words(&self) -> Option<String> {
         let inner = self.inner();
         // What Rust prints of a panic begins with the thread and ends with a hint.
-        let from = inner.stderr.iter().rposition(|l| l.starts_with("thread ")).unwrap_or_else(|| {
-            inner.stderr.len().saturating_sub(3)
-        });
+        let from = inner
+            .stderr
+            .iter()
+            .rposition(|l| l.starts_with("thread "))
+            .unwrap_or_else(|| inner.stderr.len().saturating_sub(3));
         let said: Vec<_> = inner
             .stderr
             .iter()
@@ -123,7 +125,8 @@ impl Log {
 
 /// A stretch of work.
 #[derive(Debug)]
-pub(crate) struct Span {
+#[expect(unreachable_pub, reason = "what `bindgen!` re-exports has to be `pub`")]
+pub struct Span {
     id: u64,
     told: Option<Instant>,
 }

@@ -24,7 +24,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 
 /// A part of the tree.
 #[derive(Debug)]
-pub(crate) struct Tree {
+#[expect(unreachable_pub, reason = "what `bindgen!` re-exports has to be `pub`")]
+pub struct Tree {
     scope: Scope,
 }
 
@@ -91,13 +92,16 @@ impl rootfs::HostTree for State {
     fn capture(&mut self, tree: Resource<Tree>, path: String) -> Result<Resource<Blob>, Refusal> {
         let path = TargetPath::new(&path)?;
         let room = self.blobs.room();
-        let captured = self.on_tree(&tree, move |target, scope| {
-            archive::capture(target, scope, &path, room)
-        })?;
+        let captured =
+            self.on_tree(&tree, move |target, scope| archive::capture(target, scope, &path, room))?;
         self.blob(captured.ok_or_else(blobs_full)?)
     }
 
-    fn stat(&mut self, tree: Resource<Tree>, path: String) -> Result<Option<rootfs::Stat>, Refusal> {
+    fn stat(
+        &mut self,
+        tree: Resource<Tree>,
+        path: String,
+    ) -> Result<Option<rootfs::Stat>, Refusal> {
         let path = TargetPath::new(&path)?;
         let stat = self.on_tree(&tree, move |target, scope| target.stat(scope, &path))?;
         Ok(stat.map(convert::stat))

@@ -1,7 +1,7 @@
 //! Elements made of a few lines of WAT: a core module with `describe`'s answer laid out in its
 //! memory by the canonical ABI, encoded as a component against the real `wit/`.
 
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -155,10 +155,7 @@ impl Memory {
 
     /// Prints on standard error, as a panic does.
     pub fn print(&mut self, text: &str) -> String {
-        format!(
-            "(call $stderr-write (call $stderr) {} (i32.const 1600))",
-            self.operands(text)
-        )
+        format!("(call $stderr-write (call $stderr) {} (i32.const 1600))", self.operands(text))
     }
 
     /// `build.parameter(name)`.

@@ -115,7 +115,9 @@ pub(super) fn unpack(
     match archive {
         [0x1f, 0x8b, ..] => entries(GzDecoder::new(archive).take(BLOB_BYTES), path, strip),
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0xfd, b'7', b'z', ..] | [b'B', b'Z', b'h', ..] => {
-            Err(Refusal::unsupported("the archive is packed by zstd, xz or bzip2; only tar and tar.gz are unpacked yet"))
+            Err(Refusal::unsupported(
+                "the archive is packed by zstd, xz or bzip2; only tar and tar.gz are unpacked yet",
+            ))
         }
         _ => entries(archive, path, strip),
     }
@@ -123,10 +125,8 @@ pub(super) fn unpack(
 
 fn entries(archive: impl Read, path: &TargetPath, strip: u32) -> Result<Vec<Change>, Refusal> {
     let spoilt = |e: std::io::Error| Refusal::invalid(format!("the archive cannot be read: {e}"));
-    let mut changes = vec![Change::MakeDirectory {
-        path: path.clone(),
-        attributes: Attributes::default(),
-    }];
+    let mut changes =
+        vec![Change::MakeDirectory { path: path.clone(), attributes: Attributes::default() }];
     let mut archive = tar::Archive::new(archive);
     for entry in archive.entries().map_err(spoilt)? {
         let mut entry = entry.map_err(spoilt)?;
@@ -174,11 +174,8 @@ fn entries(archive: impl Read, path: &TargetPath, strip: u32) -> Result<Vec<Chan
 /// Where an entry goes; none when nothing of its name is left. A name cannot climb.
 fn place(path: &TargetPath, name: &[u8], strip: u32) -> Result<Option<TargetPath>, Refusal> {
     let name = text(name)?;
-    let parts: Vec<_> = name
-        .split('/')
-        .filter(|c| !c.is_empty() && *c != ".")
-        .skip(strip as usize)
-        .collect();
+    let parts: Vec<_> =
+        name.split('/').filter(|c| !c.is_empty() && *c != ".").skip(strip as usize).collect();
     if parts.contains(&"..") {
         return Err(Refusal::invalid(format!(
             "`{}` in the archive has `..` in it",
