@@ -1,1 +1,23 @@
-//! Image files: formats, checksums, manifest.
+//! Image files: formats, checksums, manifest. Outputs appear by rename, all of them or none.
+//!
+//! ```text
+//! Scratch::create(folder) ─► disk.raw ─► Publication { … }.publish(&scratch, &cancel)
+//!   .dibhost-XXXX, locked      (block         qcow2, raw, .sha256, .manifest.json: made in the
+//!   and removed when dropped    device)       scratch folder, flushed, renamed one after the other
+//! ```
+
+mod check;
+mod digest;
+mod error;
+mod format;
+mod manifest;
+mod publish;
+mod scratch;
+
+pub use check::check_output;
+pub use digest::sha256_of;
+pub use error::ImageError;
+pub use format::{Compression, Format};
+pub use manifest::{Manifest, ManifestElement, ManifestOutput, ManifestPackage};
+pub use publish::{Output, Publication, publish};
+pub use scratch::Scratch;

@@ -137,7 +137,7 @@ mod tests {
     fn an_empty_volume_is_as_small_as_fat32_can_be() {
         assert_eq!(bytes_for(&Folder::default(), 0, 512, None), 33 * MIB);
         assert_eq!(bytes_for(&Folder::default(), 0, 512, Some(FatBits::Sixteen)), 3 * MIB);
-        assert_eq!(bytes_for(&Folder::default(), 0, 4096, None), 261 * MIB);
+        assert_eq!(bytes_for(&Folder::default(), 0, 4096, None), 257 * MIB);
     }
 
     proptest! {

@@ -1,0 +1,418 @@
+//! What a graph may be, and what is known of it before it is made.
+
+use dibhost_block_device::{
+    FolderTree, Graph, Node, NodeKind, Size, TableKind, layout, partition_type,
+};
+use dibhost_sys::Cancel;
+use proptest::prelude::*;
+use serde_json::json;
+
+fn node(name: &str, on: &[&str], kind: NodeKind) -> Node {
+    Node { name: name.into(), on: on.iter().map(|n| (*n).into()).collect(), kind }
+}
+
+fn filesystem(kind: &str, label: Option<&str>) -> NodeKind {
+    NodeKind::Filesystem {
+        kind: kind.into(),
+        label: label.map(Into::into),
+        uuid: None,
+        tuning: vec![],
+    }
+}
+
+fn mount(at: &str, options: &[&str]) -> NodeKind {
+    let options = options.iter().map(|o| (*o).into()).collect();
+    NodeKind::Mount { at: at.into(), options, in_fstab: true }
+}
+
+fn partition(type_id: &str) -> NodeKind {
+    NodeKind::Partition {
+        label: "a label".into(),
+        type_id: type_id.into(),
+        size: Size::Bytes(8 << 20),
+        attributes: vec![],
+        preserve: false,
+    }
+}
+
+fn grub() -> NodeKind {
+    NodeKind::GrubBios { boot_image: "/boot/boot.img".into(), core_image: "/boot/core.img".into() }
+}
+
+/// Valid, and with something of every kind the first back-end makes.
+fn valid() -> Vec<Node> {
+    vec![
+        node("disk", &[], NodeKind::Disk { size: None, sector_size: 512 }),
+        node("table", &["disk"], NodeKind::Table { kind: TableKind::Gpt, alignment: None }),
+        node("bsp", &["table"], partition("bios-boot")),
+        node("esp", &["table"], partition("esp")),
+        node("root", &["table"], partition("root-x86-64")),
+        node("data", &["table"], partition("933ac7e1-2eb4-4f13-b844-0e14e2aef915")),
+        node("data-fs", &["data"], filesystem("ext4", None)),
+        node("esp-fs", &["esp"], filesystem("vfat", Some("MKFS_ESP"))),
+        node("root-fs", &["root"], filesystem("ext4", Some("cloudimg-rootfs"))),
+        node("data-mount", &["data-fs"], mount("/home", &["rw", "nodev", "relatime"])),
+        node("esp-mount", &["esp-fs"], mount("/boot/efi", &[])),
+        node("root-mount", &["root-fs"], mount("/", &[])),
+        node("grub", &["disk", "bsp"], grub()),
+    ]
+}
+
+fn refused(change: impl FnOnce(&mut Vec<Node>)) -> String {
+    let mut nodes = valid();
+    change(&mut nodes);
+    Graph::new(nodes).unwrap_err().to_string()
+}
+
+fn kind_of<'a>(nodes: &'a mut [Node], name: &str) -> &'a mut NodeKind {
+    &mut nodes.iter_mut().find(|n| n.name == name).unwrap().kind
+}
+
+#[test]
+fn fstab_is_by_label_else_uuid_and_the_root_is_first() {
+    let graph = Graph::new(valid()).unwrap();
+    let identities = graph.identities(&[1; 32]);
+    let uuid = identities.filesystems["data-fs"].uuid;
+    let want = format!(
+        "LABEL=cloudimg-rootfs / ext4 defaults 0 1\n\
+         LABEL=MKFS_ESP /boot/efi vfat defaults 0 2\n\
+         UUID={uuid} /home ext4 rw,nodev,relatime 0 2\n"
+    );
+    assert_eq!(graph.fstab(&identities), want);
+}
+
+#[test]
+fn the_layout_fact() {
+    let graph = Graph::new(valid()).unwrap();
+    let identities = graph.identities(&[1; 32]);
+    let fact = graph.layout_fact(&identities);
+    assert_eq!(fact["table"], "gpt");
+    assert_eq!(
+        fact["mounts"][0],
+        json!({
+            "at": "/",
+            "filesystem": "ext4",
+            "label": "cloudimg-rootfs",
+            "uuid": identities.filesystems["root-fs"].uuid.to_string(),
+            "options": [],
+        })
+    );
+    let kinds: Vec<_> = fact["partitions"].as_array().unwrap().iter().map(|p| &p["type"]).collect();
+    assert_eq!(kinds, ["bios-boot", "esp", "root-x86-64", "home"]);
+    assert_eq!(fact["partitions"][1]["number"], 2);
+    let partuuid = identities.partitions["esp"].to_string();
+    assert_eq!(fact["partitions"][1]["partuuid"], partuuid);
+    assert_eq!(fact["mounts"][1]["uuid"].as_str().unwrap().len(), "1A2B-3C4D".len());
+}
+
+#[test]
+fn identities_come_from_the_seed_and_the_names_alone() {
+    let graph = Graph::new(valid()).unwrap();
+    let one = graph.identities(&[1; 32]);
+    let mut turned = valid();
+    turned.reverse();
+    assert_eq!(one, Graph::new(turned).unwrap().identities(&[1; 32]));
+    let other = graph.identities(&[2; 32]);
+    assert!(one.partitions.iter().all(|(node, id)| other.partitions[node] != *id));
+    let mut all: Vec<_> = one.partitions.values().chain(one.tables.values()).collect();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 5);
+    // For ever: images that were built must come out the same.
+    assert_eq!(one.partitions["root"].to_string(), "ROOT-PINNED");
+    assert_eq!(one.filesystems["esp-fs"].uuid.to_string(), "ESP-PINNED");
+}
+
+#[test]
+fn what_is_wrong_is_named_with_what_to_do() {
+    use NodeKind as N;
+    let cases: Vec<(&str, &str, Box<dyn FnOnce(&mut Vec<Node>)>)> = vec![
+        ("two nodes", "node `esp`", Box::new(|n| n[4].name = "esp".into())),
+        ("is no node", "node `table`", Box::new(|n| n[1].on = vec!["disc".into()])),
+        (
+            "cannot stand on filesystem",
+            "node `esp`",
+            Box::new(|n| n[3].on = vec!["root-fs".into()]),
+        ),
+        ("stands on 0 nodes", "node `table`", Box::new(|n| n[1].on.clear())),
+        (
+            "stands on 2 nodes",
+            "node `table`",
+            Box::new(|n| {
+                n.push(node("second", &[], N::Disk { size: None, sector_size: 512 }));
+                n[1].on.push("second".into());
+            }),
+        ),
+        ("already carries", "node `root-fs`", Box::new(|n| n[8].on = vec!["esp".into()])),
+        (
+            "is where `esp-mount`",
+            "node `other`",
+            Box::new(|n| {
+                n[10].name = "esp-mount".into();
+                n.push(node("spare", &["table"], partition("linux-generic")));
+                n.push(node("spare-fs", &["spare"], filesystem("ext4", None)));
+                n.push(node("other", &["spare-fs"], mount("/boot/efi", &[])));
+            }),
+        ),
+        (
+            "nothing is mounted at `/`",
+            "add a mount node",
+            Box::new(|n| {
+                *kind_of(n, "root-mount") = mount("/srv", &[]);
+            }),
+        ),
+        (
+            "37 UTF-16 units",
+            "node `root`",
+            Box::new(|n| {
+                let N::Partition { label, .. } = kind_of(n, "root") else { panic!() };
+                *label = "x".repeat(37);
+            }),
+        ),
+        (
+            "is no partition type",
+            "`bios-boot`",
+            Box::new(|n| *kind_of(n, "root") = partition("8300")),
+        ),
+        (
+            "takes 16",
+            "node `root-fs`",
+            Box::new(|n| {
+                *kind_of(n, "root-fs") = filesystem("ext4", Some("seventeen-bytes-x"));
+            }),
+        ),
+        (
+            "also that of",
+            "node `root-fs`",
+            Box::new(|n| {
+                *kind_of(n, "root-fs") = filesystem("ext4", Some("MKFS_ESP"));
+            }),
+        ),
+        (
+            "no kind of filesystem",
+            "`vfat`",
+            Box::new(|n| *kind_of(n, "esp-fs") = filesystem("fat", None)),
+        ),
+        (
+            "has no setting `raw`",
+            "`inode-ratio`",
+            Box::new(|n| {
+                let N::Filesystem { tuning, .. } = kind_of(n, "root-fs") else { panic!() };
+                tuning.push(("raw".into(), "-d /etc".into()));
+            }),
+        ),
+        (
+            "no mount point",
+            "node `esp-mount`",
+            Box::new(|n| *kind_of(n, "esp-mount") = mount("/a/../b", &[])),
+        ),
+        (
+            "no mount point",
+            "node `esp-mount`",
+            Box::new(|n| *kind_of(n, "esp-mount") = mount("/a b", &[])),
+        ),
+        (
+            "no mount option",
+            "node `esp-mount`",
+            Box::new(|n| {
+                *kind_of(n, "esp-mount") = mount("/x", &["rw,suid"]);
+            }),
+        ),
+        (
+            "contradict",
+            "node `esp-mount`",
+            Box::new(|n| {
+                *kind_of(n, "esp-mount") = mount("/x", &["rw", "ro"]);
+            }),
+        ),
+        (
+            "a sector of 520 bytes",
+            "node `disk`",
+            Box::new(|n| {
+                *kind_of(n, "disk") = N::Disk { size: None, sector_size: 520 };
+            }),
+        ),
+        (
+            "not whole sectors",
+            "write 1049088",
+            Box::new(|n| {
+                *kind_of(n, "disk") = N::Disk { size: Some((1 << 20) + 1), sector_size: 512 };
+            }),
+        ),
+        (
+            "an alignment",
+            "node `table`",
+            Box::new(|n| {
+                *kind_of(n, "table") = N::Table { kind: TableKind::Gpt, alignment: Some(3 << 20) };
+            }),
+        ),
+        (
+            "two of a kind",
+            "BIOS boot partition",
+            Box::new(|n| n[12].on = vec!["bsp".into(), "esp".into()]),
+        ),
+        (
+            "of type `esp`",
+            "`bios-boot`",
+            Box::new(|n| n[12].on = vec!["disk".into(), "esp".into()]),
+        ),
+        (
+            "sectors of 4096",
+            "UEFI",
+            Box::new(|n| {
+                *kind_of(n, "disk") = N::Disk { size: None, sector_size: 4096 };
+            }),
+        ),
+        (
+            "`boot-image` is",
+            "absolute path",
+            Box::new(|n| {
+                let N::GrubBios { boot_image, .. } = kind_of(n, "grub") else { panic!() };
+                *boot_image = "/boot/../etc/shadow".into();
+            }),
+        ),
+        (
+            "second partition takes the rest",
+            "node `root`",
+            Box::new(|n| {
+                for name in ["esp", "root"] {
+                    let N::Partition { size, .. } = kind_of(n, name) else { panic!() };
+                    *size = Size::Rest;
+                }
+            }),
+        ),
+        (
+            "is no attribute",
+            "`read-only`",
+            Box::new(|n| {
+                let N::Partition { attributes, .. } = kind_of(n, "root") else { panic!() };
+                attributes.push("boot".into());
+            }),
+        ),
+        (
+            "stands on itself",
+            "node `a`",
+            Box::new(|n| {
+                let driver = || N::Driver { name: "x".into(), settings: "{}".into() };
+                n.push(node("a", &["b"], driver()));
+                n.push(node("b", &["a"], driver()));
+            }),
+        ),
+        ("that is not a name", "letters", Box::new(|n| n[0].name = "a b".into())),
+    ];
+    for (problem, also, change) in cases {
+        let said = refused(change);
+        assert!(said.contains(problem) && said.contains(also), "{problem}: {said}");
+        assert!(said.starts_with("block device: "), "{said}");
+    }
+}
+
+#[test]
+fn what_this_back_end_cannot_make_is_a_sentence_that_names_the_node() {
+    let root = [
+        node("disk", &[], NodeKind::Disk { size: None, sector_size: 512 }),
+        node("root-fs", &["disk"], filesystem("ext4", None)),
+        node("root-mount", &["root-fs"], mount("/", &[])),
+        node("spare", &[], NodeKind::Disk { size: None, sector_size: 512 }),
+    ];
+    let encryption = NodeKind::Encryption { secrets: vec![], label: None };
+    let cases = [
+        (
+            node("crypt", &["spare"], encryption),
+            "node `crypt`: the back-end `file` cannot make an encryption",
+        ),
+        (
+            node("pv", &["spare"], NodeKind::PhysicalVolume),
+            "node `pv`: the back-end `file` cannot make a physical",
+        ),
+        (
+            node("xfs", &["spare"], filesystem("xfs", None)),
+            "node `xfs`: the back-end `file` cannot make the filesystem `xfs`",
+        ),
+        (
+            node("mbr", &["spare"], NodeKind::Table { kind: TableKind::Mbr, alignment: None }),
+            "node `mbr`: the back-end `file` cannot make an MBR",
+        ),
+        (node("more", &["spare"], filesystem("ext4", None)), "node `spare`: it is the second disk"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let mut tree = FolderTree::of_parts([("/", folder.path())], Cancel::new()).unwrap();
+    for (extra, want) in cases {
+        let mut nodes = root.to_vec();
+        nodes.push(extra);
+        let graph = Graph::new(nodes).unwrap();
+        let said = layout(&graph, &graph.identities(&[0; 32]), &mut tree).unwrap_err().to_string();
+        assert!(said.contains(want), "{said}");
+    }
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("disk".to_owned()),
+        Just("table".to_owned()),
+        Just("root".to_owned()),
+        Just("/".to_owned()),
+        Just("ext4".to_owned()),
+        "[a-z/.,-]{0,12}",
+        ".{0,12}",
+    ]
+}
+
+fn any_kind() -> impl Strategy<Value = NodeKind> {
+    let texts = || proptest::collection::vec(text(), 0..3);
+    prop_oneof![
+        (any::<Option<u64>>(), any::<u32>())
+            .prop_map(|(size, sector_size)| NodeKind::Disk { size, sector_size }),
+        Just(NodeKind::Disk { size: None, sector_size: 512 }),
+        any::<Option<u64>>()
+            .prop_map(|alignment| NodeKind::Table { kind: TableKind::Gpt, alignment }),
+        (text(), text(), any::<u64>(), texts()).prop_map(|(label, type_id, bytes, attributes)| {
+            NodeKind::Partition {
+                label,
+                type_id,
+                size: Size::Bytes(bytes),
+                attributes,
+                preserve: false,
+            }
+        }),
+        (text(), proptest::option::of(text()), proptest::option::of(text()), text(), text())
+            .prop_map(|(kind, label, uuid, key, value)| NodeKind::Filesystem {
+                kind,
+                label,
+                uuid,
+                tuning: vec![(key, value)],
+            }),
+        (text(), texts(), any::<bool>()).prop_map(|(at, options, in_fstab)| NodeKind::Mount {
+            at,
+            options,
+            in_fstab
+        }),
+        (text(), text())
+            .prop_map(|(boot_image, core_image)| NodeKind::GrubBios { boot_image, core_image }),
+        (text(), text()).prop_map(|(name, settings)| NodeKind::Driver { name, settings }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_nodes_are_a_graph_or_refused(
+        nodes in proptest::collection::vec((text(), proptest::collection::vec(text(), 0..3), any_kind()), 0..8),
+        after_valid in any::<bool>(),
+    ) {
+        let mut all = if after_valid { valid() } else { vec![] };
+        all.extend(nodes.into_iter().map(|(name, on, kind)| Node { name, on, kind }));
+        if let Ok(graph) = Graph::new(all) {
+            let identities = graph.identities(&[3; 32]);
+            let fact = graph.layout_fact(&identities);
+            prop_assert_eq!(fact["mounts"].as_array().unwrap().len(), graph.mounts().len());
+            for line in graph.fstab(&identities).lines() {
+                prop_assert_eq!(line.split(' ').count(), 6, "{}", line);
+            }
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_partition_type_or_not(text in ".{0,40}") {
+        let _ = partition_type(&text);
+    }
+}

@@ -1,0 +1,263 @@
+//! Image files as a user finds them, read by `qemu-img` and `sha256sum`.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use dibhost_image::{
+    Compression, Format, ImageError, Manifest, ManifestPackage, Output, Publication, Scratch,
+    publish,
+};
+use dibhost_sys::Cancel;
+
+const MIB: u64 = 1 << 20;
+
+fn raw(scratch: &Scratch, mib: u64) -> PathBuf {
+    let path = scratch.path().join("disk.raw");
+    let file = File::create(&path).unwrap();
+    file.set_len(64 * MIB).unwrap();
+    let mut state = 1u64;
+    for at in 0..mib {
+        let mut chunk = vec![0u8; MIB as usize];
+        // Half text, half noise.
+        for byte in &mut chunk[..1 << 19] {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            *byte = (state >> 40) as u8;
+        }
+        chunk[1 << 19..].fill(b'a');
+        file.write_all_at(&chunk, at * 2 * MIB).unwrap();
+    }
+    path
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn run(program: &str, args: &[&str], folder: &Path) -> String {
+    let output = Command::new(program).args(args).current_dir(folder).output().unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{program} {args:?}: {said}");
+    said
+}
+
+fn both(folder: &Path, compression: Compression) -> Vec<Output> {
+    let scratch = Scratch::create(folder).unwrap();
+    let raw = raw(&scratch, 8);
+    let outputs = [(Format::Raw, folder.join("x.raw")), (Format::Qcow2, folder.join("x.qcow2"))];
+    publish(&raw, &outputs, compression, &scratch, &Cancel::new()).unwrap()
+}
+
+#[test]
+fn two_formats_of_one_disk() {
+    for compression in Compression::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let outputs = both(folder.path(), compression);
+        assert_eq!(names(folder.path()), ["x.qcow2", "x.qcow2.sha256", "x.raw", "x.raw.sha256"]);
+        run(
+            "qemu-img",
+            &["compare", "-f", "raw", "-F", "qcow2", "x.raw", "x.qcow2"],
+            folder.path(),
+        );
+        run("qemu-img", &["check", "-f", "qcow2", "x.qcow2"], folder.path());
+        run("sha256sum", &["-c", "--strict", "x.raw.sha256", "x.qcow2.sha256"], folder.path());
+        let info = run("qemu-img", &["info", "--output=json", "x.qcow2"], folder.path());
+        let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+        let name = &info["format-specific"]["data"]["compression-type"];
+        let want = if compression == Compression::Zstd { "zstd" } else { "zlib" };
+        assert_eq!(name, want);
+        assert_eq!(info["virtual-size"], outputs[1].virtual_size);
+        let bytes = fs::metadata(folder.path().join("x.qcow2")).unwrap().len();
+        assert_eq!(bytes, outputs[1].bytes);
+        assert_eq!(bytes < 8 * MIB, compression != Compression::None, "{compression}: {bytes}");
+    }
+}
+
+#[test]
+fn one_disk_gives_one_digest() {
+    let digests: Vec<_> = (0..4)
+        .map(|_| {
+            let folder = tempfile::tempdir().unwrap();
+            both(folder.path(), Compression::Zstd).into_iter().map(|o| o.sha256).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
+}
+
+fn publication<'a>(raw: &'a Path, stem: &'a Path) -> Publication<'a> {
+    let package = |name: &str| ManifestPackage {
+        name: name.into(),
+        version: "1".into(),
+        arch: "amd64".into(),
+    };
+    Publication {
+        raw,
+        stem,
+        formats: vec![Format::Qcow2, Format::Raw, Format::Qcow2],
+        compression: Compression::Zstd,
+        manifest: Manifest {
+            name: "x".into(),
+            packages: vec![package("dpkg")],
+            ..Manifest::default()
+        },
+        beside: vec![(".notes".into(), Arc::from(b"notes".as_slice()))],
+    }
+}
+
+#[test]
+fn a_publication_has_a_manifest_and_what_elements_emitted() {
+    let folder = tempfile::tempdir().unwrap();
+    let stem = folder.path().join("x");
+    fs::write(folder.path().join("x.qcow2"), "an old one").unwrap();
+    let scratch = Scratch::create(folder.path()).unwrap();
+    let raw = raw(&scratch, 4);
+    let (outputs, others) = publication(&raw, &stem).publish(&scratch, &Cancel::new()).unwrap();
+    drop(scratch);
+    let all = ["x.manifest.json", "x.notes", "x.qcow2", "x.qcow2.sha256", "x.raw", "x.raw.sha256"];
+    assert_eq!(names(folder.path()), all);
+    assert_eq!(others, [folder.path().join("x.manifest.json"), folder.path().join("x.notes")]);
+    let manifest = fs::read_to_string(folder.path().join("x.manifest.json")).unwrap();
+    let manifest: Manifest = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(manifest.outputs.len(), 2);
+    assert_eq!(manifest.outputs[1].sha256, outputs[1].sha256);
+    assert_eq!(manifest.outputs[1].file, "x.qcow2");
+    assert_eq!(manifest.packages[0].name, "dpkg");
+}
+
+#[test]
+fn nothing_new_is_there_when_one_output_cannot_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let stem = folder.path().join("x");
+    fs::write(folder.path().join("x.qcow2"), "an old one").unwrap();
+    let scratch = Scratch::create(folder.path()).unwrap();
+    for suffix in ["/../other", ".qcow2", "", "notes", ".a b"] {
+        let raw = raw(&scratch, 1);
+        let mut publication = publication(&raw, &stem);
+        publication.beside[0].0 = suffix.into();
+        let error = publication.publish(&scratch, &Cancel::new()).unwrap_err();
+        assert!(matches!(error, ImageError::Output { .. }), "{suffix}: {error}");
+    }
+    drop(scratch);
+    assert_eq!(names(folder.path()), ["x.qcow2"]);
+    assert_eq!(fs::read_to_string(folder.path().join("x.qcow2")).unwrap(), "an old one");
+}
+
+#[test]
+fn what_was_put_in_place_goes_back_when_the_next_cannot_be() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("x.raw"), "an old one").unwrap();
+    let scratch = Scratch::create(folder.path()).unwrap();
+    let raw = raw(&scratch, 1);
+    // One file twice: the second rename finds it gone.
+    let outputs =
+        [(Format::Raw, folder.path().join("x.raw")), (Format::Raw, folder.path().join("y.raw"))];
+    let error = publish(&raw, &outputs, Compression::None, &scratch, &Cancel::new()).unwrap_err();
+    assert!(error.to_string().contains("y.raw"), "{error}");
+    drop(scratch);
+    assert_eq!(names(folder.path()), ["x.raw"]);
+    assert_eq!(fs::read_to_string(folder.path().join("x.raw")).unwrap(), "an old one");
+}
+
+#[test]
+fn cancelled_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let scratch = Scratch::create(folder.path()).unwrap();
+    let raw = raw(&scratch, 16);
+    let cancel = Cancel::new();
+    let thrown = cancel.clone();
+    let thread = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        thrown.cancel();
+    });
+    let outputs = [(Format::Qcow2, folder.path().join("x.qcow2"))];
+    let error = publish(&raw, &outputs, Compression::Zlib, &scratch, &cancel).unwrap_err();
+    thread.join().unwrap();
+    assert!(matches!(error, ImageError::Cancelled(_)), "{error}");
+    drop(scratch);
+    assert_eq!(names(folder.path()), [""; 0]);
+}
+
+#[test]
+fn a_failed_conversion_says_what_qemu_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let scratch = Scratch::create(folder.path()).unwrap();
+    let raw = scratch.path().join("disk.raw");
+    fs::create_dir(&raw).unwrap();
+    let outputs = [(Format::Qcow2, folder.path().join("x.qcow2"))];
+    let error = publish(&raw, &outputs, Compression::Zstd, &scratch, &Cancel::new()).unwrap_err();
+    assert!(error.to_string().contains("qemu-img"), "{error}");
+    drop(scratch);
+    assert_eq!(names(folder.path()), [""; 0]);
+}
+
+/// Not a test of its own: what `a_killed_builds_folder_is_swept` starts and kills.
+#[test]
+fn holds_a_scratch_folder_when_told_to() {
+    let Ok(folder) = std::env::var("DIBHOST_TEST_HOLD") else { return };
+    let scratch = Scratch::create(Path::new(&folder)).unwrap();
+    fs::write(scratch.path().join("disk.raw"), "half a disk").unwrap();
+    fs::write(Path::new(&folder).join("ready"), scratch.path().to_str().unwrap()).unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(600));
+}
+
+#[test]
+fn a_killed_builds_folder_is_swept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture", "holds_a_scratch_folder_when_told_to"])
+        .env("DIBHOST_TEST_HOLD", folder.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let ready = folder.path().join("ready");
+    while !ready.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let line = || BufReader::new(File::open(&ready).unwrap()).lines().next();
+    let held = loop {
+        match line() {
+            Some(line) => break PathBuf::from(line.unwrap()),
+            None => std::thread::sleep(std::time::Duration::from_millis(10)),
+        }
+    };
+    fs::remove_file(&ready).unwrap();
+    // What lives stays.
+    Scratch::sweep(folder.path()).unwrap();
+    assert!(held.join("disk.raw").exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(held.exists(), "SIGKILL leaves it");
+    // What only looks like one stays too.
+    fs::write(folder.path().join(".dibhost-file"), "").unwrap();
+    std::os::unix::fs::symlink("/", folder.path().join(".dibhost-link")).unwrap();
+    let next = Scratch::create(folder.path()).unwrap();
+    assert!(!held.exists());
+    drop(next);
+    assert_eq!(names(folder.path()), [".dibhost-file", ".dibhost-link"]);
+}
+
+#[test]
+fn many_builds_in_one_folder_keep_theirs() {
+    let folder = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    let scratch = Scratch::create(folder.path()).unwrap();
+                    fs::write(scratch.path().join("mine"), "mine").unwrap();
+                    std::thread::yield_now();
+                    assert_eq!(fs::read_to_string(scratch.path().join("mine")).unwrap(), "mine");
+                }
+            });
+        }
+    });
+    assert_eq!(names(folder.path()), [""; 0]);
+}
