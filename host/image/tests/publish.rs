@@ -211,12 +211,21 @@ fn holds_a_scratch_folder_when_told_to() {
 #[test]
 fn a_killed_builds_folder_is_swept() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    // Ended when this test fails, too.
+    struct Ended(std::process::Child);
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "--nocapture", "holds_a_scratch_folder_when_told_to"])
         .env("DIBHOST_TEST_HOLD", folder.path())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
+    let child = Ended(child);
     let ready = folder.path().join("ready");
     while !ready.exists() {
         std::thread::sleep(std::time::Duration::from_millis(10));
@@ -232,8 +241,7 @@ fn a_killed_builds_folder_is_swept() {
     // What lives stays.
     Scratch::sweep(folder.path()).unwrap();
     assert!(held.join("disk.raw").exists());
-    child.kill().unwrap();
-    child.wait().unwrap();
+    drop(child);
     assert!(held.exists(), "SIGKILL leaves it");
     // What only looks like one stays too.
     fs::write(folder.path().join(".dibhost-file"), "").unwrap();
