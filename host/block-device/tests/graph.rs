@@ -58,6 +58,8 @@ fn valid() -> Vec<Node> {
     ]
 }
 
+type Change = Box<dyn FnOnce(&mut Vec<Node>)>;
+
 fn refused(change: impl FnOnce(&mut Vec<Node>)) -> String {
     let mut nodes = valid();
     change(&mut nodes);
@@ -126,7 +128,7 @@ fn identities_come_from_the_seed_and_the_names_alone() {
 #[test]
 fn what_is_wrong_is_named_with_what_to_do() {
     use NodeKind as N;
-    let cases: Vec<(&str, &str, Box<dyn FnOnce(&mut Vec<Node>)>)> = vec![
+    let cases: Vec<(&str, &str, Change)> = vec![
         ("two nodes", "node `esp`", Box::new(|n| n[4].name = "esp".into())),
         ("is no node", "node `table`", Box::new(|n| n[1].on = vec!["disc".into()])),
         (
