@@ -67,6 +67,8 @@ pub struct StepDeclaration {
     pub consumes: Vec<SlotUse>,
     /// Elements of the same phase to run after.
     pub after: Vec<String>,
+    /// Only `plan` is called for it, `run` never.
+    pub plan_only: bool,
     /// What a later version of the contract may have added: key, JSON document.
     pub extensions: Vec<(String, String)>,
 }
@@ -99,12 +101,18 @@ pub struct Parameter {
     pub name: String,
     /// Its kind.
     pub kind: ParameterKind,
-    /// None: the image definition must set it.
+    /// None: the image definition must set it. `null` is a default like any other.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some")]
     pub default: Option<Value>,
     /// One line.
     pub doc: String,
     /// Environment variables an older definition set it by.
     pub aliases: Vec<String>,
+}
+
+/// A field that is there is `Some`, `null` too, which serde would take for none.
+fn some<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// Another element that has to be in the image too.
@@ -187,5 +195,25 @@ impl Description {
     #[must_use]
     pub fn step(&self, phase: Phase) -> Option<&StepDeclaration> {
         self.steps.iter().find(|s| s.phase == phase)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_of_null_survives_being_kept() {
+        for default in [None, Some(Value::Null), Some(Value::from("x"))] {
+            let parameter = Parameter {
+                name: "p".to_owned(),
+                kind: ParameterKind::Text,
+                default,
+                doc: String::new(),
+                aliases: Vec::new(),
+            };
+            let kept = serde_json::to_string(&parameter).unwrap();
+            assert_eq!(serde_json::from_str::<Parameter>(&kept).unwrap(), parameter);
+        }
     }
 }

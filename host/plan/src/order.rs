@@ -205,6 +205,7 @@ pub(crate) fn steps(elements: &Elements, order: &Order) -> Vec<Step> {
                     .filter(|other| *other != name && sorted.elements.contains(other))
                     .cloned()
                     .collect(),
+                plan_only: declared.plan_only,
             };
             step.reads.sort();
             step.writes.sort();

@@ -107,6 +107,8 @@ pub struct Step {
     pub writes: Vec<String>,
     /// Elements of the same phase it runs after by `after`, those that are there.
     pub after: Vec<String>,
+    /// It is done when it is planned: nothing of it runs.
+    pub plan_only: bool,
 }
 
 /// Values flow from one element to another.

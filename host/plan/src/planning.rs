@@ -123,7 +123,7 @@ pub fn plan(
     let toucher =
         |name: &str| planned_elements.iter().any(|e| e.name == name && e.touches_target());
     let touching: BTreeSet<Phase> =
-        steps.iter().filter(|s| toucher(&s.element)).map(|s| s.phase).collect();
+        steps.iter().filter(|s| !s.plan_only && toucher(&s.element)).map(|s| s.phase).collect();
     if !wishes.iter().any(|w| matches!(w.wish, Wish::Bootstrap(_))) {
         findings.push(no_first_tree());
     }

@@ -230,7 +230,9 @@ impl Text {
             .map(|s| s.after.join(", "))
             .unwrap_or_default();
         let after = if after.is_empty() { after } else { format!(" (after {after})") };
-        self.line(2, format!("step {element}{after}"));
+        let only = plan.steps_of(phase).any(|s| s.element == element && s.plan_only);
+        let only = if only { " (planned only)" } else { "" };
+        self.line(2, format!("step {element}{after}{only}"));
         let edges = plan.edges.iter();
         let reads = edges.clone().filter(|e| e.phase == phase && e.to == element).map(|e| {
             let from = if e.from_phase == phase {

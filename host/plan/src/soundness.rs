@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use semver::{Version, VersionReq};
 use serde_json::Value;
 
-use crate::description::{Description, Parameter, ParameterKind, SlotUse, StepDeclaration};
+use crate::description::{Description, Parameter, ParameterKind, SlotUse, StepDeclaration, Timing};
 use crate::grant;
 use crate::plan::HOST;
 use crate::schema;
@@ -111,6 +111,11 @@ fn step(step: &StepDeclaration, found: &mut Vec<String>) {
     found.extend(twice(consumed, &format!("in `{phase}` that it consumes")));
     for slot in &step.provides {
         let name = &slot.name;
+        if step.plan_only && slot.timing == Timing::Observed {
+            found.push(format!(
+                "its step in `{phase}` only plans, and what `{name}` holds is observed while building"
+            ));
+        }
         if name.starts_with("dib:") {
             continue;
         }

@@ -108,6 +108,7 @@ impl Element {
                 provides: Vec::new(),
                 consumes: Vec::new(),
                 after: Vec::new(),
+                plan_only: false,
                 extensions: Vec::new(),
             });
         }
@@ -161,6 +162,13 @@ impl Element {
     pub(crate) fn reads(self, phase: Phase, name: &str) -> Self {
         let arity = dibhost_plan::schema::host_slot(name).map_or(Arity::Many, |s| s.arity);
         self.reads_as(phase, name, arity, true)
+    }
+
+    /// What it does in a phase is done when it is planned.
+    pub(crate) fn plan_only(self, phase: Phase) -> Self {
+        let mut element = self.step(phase);
+        element.declaration(phase).plan_only = true;
+        element
     }
 
     pub(crate) fn answers(

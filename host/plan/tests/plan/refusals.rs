@@ -113,7 +113,9 @@ fn unsound_descriptions() {
         .provides_as(IN, "dib:block-device/layout@1", Arity::One, Timing::Planned, None)
         .provides_as(IN, "Acme/x", Arity::One, Timing::Planned, None)
         .provides_as(IN, "acme:x/y@1", Arity::One, Timing::Planned, Some(json!({"type": "strin"})))
-        .reads_as(IN, "dib:net/nothing@1", Arity::One, true);
+        .reads_as(IN, "dib:net/nothing@1", Arity::One, true)
+        .provides(Phase::Finalise, "dib:boot/kernel@1")
+        .plan_only(Phase::Finalise);
     bad.description.extensions.push(("!quantum".to_owned(), "{}".to_owned()));
     insta::assert_snapshot!(refused(&[bad, element("Bad_Name"), element("host")]), @r#"
     image.toml:3:13: the element `bad` (/shelf/bad.wasm) is unsound
@@ -131,6 +133,7 @@ fn unsound_descriptions() {
         it provides `dib:boot/kernal@1`, and this host has no such slot: it may need a newer one
         it declares `dib:boot/kernel@1` as one and planned; it is many and observed
         it provides `dib:block-device/layout@1`, which is the host's alone
+        its step in `finalise` only plans, and what `dib:boot/kernel@1` holds is observed while building
         it requests the capability "telepathy", which this host does not know
         it requests `rootfs` with the path "etc", which is not absolute
         it requests `bootstrap` with the scope "now", and it has none

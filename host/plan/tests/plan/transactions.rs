@@ -55,6 +55,18 @@ fn a_step_that_can_look_at_the_target_separates_transactions() {
 }
 
 #[test]
+fn a_step_that_only_plans_separates_nothing() {
+    let looks = element("looks").requests("exec", "ls");
+    let late = element("late").wishes(Phase::Install, &[install("tar")]);
+    let plan =
+        plan_of(&[debian(), late.clone(), looks.clone().plan_only(Phase::ExtraData)]).unwrap();
+    assert_eq!(plan.transactions.len(), 1);
+    assert!(plan.to_text().contains("step looks (planned only)"));
+    let plan = plan_of(&[debian(), late, looks.step(Phase::ExtraData)]).unwrap();
+    assert_eq!(plan.transactions.len(), 2);
+}
+
+#[test]
 fn a_package_that_is_there_opens_no_second_transaction() {
     let looks = element("looks").requests("exec", "ls").step(Phase::Install);
     let early = element("early").wishes(Phase::Install, &[install("curl")]);
