@@ -135,6 +135,7 @@ fn step(said: metadata::Step) -> Result<plan::StepDeclaration, String> {
         provides: said.provides.into_iter().map(slot).collect::<Result<_, _>>()?,
         consumes: said.consumes.into_iter().map(slot_use).collect(),
         after: said.after,
+        plan_only: said.plan_only,
         extensions: extensions(said.extensions)?,
     })
 }

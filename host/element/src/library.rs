@@ -126,7 +126,7 @@ mod shared {
 
 /// The form of the kept descriptions. Another number makes every element describe itself anew;
 /// it has to change when [`About`] or `Description` do.
-const ABOUT_FORM: u32 = 1;
+const ABOUT_FORM: u32 = 2;
 
 /// A component of a script with its interpreter is 18 MB.
 const COMPONENT_BYTES: u64 = 256 << 20;
@@ -215,8 +215,12 @@ impl Library {
         observer: &mut dyn Observer,
     ) -> Result<RunAnswer, ElementFailure> {
         let element = self.described(call.element)?;
-        let code = self.code(&element)?;
         let description = &element.about.description;
+        if description.step(call.phase).is_none_or(|step| step.plan_only) {
+            let phase = call.phase;
+            return Err(ElementFailure::new(format!("declares nothing to run in phase `{phase}`")));
+        }
+        let code = self.code(&element)?;
         invoke::run(&code, description, call, &self.limits, target, observer)
     }
 

@@ -502,6 +502,16 @@ fn fetching_is_said_to_come_later() {
 }
 
 #[test]
+fn a_step_that_only_plans_is_not_run() {
+    let mut guest = Guest::new("planner").run(|_| "unreachable".into());
+    guest.steps[0].plan_only = true;
+    let bench = Bench::with(&guest);
+    bench.plan("planner", &none()).unwrap();
+    let failure = bench.run("planner", &none()).unwrap_err();
+    assert_eq!(failure.message, "declares nothing to run in phase `install`");
+}
+
+#[test]
 fn a_flood_of_lines_ends() {
     let guest = Guest::new("chatty").run(|m| {
         let line = m.log("x");

@@ -22,6 +22,7 @@ pub struct GuestStep {
     pub phase: u8,
     pub provides: Vec<GuestSlot>,
     pub consumes: Vec<&'static str>,
+    pub plan_only: bool,
 }
 
 /// Static memory of a guest.
@@ -33,7 +34,7 @@ const BASE: usize = 8192;
 
 impl Memory {
     fn place(&mut self, bytes: &[u8]) -> u32 {
-        while self.bytes.len() % 8 != 0 {
+        while !self.bytes.len().is_multiple_of(8) {
             self.bytes.push(0);
         }
         let at = BASE + self.bytes.len();
@@ -230,7 +231,9 @@ impl Guest {
             let consumes: Vec<_> = step.consumes.iter().map(slot_use).collect();
             let (provides, consumes) = (memory.list(&provides), memory.list(&consumes));
             let phase = vec![step.phase, 0, 0, 0];
-            steps.push([phase, provides, consumes, nothing.clone(), nothing.clone()].concat());
+            let plan_only = vec![u8::from(step.plan_only), 0, 0, 0];
+            let after = nothing.clone();
+            steps.push([phase, provides, consumes, after, plan_only, nothing.clone()].concat());
         }
         let request = |(capability, scope): &(&str, &str)| {
             [memory.text(capability), memory.text(scope), memory.text("To test.")].concat()
