@@ -108,12 +108,25 @@ pub struct Step {
     pub(crate) provides: Vec<Slot>,
     pub(crate) consumes: Vec<SlotUse>,
     pub(crate) after: Vec<String>,
+    pub(crate) plan_only: bool,
 }
 
 impl Step {
-    /// Takes part in `phase`.
+    /// Takes part in `phase`: plans, and runs.
     pub fn new(phase: Phase) -> Self {
-        Self { phase, provides: Vec::new(), consumes: Vec::new(), after: Vec::new() }
+        Self {
+            phase,
+            provides: Vec::new(),
+            consumes: Vec::new(),
+            after: Vec::new(),
+            plan_only: false,
+        }
+    }
+
+    /// Takes part in planning `phase`, and has nothing to run: the host may then install in one
+    /// transaction what is wished for before and after it.
+    pub fn planning(phase: Phase) -> Self {
+        Self { plan_only: true, ..Self::new(phase) }
     }
 
     /// May write this slot. Everyone who reads it runs later.

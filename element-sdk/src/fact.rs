@@ -1,7 +1,5 @@
 //! Facts: typed data between elements, within one phase and after it.
 
-use std::ops::Deref;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -59,7 +57,7 @@ pub trait Fact: Serialize + DeserializeOwned {
     fn schema() -> Option<String>;
 }
 
-/// A fact and where it came from. Derefs to the value.
+/// A fact and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provided<F> {
     /// The element that provided it.
@@ -70,14 +68,6 @@ pub struct Provided<F> {
     pub key: String,
     /// The value.
     pub value: F,
-}
-
-impl<F> Deref for Provided<F> {
-    type Target = F;
-
-    fn deref(&self) -> &F {
-        &self.value
-    }
 }
 
 /// A fact as the host passes it: the value is a JSON document.

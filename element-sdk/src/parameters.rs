@@ -77,7 +77,10 @@ macro_rules! value {
 
             fn read(name: &str, value: Option<Value>) -> Result<Self> {
                 let convert: fn(&Value) -> Option<$type> = $convert;
-                value.as_ref().and_then(convert).ok_or_else(|| wrong(name, value.as_ref(), $expected))
+                value
+                    .as_ref()
+                    .and_then(convert)
+                    .ok_or_else(|| wrong(name, value.as_ref(), $expected))
             }
         }
     };

@@ -7,9 +7,7 @@ use crate::error::Result;
 use crate::fact::{Fact, Provided};
 use crate::phase::Phase;
 use crate::step;
-use crate::wish::{
-    Bootstrap, Finding, Machine, Package, Proxy, Repository, UnitState, User,
-};
+use crate::wish::{Bootstrap, Finding, Machine, Package, Proxy, Repository, UnitState, User};
 use crate::{host, log};
 
 /// The build while it is planned. Every wish needs its grant.

@@ -191,7 +191,7 @@ fn facts_stay_for_the_next_element() {
 
         fn plan_install(&self, plan: &Plan<'_>) -> Result<()> {
             for fact in plan.consume::<KernelArgument>()? {
-                plan.warn(format!("{} {} {}", fact.provider, fact.key, fact.argument));
+                plan.warn(format!("{} {} {}", fact.provider, fact.key, fact.value.argument));
             }
             Ok(())
         }

@@ -17,8 +17,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         names.push(crate::kebab(&variant.ident.to_string()));
         variants.push(&variant.ident);
     }
-    let expected =
-        names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+    let expected = names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
     let expected = format!("one of {expected}");
     let name = &input.ident;
     Ok(quote! {

@@ -45,9 +45,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let schema = if slot.value().starts_with("dib:") {
         quote!(::core::option::Option::None)
     } else {
-        quote!(::core::option::Option::Some(
-            ::dibhost_element_sdk::__private::schema_of::<Self>()
-        ))
+        quote!(::core::option::Option::Some(::dibhost_element_sdk::__private::schema_of::<Self>()))
     };
     let doc = crate::doc(&input.attrs);
     let name = &input.ident;
@@ -108,7 +106,8 @@ mod tests {
 
     #[test]
     fn what_is_malformed_is_refused_with_a_reason() {
-        let with = |inside: &str| tokens(&format!("#[fact({inside})] struct A;")).unwrap_err().to_string();
+        let with =
+            |inside: &str| tokens(&format!("#[fact({inside})] struct A;")).unwrap_err().to_string();
         assert!(with("arity = \"many\"").contains("`#[fact(slot = \"…\")]` is missing"));
         assert!(with("color = \"red\"").contains("expected `slot`"));
         for slot in ["kernel", "dib:kernel", "dib:kernel@x", ":a@1", "dib:a//b@1"] {

@@ -43,7 +43,8 @@ impl<'a> Parameter<'a> {
             })?;
         }
         if parameter.doc.is_empty() {
-            let message = "a parameter has a doc comment: people read it in `dibhost element inspect`";
+            let message =
+                "a parameter has a doc comment: people read it in `dibhost element inspect`";
             return Err(Error::new_spanned(field, message));
         }
         Ok(parameter)
@@ -100,7 +101,9 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         return Err(Error::new_spanned(&input.ident, "the parameters of an element are a struct"));
     };
     let parameters: Vec<Parameter<'_>> = match &data.fields {
-        Fields::Named(fields) => fields.named.iter().map(Parameter::parse).collect::<Result<_>>()?,
+        Fields::Named(fields) => {
+            fields.named.iter().map(Parameter::parse).collect::<Result<_>>()?
+        }
         Fields::Unit => Vec::new(),
         Fields::Unnamed(_) => {
             return Err(Error::new_spanned(&input.ident, "parameters have names"));

@@ -7,9 +7,7 @@ use crate::bindings::dib::element::{
     log, packages, rootfs, services, types,
 };
 use crate::bindings::exports::dib::element::{lifecycle, metadata};
-use crate::block_device::{
-    Filesystem, Mount, Node, NodeKind, Partition, Size, TableKind,
-};
+use crate::block_device::{Filesystem, Mount, Node, NodeKind, Partition, Size, TableKind};
 use crate::description::{
     Description, Parameter, ParameterKind, Request, Requirement, Slot, SlotUse, Step,
 };
@@ -166,12 +164,13 @@ impl From<Parameter> for metadata::Parameter {
 }
 
 impl From<Step> for metadata::Step {
-    fn from(Step { phase, provides, consumes, after }: Step) -> Self {
+    fn from(Step { phase, provides, consumes, after, plan_only }: Step) -> Self {
         Self {
             phase: phase.into(),
             provides: provides.into_iter().map(Into::into).collect(),
             consumes: consumes.into_iter().map(Into::into).collect(),
             after,
+            plan_only,
             extensions: Vec::new(),
         }
     }
@@ -392,9 +391,7 @@ impl From<Change> for rootfs::Change {
             Change::Append { path, content } => {
                 Self::Append(file(path, content, Attributes::default()))
             }
-            Change::Directory { path, attributes } => {
-                Self::MakeDirectory(folder(path, attributes))
-            }
+            Change::Directory { path, attributes } => Self::MakeDirectory(folder(path, attributes)),
             Change::Symlink { path, to } => Self::Symlink(rootfs::NewLink { path, to }),
             Change::HardLink { source, destination } => Self::HardLink(pair(source, destination)),
             Change::Copy { source, destination } => Self::Copy(pair(source, destination)),

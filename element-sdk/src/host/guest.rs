@@ -127,11 +127,8 @@ impl Tree {
         recursive: bool,
         after: Option<String>,
     ) -> Result<Vec<Entry>> {
-        let flags = if recursive {
-            rootfs::WalkFlags::RECURSIVE
-        } else {
-            rootfs::WalkFlags::empty()
-        };
+        let flags =
+            if recursive { rootfs::WalkFlags::RECURSIVE } else { rootfs::WalkFlags::empty() };
         let entries = self.0.walk(path, flags, after.as_deref())?;
         Ok(entries.into_iter().map(|e| Entry { path: e.path, stat: e.stat.into() }).collect())
     }

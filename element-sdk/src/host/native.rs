@@ -11,9 +11,7 @@ use crate::log::Level;
 use crate::run::{Command, Output};
 use crate::test_host::host::with;
 use crate::tree::{Change, Entry, Stat};
-use crate::wish::{
-    Bootstrap, Machine, Package, Proxy, Repository, UnitState, User,
-};
+use crate::wish::{Bootstrap, Machine, Package, Proxy, Repository, UnitState, User};
 
 /// The running build, lent for one call.
 #[derive(Debug, Clone, Copy)]

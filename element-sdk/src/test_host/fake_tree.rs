@@ -29,9 +29,27 @@ const MAXIMUM_LINKS: usize = 40;
 
 /// The folders that a Debian tree has whatever is installed.
 const BARE: &[&str] = &[
-    "/boot", "/dev", "/etc", "/home", "/opt", "/proc", "/root", "/run", "/srv", "/sys", "/tmp",
-    "/usr/bin", "/usr/lib", "/usr/local/bin", "/usr/local/sbin", "/usr/sbin", "/usr/share",
-    "/var/cache", "/var/lib", "/var/log", "/var/tmp",
+    "/boot",
+    "/dev",
+    "/etc/default",
+    "/home",
+    "/opt",
+    "/proc",
+    "/root",
+    "/run",
+    "/srv",
+    "/sys",
+    "/tmp",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/usr/sbin",
+    "/usr/share",
+    "/var/cache",
+    "/var/lib",
+    "/var/log",
+    "/var/tmp",
 ];
 
 fn not_found(path: &str) -> Error {

@@ -12,10 +12,7 @@ thread_local! {
 }
 
 /// Runs `body` with `call` as the one of this thread, and gives it back.
-pub(super) fn enter<T>(
-    call: Call,
-    body: impl FnOnce(Build<'_>) -> Result<T>,
-) -> (Result<T>, Call) {
+pub(super) fn enter<T>(call: Call, body: impl FnOnce(Build<'_>) -> Result<T>) -> (Result<T>, Call) {
     CURRENT.with_borrow_mut(|current| *current = Some(call));
     let result = body(Build::current());
     let call = CURRENT.with_borrow_mut(Option::take).expect("put there above");

@@ -24,9 +24,7 @@ use crate::phase::Phase;
 use crate::run::{Command, Outcome, Output};
 use crate::step;
 use crate::tree::{Change, Stat};
-use crate::wish::{
-    Bootstrap, Finding, Machine, Package, Proxy, Repository, UnitState, User,
-};
+use crate::wish::{Bootstrap, Finding, Machine, Package, Proxy, Repository, UnitState, User};
 
 type Answer = Box<dyn FnMut(&Command, &mut FakeTree) -> Output>;
 
@@ -241,7 +239,8 @@ impl TestHost {
     /// # Errors
     /// The element's own, and what a real host would refuse.
     pub fn plan<E: Element>(&mut self, phase: Phase) -> Result<Planned> {
-        let (findings, mut call) = self.call::<E, _>(phase, true, |build| step::plan::<E>(phase, build))?;
+        let (findings, mut call) =
+            self.call::<E, _>(phase, true, |build| step::plan::<E>(phase, build))?;
         call.planned.findings = findings;
         call.planned.facts = call.facts;
         call.planned.log = call.log;
@@ -253,7 +252,8 @@ impl TestHost {
     /// # Errors
     /// The element's own, and what a real host would refuse.
     pub fn run<E: Element>(&mut self, phase: Phase) -> Result<Ran> {
-        let (outcome, call) = self.call::<E, _>(phase, false, |build| step::run::<E>(phase, build))?;
+        let (outcome, call) =
+            self.call::<E, _>(phase, false, |build| step::run::<E>(phase, build))?;
         let Call { facts, changes, commands, log, outputs, .. } = call;
         Ok(Ran { outcome, facts, changes, commands, log, outputs })
     }
@@ -291,9 +291,8 @@ impl TestHost {
     pub(crate) fn add_fact(&mut self, slot: &str, fact: RawFact) {
         self.facts.retain(|(s, f)| s != slot || f.provider != fact.provider || f.key != fact.key);
         self.facts.push((slot.to_owned(), fact));
-        self.facts.sort_by(|(a, x), (b, y)| {
-            (a, &x.provider, &x.key).cmp(&(b, &y.provider, &y.key))
-        });
+        self.facts
+            .sort_by(|(a, x), (b, y)| (a, &x.provider, &x.key).cmp(&(b, &y.provider, &y.key)));
     }
 
     /// Makes this host the one of the thread while `body` runs.

@@ -41,22 +41,38 @@ const UEFI: &[(&str, Platform)] = &[
 ];
 
 const fn uefi(name: &'static str, package: &'static str, file: &'static str) -> Platform {
-    Platform {
-        name,
-        firmware: "uefi",
-        package,
-        reason: "GRUB for UEFI",
-        removable: Some(file),
-    }
+    Platform { name, firmware: "uefi", package, reason: "GRUB for UEFI", removable: Some(file) }
 }
 
 /// Needed to find and read the menu, and to start a kernel from it. All that a menu made by
 /// `update-grub` loads is here too, so that it finds nothing missing: no module lies beside the
 /// images.
 const MODULES: &[&str] = &[
-    "all_video", "boot", "cat", "configfile", "echo", "font", "gfxterm", "gzio", "halt", "help",
-    "linux", "loadenv", "ls", "minicmd", "normal", "reboot", "regexp", "search", "search_fs_uuid",
-    "search_label", "serial", "sleep", "terminal", "test", "true",
+    "all_video",
+    "boot",
+    "cat",
+    "configfile",
+    "echo",
+    "font",
+    "gfxterm",
+    "gzio",
+    "halt",
+    "help",
+    "linux",
+    "loadenv",
+    "ls",
+    "minicmd",
+    "normal",
+    "reboot",
+    "regexp",
+    "search",
+    "search_fs_uuid",
+    "search_label",
+    "serial",
+    "sleep",
+    "terminal",
+    "test",
+    "true",
 ];
 
 impl Platform {

@@ -35,7 +35,7 @@ impl Element for Bootloader {
         description!()
             .requires("kernel")
             // A layout of its own needs no `vm`; where there is one, its nodes come first.
-            .step(Step::new(Phase::BlockDevice).after("vm"))
+            .step(Step::planning(Phase::BlockDevice).after("vm"))
             .step(
                 Step::new(Phase::Install)
                     .consumes::<Distribution>()
@@ -93,12 +93,12 @@ impl Element for Bootloader {
             plan.find(Finding::refusal(error.message));
             return Ok(());
         }
-        for argument in plan.consume::<KernelArgument>()? {
-            if let Err(problem) = menu::quoted(&argument.argument) {
-                let message = format!(
-                    "The kernel argument `{}` of `{}` {problem}.",
-                    argument.argument, argument.provider
-                );
+        for fact in plan.consume::<KernelArgument>()? {
+            let argument = &fact.value.argument;
+            if let Err(problem) = menu::quoted(argument) {
+                let provider = &fact.provider;
+                let message =
+                    format!("The kernel argument `{argument}` of `{provider}` {problem}.");
                 plan.find(Finding::refusal(message));
             }
         }
@@ -178,7 +178,7 @@ fn make_image(run: &Run<'_>, platform: &Platform, place: &Place, layout: &Layout
 fn arguments(facts: Vec<Provided<KernelArgument>>) -> Vec<String> {
     let mut arguments: Vec<String> = Vec::new();
     for fact in facts {
-        if !arguments.contains(&fact.argument) {
+        if !arguments.contains(&fact.value.argument) {
             arguments.push(fact.value.argument);
         }
     }

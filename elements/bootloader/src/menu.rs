@@ -24,7 +24,8 @@ impl Menu<'_> {
             "# Written by the dibhost element `bootloader`. `update-grub` writes it anew from\n\
              # /etc/default/grub whenever a kernel comes or goes.\n\n",
         );
-        let _ = writeln!(text, "set default=0\nset timeout_style=menu\nset timeout={}", self.timeout);
+        let _ =
+            writeln!(text, "set default=0\nset timeout_style=menu\nset timeout={}", self.timeout);
         if let Some(serial) = Serial::of(self.arguments) {
             let terminals = serial.terminals();
             let _ = writeln!(text, "{}", serial.command());

@@ -24,7 +24,8 @@ impl Place {
     /// # Errors
     /// When there is no root filesystem, or GRUB cannot name or read the one with `/boot`.
     pub(crate) fn of(layout: &Layout) -> Result<Self> {
-        let root = layout.mount("/").ok_or_else(|| Error::new("No filesystem is mounted at `/`."))?;
+        let root =
+            layout.mount("/").ok_or_else(|| Error::new("No filesystem is mounted at `/`."))?;
         let separate = layout.mount("/boot");
         let boot = separate.unwrap_or(root);
         let prefix = if separate.is_some() { "/grub" } else { "/boot/grub" };
@@ -63,9 +64,8 @@ fn is_plain(word: &str) -> bool {
 }
 
 fn named(mount: &LayoutMount) -> Result<(&'static str, &str)> {
-    let plain = |name: &'static str, value: Option<&'_ String>| {
-        value.filter(|v| is_plain(v)).map(|_| name)
-    };
+    let plain =
+        |name: &'static str, value: Option<&'_ String>| value.filter(|v| is_plain(v)).map(|_| name);
     if plain("LABEL", mount.label.as_ref()).is_some() {
         return Ok(("LABEL", mount.label.as_deref().unwrap_or_default()));
     }

@@ -71,7 +71,7 @@ impl Element for DebianMinimal {
     fn describe() -> Description {
         let mut description = description!()
             .stands_in_for("operating-system")
-            .step(Step::new(Phase::Root).may_consume::<Choice>())
+            .step(Step::planning(Phase::Root).may_consume::<Choice>())
             .step(Step::new(Phase::Install).may_consume::<Choice>().provides::<Distribution>())
             .request("bootstrap", "", "to make the first tree")
             .request("packages", "systemd-resolved", "names of hosts, where it is a package")

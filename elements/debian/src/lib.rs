@@ -37,8 +37,8 @@ impl Element for Debian {
             .requires("openssh-server")
             .requires("cloud-init")
             .requires("sysprep")
-            .step(Step::new(Phase::Root).provides::<Choice>())
-            .step(Step::new(Phase::Install))
+            .step(Step::planning(Phase::Root).provides::<Choice>())
+            .step(Step::planning(Phase::Install))
             .request("packages", "*", "`extra-packages` may name any")
     }
 

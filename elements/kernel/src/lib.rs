@@ -20,13 +20,21 @@ pub struct KernelElement {
 impl Element for KernelElement {
     fn describe() -> Description {
         description!()
-            .step(Step::new(Phase::Install).consumes::<Distribution>().provides::<KernelArgument>())
+            .step(
+                Step::planning(Phase::Install)
+                    .consumes::<Distribution>()
+                    .provides::<KernelArgument>(),
+            )
             .step(Step::new(Phase::PostInstall).consumes::<InitramfsModule>())
             .step(Step::new(Phase::Finalise).provides::<Kernel>())
             .request("packages", "linux-image-*", "the kernel")
             .request("packages", "initramfs-tools", "the initramfs")
             .request("packages", "zstd", "the initramfs is compressed with it")
-            .request("rootfs", "write /etc/initramfs-tools", "modules and settings of the initramfs")
+            .request(
+                "rootfs",
+                "write /etc/initramfs-tools",
+                "modules and settings of the initramfs",
+            )
             .request("rootfs", "read /boot", "to tell which kernels there are")
     }
 
@@ -61,7 +69,8 @@ impl Element for KernelElement {
         plan.package("zstd", "the initramfs is made and unpacked faster with it")?;
         for (place, argument) in self.arguments.iter().enumerate() {
             // The key keeps the order of the definition.
-            let fact = KernelArgument::new(argument, "the parameter `arguments` of `kernel` says so");
+            let fact =
+                KernelArgument::new(argument, "the parameter `arguments` of `kernel` says so");
             plan.provide(&format!("{place:03}"), &fact)?;
         }
         Ok(())
@@ -78,7 +87,7 @@ impl Element for KernelElement {
         if !modules.is_empty() {
             let mut text = "# Modules that the initramfs loads, one a line.\n".to_owned();
             for module in &modules {
-                text.push_str(&format!("# for `{}`\n{}\n", module.provider, module.name));
+                text.push_str(&format!("# for `{}`\n{}\n", module.provider, module.value.name));
             }
             changes.push(Change::write("/etc/initramfs-tools/modules", text));
         }

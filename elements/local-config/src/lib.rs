@@ -2,8 +2,8 @@
 
 use dibhost_element_sdk::slots::AuthorizedKey;
 use dibhost_element_sdk::{
-    Description, Element, Fact, Finding, Outcome, Parameters, Phase, Plan, Result, Run,
-    Step, description, export_element,
+    Description, Element, Fact, Finding, Outcome, Parameters, Phase, Plan, Result, Run, Step,
+    description, export_element,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,12 +35,8 @@ impl Element for LocalConfig {
         description!()
             // It writes the keys.
             .requires("openssh-server")
-            .step(Step::new(Phase::PreInstall).provides::<LocalProxy>())
-            .step(
-                Step::new(Phase::Install)
-                    .provides::<AuthorizedKey>()
-                    .may_consume::<LocalProxy>(),
-            )
+            .step(Step::planning(Phase::PreInstall).provides::<LocalProxy>())
+            .step(Step::new(Phase::Install).provides::<AuthorizedKey>().may_consume::<LocalProxy>())
             .request("builder", "authorized-keys", "the person who builds may log in")
             .request("builder", "proxies", "with `proxy = true` the image has the builder's proxy")
             .request("rootfs", "write /etc/apt/apt.conf.d", "apt's proxy, with `proxy = true`")
@@ -73,8 +69,10 @@ impl Element for LocalConfig {
         let keys = plan.builder_keys()?;
         if keys.is_empty() {
             plan.find(
-                Finding::warning("The person who builds has no public key: nobody may log in by it.")
-                    .help("Make one with `ssh-keygen`, or add a line to `~/.ssh/authorized_keys`."),
+                Finding::warning(
+                    "The person who builds has no public key: nobody may log in by it.",
+                )
+                .help("Make one with `ssh-keygen`, or add a line to `~/.ssh/authorized_keys`."),
             );
         }
         for (place, key) in keys.into_iter().enumerate() {

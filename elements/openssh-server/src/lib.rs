@@ -42,9 +42,7 @@ impl Element for OpensshServer {
     fn describe() -> Description {
         description!()
             .step(
-                Step::new(Phase::Install)
-                    .may_consume::<Distribution>()
-                    .consumes::<AuthorizedKey>(),
+                Step::new(Phase::Install).may_consume::<Distribution>().consumes::<AuthorizedKey>(),
             )
             .step(Step::new(Phase::Cleanup))
             .request("packages", "openssh-server", "the server")
@@ -65,7 +63,7 @@ impl Element for OpensshServer {
             plan.consume_optional::<Distribution>()?.map(|distribution| distribution.default_user);
         let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for fact in plan.consume::<AuthorizedKey>()? {
-            let Some(user) = fact.user.clone().or_else(|| default_user.clone()) else {
+            let Some(user) = fact.value.user.clone().or_else(|| default_user.clone()) else {
                 plan.warn(format!(
                     "A key that `{}` authorizes for the default user is left out: no element \
                      says who that is.",
@@ -74,7 +72,7 @@ impl Element for OpensshServer {
                 continue;
             };
             let lines = keys.entry(user).or_default();
-            if !lines.contains(&fact.key) {
+            if !lines.contains(&fact.value.key) {
                 lines.push(fact.value.key);
             }
         }

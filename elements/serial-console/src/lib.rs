@@ -21,9 +21,11 @@ pub struct SerialConsole {
 
 impl Element for SerialConsole {
     fn describe() -> Description {
-        description!()
-            .step(Step::new(Phase::Install).provides::<KernelArgument>())
-            .request("services", "serial-getty@*.service", "a login on the serial port")
+        description!().step(Step::planning(Phase::Install).provides::<KernelArgument>()).request(
+            "services",
+            "serial-getty@*.service",
+            "a login on the serial port",
+        )
     }
 
     fn plan_install(&self, plan: &Plan<'_>) -> Result<()> {
@@ -37,9 +39,7 @@ impl Element for SerialConsole {
         if device.is_empty() || !device.chars().all(|c| c.is_ascii_alphanumeric()) {
             let message = format!("`{}` is no serial port.", device.escape_debug());
             plan.find(
-                Finding::refusal(message)
-                    .about("device")
-                    .help("Name it without `/dev/`: `ttyS0`."),
+                Finding::refusal(message).about("device").help("Name it without `/dev/`: `ttyS0`."),
             );
             return Ok(());
         }

@@ -30,9 +30,8 @@ const fn files(folder: &'static str, names: &'static [&'static str]) -> Rule {
 }
 
 /// What shells and tools remember.
-const REMEMBERED: &[&str] = &[
-    ".bash_history", ".cache", ".lesshst", ".python_history", ".rnd", ".viminfo", ".wget-hsts",
-];
+const REMEMBERED: &[&str] =
+    &[".bash_history", ".cache", ".lesshst", ".python_history", ".rnd", ".viminfo", ".wget-hsts"];
 
 /// All that goes.
 pub(crate) const RULES: &[Rule] = &[

@@ -1,8 +1,6 @@
 //! A disk with a partition table that virtual machines boot from.
 
-use dibhost_element_sdk::block_device::{
-    Filesystem, Mount, Node, Partition, Size, TableKind,
-};
+use dibhost_element_sdk::block_device::{Filesystem, Mount, Node, Partition, Size, TableKind};
 use dibhost_element_sdk::slots::KernelArgument;
 use dibhost_element_sdk::{
     Description, Element, Finding, Parameters, Phase, Plan, Result, Step, description,
@@ -36,8 +34,8 @@ impl Element for Vm {
     fn describe() -> Description {
         description!()
             .requires("bootloader")
-            .step(Step::new(Phase::BlockDevice))
-            .step(Step::new(Phase::Install).provides::<KernelArgument>())
+            .step(Step::planning(Phase::BlockDevice))
+            .step(Step::planning(Phase::Install).provides::<KernelArgument>())
             .request("block-device", "", "the disk and its partitions")
     }
 
@@ -59,10 +57,7 @@ impl Element for Vm {
         }
         let esp_size = Size::Bytes(u64::from(self.esp_size) * MIB);
         let root_size = Size::Content(u64::from(self.free_space) * MIB);
-        plan.add_nodes([
-            Node::disk("disk0"),
-            Node::table("table0", "disk0", TableKind::Gpt),
-        ])?;
+        plan.add_nodes([Node::disk("disk0"), Node::table("table0", "disk0", TableKind::Gpt)])?;
         if has_bios(&machine.arch) {
             let bios = Partition::new("bios-boot", Size::Bytes(MIB));
             plan.add_nodes([Node::partition("bios", "table0", bios)])?;

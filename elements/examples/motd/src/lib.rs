@@ -14,9 +14,11 @@ pub struct Motd {
 
 impl Element for Motd {
     fn describe() -> Description {
-        description!()
-            .step(Step::new(Phase::Install))
-            .request("rootfs", "write /etc/motd", "to write the message")
+        description!().step(Step::new(Phase::Install)).request(
+            "rootfs",
+            "write /etc/motd",
+            "to write the message",
+        )
     }
 
     fn run_install(&self, run: &Run<'_>) -> Result<Outcome> {

@@ -1,0 +1,224 @@
+//! The element on a host in memory.
+
+use bootloader::Bootloader;
+use dibhost_element_sdk::block_device::{Node, NodeKind, Partition, Size, TableKind};
+use dibhost_element_sdk::slots::{
+    Distribution, Kernel, KernelArgument, Layout, LayoutMount, LayoutPartition, Loader,
+};
+use dibhost_element_sdk::{Outcome, Output, Phase, TestHost};
+
+const BIOS_BOOT: &str = "21686148-6449-6e6f-744e-656564454649";
+const ESP: &str = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
+
+fn distribution() -> Distribution {
+    Distribution {
+        id: "debian".to_owned(),
+        version_id: "12".to_owned(),
+        codename: "bookworm".to_owned(),
+        family: "debian".to_owned(),
+        package_manager: "apt".to_owned(),
+        init: "systemd".to_owned(),
+        default_user: "debian".to_owned(),
+    }
+}
+
+fn mount(at: &str, filesystem: &str, label: &str) -> LayoutMount {
+    LayoutMount {
+        at: at.to_owned(),
+        filesystem: filesystem.to_owned(),
+        label: Some(label.to_owned()),
+        uuid: None,
+        options: Vec::new(),
+    }
+}
+
+fn layout(types: &[&str]) -> Layout {
+    let partition = |(at, kind): (usize, &&str)| LayoutPartition {
+        number: at as u32 + 1,
+        label: None,
+        type_id: (*kind).to_owned(),
+        partuuid: None,
+    };
+    let mut mounts = vec![mount("/", "ext4", "cloudimg-rootfs")];
+    if types.contains(&ESP) {
+        mounts.push(mount("/boot/efi", "vfat", "ESP"));
+    }
+    Layout {
+        mounts,
+        partitions: types.iter().enumerate().map(partition).collect(),
+        table: (!types.is_empty()).then(|| "gpt".to_owned()),
+    }
+}
+
+fn kernel(version: &str) -> Kernel {
+    Kernel {
+        version: version.to_owned(),
+        image: format!("/boot/vmlinuz-{version}"),
+        initramfs: Some(format!("/boot/initrd.img-{version}")),
+    }
+}
+
+fn argument(text: &str) -> KernelArgument {
+    KernelArgument { argument: text.to_owned(), reason: None }
+}
+
+fn host(layout: &Layout) -> TestHost {
+    TestHost::new()
+        .fact("debian-minimal", "", &distribution())
+        .fact("host", "", layout)
+        .fact("kernel", "6.1.0-9-amd64", &kernel("6.1.0-9-amd64"))
+        .fact("kernel", "6.1.0-40-amd64", &kernel("6.1.0-40-amd64"))
+        .fact("serial-console", "console-1-screen", &argument("console=tty0"))
+        .fact("serial-console", "console-2-serial", &argument("console=ttyS0,115200"))
+        .fact("vm", "no-timer-check", &argument("no_timer_check"))
+        .file("/usr/lib/grub/i386-pc/boot.img", "the boot sector")
+        .answer("grub-mkimage", |command, tree| {
+            let at = command.args.iter().position(|a| a == "-o").unwrap();
+            tree.put_file(&command.args[at + 1], "an image");
+            Output::default()
+        })
+}
+
+#[test]
+fn the_boot_sector_stands_on_the_disk_and_its_partition() {
+    let partition = |name: &str, kind: &str| {
+        Node::partition(name, "table0", Partition::new(kind, Size::Bytes(1 << 20)))
+    };
+    let disk = || [Node::disk("disk0"), Node::table("table0", "disk0", TableKind::Gpt)];
+    for kind in ["bios-boot", "21686148-6449-6E6F-744E-656564454649"] {
+        let mut host = TestHost::new().nodes(disk()).nodes([partition("bios", kind)]);
+        let nodes = host.plan::<Bootloader>(Phase::BlockDevice).unwrap().nodes;
+        assert_eq!(nodes[0].on, ["disk0", "bios"]);
+        let NodeKind::GrubBios { boot_image, core_image } = &nodes[0].kind else { panic!() };
+        assert_eq!(boot_image, "/boot/grub/i386-pc/boot.img");
+        assert_eq!(core_image, "/boot/grub/i386-pc/core.img");
+    }
+    let mut uefi = TestHost::new().nodes(disk()).nodes([partition("esp", "esp")]);
+    assert!(uefi.plan::<Bootloader>(Phase::BlockDevice).unwrap().nodes.is_empty());
+    assert!(TestHost::new().plan::<Bootloader>(Phase::BlockDevice).unwrap().nodes.is_empty());
+}
+
+#[test]
+fn packages_are_those_of_the_firmware_that_has_a_place() {
+    for (types, arch, firmware, packages) in [
+        (
+            &[BIOS_BOOT, ESP][..],
+            "amd64",
+            &["bios", "uefi"][..],
+            &["grub-pc-bin", "grub-efi-amd64-bin"][..],
+        ),
+        (&[BIOS_BOOT], "amd64", &["bios"], &["grub-pc-bin"]),
+        (&[ESP], "arm64", &["uefi"], &["grub-efi-arm64-bin"]),
+    ] {
+        let mut host = host(&layout(types)).arch(arch);
+        let planned = host.plan::<Bootloader>(Phase::Install).unwrap();
+        assert_eq!(planned.package_names()[2..], *packages);
+        assert_eq!(planned.provided::<Loader>()[0].firmware, *firmware);
+    }
+}
+
+#[test]
+fn a_disk_without_a_place_gets_no_grub() {
+    let mut host = host(&layout(&[]));
+    let planned = host.plan::<Bootloader>(Phase::Install).unwrap();
+    assert!(planned.packages.is_empty() && !planned.findings[0].fatal);
+    for phase in [Phase::Install, Phase::Finalise] {
+        let ran = host.run::<Bootloader>(phase).unwrap();
+        assert!(matches!(ran.outcome, Outcome::Skipped(_)), "{phase}");
+    }
+}
+
+#[test]
+fn what_cannot_boot_is_refused_before_anything_is_built() {
+    let mut odd = host(&layout(&[ESP])).fact("x", "", &argument("a={\"b c\""));
+    let planned = odd.plan::<Bootloader>(Phase::Install).unwrap();
+    assert!(planned.findings.iter().any(|f| f.fatal && f.message.contains("`x`")));
+
+    let mut unread = layout(&[ESP]);
+    unread.mounts[0].filesystem = "erofs".to_owned();
+    assert!(host(&unread).plan::<Bootloader>(Phase::Install).unwrap().findings[0].fatal);
+
+    let foreign = Distribution { family: "redhat".to_owned(), ..distribution() };
+    let mut host = host(&layout(&[ESP])).fact("debian-minimal", "", &foreign);
+    assert!(host.plan::<Bootloader>(Phase::Install).unwrap().findings[0].fatal);
+}
+
+#[test]
+fn settings_are_made_of_what_others_know() {
+    let mut host = host(&layout(&[BIOS_BOOT, ESP])).parameter("timeout", 5);
+    host.run::<Bootloader>(Phase::Install).unwrap();
+    let text = host.text("/etc/default/grub");
+    for line in [
+        "GRUB_TIMEOUT=5",
+        "GRUB_DISTRIBUTOR='Debian'",
+        "GRUB_DEVICE=LABEL=cloudimg-rootfs",
+        "GRUB_CMDLINE_LINUX_DEFAULT='console=tty0 console=ttyS0,115200 no_timer_check'",
+        "GRUB_TERMINAL='console serial'",
+        "GRUB_SERIAL_COMMAND='serial --unit=0 --speed=115200'",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn images_are_made_in_the_target() {
+    let mut host = host(&layout(&[BIOS_BOOT, ESP]));
+    let ran = host.run::<Bootloader>(Phase::Finalise).unwrap();
+    let arguments: Vec<String> = ran.commands.iter().map(|c| c.args.join(" ")).collect();
+    assert!(arguments[0].starts_with(
+        "-O i386-pc -o /boot/grub/i386-pc/core.img -c /boot/grub/i386-pc/load.cfg -p /boot/grub "
+    ));
+    assert!(arguments[1].starts_with("-O x86_64-efi -o /boot/efi/EFI/BOOT/BOOTX64.EFI "));
+    for module in [" biosdisk", " ext2", " part_gpt", " linux", " normal", " search_label"] {
+        assert!(arguments[0].contains(module), "{module}: {}", arguments[0]);
+    }
+    assert!(arguments[1].contains(" fat ") && !arguments[1].contains("biosdisk"));
+    assert_eq!(host.text("/boot/grub/i386-pc/boot.img"), "the boot sector");
+    assert_eq!(
+        host.text("/boot/grub/x86_64-efi/load.cfg"),
+        "search --no-floppy --label cloudimg-rootfs --set=root\nset prefix=($root)/boot/grub\n"
+    );
+}
+
+#[test]
+fn the_menu_starts_the_newest_kernel() {
+    let mut host = host(&layout(&[BIOS_BOOT, ESP]));
+    host.run::<Bootloader>(Phase::Finalise).unwrap();
+    let expected = "\
+set default=0
+set timeout_style=menu
+set timeout=1
+serial --unit=0 --speed=115200
+terminal_input console serial
+terminal_output console serial
+search --no-floppy --label cloudimg-rootfs --set=root
+
+menuentry 'Debian GNU/Linux' --class debian --class gnu-linux --class os {
+\tlinux /boot/vmlinuz-6.1.0-40-amd64 root=LABEL=cloudimg-rootfs ro console=tty0 console=ttyS0,115200 no_timer_check
+\tinitrd /boot/initrd.img-6.1.0-40-amd64
+}
+
+menuentry 'Debian GNU/Linux, with Linux 6.1.0-9-amd64' --class debian --class gnu-linux --class os {
+\tlinux /boot/vmlinuz-6.1.0-9-amd64 root=LABEL=cloudimg-rootfs ro console=tty0 console=ttyS0,115200 no_timer_check
+\tinitrd /boot/initrd.img-6.1.0-9-amd64
+}
+";
+    let text = host.text("/boot/grub/grub.cfg");
+    let (_, menu) = text.split_once("\n\n").unwrap();
+    assert_eq!(menu, expected);
+}
+
+/// Elements that never heard of one another hand the kernel's arguments on, in one phase.
+#[test]
+fn arguments_come_from_real_providers_in_the_same_phase() {
+    let mut host = TestHost::new()
+        .fact("debian-minimal", "", &distribution())
+        .fact("host", "", &layout(&[BIOS_BOOT, ESP]))
+        .directory("/etc/default");
+    host.plan::<vm::Vm>(Phase::Install).unwrap();
+    host.plan::<serial_console::SerialConsole>(Phase::Install).unwrap();
+    host.plan::<Bootloader>(Phase::Install).unwrap();
+    host.run::<Bootloader>(Phase::Install).unwrap();
+    let line = "GRUB_CMDLINE_LINUX_DEFAULT='console=tty0 console=ttyS0,115200 no_timer_check'";
+    assert!(host.text("/etc/default/grub").contains(line));
+}

@@ -1,0 +1,65 @@
+//! The element on a host in memory.
+
+use cloud_init::CloudInit;
+use dibhost_element_sdk::slots::{Datasource, Distribution};
+use dibhost_element_sdk::{Phase, TestHost, UnitState};
+
+fn host(codename: &str) -> TestHost {
+    let distribution = Distribution {
+        id: "debian".to_owned(),
+        version_id: "12".to_owned(),
+        codename: codename.to_owned(),
+        family: "debian".to_owned(),
+        package_manager: "apt".to_owned(),
+        init: "systemd".to_owned(),
+        default_user: "someone".to_owned(),
+    };
+    TestHost::new().fact("debian-minimal", "", &distribution).directory("/etc/cloud/cloud.cfg.d")
+}
+
+fn datasources(host: TestHost) -> String {
+    let mut host = host;
+    host.run::<CloudInit>(Phase::Install).unwrap();
+    let text = host.text("/etc/cloud/cloud.cfg.d/91-dibhost-datasources.cfg");
+    text.lines().nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn datasources_are_those_of_all_who_know_one() {
+    assert_eq!(
+        datasources(host("bookworm")),
+        "datasource_list: [ NoCloud, ConfigDrive, OpenStack, Ec2, None ]"
+    );
+    let name = |name: &str| Datasource { name: name.to_owned() };
+    let more = host("bookworm").fact("a", "", &name("Azure")).fact("b", "", &name("NoCloud"));
+    assert_eq!(
+        datasources(more.parameter("datasources", vec!["NoCloud", "None"])),
+        "datasource_list: [ NoCloud, Azure, None ]"
+    );
+}
+
+#[test]
+fn the_default_user_is_the_distributions() {
+    let mut host = host("bookworm");
+    host.run::<CloudInit>(Phase::Install).unwrap();
+    let text = host.text("/etc/cloud/cloud.cfg.d/91-dibhost-system.cfg");
+    assert!(text.contains("  default_user:\n    name: \"someone\"\n"), "{text}");
+    assert!(text.contains("    renderers: [ networkd ]\n"), "{text}");
+}
+
+#[test]
+fn the_network_comes_up() {
+    for (codename, is_package) in [("bookworm", true), ("bullseye", false)] {
+        let planned = host(codename).plan::<CloudInit>(Phase::Install).unwrap();
+        assert_eq!(planned.package_names().contains(&"systemd-resolved"), is_package);
+        let networkd = ("systemd-networkd.service".to_owned(), UnitState::Enabled);
+        assert!(planned.services.contains(&networkd));
+    }
+}
+
+#[test]
+fn what_is_no_datasource_is_refused() {
+    let mut host = host("bookworm").parameter("datasources", vec!["NoCloud ]\nx: ["]);
+    let planned = host.plan::<CloudInit>(Phase::Install).unwrap();
+    assert!(planned.findings[0].fatal);
+}

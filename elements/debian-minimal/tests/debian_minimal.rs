@@ -1,0 +1,102 @@
+//! The element on a host in memory.
+
+use debian_minimal::{Choice, DebianMinimal};
+use dibhost_element_sdk::slots::Distribution;
+use dibhost_element_sdk::{Bootstrap, BootstrapDistribution, Phase, TestHost, UnitState};
+
+fn bootstrapped(host: TestHost) -> BootstrapDistribution {
+    let mut host = host;
+    let planned = host.plan::<DebianMinimal>(Phase::Root).unwrap();
+    let Some(Bootstrap::Distribution(distribution)) = planned.bootstrap else { panic!() };
+    distribution
+}
+
+#[test]
+fn the_tree_is_made_by_apt() {
+    let plain = bootstrapped(TestHost::new());
+    assert_eq!((&*plain.package_manager, &*plain.release), ("apt", "bookworm"));
+    assert_eq!((plain.mirror, plain.components), (None, vec!["main".to_owned()]));
+
+    let choice =
+        Choice { release: Some("trixie".into()), mirror: Some("http://b.example/".into()) };
+    let host = || TestHost::new().fact("debian", "", &choice);
+    assert_eq!(bootstrapped(host()).release, "trixie");
+    // What is set here counts more than what `debian` says.
+    let own = bootstrapped(host().parameter("release", "sid"));
+    assert_eq!((&*own.release, own.mirror.as_deref()), ("sid", Some("http://b.example/")));
+}
+
+#[test]
+fn a_release_that_moves_is_refused() {
+    for release in ["stable", "testing", "", "Bookworm!"] {
+        let mut host = TestHost::new().parameter("release", release);
+        let planned = host.plan::<DebianMinimal>(Phase::Root).unwrap();
+        assert!(planned.bootstrap.is_none(), "{release}");
+        assert!(planned.findings[0].fatal, "{release}");
+        assert_eq!(planned.findings[0].parameter.as_deref(), Some("release"));
+    }
+}
+
+#[test]
+fn others_are_told_what_it_is() {
+    for (release, version, codename) in
+        [("bookworm", "12", "bookworm"), ("unstable", "", "sid"), ("bullseye", "11", "bullseye")]
+    {
+        let mut host = TestHost::new().parameter("release", release);
+        let planned = host.plan::<DebianMinimal>(Phase::Install).unwrap();
+        let facts = planned.provided::<Distribution>();
+        assert_eq!((&*facts[0].version_id, &*facts[0].codename), (version, codename));
+        let names = planned.package_names();
+        assert!(names.contains(&"systemd-sysv"));
+        assert_eq!(names.contains(&"systemd-resolved"), release != "bullseye");
+        let networkd = ("systemd-networkd.service".to_owned(), UnitState::Enabled);
+        assert!(planned.services.contains(&networkd));
+    }
+}
+
+#[test]
+fn the_machine_has_a_name_and_a_network() {
+    let mut host = TestHost::new().image_name("Debian VM_1").directory("/etc/systemd/network");
+    let host = {
+        let ran = host.run::<DebianMinimal>(Phase::Install).unwrap();
+        assert!(ran.log[0].1.contains("no package source"), "{:?}", ran.log);
+        host
+    };
+    assert_eq!(host.text("/etc/hostname"), "debian-vm-1\n");
+    assert!(host.text("/etc/hosts").contains("127.0.1.1\tdebian-vm-1\n"));
+    assert_eq!(host.text("/etc/default/locale"), "LANG=C.UTF-8\n");
+    assert!(host.text("/etc/systemd/network/90-dhcp.network").contains("DHCP=yes"));
+    assert!(!host.exists("/etc/apt/sources.list.d"));
+}
+
+#[test]
+fn the_image_has_the_sources_it_was_given() {
+    let sources = |host: TestHost| {
+        let mut host = host;
+        host.run::<DebianMinimal>(Phase::Install).unwrap();
+        host.text("/etc/apt/sources.list.d/debian.sources")
+    };
+    let host = || TestHost::new().directory("/etc/apt");
+    let text = sources(
+        host()
+            .parameter("mirror", "http://builder.example/debian")
+            .parameter("image-mirror", "http://machines.example/debian")
+            .parameter("image-security-mirror", "http://machines.example/security"),
+    );
+    assert!(!text.contains("builder.example"), "{text}");
+    assert!(text.contains("Suites: bookworm bookworm-updates\nComponents: main\n"), "{text}");
+    assert!(text.contains("URIs: http://machines.example/security\nSuites: bookworm-security\n"));
+
+    let sid = host().parameter("release", "sid").parameter("mirror", "http://m.example/debian");
+    let text = sources(sid.parameter("image-security-mirror", "http://s.example"));
+    assert!(text.contains("Suites: sid\n") && !text.contains("s.example"), "{text}");
+}
+
+#[test]
+fn an_image_without_a_source_is_remarked_on() {
+    let planned = TestHost::new().plan::<DebianMinimal>(Phase::Root).unwrap();
+    assert_eq!(planned.findings[0].parameter.as_deref(), Some("image-mirror"));
+    assert!(!planned.findings[0].fatal);
+    let mut host = TestHost::new().parameter("mirror", "http://m.example/debian");
+    assert!(host.plan::<DebianMinimal>(Phase::Root).unwrap().findings.is_empty());
+}

@@ -1,0 +1,84 @@
+//! The element on a host in memory.
+
+use dibhost_element_sdk::slots::{AuthorizedKey, Distribution};
+use dibhost_element_sdk::{Phase, TestHost, UnitState};
+use openssh_server::OpensshServer;
+
+fn key(key: &str, user: Option<&str>) -> AuthorizedKey {
+    AuthorizedKey { key: key.to_owned(), user: user.map(str::to_owned) }
+}
+
+fn debian() -> Distribution {
+    Distribution {
+        id: "debian".to_owned(),
+        version_id: "12".to_owned(),
+        codename: "bookworm".to_owned(),
+        family: "debian".to_owned(),
+        package_manager: "apt".to_owned(),
+        init: "systemd".to_owned(),
+        default_user: "debian".to_owned(),
+    }
+}
+
+#[test]
+fn the_server_and_its_keys_are_started() {
+    let planned = TestHost::new().plan::<OpensshServer>(Phase::Install).unwrap();
+    assert_eq!(planned.package_names(), ["openssh-server"]);
+    for unit in ["ssh.service", "dibhost-ssh-host-keys.service"] {
+        assert!(planned.services.contains(&(unit.to_owned(), UnitState::Enabled)), "{unit}");
+    }
+    let (_, text) = &planned.units[0];
+    assert!(text.contains("ExecStart=/usr/bin/ssh-keygen -A\n"));
+    // After cloud-init, which deletes the keys it finds.
+    assert!(text.contains("After=cloud-init.service"));
+}
+
+#[test]
+fn authorized_keys_reach_their_accounts() {
+    let mut host = TestHost::new()
+        .fact("debian-minimal", "", &debian())
+        .fact("a", "1", &key("ssh-ed25519 AAAA one", Some("root")))
+        .fact("a", "2", &key("ssh-ed25519 AAAA two", None))
+        .fact("b", "1", &key("ssh-ed25519 AAAA one", Some("root")))
+        .fact("b", "2", &key("ssh-ed25519 AAAA three", Some("debian")));
+    let users = host.plan::<OpensshServer>(Phase::Install).unwrap().users;
+    let names: Vec<&str> = users.iter().map(|u| &*u.name).collect();
+    assert_eq!(names, ["debian", "root"]);
+    assert_eq!(users[0].authorized_keys, ["ssh-ed25519 AAAA two", "ssh-ed25519 AAAA three"]);
+    assert_eq!(users[0].groups, ["sudo"]);
+    assert_eq!(users[1].authorized_keys, ["ssh-ed25519 AAAA one"]);
+    assert!(users[1].groups.is_empty());
+}
+
+#[test]
+fn a_key_of_nobody_is_remarked_on() {
+    let mut host = TestHost::new().fact("a", "", &key("ssh-ed25519 AAAA one", None));
+    let planned = host.plan::<OpensshServer>(Phase::Install).unwrap();
+    assert!(planned.users.is_empty());
+    assert!(planned.findings[0].message.contains("`a`"), "{:?}", planned.findings);
+}
+
+#[test]
+fn passwords_are_taken_only_when_wished() {
+    for (parameter, line) in
+        [(false, "PasswordAuthentication no\n"), (true, "PasswordAuthentication yes\n")]
+    {
+        let mut host = TestHost::new()
+            .parameter("password-authentication", parameter)
+            .directory("/etc/ssh/sshd_config.d");
+        host.run::<OpensshServer>(Phase::Install).unwrap();
+        assert!(host.text("/etc/ssh/sshd_config.d/60-dibhost.conf").contains(line));
+    }
+}
+
+#[test]
+fn no_host_key_stays_in_the_image() {
+    let mut host = TestHost::new()
+        .file("/etc/ssh/ssh_host_rsa_key", "secret")
+        .file("/etc/ssh/ssh_host_rsa_key.pub", "public")
+        .file("/etc/ssh/ssh_config", "");
+    host.run::<OpensshServer>(Phase::Cleanup).unwrap();
+    assert!(!host.exists("/etc/ssh/ssh_host_rsa_key"));
+    assert!(!host.exists("/etc/ssh/ssh_host_rsa_key.pub"));
+    assert!(host.exists("/etc/ssh/ssh_config"));
+}
