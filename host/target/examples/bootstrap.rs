@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         &cancel,
     )?;
     lap("starting the worker");
-    let apt = Apt::new(&AptOptions {
+    let apt = Apt::new(AptOptions {
         suite,
         mirror: std::env::var("MIRROR").ok(),
         components: vec!["main".to_owned()],

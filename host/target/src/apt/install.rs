@@ -18,6 +18,9 @@ use crate::{
 /// Where the target sees this build's packages; on its private `/run`.
 const PACKAGES: &str = "/run/dibhost/packages";
 
+/// The program that is put off.
+const UPDATE_INITRAMFS: &str = "update-initramfs";
+
 /// Folders of a merged `/usr`, on all architectures.
 const MERGED: [&str; 3] = ["bin", "sbin", "lib"];
 
@@ -25,8 +28,7 @@ const MERGED: [&str; 3] = ["bin", "sbin", "lib"];
 const LIB64: [&str; 6] = ["amd64", "ppc64", "ppc64el", "loong64", "mips64el", "sparc64"];
 
 /// Never asking and never syncing: the tree is thrown away when the build fails.
-const OPTIONS: [&str; 4] =
-    ["--force-unsafe-io", "--force-confold", "--force-confdef", "--force-confmiss"];
+const OPTIONS: [&str; 3] = ["--force-unsafe-io", "--force-confold", "--force-confdef"];
 
 /// The times of one installation.
 struct Clock {
@@ -194,7 +196,9 @@ impl Dpkg<'_> {
             ..Command::default()
         };
         let ran = self.worker.exec_deferring(&command, self.line).map_err(|e| full(e, doing))?;
-        self.deferred.extend(ran.deferred);
+        if !ran.deferred.is_empty() && self.deferred.is_empty() {
+            self.deferred.push(UPDATE_INITRAMFS.to_owned());
+        }
         if ran.output.status == 0 {
             return Ok(());
         }
@@ -318,7 +322,7 @@ pub fn run_deferred(worker: &mut Worker, line: &mut dyn FnMut(Line)) -> Result<(
     }
     let doing = "making the initramfs";
     let command = Command {
-        program: "update-initramfs".to_owned(),
+        program: UPDATE_INITRAMFS.to_owned(),
         args: ["-c", "-k", "all"].map(str::to_owned).to_vec(),
         ..Command::default()
     };

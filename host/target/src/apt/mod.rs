@@ -61,14 +61,14 @@ impl Apt {
     ///
     /// # Errors
     /// An option that is no URL, suite or name; no mirror; the folders cannot be made.
-    pub fn new(options: &AptOptions) -> Result<Self, AptError> {
+    pub fn new(options: AptOptions) -> Result<Self, AptError> {
         // How to get through the builder's proxy holds for any mirror.
         let builder = match builder_mirror() {
             Ok(mirror) => Some(mirror),
             Err(AptError::NoMirror) if options.mirror.is_some() => None,
             Err(error) => return Err(error),
         };
-        let lines = config::lines(options, builder.as_ref())?;
+        let lines = config::lines(&options, builder.as_ref())?;
         let cache = absolute(&options.cache)?;
         let folders = config::Folders {
             own: absolute(&options.work)?.join("apt"),

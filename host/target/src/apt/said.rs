@@ -84,18 +84,7 @@ pub(super) fn explain(said: &str, doing: &str, suite: &str) -> AptError {
         "GPG error",
         "Missing key",
         "Sub-process /usr/bin/sqv",
-        "does not have a Release file",
     ]) {
-        // Without a Release file there is nothing to sign; the cause is named beside it.
-        let missing = with(&["404  Not Found", "File not found"]);
-        if let (Some(detail), true) = (missing, detail.contains("does not have a Release file")) {
-            return AptError::NotOnMirror { detail, suite: suite.to_owned() };
-        }
-        if let (Some(detail), true) =
-            (with(UNREACHABLE), detail.contains("does not have a Release file"))
-        {
-            return AptError::Unreachable(detail);
-        }
         return AptError::Signature(detail);
     }
     if let Some(detail) = with(&["is expired", "not valid yet", "Valid-Until"]) {
@@ -111,6 +100,10 @@ pub(super) fn explain(said: &str, doing: &str, suite: &str) -> AptError {
     }
     if let Some(detail) = with(UNREACHABLE) {
         return AptError::Unreachable(detail);
+    }
+    // Last: it is said of an archive that cannot be reached too.
+    if let Some(detail) = with(&["does not have a Release file"]) {
+        return AptError::NotOnMirror { detail, suite: suite.to_owned() };
     }
     if let Some(detail) =
         with(&["Unable to locate package", "has no installation candidate", "was not found"])

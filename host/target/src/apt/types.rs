@@ -144,7 +144,8 @@ pub struct Answer {
 /// What an installation took and left to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Installed {
-    /// The package scripts wanted `update-initramfs`; see `run_deferred`.
+    /// Programs that package scripts wanted and that were put off (`update-initramfs`), each
+    /// once; see `run_deferred`.
     pub deferred: Vec<String>,
     /// What was done and how many milliseconds it took.
     pub timings: Vec<(String, u64)>,

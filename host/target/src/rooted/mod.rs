@@ -326,33 +326,35 @@ fn stat_at(folder: BorrowedFd<'_>, name: &str) -> Result<Stat, Errno> {
 fn xattrs(path: &str) -> Result<Vec<(String, Vec<u8>)>, Errno> {
     // A folder reached by its descriptor has no name whose link could be followed.
     let follow = !path["/proc/self/fd/".len()..].contains('/');
-    let list = |buffer: &mut [u8]| {
-        if follow { fs::listxattr(path, buffer) } else { fs::llistxattr(path, buffer) }
-    };
-    let size = match list(&mut []) {
+    let asked = if follow { fs::listxattr_query(path) } else { fs::llistxattr_query(path) };
+    let mut names = match asked {
         Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
-        Ok(size) => size,
+        Ok(size) => vec![0; size],
         Err(error) => return Err(error),
     };
-    let mut names = vec![0; size];
-    let size = list(&mut names)?;
+    let size = if follow {
+        fs::listxattr(path, &mut names[..])?
+    } else {
+        fs::llistxattr(path, &mut names[..])?
+    };
     let mut found = Vec::new();
     for name in names[..size].split(|b| *b == 0).filter(|n| !n.is_empty()) {
-        let get = |buffer: &mut [u8]| {
-            let name = OsStr::from_bytes(name);
-            if follow {
-                fs::getxattr(path, name, buffer)
-            } else {
-                fs::lgetxattr(path, name, buffer)
-            }
+        let attribute = OsStr::from_bytes(name);
+        let asked = if follow {
+            fs::getxattr_query(path, attribute)
+        } else {
+            fs::lgetxattr_query(path, attribute)
         };
-        let size = match get(&mut []) {
-            Ok(size) => size,
+        let mut value = match asked {
+            Ok(size) => vec![0; size],
             Err(Errno::NODATA) => continue,
             Err(error) => return Err(error),
         };
-        let mut value = vec![0; size];
-        let size = get(&mut value)?;
+        let size = if follow {
+            fs::getxattr(path, attribute, &mut value[..])?
+        } else {
+            fs::lgetxattr(path, attribute, &mut value[..])?
+        };
         value.truncate(size);
         found.push((String::from_utf8_lossy(name).into_owned(), value));
     }

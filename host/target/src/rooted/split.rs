@@ -132,7 +132,7 @@ fn clamp_folder(
 /// What to set; none when both times are old enough.
 #[expect(clippy::useless_conversion, reason = "the types differ between architectures")]
 fn times(stat: &fs::Stat, epoch: i64) -> Option<Timestamps> {
-    let clamped = |seconds: i64, nanoseconds: u64| {
+    let clamped = |seconds: i64, nanoseconds| {
         if seconds > epoch || (seconds == epoch && nanoseconds > 0) {
             Timespec { tv_sec: epoch, tv_nsec: 0 }
         } else {
@@ -140,8 +140,8 @@ fn times(stat: &fs::Stat, epoch: i64) -> Option<Timestamps> {
         }
     };
     let times = Timestamps {
-        last_access: clamped(i64::from(stat.st_atime), stat.st_atime_nsec as u64),
-        last_modification: clamped(i64::from(stat.st_mtime), stat.st_mtime_nsec as u64),
+        last_access: clamped(i64::from(stat.st_atime), stat.st_atime_nsec),
+        last_modification: clamped(i64::from(stat.st_mtime), stat.st_mtime_nsec),
     };
     let untouched =
         times.last_access.tv_nsec == UTIME_OMIT && times.last_modification.tv_nsec == UTIME_OMIT;

@@ -1,0 +1,104 @@
+//! A worker with a small tree in it.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+
+use std::path::{Path, PathBuf};
+
+use dibhost_sys::{Cancel, Program};
+use dibhost_target::{Command, Line, Output, Scope, Target, TargetPath, Worker, WorkerOptions};
+use tempfile::TempDir;
+
+pub const EPOCH: u64 = 1_700_000_000;
+
+/// A worker and its work folder, removed when dropped.
+pub struct Bench {
+    pub worker: Worker,
+    pub cancel: Cancel,
+    pub folder: TempDir,
+}
+
+/// A work folder somewhere. The worker needs root, and so do these tests: without it they fail.
+pub fn start(tmpfs: Option<u64>) -> Bench {
+    let folder = TempDir::new().unwrap();
+    let cancel = Cancel::new();
+    let worker = Worker::start(&options(folder.path(), tmpfs), &cancel).unwrap();
+    Bench { worker, cancel, folder }
+}
+
+pub fn options(folder: &Path, tmpfs: Option<u64>) -> WorkerOptions {
+    let work = folder.join("tree");
+    std::fs::create_dir(&work).unwrap();
+    WorkerOptions {
+        program: PathBuf::from(env!("CARGO_BIN_EXE_dibhost-target-worker")),
+        args: Vec::new(),
+        work,
+        tmpfs,
+        source_date_epoch: EPOCH,
+    }
+}
+
+/// Copies a shell and a few programs of the host into the tree, with their libraries.
+const FURNISH: &str = r#"
+set -e
+cd "$1"
+mkdir -p usr/bin usr/sbin usr/lib usr/lib64 etc root
+for d in bin sbin lib lib64; do ln -s usr/$d $d; done
+for p in dash cat ls sleep env id mount mknod hostname mkdir rm ps readlink stat tail touch setsid dd chown chmod; do
+    f=$(readlink -f "$(command -v $p)")
+    cp "$f" usr/bin/$p
+    ldd "$f" | grep -o '/[^ ]*' | while read l; do
+        mkdir -p ".$(dirname "$l")"
+        [ -e ".$l" ] || cp -L "$l" ".$l"
+    done
+done
+ln -s dash usr/bin/sh
+echo root:x:0:0:root:/root:/bin/sh > etc/passwd
+echo daemon:x:1:1::/:/bin/sh >> etc/passwd
+echo root:x:0: > etc/group
+"#;
+
+pub fn furnished(tmpfs: Option<u64>) -> Bench {
+    let mut bench = start(tmpfs);
+    furnish(&mut bench.worker);
+    bench
+}
+
+pub fn furnish(worker: &mut Worker) {
+    let program = Program::new("sh").args(["-c", FURNISH, "sh"]).arg(worker.tree());
+    worker.run_on_host(&program).unwrap();
+}
+
+pub fn path(text: &str) -> TargetPath {
+    TargetPath::new(text).unwrap()
+}
+
+pub fn shell(script: &str) -> Command {
+    Command {
+        program: "sh".to_owned(),
+        args: vec!["-c".to_owned(), script.to_owned()],
+        capture: true,
+        ..Command::default()
+    }
+}
+
+/// Runs a script in the target and gives what it said.
+pub fn sh(worker: &mut Worker, script: &str) -> String {
+    let output = run(worker, script);
+    assert_eq!(output.status, 0, "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+pub fn run(worker: &mut Worker, script: &str) -> Output {
+    worker.exec(&shell(script), &mut |_| ()).unwrap()
+}
+
+pub fn ignore(_: Line) {}
+
+/// Names in the tree's root and whether a file is there.
+pub fn names(target: &mut dyn Target, folder: &str) -> Vec<String> {
+    target
+        .walk(&Scope::all(), &path(folder), dibhost_target::Walk::default(), None, 10_000)
+        .unwrap()
+        .into_iter()
+        .map(|e| e.path.to_string())
+        .collect()
+}

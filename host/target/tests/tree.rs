@@ -1,0 +1,330 @@
+//! Looking at the tree and changing it. Every test runs on the real target and on its simulated
+//! twin.
+
+mod common;
+
+use common::{EPOCH, path};
+use dibhost_target::{
+    Attributes, Change, Kind, Output, Scope, SimulatedTarget, Target, TargetError, TargetPath, Walk,
+};
+
+fn on_both(test: impl Fn(&mut dyn Target)) {
+    let answers = Box::new(|_: &_, _: &mut dyn FnMut(_)| {
+        let (stdout, stderr) = (Vec::new(), Vec::new());
+        Ok(Output { status: 0, signal: None, timed_out: false, stdout, stderr })
+    });
+    let epoch = i64::try_from(EPOCH).unwrap();
+    test(&mut SimulatedTarget::new(epoch, answers).unwrap());
+    let mut bench = common::start(None);
+    test(&mut bench.worker);
+    bench.worker.stop().unwrap();
+}
+
+fn all() -> Scope {
+    Scope::all()
+}
+
+fn scope(read: &[&str], write: &[&str]) -> Scope {
+    let paths = |texts: &[&str]| texts.iter().map(|t| path(t)).collect();
+    Scope { read: paths(read), write: paths(write) }
+}
+
+fn write(at: &str, content: &str) -> Change {
+    let content = content.as_bytes().to_vec();
+    Change::Write { path: path(at), content, attributes: Attributes::default() }
+}
+
+fn folder(at: &str) -> Change {
+    Change::MakeDirectory { path: path(at), attributes: Attributes::default() }
+}
+
+fn link(at: &str, to: &str) -> Change {
+    Change::Symlink { path: path(at), to: to.to_owned() }
+}
+
+fn read(target: &mut dyn Target, at: &str) -> String {
+    let content = target.read(&all(), &path(at), 0, u64::MAX).unwrap();
+    String::from_utf8(content).unwrap()
+}
+
+fn there(target: &mut dyn Target, at: &str) -> bool {
+    target.stat(&all(), &path(at)).unwrap().is_some()
+}
+
+/// Everything about the tree, to see whether it is as it was.
+fn picture(target: &mut dyn Target) -> String {
+    let walk = Walk { recursive: true };
+    let entries = target.walk(&all(), &TargetPath::root(), walk, None, usize::MAX).unwrap();
+    let mut picture = String::new();
+    for entry in entries {
+        let content = match entry.stat.kind {
+            Kind::File => read(target, entry.path.as_str()),
+            _ => String::new(),
+        };
+        let mut stat = entry.stat;
+        if stat.kind == Kind::Directory {
+            // Adding and removing a name is a change of the folder's own time and size.
+            (stat.modified, stat.size) = (0, 0);
+        }
+        picture.push_str(&format!("{} {stat:?} {content}\n", entry.path));
+    }
+    picture
+}
+
+#[test]
+fn what_is_written_is_there_with_its_attributes_and_time() {
+    on_both(|target| {
+        let attributes = Attributes {
+            mode: Some(0o4750),
+            owner: Some("daemon".into()),
+            group: Some("7".into()),
+            xattrs: vec![("user.note".into(), b"x".to_vec())],
+        };
+        target
+            .apply(
+                &all(),
+                &[
+                    folder("/etc"),
+                    write("/etc/passwd", "root:x:0:0::/:\ndaemon:x:1:1::/:\n"),
+                    Change::Write { path: path("/etc/a"), content: b"one".to_vec(), attributes },
+                    write("/etc/a b", ""),
+                ],
+            )
+            .unwrap();
+        let stat = target.stat(&all(), &path("/etc/a")).unwrap().unwrap();
+        assert_eq!((stat.kind, stat.mode, stat.uid, stat.gid), (Kind::File, 0o4750, 1, 7));
+        assert_eq!((stat.size, stat.modified), (3, i64::try_from(EPOCH).unwrap()));
+        assert_eq!(stat.xattrs, [("user.note".to_owned(), b"x".to_vec())]);
+        let stat = target.stat(&all(), &path("/etc/passwd")).unwrap().unwrap();
+        assert_eq!((stat.mode, stat.uid), (0o644, 0));
+        let unknown = Attributes { owner: Some("nobody-here".into()), ..Attributes::default() };
+        let error = target
+            .apply(&all(), &[Change::SetAttributes { path: path("/etc/a"), attributes: unknown }])
+            .unwrap_err();
+        assert!(error.to_string().contains("no user `nobody-here`"), "{error}");
+    });
+}
+
+#[test]
+fn all_other_changes_do_what_they_say() {
+    on_both(|target| {
+        let changes = [
+            folder("/a/b/c"),
+            write("/a/f", "one\n"),
+            Change::Append { path: path("/a/f"), content: b"two\n".to_vec() },
+            Change::Copy { source: path("/a/f"), destination: path("/a/copy") },
+            Change::HardLink { source: path("/a/f"), destination: path("/a/hard") },
+            link("/a/soft", "/a/f"),
+            Change::Rename { source: path("/a/copy"), destination: path("/a/b/moved") },
+            write("/a/gone", "x"),
+            Change::Remove { path: path("/a/gone") },
+            Change::Remove { path: path("/a/never/was") },
+            Change::Remove { path: path("/a/b/c") },
+        ];
+        target.apply(&all(), &changes).unwrap();
+        assert_eq!(read(target, "/a/soft"), "one\ntwo\n");
+        assert_eq!(read(target, "/a/b/moved"), "one\ntwo\n");
+        assert_eq!(target.stat(&all(), &path("/a/hard")).unwrap().unwrap().links, 2);
+        let soft = target.stat(&all(), &path("/a/soft")).unwrap().unwrap();
+        assert_eq!((soft.kind, soft.link_target.as_deref()), (Kind::Symlink, Some("/a/f")));
+        assert!(!there(target, "/a/gone") && !there(target, "/a/copy") && !there(target, "/a/b/c"));
+        // A link is replaced, not followed.
+        target.apply(&all(), &[write("/a/soft", "new")]).unwrap();
+        assert_eq!(read(target, "/a/f"), "one\ntwo\n");
+        assert_eq!(target.read(&all(), &path("/a/f"), 4, 3).unwrap(), b"two");
+        assert_eq!(target.read(&all(), &path("/a/f"), 100, 3).unwrap(), b"");
+    });
+}
+
+#[test]
+fn links_and_dots_stay_inside() {
+    on_both(|target| {
+        target
+            .apply(
+                &all(),
+                &[
+                    folder("/etc"),
+                    write("/etc/hostname", "inside"),
+                    link("/abs", "/etc"),
+                    link("/up", "../../../../../../etc"),
+                ],
+            )
+            .unwrap();
+        for at in ["/abs/hostname", "/up/hostname", "/../../etc/hostname", "/etc/../etc/hostname"] {
+            assert_eq!(read(target, at), "inside", "{at}");
+        }
+        target.apply(&all(), &[write("/up/new", "x"), link("/proc", "/proc/self/root")]).unwrap();
+        assert!(there(target, "/etc/new"));
+        assert!(target.read(&all(), &path("/proc/etc/hostname"), 0, 10).is_err());
+    });
+}
+
+#[test]
+fn scope_is_checked_where_a_path_really_leads() {
+    on_both(|target| {
+        target
+            .apply(
+                &all(),
+                &[
+                    folder("/etc/mine"),
+                    folder("/etc/minenot"),
+                    write("/etc/shadow", "secret"),
+                    link("/etc/mine/out", "../.."),
+                    link("/etc/mine/shadow", "/etc/shadow"),
+                    link("/short", "/etc/mine"),
+                ],
+            )
+            .unwrap();
+        let mine = scope(&["/etc/mine"], &["/etc/mine"]);
+        let outside = |error: TargetError| matches!(error, TargetError::OutOfScope { .. });
+        for at in
+            ["/etc/shadow", "/etc/mine/../shadow", "/etc/mine/out/etc/shadow", "/etc/mine/shadow"]
+        {
+            assert!(outside(target.read(&mine, &path(at), 0, 10).unwrap_err()), "{at}");
+        }
+        for at in ["/etc/x", "/etc/minenot/x", "/etc/mine/out/x", "/etc/mine/../x"] {
+            assert!(outside(target.apply(&mine, &[write(at, "x")]).unwrap_err()), "{at}");
+            assert!(outside(target.stat(&mine, &path(at)).unwrap_err()), "{at}");
+        }
+        let walk = |target: &mut dyn Target, at: &str| {
+            target.walk(&mine, &path(at), Walk { recursive: true }, None, 10)
+        };
+        assert!(outside(walk(target, "/etc").unwrap_err()));
+        assert!(outside(walk(target, "/etc/mine/out").unwrap_err()));
+        assert_eq!(walk(target, "/etc/mine").unwrap().len(), 2);
+        // Through a link *into* the scope is fine; and what is written replaces the link.
+        target.apply(&mine, &[write("/short/ok", "x"), write("/etc/mine/shadow", "x")]).unwrap();
+        assert_eq!(read(target, "/etc/shadow"), "secret");
+        // A second name would make a file writable that is not.
+        for change in [
+            Change::HardLink { source: path("/etc/shadow"), destination: path("/etc/mine/h") },
+            Change::Rename { source: path("/etc/shadow"), destination: path("/etc/mine/h") },
+            Change::Copy { source: path("/etc/shadow"), destination: path("/etc/mine/h") },
+            Change::Rename { source: path("/etc/mine/ok"), destination: path("/etc/h") },
+            Change::MakeDirectory { path: path("/etc/new"), attributes: Attributes::default() },
+            Change::Remove { path: path("/etc/mine/out/etc") },
+        ] {
+            assert!(
+                outside(target.apply(&mine, std::slice::from_ref(&change)).unwrap_err()),
+                "{change:?}"
+            );
+        }
+        // Reading is not writing.
+        let reading = scope(&["/etc"], &[]);
+        assert_eq!(target.read(&reading, &path("/etc/shadow"), 0, 10).unwrap(), b"secret");
+        assert!(outside(target.apply(&reading, &[write("/etc/x", "x")]).unwrap_err()));
+    });
+}
+
+#[test]
+fn a_failed_change_takes_all_back() {
+    on_both(|target| {
+        target
+            .apply(
+                &all(),
+                &[
+                    folder("/d/full/of/things"),
+                    write("/d/full/of/things/x", "x"),
+                    write("/d/f", "before"),
+                    write("/d/log", "line\n"),
+                    link("/d/l", "f"),
+                ],
+            )
+            .unwrap();
+        let before = picture(target);
+        let mode = Attributes {
+            mode: Some(0o600),
+            xattrs: vec![("user.a".into(), b"b".to_vec())],
+            ..Attributes::default()
+        };
+        let error = target
+            .apply(
+                &all(),
+                &[
+                    write("/d/f", "after"),
+                    Change::Append { path: path("/d/log"), content: b"more".to_vec() },
+                    Change::Remove { path: path("/d/full") },
+                    write("/d/full", "a file now"),
+                    folder("/new/folder"),
+                    write("/new/folder/x", "x"),
+                    Change::SetAttributes { path: path("/d/log"), attributes: mode },
+                    Change::Rename { source: path("/d/l"), destination: path("/d/f") },
+                    Change::HardLink { source: path("/d/log"), destination: path("/d/hard") },
+                    link("/d/hard", "x"),
+                    write("/nowhere/to/be/found", "x"),
+                ],
+            )
+            .unwrap_err();
+        assert!(matches!(&error, TargetError::NotFound(p) if p == "/nowhere/to/be"), "{error}");
+        assert_eq!(picture(target), before);
+    });
+}
+
+#[test]
+fn nothing_but_regular_files_is_read_or_written_to() {
+    // A pipe or device would block, or worse.
+    let mut bench = common::start(None);
+    let program = dibhost_sys::Program::new("sh")
+        .args(["-c", "cd \"$1\" && mkfifo pipe && mknod device c 1 5 && mkdir folder", "sh"])
+        .arg(bench.worker.tree());
+    bench.worker.run_on_host(&program).unwrap();
+    for at in ["/pipe", "/device", "/folder"] {
+        let error = bench.worker.read(&all(), &path(at), 0, 10).unwrap_err();
+        assert!(matches!(error, TargetError::Conflict(_)), "{at}: {error}");
+        let append = Change::Append { path: path(at), content: b"x".to_vec() };
+        assert!(bench.worker.apply(&all(), &[append]).is_err(), "{at}");
+    }
+    assert_eq!(bench.worker.stat(&all(), &path("/pipe")).unwrap().unwrap().kind, Kind::Fifo);
+    // Replaced, not written into.
+    bench.worker.apply(&all(), &[write("/pipe", "file")]).unwrap();
+    assert_eq!(read(&mut bench.worker, "/pipe"), "file");
+    assert!(bench.worker.apply(&all(), &[write("/folder", "x")]).is_err());
+    let left = common::names(&mut bench.worker, "/");
+    assert_eq!(left, ["/device", "/folder", "/pipe"]);
+}
+
+#[test]
+fn a_walk_goes_on_where_it_stopped() {
+    on_both(|target| {
+        let mut changes = vec![folder("/a/b"), folder("/a-b"), folder("/c")];
+        for at in ["/a/b/1", "/a/b/2", "/a/z", "/a-b/1", "/b", "/c/1"] {
+            changes.push(write(at, "x"));
+        }
+        target.apply(&all(), &changes).unwrap();
+        let walk = Walk { recursive: true };
+        let paths = |entries: Vec<dibhost_target::Entry>| -> Vec<String> {
+            entries.into_iter().map(|e| e.path.to_string()).collect()
+        };
+        let whole = paths(target.walk(&all(), &path("/"), walk, None, 100).unwrap());
+        assert_eq!(
+            whole,
+            ["/a", "/a/b", "/a/b/1", "/a/b/2", "/a/z", "/a-b", "/a-b/1", "/b", "/c", "/c/1"]
+        );
+        for limit in 1..4 {
+            let mut sliced = Vec::new();
+            let mut after = None;
+            loop {
+                let slice = target.walk(&all(), &path("/"), walk, after.as_ref(), limit).unwrap();
+                let Some(last) = slice.last() else { break };
+                after = Some(last.path.clone());
+                sliced.extend(paths(slice));
+            }
+            assert_eq!(sliced, whole);
+        }
+        let flat = paths(target.walk(&all(), &path("/"), Walk::default(), None, 100).unwrap());
+        assert_eq!(flat, ["/a", "/a-b", "/b", "/c"]);
+    });
+}
+
+#[test]
+fn a_full_tree_says_so_and_is_as_it_was() {
+    let mut bench = common::start(Some(1 << 20));
+    bench.worker.apply(&all(), &[write("/f", "before")]).unwrap();
+    let content = vec![0; 4 << 20];
+    let big = Change::Write { path: path("/big"), content, attributes: Attributes::default() };
+    let error = bench.worker.apply(&all(), &[write("/f", "after"), big]).unwrap_err();
+    assert!(matches!(&error, TargetError::Os { name, .. } if name == "ENOSPC"), "{error:?}");
+    assert_eq!(error.to_string(), "writing `/big`: No space left on device");
+    assert_eq!(read(&mut bench.worker, "/f"), "before");
+    assert_eq!(common::names(&mut bench.worker, "/"), ["/f"]);
+}

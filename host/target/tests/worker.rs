@@ -1,0 +1,251 @@
+//! The worker's life: namespaces, tmpfs, cutting the tree, cancelling, and its death.
+
+mod common;
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use common::{EPOCH, furnished, path, sh, shell};
+use dibhost_sys::{Cancel, Program, ProgramError};
+use dibhost_target::{Attributes, Change, Scope, Target, TargetError, Worker};
+
+fn write(at: &str) -> Change {
+    Change::Write { path: path(at), content: b"x".to_vec(), attributes: Attributes::default() }
+}
+
+fn folder(at: &str, mode: u32) -> Change {
+    let attributes = Attributes { mode: Some(mode), ..Attributes::default() };
+    Change::MakeDirectory { path: path(at), attributes }
+}
+
+/// What any process on this machine has mounted or runs for a work folder.
+fn traces(folder: &str) -> Vec<String> {
+    let mut traces = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let pid = entry.file_name().to_string_lossy().into_owned();
+        if !pid.bytes().all(|b| b.is_ascii_digit()) {
+            continue;
+        }
+        for file in ["mountinfo", "cmdline"] {
+            let text = std::fs::read(entry.path().join(file)).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text).into_owned();
+            traces.extend(
+                text.lines().filter(|l| l.contains(folder)).map(|l| format!("{pid} {file}: {l}")),
+            );
+        }
+    }
+    for entry in std::fs::read_dir("/sys/block").unwrap().flatten() {
+        let file = entry.path().join("loop/backing_file");
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        traces.extend(text.lines().filter(|l| l.contains(folder)).map(str::to_owned));
+    }
+    traces
+}
+
+fn eventually_no_traces(folder: &str) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let traces = traces(folder);
+        if traces.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "left behind: {traces:#?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_tmpfs_is_seen_by_the_worker_alone_and_goes_with_it() {
+    let mut bench = common::start(Some(64 << 20));
+    bench.worker.apply(&Scope::all(), &[write("/f")]).unwrap();
+    let tree = bench.worker.tree().to_owned();
+    assert!(!tree.exists(), "the host sees what is in the worker's tmpfs");
+    let kind = Program::new("stat").args(["-f", "-c", "%T"]).arg(&tree);
+    assert_eq!(bench.worker.run_on_host(&kind).unwrap().text().trim(), "tmpfs");
+    let work = bench.folder.path().to_str().unwrap().to_owned();
+    assert!(!traces(&work).is_empty());
+    let own = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!own.contains(&work), "the host's mounts were touched");
+    bench.worker.stop().unwrap();
+    assert_eq!(traces(&work), Vec::<String>::new());
+}
+
+#[test]
+fn programs_of_the_host_see_the_tree_and_fail_with_their_words() {
+    let mut bench = common::start(None);
+    let worker = &mut bench.worker;
+    worker.apply(&Scope::all(), &[write("/f")]).unwrap();
+    let list = Program::new("ls").arg(worker.tree()).current_dir("/");
+    assert_eq!(worker.run_on_host(&list).unwrap().text(), "f\n");
+    let fail = Program::new("sh").args(["-c", "echo oh no >&2; exit 3"]);
+    let error = worker.run_on_host(&fail).unwrap_err();
+    assert_eq!(error.to_string(), "`sh` failed (exit status: 3):\noh no");
+    let missing = Program::new("no-such-program-at-all");
+    assert!(matches!(worker.run_on_host(&missing), Err(ProgramError::Start { .. })));
+    // Neither the engine's processes nor its network are seen.
+    let network = Program::new("ls").arg("/proc/self/net/dev");
+    assert!(worker.run_on_host(&network).is_ok());
+    let processes =
+        worker.run_on_host(&Program::new("sh").args(["-c", "ls -d /proc/[0-9]* | wc -l"]));
+    assert!(processes.unwrap().text().trim().parse::<u32>().unwrap() < 6);
+}
+
+#[test]
+fn the_tree_is_cut_at_its_mount_points_and_keeps_its_attributes() {
+    let mut bench = common::start(None);
+    let worker = &mut bench.worker;
+    worker
+        .apply(
+            &Scope::all(),
+            &[
+                folder("/boot/efi", 0o700),
+                folder("/var", 0o751),
+                folder("/var/log", 0o750),
+                write("/boot/efi/loader"),
+                write("/boot/kernel"),
+                write("/var/log/messages"),
+                write("/var/x"),
+            ],
+        )
+        .unwrap();
+    let points = ["/", "/var", "/boot/efi", "/var/log", "/srv/data"].map(path);
+    worker.apply(&Scope::all(), &[folder("/srv", 0o755)]).unwrap();
+    let parts = worker.split(&points).unwrap();
+    assert_eq!(parts.len(), 5);
+    assert_eq!(parts[&path("/")], worker.tree());
+    let listed = |worker: &mut Worker, at: &str| {
+        let list = Program::new("find").arg(&parts[&path(at)]).args([
+            "-mindepth",
+            "1",
+            "-printf",
+            "%P %m\n",
+        ]);
+        let text = worker.run_on_host(&list).unwrap().text();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(
+        listed(worker, "/"),
+        ["boot 755", "boot/efi 700", "boot/kernel 644", "srv 755", "srv/data 755", "var 751"]
+    );
+    assert_eq!(listed(worker, "/var"), ["log 750", "x 644"]);
+    assert_eq!(listed(worker, "/var/log"), ["messages 644"]);
+    assert_eq!(listed(worker, "/boot/efi"), ["loader 644"]);
+    assert!(listed(worker, "/srv/data").is_empty());
+    let modes = Program::new("stat").args(["-c", "%a"]).arg(&parts[&path("/var")]);
+    assert_eq!(worker.run_on_host(&modes).unwrap().text(), "751\n");
+}
+
+#[test]
+fn times_newer_than_the_epoch_are_clamped_and_older_ones_stay() {
+    let mut bench = common::start(None);
+    let worker = &mut bench.worker;
+    let make = "cd \"$1\" && mkdir -p a/b && touch a/b/new && ln -s new a/b/link && touch -d @1000 a/old && touch -d @1000 a && ls a/b >/dev/null";
+    worker.run_on_host(&Program::new("sh").args(["-c", make, "sh"]).arg(worker.tree())).unwrap();
+    let epoch = i64::try_from(EPOCH).unwrap();
+    worker.clamp_times(epoch).unwrap();
+    let list = Program::new("find").arg(worker.tree()).args(["-printf", "%P %Ts %As\n"]);
+    let text = worker.run_on_host(&list).unwrap().text();
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            " 1700000000 1700000000",
+            "a 1000 1000",
+            "a/b 1700000000 1700000000",
+            "a/b/link 1700000000 1700000000",
+            "a/b/new 1700000000 1700000000",
+            "a/old 1000 1000",
+        ]
+    );
+}
+
+#[test]
+fn cancelling_ends_what_runs_and_all_that_follows() {
+    let mut bench = furnished(None);
+    let cancel = bench.cancel.clone();
+    let thread = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        cancel.cancel();
+    });
+    let started = Instant::now();
+    let error = bench.worker.exec(&shell("sleep 1000"), &mut common::ignore).unwrap_err();
+    assert_eq!(error, TargetError::Cancelled);
+    assert!(started.elapsed() < Duration::from_secs(10));
+    thread.join().unwrap();
+    assert_eq!(bench.worker.stat(&Scope::all(), &path("/")).unwrap_err(), TargetError::Cancelled);
+    let work = bench.folder.path().to_str().unwrap().to_owned();
+    assert_eq!(bench.worker.stop().unwrap_err(), TargetError::Cancelled);
+    eventually_no_traces(&work);
+}
+
+#[test]
+fn a_worker_that_ends_by_itself_is_missed() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let options = dibhost_target::WorkerOptions {
+        program: "/bin/false".into(),
+        ..common::options(folder.path(), None)
+    };
+    let error = Worker::start(&options, &Cancel::new()).unwrap_err();
+    assert!(matches!(error, TargetError::Gone(_)), "{error}");
+}
+
+/// The variable that turns the next test into an engine.
+const ENGINE: &str = "DIBHOST_TEST_ENGINE";
+
+#[test]
+#[ignore = "not a test: the engine that the next one kills"]
+fn engine() {
+    let Ok(folder) = std::env::var(ENGINE) else { return };
+    let options = common::options(std::path::Path::new(&folder), Some(64 << 20));
+    let mut worker = Worker::start(&options, &Cancel::new()).unwrap();
+    common::furnish(&mut worker);
+    let script =
+        format!("echo ready; setsid sleep 9876 {folder} & sleep 9875 {folder}; exec sleep 9874");
+    let mut line = |l: dibhost_target::Line| println!("said {}", l.text);
+    let _ = worker.exec(&shell(&script.replace(&format!(" {folder}"), "")), &mut line);
+}
+
+#[test]
+fn nothing_is_left_when_the_engine_is_killed() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let work = folder.path().to_str().unwrap().to_owned();
+    let mut engine = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "engine", "--ignored", "--nocapture"])
+        .env(ENGINE, &work)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(engine.stdout.take().unwrap()).lines();
+    let ready = lines.map_while(Result::ok).any(|l| l.contains("said ready"));
+    assert!(ready, "the engine did not get to run a program");
+    assert!(!traces(&work).is_empty());
+    engine.kill().unwrap();
+    engine.wait().unwrap();
+    eventually_no_traces(&work);
+    let sleeping =
+        std::process::Command::new("pgrep").args(["-f", "sleep 987[456]"]).output().unwrap();
+    assert!(sleeping.stdout.is_empty(), "{}", String::from_utf8_lossy(&sleeping.stdout));
+}
+
+#[test]
+fn the_worker_is_no_program_for_a_person() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_dibhost-target-worker"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("started by dibhost itself"), "{said}");
+}
+
+#[test]
+fn a_program_may_run_after_another() {
+    let mut bench = furnished(Some(256 << 20));
+    for turn in 0..20 {
+        assert_eq!(sh(&mut bench.worker, &format!("echo {turn}")), turn.to_string());
+    }
+}
