@@ -65,7 +65,8 @@ fn parse(printed: &[u8]) -> io::Result<Vec<TreeEntry>> {
     let mut fields = printed.split(|byte| *byte == 0).collect::<Vec<_>>();
     fields.pop();
     let (entries, rest) = fields.as_chunks::<FIELD_COUNT>();
-    let wrong = |what: &str| io::Error::other(format!("`find` printed no {what} where one belongs"));
+    let wrong =
+        |what: &str| io::Error::other(format!("`find` printed no {what} where one belongs"));
     if !rest.is_empty() {
         return Err(wrong("whole entry"));
     }
@@ -81,7 +82,7 @@ fn parse(printed: &[u8]) -> io::Result<Vec<TreeEntry>> {
         let small = |field, radix, what| {
             number(field, radix, what).and_then(|n| u32::try_from(n).map_err(|_| wrong(what)))
         };
-        let kind = match kind {
+        let kind = match *kind {
             b"f" => EntryKind::File,
             b"d" => EntryKind::Folder,
             b"l" => EntryKind::Symlink,

@@ -2,13 +2,12 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dibhost_element::{Library, RunCall};
 use dibhost_image::{Output, Scratch};
-use dibhost_plan::plan::{Plan, Step};
-use dibhost_plan::planner::Planner as _;
-use dibhost_plan::Phase;
+use dibhost_plan::{Phase, Plan, Step};
 use dibhost_sys::Cancel;
 use dibhost_target::{TargetError, Worker, WorkerOptions};
 
@@ -81,7 +80,7 @@ struct Build<'a> {
     worker: Worker,
     packages: Packages<'a>,
     facts: Facts,
-    emitted: Vec<(String, Vec<u8>)>,
+    emitted: Vec<(String, Arc<[u8]>)>,
     cache: &'a Path,
 }
 
@@ -150,7 +149,7 @@ impl Build<'_> {
             finish::write_fstab(plan, &mut self.worker)?;
         }
         self.packages.run_deferred(phase, &mut self.worker, teller)?;
-        for step in plan.steps_of(phase) {
+        for step in plan.steps_of(phase).filter(|step| !step.plan_only) {
             self.step(step, teller)?;
         }
         if phase == Phase::Cleanup {
@@ -181,16 +180,21 @@ impl Build<'_> {
 
     fn units(&mut self, phase: Phase, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
         for planned in self.plan.unit_definitions_of(phase) {
-            units::define(&mut self.worker, &planned.unit, &planned.content)
-                .map_err(|e| BuildFailure::new(e).doing(format!("writing the unit `{}`", planned.unit)))?;
+            units::define(&mut self.worker, &planned.unit, &planned.content).map_err(|e| {
+                BuildFailure::new(e).doing(format!("writing the unit `{}`", planned.unit))
+            })?;
         }
-        let states: Vec<_> =
-            self.plan.unit_states_of(phase).map(|planned| (planned.unit.clone(), planned.state)).collect();
+        let states: Vec<_> = self
+            .plan
+            .unit_states_of(phase)
+            .map(|planned| (planned.unit.clone(), planned.state))
+            .collect();
         if states.is_empty() {
             return Ok(());
         }
         let running = teller.begin(format!("set the state of {} units", states.len()));
-        let mut line = |line: dibhost_target::Line| teller.line(Level::Debug, "systemctl", &line.text);
+        let mut line =
+            |line: dibhost_target::Line| teller.line(Level::Debug, "systemctl", &line.text);
         units::set_states(&mut self.worker, &states, &mut line)
             .map_err(|e| BuildFailure::new(e).doing("setting the states of units"))?;
         teller.end(running);
@@ -199,14 +203,12 @@ impl Build<'_> {
 
     fn step(&mut self, step: &Step, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
         self.cancel.check().map_err(BuildFailure::new)?;
-        let planned = self
-            .plan
-            .element(&step.element)
-            .ok_or_else(|| BuildFailure::new(format!("the plan has no element `{}`", step.element)))?;
+        let planned = self.plan.element(&step.element).ok_or_else(|| {
+            BuildFailure::new(format!("the plan has no element `{}`", step.element))
+        })?;
         let fail = |failure| BuildFailure::of_step(&step.element, step.phase, failure);
-        let described = self.library.describe(&planned.reference, Path::new(".")).map_err(fail)?;
-        let Some(declared) = described.description.step(step.phase) else { return Ok(()) };
-        let facts = self.facts.for_step(declared);
+        let facts = self.facts.for_step(step);
+        let cache = self.cache.join("of-elements").join(&step.element);
         let grants = planned.held();
         let machine = self.plan.machine();
 
@@ -218,12 +220,12 @@ impl Build<'_> {
             parameters: &planned.parameters,
             grants: &grants,
             facts: &facts,
+            timeout: None,
+            cache: Some(&cache),
+            cancel: self.cancel,
         };
         let mut observer = StepObserver::new(&step.element, teller);
-        let answer = self
-            .library
-            .run_step(&call, &mut self.worker, &mut observer, self.cancel)
-            .map_err(fail)?;
+        let answer = self.library.run_step(&call, &mut self.worker, &mut observer).map_err(fail)?;
         teller.end(running);
         if let dibhost_element::Outcome::Skipped(reason) = &answer.outcome {
             teller.line(Level::Debug, &step.element, &format!("nothing to do: {reason}"));

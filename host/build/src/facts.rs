@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use dibhost_plan::description::StepDeclaration;
 use dibhost_plan::fact::Fact;
-use dibhost_plan::Phase;
+use dibhost_plan::{Phase, Step};
 use serde_json::Value;
 
 /// Facts by slot, each list ordered by provider and key.
@@ -39,9 +38,9 @@ impl Facts {
     }
 
     /// What a step reads: each slot it declared, complete.
-    pub(crate) fn for_step(&self, step: &StepDeclaration) -> BTreeMap<String, Vec<Fact>> {
+    pub(crate) fn for_step(&self, step: &Step) -> BTreeMap<String, Vec<Fact>> {
         let of = |slot: &str| self.0.get(slot).cloned().unwrap_or_default();
-        step.consumes.iter().map(|used| (used.name.clone(), of(&used.name))).collect()
+        step.reads.iter().map(|slot| (slot.clone(), of(slot))).collect()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::Phase;
+use dibhost_plan::planner::ElementFailure;
 
 /// A build that did not come to its end. Nothing of it is left but what is named in `left`.
 #[derive(Debug, Clone, Default)]

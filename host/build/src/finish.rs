@@ -1,10 +1,14 @@
 //! From the finished tree to image files: layout, disk, formats, all or nothing.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use dibhost_block_device::{Graph, layout, realise};
-use dibhost_image::{Manifest, ManifestElement, ManifestPackage, Output, Publication, Scratch};
-use dibhost_plan::plan::Plan;
+use dibhost_definition::Qcow2Compression;
+use dibhost_image::{
+    Compression, Format, Manifest, ManifestElement, ManifestPackage, Output, Publication, Scratch,
+};
+use dibhost_plan::Plan;
 use dibhost_sys::Cancel;
 use dibhost_target::{Attributes, Change, Command, Scope, Target as _, TargetPath, Worker};
 
@@ -16,7 +20,7 @@ use crate::teller::Teller;
 pub(crate) struct Finished<'a> {
     pub(crate) plan: &'a Plan,
     /// Files beside the image: suffix, bytes.
-    pub(crate) emitted: Vec<(String, Vec<u8>)>,
+    pub(crate) emitted: Vec<(String, Arc<[u8]>)>,
     /// Folder and name of the outputs, without extension.
     pub(crate) stem: &'a Path,
 }
@@ -37,7 +41,9 @@ pub(crate) fn write_fstab(plan: &Plan, worker: &mut Worker) -> Result<(), BuildF
             changes.push(Change::MakeDirectory { path, attributes: Attributes::default() });
         }
     }
-    worker.apply(&Scope::all(), &changes).map_err(|e| BuildFailure::new(e).doing("writing /etc/fstab"))
+    worker
+        .apply(&Scope::all(), &changes)
+        .map_err(|e| BuildFailure::new(e).doing("writing /etc/fstab"))
 }
 
 /// Writes the disk and its image files.
@@ -72,7 +78,7 @@ pub(crate) fn finish(
 
     let running = teller.begin("write the disk");
     let raw = scratch.path().join("disk.raw");
-    realise(&layout, &mut tree, &raw, plan.image.source_date_epoch, cancel).map_err(BuildFailure::new)?;
+    realise(&layout, &mut tree, &raw, epoch, cancel).map_err(BuildFailure::new)?;
     teller.end(running);
 
     let running = teller.begin("convert and publish");
@@ -118,7 +124,54 @@ fn packages(worker: &mut Worker) -> Result<Vec<ManifestPackage>, BuildFailure> {
 fn parse_packages(text: &str) -> Vec<ManifestPackage> {
     let package = |line: &str| {
         let mut fields = line.split('\t').map(str::to_owned);
-        Some(ManifestPackage { name: fields.next()?, version: fields.next()?, arch: fields.next()? })
+        Some(ManifestPackage {
+            name: fields.next()?,
+            version: fields.next()?,
+            arch: fields.next()?,
+        })
     };
     text.lines().filter_map(package).collect()
+}
+
+fn manifest(plan: &Plan, packages: Vec<ManifestPackage>) -> Manifest {
+    let element = |element: &dibhost_plan::PlannedElement| ManifestElement {
+        name: element.name.clone(),
+        version: element.version.clone(),
+        digest: element.digest.clone(),
+    };
+    Manifest {
+        name: plan.image.name.clone(),
+        arch: plan.image.arch.clone(),
+        plan: plan.digest.clone(),
+        elements: plan.elements.iter().map(element).collect(),
+        packages,
+        outputs: Vec::new(),
+    }
+}
+
+fn format(format: dibhost_definition::Format) -> Format {
+    match format {
+        dibhost_definition::Format::Raw => Format::Raw,
+        dibhost_definition::Format::Qcow2 => Format::Qcow2,
+    }
+}
+
+fn compression(compression: Qcow2Compression) -> Compression {
+    match compression {
+        Qcow2Compression::Zstd => Compression::Zstd,
+        Qcow2Compression::Zlib => Compression::Zlib,
+        Qcow2Compression::None => Compression::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_are_read_as_dpkg_query_shows_them() {
+        let packages = parse_packages("libc6:amd64\t2.36-9\tamd64\nadduser\t3.134\tall\nbroken\n");
+        let names: Vec<_> = packages.iter().map(|p| (p.name.as_str(), p.arch.as_str())).collect();
+        assert_eq!(names, [("libc6:amd64", "amd64"), ("adduser", "all")]);
+    }
 }

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use dibhost_plan::transaction::{PackageWant, Transaction};
 use dibhost_plan::wish::{Bootstrap, Distribution};
-use dibhost_plan::{Phase, plan::Plan};
+use dibhost_plan::{PackageWant, Phase, Plan, Transaction};
 use dibhost_sys::Cancel;
 use dibhost_target::apt::{self, Apt, AptError, AptOptions, PackageSpec, Resolution};
 use dibhost_target::{Command, Scope, Target as _, TargetPath, Worker};
@@ -41,8 +40,10 @@ impl<'a> Packages<'a> {
             self.distribution = Some(distribution(&bootstrap.source)?);
         }
         let Some(distribution) = &self.distribution else {
-            return Err(BuildFailure::new("packages are wished for, and no element made a first tree")
-                .with_help("add an element of a distribution, such as `debian-minimal`"));
+            return Err(BuildFailure::new(
+                "packages are wished for, and no element made a first tree",
+            )
+            .with_help("add an element of a distribution, such as `debian-minimal`"));
         };
         let apt = Apt::new(self.options(distribution)).map_err(failure)?;
         let bootstrap = transaction.bootstrap.is_some();
@@ -184,8 +185,10 @@ impl<'a> Packages<'a> {
 
 fn distribution(source: &Bootstrap) -> Result<Distribution, BuildFailure> {
     let unsupported = |what: &str| {
-        Err(BuildFailure::new(format!("this version of dibhost cannot make the first tree from {what}"))
-            .with_help("use an element that bootstraps by `apt`, such as `debian-minimal`"))
+        Err(BuildFailure::new(format!(
+            "this version of dibhost cannot make the first tree from {what}"
+        ))
+        .with_help("use an element that bootstraps by `apt`, such as `debian-minimal`"))
     };
     match source {
         Bootstrap::Distribution(distribution) if distribution.package_manager == "apt" => {
@@ -212,7 +215,8 @@ fn repository(planned: &dibhost_plan::wish::Repository) -> apt::Repository {
 }
 
 fn wanted(wants: &[PackageWant]) -> Vec<PackageSpec> {
-    let spec = |want: &PackageWant| PackageSpec { name: want.name.clone(), version: want.version.clone() };
+    let spec =
+        |want: &PackageWant| PackageSpec { name: want.name.clone(), version: want.version.clone() };
     wants.iter().map(spec).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Tells what happens, and keeps how long each thing took.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dibhost_plan::Phase;
 
@@ -61,9 +61,4 @@ impl<'a> Teller<'a> {
     pub(crate) fn into_timings(self) -> Vec<Timing> {
         self.timings
     }
-}
-
-/// Milliseconds for people: `1.2 s`.
-pub(crate) fn seconds(took: Duration) -> String {
-    format!("{:.1} s", took.as_secs_f64())
 }

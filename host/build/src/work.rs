@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 
 /// A folder that is removed when dropped.
 #[derive(Debug)]
-pub struct WorkFolder {
+pub(crate) struct WorkFolder {
     path: PathBuf,
     _lock: File,
 }
@@ -22,7 +22,7 @@ impl WorkFolder {
     ///
     /// # Errors
     /// When a folder or its lock cannot be made.
-    pub fn create(parent: &Path) -> io::Result<Self> {
+    pub(crate) fn create(parent: &Path) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
         // Held while a folder is made and not yet locked, so that no other sweep takes it.
         let gate = File::create(parent.join(".gate"))?;
@@ -36,7 +36,7 @@ impl WorkFolder {
 
     /// Where it is.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }

@@ -34,6 +34,11 @@ pub(crate) struct Common {
     /// The compiler for elements: Winch starts faster, Cranelift makes faster code.
     #[arg(long, value_enum, default_value = "winch", global = true)]
     pub(crate) compiler: CompilerName,
+    /// Seconds that one step of one element may take, the programs it starts included.
+    ///
+    /// Without it: 600.
+    #[arg(long, value_name = "SECONDS", global = true)]
+    pub(crate) step_timeout: Option<u64>,
     /// How progress and messages are written to standard error.
     #[arg(long, value_enum, default_value = "text", global = true)]
     pub(crate) log_format: LogFormat,
@@ -65,8 +70,10 @@ pub(crate) enum DataFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Build an image.
-    #[command(after_help = "Examples:\n  dibhost build image.toml\n  dibhost build -o debian.qcow2 \
-        debian vm serial-console growroot\n  dibhost build -o root -t raw debian-minimal")]
+    #[command(
+        after_help = "Examples:\n  dibhost build image.toml\n  dibhost build -o debian.qcow2 \
+        debian vm serial-console growroot\n  dibhost build -o root -t raw debian-minimal"
+    )]
     Build(BuildArgs),
     /// Show everything a build would do, without root and without the network.
     #[command(after_help = "Examples:\n  dibhost plan image.toml\n  dibhost plan --format json \

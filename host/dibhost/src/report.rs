@@ -123,7 +123,9 @@ impl Reporter {
     pub(crate) fn timings(&self, timings: &[Timing], total: Duration) {
         if let Form::Json = self.form {
             let total = u64::try_from(total.as_millis()).unwrap_or(u64::MAX);
-            self.write(&json!({ "event": "timings", "milliseconds": total, "parts": timings }).to_string());
+            self.write(
+                &json!({ "event": "timings", "milliseconds": total, "parts": timings }).to_string(),
+            );
             return;
         }
         if let Form::Terminal(bar) = &self.form {
@@ -177,7 +179,9 @@ fn json_of(event: &Event) -> serde_json::Value {
             value["milliseconds"] = json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
             value
         }
-        Event::Progress { done, total } => json!({ "event": "progress", "done": done, "total": total }),
+        Event::Progress { done, total } => {
+            json!({ "event": "progress", "done": done, "total": total })
+        }
         Event::Line { level, source, text } => {
             let level = match level {
                 Level::Debug => "debug",

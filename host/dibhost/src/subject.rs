@@ -17,7 +17,9 @@ pub(crate) struct Resolved {
 /// Reads the definition that was named, or makes one of what was typed.
 pub(crate) fn resolve(subject: &Subject) -> Result<Resolved, Failure> {
     match subject.what.as_slice() {
-        [file] if Path::new(file).extension().is_some_and(|e| e == "toml") => from_file(file, subject),
+        [file] if Path::new(file).extension().is_some_and(|e| e == "toml") => {
+            from_file(file, subject)
+        }
         elements => typed(elements, subject),
     }
 }
@@ -33,7 +35,8 @@ fn from_file(file: &str, subject: &Subject) -> Result<Resolved, Failure> {
     let typed_format = output.extension().and_then(|e| e.to_str()).and_then(Format::from_name);
     if subject.formats.is_some() || typed_format.is_some() {
         let kept = subject.formats.is_none();
-        let mut formats: Vec<Spanned<Format>> = if kept { definition.image.formats } else { Vec::new() };
+        let mut formats: Vec<Spanned<Format>> =
+            if kept { definition.image.formats } else { Vec::new() };
         for format in over.image.formats {
             if !formats.iter().any(|f| f.value == format.value) {
                 formats.push(format);

@@ -14,7 +14,9 @@ pub(crate) fn element_folders(common: &Common) -> Vec<PathBuf> {
     if let Some(listed) = env::var_os("DIBHOST_ELEMENTS") {
         folders.extend(env::split_paths(&listed).filter(|p| !p.as_os_str().is_empty()));
     }
-    if let Some(prefix) = env::current_exe().ok().as_deref().and_then(Path::parent).and_then(Path::parent) {
+    if let Some(prefix) =
+        env::current_exe().ok().as_deref().and_then(Path::parent).and_then(Path::parent)
+    {
         folders.push(prefix.join("share/dibhost/elements"));
         folders.push(prefix.join("elements"));
     }
@@ -53,7 +55,9 @@ pub(crate) fn builder() -> BuilderSurroundings {
         Ok(user) if dibhost_sys::is_root() => dibhost_sys::home_of(&user),
         _ => env::var_os("HOME").map(PathBuf::from),
     };
-    let variable = |names: [&str; 2]| names.into_iter().find_map(|n| env::var(n).ok().filter(|v| !v.is_empty()));
+    let variable = |names: [&str; 2]| {
+        names.into_iter().find_map(|n| env::var(n).ok().filter(|v| !v.is_empty()))
+    };
     BuilderSurroundings {
         authorized_keys: home.map(|home| public_keys(&home.join(".ssh"))).unwrap_or_default(),
         http_proxy: variable(["http_proxy", "HTTP_PROXY"]),

@@ -36,27 +36,25 @@ impl Element for Misbehave {
         PHASES.into_iter().fold(description!(), |description, phase| description.step(Step::new(phase)))
     }
 
-    fn plan(&self, phase: Phase, _plan: &Plan<'_>) -> Result<()> {
-        if self.planning {
-            self.misbehave(phase);
+    fn plan(&self, plan: &Plan<'_>) -> Result<()> {
+        if self.planning && plan.phase().to_string() == self.phase {
+            self.misbehave();
         }
         Ok(())
     }
 
-    fn run(&self, phase: Phase, run: &Run<'_>) -> Result<Outcome> {
+    fn run(&self, run: &Run<'_>) -> Result<Outcome> {
+        let phase = run.phase();
         if !self.planning && phase.to_string() == self.phase {
-            run.info(&format!("misbehaves in {phase}"));
-            self.misbehave(phase);
+            run.log(format!("misbehaves in {phase}"));
+            self.misbehave();
         }
         Ok(Outcome::Done)
     }
 }
 
 impl Misbehave {
-    fn misbehave(&self, phase: Phase) {
-        if phase.to_string() != self.phase {
-            return;
-        }
+    fn misbehave(&self) {
         match self.how.as_str() {
             "trap" => panic!("this element gives up"),
             "loop" => loop {

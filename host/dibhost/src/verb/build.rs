@@ -1,0 +1,92 @@
+//! `dibhost build`: an image.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use dibhost_build::{BuildOptions, Event, Level, Outcome};
+use dibhost_plan::Plan;
+use dibhost_sys::Cancel;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::cli::{BuildArgs, Common};
+use crate::failure::Failure;
+use crate::report::Reporter;
+use crate::{TARGET_WORKER, subject, surroundings};
+
+/// Plans and builds.
+pub(crate) fn run(common: &Common, args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> {
+    let resolved = subject::resolve(&args.subject)?;
+    for format in resolved.definition.formats() {
+        let output = resolved.stem.with_added_extension(format.name());
+        dibhost_image::check_output(&output).map_err(Failure::wrong)?;
+    }
+    let library = super::library(common)?;
+    let plan = super::planned(&resolved.definition, &library)?;
+    for finding in &plan.findings {
+        let text = finding.message.clone();
+        let source = finding.element.clone().unwrap_or_else(|| "definition".to_owned());
+        reporter.event(&Event::Line { level: Level::Warning, source, text });
+    }
+    if !dibhost_sys::is_root() {
+        return Err(Failure::failed(
+            "building needs root in this version of dibhost, and this is not root\n  \
+             help: run it with `sudo`; `dibhost plan` shows without root what it would do",
+        ));
+    }
+    let options = BuildOptions {
+        cache: surroundings::cache_folder(common),
+        worker: (PathBuf::from("/proc/self/exe"), vec![OsString::from(TARGET_WORKER)]),
+        stem: resolved.stem,
+        no_tmpfs: args.no_tmpfs,
+    };
+    let cancel = Cancel::new();
+    cancelled_by_signals(&cancel)?;
+    let outcome = dibhost_build::build(&plan, &library, &options, &cancel, &mut |event| {
+        reporter.event(&event)
+    })
+    .map_err(|failure| {
+        if failure.cancelled {
+            Failure::failed("cancelled; nothing of the build is left")
+        } else {
+            Failure::failed(failure)
+        }
+    })?;
+    report(&plan, &outcome, reporter)
+}
+
+/// Ctrl-C, SIGTERM and a closed terminal cancel the build.
+fn cancelled_by_signals(cancel: &Cancel) -> Result<(), Failure> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(Failure::failed)?;
+    let cancel = cancel.clone();
+    thread::spawn(move || {
+        for _ in signals.forever() {
+            cancel.cancel();
+        }
+    });
+    Ok(())
+}
+
+fn report(plan: &Plan, outcome: &Outcome, reporter: &Reporter) -> Result<(), Failure> {
+    reporter.timings(&outcome.timings, outcome.took);
+    let mut text = String::new();
+    for output in &outcome.outputs {
+        let (size, disk) = (mebibytes(output.bytes), mebibytes(output.virtual_size));
+        text +=
+            &format!("{}  {size} (disk of {disk})  sha256:{}\n", show(&output.path), output.sha256);
+    }
+    for path in &outcome.beside {
+        text += &format!("{}\n", show(path));
+    }
+    text += &format!("plan {}\n", plan.digest);
+    super::show(&text)
+}
+
+fn show(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(1 << 20))
+}

@@ -1,0 +1,80 @@
+//! One function per verb.
+
+pub(crate) mod build;
+pub(crate) mod element;
+pub(crate) mod plan;
+
+use std::time::Duration;
+
+use dibhost_definition::Definition;
+use dibhost_element::{Compiler, Library, LibraryOptions, Limits};
+use dibhost_plan::planner::ElementFailure;
+use dibhost_plan::{DEFAULT_SOURCE_DATE_EPOCH, Plan, PlanInputs, plan};
+
+use crate::cli::{Common, CompilerName};
+use crate::failure::Failure;
+use crate::{first_party, surroundings};
+
+/// Opens the library of elements.
+pub(crate) fn library(common: &Common) -> Result<Library, Failure> {
+    let mut limits = Limits::default();
+    if let Some(seconds) = common.step_timeout {
+        limits.run = Duration::from_secs(seconds);
+    }
+    Library::new(LibraryOptions {
+        folders: surroundings::element_folders(common),
+        first_party: first_party::digests(),
+        cache: Some(surroundings::cache_folder(common).join("elements")),
+        limits,
+        compiler: match common.compiler {
+            CompilerName::Winch => Compiler::Winch,
+            CompilerName::Cranelift => Compiler::Cranelift,
+        },
+    })
+    .map_err(said)
+}
+
+/// Something of elements that is wrong on this machine.
+pub(crate) fn said(failure: ElementFailure) -> Failure {
+    Failure::Failed(sentence(failure))
+}
+
+/// Something of elements that is wrong with what was typed.
+pub(crate) fn wrong_element(failure: ElementFailure) -> Failure {
+    Failure::Wrong(sentence(failure))
+}
+
+fn sentence(failure: ElementFailure) -> String {
+    let context: String = failure.context.iter().map(|c| format!("\n  while {c}")).collect();
+    let help = failure.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
+    format!("{}{context}{help}", failure.message)
+}
+
+/// Plans a definition: no root, no network, no effect.
+pub(crate) fn planned(definition: &Definition, library: &Library) -> Result<Plan, Failure> {
+    let epoch = match std::env::var("SOURCE_DATE_EPOCH") {
+        Err(_) => DEFAULT_SOURCE_DATE_EPOCH,
+        Ok(text) => text.trim().parse().map_err(|_| {
+            Failure::wrong(format!(
+                "the variable `SOURCE_DATE_EPOCH` is `{text}`, which is no number of seconds since 1970"
+            ))
+        })?,
+    };
+    let inputs = PlanInputs {
+        builder: surroundings::builder(),
+        builder_arch: surroundings::builder_arch(),
+        source_date_epoch: epoch,
+    };
+    plan(definition, library, &inputs).map_err(Failure::wrong)
+}
+
+/// Writes to standard output, which may be closed early (`| head`).
+pub(crate) fn show(text: &str) -> Result<(), Failure> {
+    use std::io::Write as _;
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("writing to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
