@@ -182,7 +182,7 @@ pub struct Ext4Tuning {
     pub max_online_resize: Option<u64>,
     /// Bytes that stay free on top of the small reserve that every filesystem gets.
     pub free_space: u64,
-    /// Bytes for each inode. 4096, as DIB: an image grows, and its inodes with it.
+    /// Bytes for each inode, 4096 at least. 4096, as DIB: an image grows, and its inodes with it.
     pub inode_ratio: u32,
     /// Hundredths kept for root. 1: five of them, as `mke2fs` has it, would be more than all the
     /// free space of an image that has not grown yet.
@@ -255,7 +255,9 @@ pub(crate) fn parse_tuning(
                     }
                     "free-space" => tuning.free_space = bytes(key, value, 0, 1 << 50)?,
                     "inode-ratio" => {
-                        let ratio = bytes(key, value, 1024, 4 << 20)?;
+                        // A group of 32768 blocks of 4096 bytes has at most 32768 inodes: with more
+                        // of them mke2fs makes smaller groups, and nobody gains.
+                        let ratio = bytes(key, value, 4096, 4 << 20)?;
                         tuning.inode_ratio = u32::try_from(ratio).unwrap_or(4096);
                     }
                     "reserved-percent" => match value.parse::<u8>() {
@@ -360,7 +362,7 @@ mod tests {
         assert_eq!(tuning, Ok(Tuning::Ext4(want)));
         for (key, value) in [
             ("max-online-resize", "-d"),
-            ("inode-ratio", "12"),
+            ("inode-ratio", "2048"),
             ("reserved-percent", "51"),
             ("reserved-percent", "1.5"),
             ("free-space", "1 kb"),
