@@ -198,6 +198,7 @@ const ENGINE: &str = "DIBHOST_TEST_ENGINE";
 
 #[test]
 #[ignore = "not a test: the engine that the next one kills"]
+#[expect(clippy::print_stdout, reason = "it tells the test that starts it")]
 fn engine() {
     let Ok(folder) = std::env::var(ENGINE) else { return };
     let options = common::options(std::path::Path::new(&folder), Some(64 << 20));
