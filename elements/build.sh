@@ -49,10 +49,48 @@ else
     done
 fi
 
-cargo_home=${CARGO_HOME:-$HOME/.cargo}
-# The more particular path comes later: the last one that fits counts.
-flags="--remap-path-prefix=$cargo_home=/cargo --remap-path-prefix=$target_dir=/target"
-flags="$flags --remap-path-prefix=$workspace=/element --remap-path-prefix=$root=/dibhost"
+# One build at a time: what is copied below is what was built here.
+if command -v flock >/dev/null; then
+    exec 9>"$target_dir/build.lock"
+    flock 9
+fi
+
+# Puts standard input at "$1" as a whole, unless that is what is there.
+place() {
+    new=$1.new.$$
+    cat >"$new"
+    if cmp -s "$new" "$1"; then rm -f "$new"; else mv -f "$new" "$1"; fi
+}
+
+# What makes the same bytes at every place. Cargo names a crate outside of its workspace (the SDK)
+# by its path, and all symbols after that name; here they are named by name and version. Not
+# RUSTFLAGS, which would have every clone build the standard library for itself.
+wrapper=$target_dir/rustc-anywhere
+place "$wrapper" <<'WRAPPER'
+#!/bin/sh
+rustc=$1
+shift
+[ -n "${CARGO_MANIFEST_DIR:-}" ] || exec "$rustc" "$@"
+case $CARGO_MANIFEST_DIR/ in
+"$DIBHOST_ROOT"/* | "$DIBHOST_WORKSPACE"/*)
+    for argument; do
+        shift
+        case $argument in
+        metadata=*) argument=metadata=$CARGO_PKG_NAME-$CARGO_PKG_VERSION ;;
+        esac
+        set -- "$@" "$argument"
+    done
+    ;;
+esac
+# Of several that fit, the last counts.
+exec "$rustc" "$@" --remap-path-prefix="$DIBHOST_CARGO_HOME=/cargo" \
+    --remap-path-prefix="$DIBHOST_TARGET_DIR=/target" \
+    --remap-path-prefix="$DIBHOST_WORKSPACE=/element" \
+    --remap-path-prefix="$DIBHOST_ROOT=/dibhost"
+WRAPPER
+[ -x "$wrapper" ] || chmod +x "$wrapper"
+export DIBHOST_ROOT="$root" DIBHOST_WORKSPACE="$workspace" DIBHOST_TARGET_DIR="$target_dir"
+export DIBHOST_CARGO_HOME="${CARGO_HOME:-$HOME/.cargo}" RUSTC_WRAPPER="$wrapper"
 
 newest() {
     find "$1" -maxdepth "$2" -path "$3" 2>/dev/null | sort -V | tail -n 1
@@ -67,7 +105,7 @@ wasm_ld=$(newest /usr/lib 3 '/usr/lib/llvm-*/bin/wasm-ld')
 if [ -n "$sysroot" ] && [ -d "$sysroot/lib/rustlib/$target" ]; then
     # The toolchain of this folder has the target: `rustup target add`.
     build() {
-        RUSTFLAGS=$flags cargo build "$@"
+        cargo build "$@"
     }
 elif [ -x /usr/bin/cargo ] && [ -d "$debian_libc" ] && [ -n "$lld" ] && [ -n "$wasm_ld" ] &&
     [ -e "$debian_sysroot/lib/rustlib/src/rust/library/Cargo.lock" ]; then
@@ -79,7 +117,7 @@ elif [ -x /usr/bin/cargo ] && [ -d "$debian_libc" ] && [ -n "$lld" ] && [ -n "$w
     ln -sfn "$wasm_ld" "$links/wasm-ld"
     build() {
         PATH=$links:/usr/bin:$PATH RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
-            RUSTFLAGS="$flags -L $debian_libc" \
+            RUSTFLAGS="-L $debian_libc" \
             /usr/bin/cargo build -Zbuild-std=std,panic_abort "$@"
     }
 else
@@ -89,19 +127,11 @@ else
 fi
 
 # Settings of the host's build are not those of the elements'.
-unset CARGO_TARGET_DIR CARGO_BUILD_TARGET CARGO_BUILD_RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
-unset RUSTC_WRAPPER RUSTDOCFLAGS
+unset CARGO_TARGET_DIR CARGO_BUILD_TARGET CARGO_BUILD_RUSTFLAGS CARGO_ENCODED_RUSTFLAGS RUSTFLAGS
 locked=
 if [ -f "$workspace/Cargo.lock" ]; then locked=--locked; fi
 build ${locked:+"$locked"} --release --target "$target" --target-dir "$target_dir" \
     --manifest-path "$workspace/Cargo.toml"
-
-# Puts standard input at "$1" as a whole, unless that is what is there.
-place() {
-    new=$1.new.$$
-    cat >"$new"
-    if cmp -s "$new" "$1"; then rm -f "$new"; else mv -f "$new" "$1"; fi
-}
 
 digests=
 for folder in "$@"; do

@@ -23,7 +23,7 @@ impl Element for Probe {
                     .consumes::<KernelArgument>()
                     .provides::<Kernel>(),
             )
-            .step(Step::new(Phase::BlockDevice))
+            .step(Step::planning(Phase::BlockDevice))
             .request("packages", "linux-image-*", "to boot")
             .request("services", "*.service", "to start")
             .request("services-define", "probe.service", "to start")
@@ -170,6 +170,8 @@ fn what_was_not_declared_is_refused() {
     }
     let phase = host("wishes").plan::<Probe>(Phase::Root).unwrap_err();
     assert_eq!(phase.to_string(), "`dibhost-element-sdk` declares no step of `root`");
+    let only = host("add").run::<Probe>(Phase::BlockDevice).unwrap_err();
+    assert_eq!(only.to_string(), "the step `block-device` of `dibhost-element-sdk` only plans");
     let parameter = host("wishes").parameter("axt", "x").plan::<Probe>(Phase::Install);
     assert_eq!(parameter.unwrap_err().to_string(), "`dibhost-element-sdk` has no parameter `axt`");
 }

@@ -308,6 +308,10 @@ impl TestHost {
             let message = format!("`{}` declares no step of `{phase}`", description.name);
             return Err(Error::with_code(ErrorCode::Undeclared, message));
         };
+        if step.plan_only && !planning {
+            let message = format!("the step `{phase}` of `{}` only plans", description.name);
+            return Err(Error::with_code(ErrorCode::Undeclared, message));
+        }
         for name in self.parameters.keys() {
             if !description.parameters.iter().any(|p| p.name == *name) {
                 let message = format!("`{}` has no parameter `{name}`", description.name);
