@@ -63,6 +63,17 @@ fn modules_of_others_reach_the_initramfs() {
 }
 
 #[test]
+fn the_initramfs_is_compressed_as_wished() {
+    let path = "/etc/initramfs-tools/conf.d/compression";
+    let mut plain = host().directory("/etc/initramfs-tools");
+    plain.run::<KernelElement>(Phase::PostInstall).unwrap();
+    assert!(!plain.exists(path));
+    let mut host = host().directory("/etc/initramfs-tools").parameter("compression-level", 3);
+    host.run::<KernelElement>(Phase::PostInstall).unwrap();
+    assert_eq!(host.text(path), "COMPRESSLEVEL=3\n");
+}
+
+#[test]
 fn every_kernel_is_told() {
     let mut host = host()
         .file("/boot/vmlinuz-6.1.0-40-amd64", "")
