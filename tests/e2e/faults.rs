@@ -142,7 +142,9 @@ fn ctrl_c_during_each_stretch_of_the_hosts_own_work() -> Result<()> {
     std::fs::create_dir(dibhost.folder().join("out"))?;
     dibhost.run(&args)?.expect_code(0)?;
     std::fs::remove_dir_all(dibhost.folder().join("out"))?;
-    for said in ["fetch package lists", "install ", "clamp times", "write the disk", "convert and publish"] {
+    for said in
+        ["fetch package lists", "install ", "clamp times", "write the disk", "convert and publish"]
+    {
         interrupted(&dibhost, &args, said)?;
     }
     Ok(())

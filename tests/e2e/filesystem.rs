@@ -28,7 +28,8 @@ fn two_builds_of_one_plan_are_equal_bit_by_bit() -> Result<()> {
         let output = format!("{name}/x");
         dibhost.run(&["build", "-o", &output, "-t", "raw", "debian-minimal"])?.expect_code(0)?;
     }
-    let compared = tool::output("cmp", &[dibhost.folder().join("a/x.raw"), dibhost.folder().join("b/x.raw")])?;
+    let compared =
+        tool::output("cmp", &[dibhost.folder().join("a/x.raw"), dibhost.folder().join("b/x.raw")])?;
     ensure!(compared.status.success(), "{}", String::from_utf8_lossy(&compared.stdout));
     Ok(())
 }

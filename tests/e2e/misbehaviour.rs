@@ -74,8 +74,7 @@ fn a_step_that_misbehaves_stops_the_build() -> Result<()> {
 
 #[test]
 fn a_plan_that_loops_traps_or_takes_memory_is_refused() -> Result<()> {
-    for (how, reason) in
-        [("trap", "this element gives up"), ("loop", "10 s"), ("memory", "64 MiB")]
+    for (how, reason) in [("trap", "this element gives up"), ("loop", "10 s"), ("memory", "64 MiB")]
     {
         let dibhost = dibhost()?;
         let parameters = format!("how = \"{how}\"\nphase = \"install\"\nplanning = true");

@@ -1,5 +1,8 @@
 //! `dibhost plan`: equal every time, without root, and it tells everything.
 
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt as _;
+
 use anyhow::{Context as _, Result, ensure};
 use dibhost_tests::{dibhost, repository};
 use serde_json::Value;
@@ -25,13 +28,12 @@ fn a_plan_needs_no_root() -> Result<()> {
     let dibhost = dibhost()?.empty_cache();
     // `nobody` can neither use root's cache nor this test's folder, which is root's.
     let mut command = dibhost.command(&["plan", "debian-minimal"])?;
-    let readable = std::fs::Permissions::from(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    let readable: std::fs::Permissions = PermissionsExt::from_mode(0o777);
     let cache = dibhost.folder().join("nobody");
     std::fs::create_dir(&cache)?;
     std::fs::set_permissions(&cache, readable.clone())?;
     std::fs::set_permissions(dibhost.folder(), readable)?;
-    std::os::unix::process::CommandExt::uid(&mut command, 65534);
-    std::os::unix::process::CommandExt::gid(&mut command, 65534);
+    command.uid(65534).gid(65534);
     let output = command.env("DIBHOST_CACHE", cache.join("cache")).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(())

@@ -57,11 +57,15 @@ fn check_disk(raw: &Path, work: &Path) -> Result<()> {
     facts_met_in_one_phase(&root)?;
 
     let ssh = disk::list(&root, "/etc/ssh")?;
-    ensure!(!ssh.iter().any(|name| name.starts_with("ssh_host_")), "host keys in the image: {ssh:?}");
+    ensure!(
+        !ssh.iter().any(|name| name.starts_with("ssh_host_")),
+        "host keys in the image: {ssh:?}"
+    );
     let machine_id = disk::read_file(&root, "/etc/machine-id")?.context("no /etc/machine-id")?;
     ensure!(machine_id == b"uninitialized\n" || machine_id.is_empty(), "{machine_id:?}");
     let initramfs = disk::list(&root, "/boot")?;
-    let initramfs: Vec<_> = initramfs.iter().filter(|name| name.starts_with("initrd.img-")).collect();
+    let initramfs: Vec<_> =
+        initramfs.iter().filter(|name| name.starts_with("initrd.img-")).collect();
     ensure!(initramfs.len() == 1, "{initramfs:?}");
     Ok(())
 }
@@ -85,7 +89,8 @@ fn facts_met_in_one_phase(root: &Path) -> Result<()> {
 
 fn boots(image: &Path, firmware: Firmware, key: &Key) -> Result<()> {
     const GIB: u32 = 6;
-    let mut machine = Machine::of(image).firmware(firmware).disk_gib(GIB).login("ada", key).boot()?;
+    let mut machine =
+        Machine::of(image).firmware(firmware).disk_gib(GIB).login("ada", key).boot()?;
     machine.wait_for("login:", BOOT)?;
     machine.wait_for_ssh(SSH)?;
     let done = machine.ssh("true")?;
