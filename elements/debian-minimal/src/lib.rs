@@ -71,6 +71,8 @@ impl Element for DebianMinimal {
     fn describe() -> Description {
         let mut description = description!()
             .stands_in_for("operating-system")
+            // No image carries the identity of one machine, or what differs from build to build.
+            .requires("sysprep")
             .step(Step::planning(Phase::Root).may_consume::<Choice>())
             .step(Step::new(Phase::Install).may_consume::<Choice>().provides::<Distribution>())
             .request("bootstrap", "", "to make the first tree")

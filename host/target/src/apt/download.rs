@@ -8,7 +8,7 @@ use std::time::Duration;
 use dibhost_sys::Cancel;
 use sha2::{Digest as _, Sha256};
 
-use super::{Apt, AptError, Deb, Resolution, config};
+use super::{Apt, AptError, Deb, Resolution, config, room};
 
 /// How often progress is told.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -33,6 +33,7 @@ impl Apt {
         let mut done: u64 = total - missing.iter().map(|d| d.size).sum::<u64>();
         progress(done, total);
         if !missing.is_empty() {
+            room::require(&self.folders.packages, total - done, "fetching packages")?;
             self.fetch(&missing, cancel, &mut |bytes| progress(done + bytes, total))?;
             for deb in &missing {
                 self.keep(deb)?;

@@ -15,6 +15,7 @@ mod config;
 mod download;
 mod install;
 mod resolve;
+mod room;
 mod said;
 mod simulation;
 mod types;
@@ -110,8 +111,10 @@ impl Apt {
     /// The mirror cannot be reached, lacks the suite, or is not signed well.
     pub fn update(&self, cancel: &Cancel) -> Result<(), AptError> {
         let _lock = self.lock(cancel)?;
+        let doing = "fetching the package lists";
+        room::require(&self.folders.packages, room::LISTS, doing)?;
         let program = self.program("apt-get").args(["-q", "update"]);
-        self.run(&program, "fetching the package lists", cancel).map(|_| ())
+        self.run(&program, doing, cancel).map(|_| ())
     }
 
     fn program(&self, name: &str) -> Program {
