@@ -153,7 +153,7 @@ fn ctrl_c_during_each_stretch_of_the_hosts_own_work() -> Result<()> {
 #[test]
 fn ctrl_c_while_packages_are_downloaded() -> Result<()> {
     let dibhost = dibhost()?.empty_cache();
-    interrupted(&dibhost, &["build", "-o", "out/x", "debian-minimal"], "fetch ")
+    interrupted(&dibhost, &["build", "-o", "out/x", "debian-minimal"], " MiB)")
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub struct Outcome {
 /// Builds what a plan says. Outputs are whole when this answers `Ok`, and absent otherwise.
 ///
 /// # Errors
-/// Whatever stopped it. Nothing of the build is left then but what the failure names.
+/// Whatever stopped it. Nothing of the build is left then.
 pub fn build(
     plan: &Plan,
     library: &Library,

@@ -5,7 +5,7 @@ use std::fmt;
 use dibhost_plan::Phase;
 use dibhost_plan::planner::ElementFailure;
 
-/// A build that did not come to its end. Nothing of it is left but what is named in `left`.
+/// A build that did not come to its end. Nothing of it is left.
 #[derive(Debug, Clone, Default)]
 pub struct BuildFailure {
     /// The phase it was in.
@@ -18,8 +18,6 @@ pub struct BuildFailure {
     pub context: Vec<String>,
     /// What to do.
     pub help: Option<String>,
-    /// What could not be undone.
-    pub left: Vec<String>,
     /// The person cancelled it.
     pub cancelled: bool,
 }
@@ -79,9 +77,6 @@ impl fmt::Display for BuildFailure {
         write!(f, "{}", self.message)?;
         for context in &self.context {
             write!(f, "\n  while {context}")?;
-        }
-        for left in &self.left {
-            write!(f, "\n  not undone: {left}")?;
         }
         if let Some(help) = &self.help {
             write!(f, "\n  help: {}", help.replace('\n', "\n        "))?;
