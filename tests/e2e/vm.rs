@@ -63,6 +63,11 @@ fn check_disk(raw: &Path, work: &Path) -> Result<()> {
     );
     let machine_id = disk::read_file(&root, "/etc/machine-id")?.context("no /etc/machine-id")?;
     ensure!(machine_id == b"uninitialized\n" || machine_id.is_empty(), "{machine_id:?}");
+    let sources = disk::read_file(&root, "/etc/apt/sources.list.d/debian.sources")?;
+    let sources = String::from_utf8(sources.context("the image has no package source")?)?;
+    for suite in ["bookworm", "bookworm-updates", "bookworm-security"] {
+        ensure!(sources.contains(&format!("Suites: {suite}\n")), "no {suite} in:\n{sources}");
+    }
     let initramfs = disk::list(&root, "/boot")?;
     let initramfs: Vec<_> =
         initramfs.iter().filter(|name| name.starts_with("initrd.img-")).collect();

@@ -36,11 +36,11 @@ pub struct DebianMinimal {
     /// The archive's components.
     #[parameter(default = ["main"], alias = "DIB_DEBIAN_COMPONENTS")]
     components: Vec<String>,
-    /// The mirror that the image itself is given for its package manager; none: `mirror`, and
-    /// without that the image has no package source.
+    /// The mirror that the image itself is given for its package manager; none: the one that the
+    /// builder fetches packages from.
     image_mirror: Option<String>,
-    /// The mirror of security updates that the image is given; none: no security updates by
-    /// itself.
+    /// The mirror of security updates that the image is given; none: the builder's own, unless
+    /// another mirror is named.
     image_security_mirror: Option<String>,
     /// The machine's name until something else sets it; none: the image's name.
     hostname: Option<String>,
@@ -100,13 +100,6 @@ impl Element for DebianMinimal {
             );
             return Ok(());
         }
-        if choice.image_mirror.is_none() {
-            plan.find(
-                Finding::warning("The image has no package source of its own.")
-                    .about("image-mirror")
-                    .help("Set `image-mirror` to the mirror that the machines can reach."),
-            );
-        }
         plan.bootstrap(Bootstrap::Distribution(BootstrapDistribution {
             package_manager: "apt".to_owned(),
             release: choice.release,
@@ -154,8 +147,6 @@ impl Element for DebianMinimal {
         if let Some(sources) = self.sources(&choice) {
             changes.push(Change::directory("/etc/apt/sources.list.d"));
             changes.push(Change::write("/etc/apt/sources.list.d/debian.sources", sources));
-        } else {
-            run.log("no mirror was named for the image: it is given no package source");
         }
         tree.apply(changes)?;
         Ok(Outcome::Done)
@@ -184,7 +175,8 @@ impl DebianMinimal {
         }
     }
 
-    /// The text of a deb822 source file; none when no mirror is named.
+    /// The text of a deb822 source file; none when no mirror is named: the host then leaves the
+    /// builder's own in the tree.
     fn sources(&self, choice: &Chosen) -> Option<String> {
         let components = self.components.join(" ");
         let stanza = |mirror: &str, suites: &str| {

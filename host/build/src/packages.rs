@@ -6,7 +6,7 @@ use dibhost_plan::wish::{Bootstrap, Distribution};
 use dibhost_plan::{PackageWant, Phase, Plan, Transaction};
 use dibhost_sys::Cancel;
 use dibhost_target::apt::{self, Apt, AptError, AptOptions, PackageSpec, Resolution};
-use dibhost_target::{Command, Scope, Target as _, TargetPath, Worker};
+use dibhost_target::{Attributes, Change, Command, Scope, Target as _, TargetPath, Worker};
 
 use crate::accounts::expect_success;
 use crate::event::Level;
@@ -131,6 +131,9 @@ impl<'a> Packages<'a> {
                 self.deferred.push(program);
             }
         }
+        if let (true, Some(sources)) = (resolution.bootstrap, apt.image_sources()) {
+            write_sources(worker, sources)?;
+        }
         self.hold(&transaction.hold, worker)
     }
 
@@ -218,6 +221,20 @@ fn wanted(wants: &[PackageWant]) -> Vec<PackageSpec> {
     let spec =
         |want: &PackageWant| PackageSpec { name: want.name.clone(), version: want.version.clone() };
     wants.iter().map(spec).collect()
+}
+
+/// Gives the image the package source that it was made from. Elements may write another.
+fn write_sources(worker: &mut Worker, sources: &str) -> Result<(), BuildFailure> {
+    let folder = TargetPath::new("/etc/apt/sources.list.d").map_err(BuildFailure::new)?;
+    let path = folder.join("debian.sources").map_err(BuildFailure::new)?;
+    let attributes = Attributes::default();
+    let changes = [
+        Change::MakeDirectory { path: folder, attributes: attributes.clone() },
+        Change::Write { path, content: sources.as_bytes().to_vec(), attributes },
+    ];
+    worker
+        .apply(&Scope::all(), &changes)
+        .map_err(|e| BuildFailure::new(e).doing("writing the image's package source"))
 }
 
 /// dpkg's own record of what is installed.

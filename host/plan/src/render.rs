@@ -336,7 +336,10 @@ fn package_rows(kind: &str, package: &PackageWant) -> Vec<Vec<String>> {
 fn source(source: &Bootstrap) -> String {
     match source {
         Bootstrap::Distribution(d) => {
-            let mirror = d.mirror.as_deref().unwrap_or("the builder's own mirror");
+            let mirror = d
+                .mirror
+                .as_deref()
+                .unwrap_or("the builder's own mirror (the image's package source too)");
             let more = if d.packages.is_empty() {
                 String::new()
             } else {

@@ -93,12 +93,12 @@ fn the_text_names_every_step_edge_wish_and_grant() {
     phases
       root
         transaction for root, pre-install
-          first tree: apt bookworm main from the builder's own mirror with dbus, by debian-minimal
+          first tree: apt bookworm main from the builder's own mirror (the image's package source too) with dbus, by debian-minimal
           install grub-pc-bin        bootloader (pre-install)  grub-pc-bin is needed
           install linux-image-amd64  kernel (pre-install)      linux-image-amd64 is needed
         step debian-minimal
           gives dib:os/distribution@1  to kernel (pre-install)
-          wishes for the first tree: apt bookworm main from the builder's own mirror with dbus
+          wishes for the first tree: apt bookworm main from the builder's own mirror (the image's package source too) with dbus
       pre-install
         step bootloader
           wishes for the package grub-pc-bin

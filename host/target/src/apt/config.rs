@@ -158,6 +158,28 @@ pub(super) fn lines(options: &AptOptions, builder: Option<&Mirror>) -> Result<Ve
     Ok(lines)
 }
 
+/// See [`super::Apt::image_sources`]. The keyring is where `debian-archive-keyring` puts it.
+pub(super) fn image_sources(options: &AptOptions, lines: &[Line]) -> Option<String> {
+    if options.mirror.is_some() || !options.keys.is_empty() {
+        return None;
+    }
+    let own = lines.iter().take(lines.len() - repository_count(options));
+    let stanza = |line: &Line| {
+        format!(
+            "Types: deb\nURIs: {}\nSuites: {}\nComponents: {}\nSigned-By: {DEBIAN_KEYRING}\n",
+            line.url,
+            line.suite,
+            line.components.join(" ")
+        )
+    };
+    Some(own.map(stanza).collect::<Vec<_>>().join("\n"))
+}
+
+/// Lines of the repositories on top, which come last.
+fn repository_count(options: &AptOptions) -> usize {
+    options.repositories.iter().map(|r| r.suites.len()).sum()
+}
+
 fn repository_lines(repository: &Repository) -> Result<Vec<Line>, AptError> {
     if !word(&repository.name, b"-_") {
         let name = repository.name.escape_debug();
@@ -387,6 +409,17 @@ mod tests {
             suites(&super::lines(&sid, Some(&builder())).unwrap()),
             ["http://own.example/debian sid"]
         );
+    }
+
+    #[test]
+    fn an_image_of_the_builders_own_mirror_is_given_that() {
+        let unkeyed = |mirror| AptOptions { keys: Vec::new(), ..options(mirror) };
+        let lines = lines(&options(None), Some(&builder())).unwrap();
+        let text = image_sources(&unkeyed(None), &lines).unwrap();
+        assert_eq!(text.matches("Types: deb\n").count(), 3);
+        assert!(text.contains("security\nSuites: bookworm-security\nComponents: main\n"), "{text}");
+        assert_eq!(image_sources(&unkeyed(Some("http://m.example/debian")), &lines), None);
+        assert_eq!(image_sources(&options(None), &lines), None);
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub struct Apt {
     configuration: PathBuf,
     folders: config::Folders,
     recommends: bool,
+    image_sources: Option<String>,
 }
 
 impl Apt {
@@ -102,7 +103,16 @@ impl Apt {
             configuration,
             folders,
             recommends: options.recommends,
+            image_sources: config::image_sources(&options, &lines),
         })
+    }
+
+    /// What an image that was made from the builder's own mirror finds more packages by: a deb822
+    /// source file with that mirror, its updates and its security suite. None where a mirror or
+    /// keys were named: whoever names them says what the image is given.
+    #[must_use]
+    pub fn image_sources(&self) -> Option<&str> {
+        self.image_sources.as_deref()
     }
 
     /// Fetches the package lists, of those the mirror has not changed only that they are so.
