@@ -34,7 +34,7 @@ image: ## Makes out/debian-vm.qcow2, from nothing, and shows how to boot it
 test: ## Runs what CI runs: formats, lints, all tests but the long ones
 	@scripts/test
 
-test-all: ## Runs every test, the long ones too
+test-all: ## Runs every test, the long ones and the fuzzing of parsers too
 	@scripts/test --all
 
 lint: ## Checks formats and lints of the host, the elements and the scripts
