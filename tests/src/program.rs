@@ -19,8 +19,7 @@ use crate::lines;
 ///
 /// Found by the environment: `DIBHOST` (the program; default `out/bin/dibhost`),
 /// `DIBHOST_ELEMENTS` (default `out/elements`), `DIBHOST_TEST_CACHE` (the shared cache; default
-/// `$XDG_CACHE_HOME/dibhost/test`), `DIBHOST_TEST_MIRROR` (an archive to build from; default:
-/// dibhost's own default).
+/// `$XDG_CACHE_HOME/dibhost/test`).
 #[derive(Debug)]
 pub struct Dibhost {
     program: PathBuf,
