@@ -73,6 +73,21 @@ fn a_step_that_misbehaves_stops_the_build() -> Result<()> {
 }
 
 #[test]
+fn a_step_that_loops_is_stopped_when_its_time_is_over() -> Result<()> {
+    let dibhost = dibhost()?;
+    definition(&dibhost, "how = \"loop\"\nphase = \"finalise\"")?;
+    let out = dibhost.folder().join("out");
+    std::fs::create_dir(&out)?;
+    let before = Snapshot::take(&[&out])?;
+    let args = ["build", "image.toml", "-o", "out/x", "--step-timeout", "1"];
+    let outcome = dibhost.run(&args)?.expect_code(1)?;
+    for words in ["`misbehave`", "finalise", "ran longer than 1 s"] {
+        ensure!(outcome.stderr.contains(words), "no `{words}` in:\n{}", outcome.stderr);
+    }
+    before.assert_none_left()
+}
+
+#[test]
 fn a_plan_that_loops_traps_or_takes_memory_is_refused() -> Result<()> {
     for (how, reason) in [("trap", "this element gives up"), ("loop", "10 s"), ("memory", "64 MiB")]
     {
