@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     let reporter = Reporter::new(cli.common.log_format, cli.common.verbose);
     let result = match &cli.verb {
         Verb::Build(args) => verb::build::run(&cli.common, args, &reporter),
-        Verb::Plan(args) => verb::plan::run(&cli.common, args, &reporter),
+        Verb::Plan(args) => verb::plan::run(&cli.common, args),
         Verb::Element(ElementVerb::List { format }) => verb::element::list(&cli.common, *format),
         Verb::Element(ElementVerb::Inspect { element, format }) => {
             verb::element::inspect(&cli.common, element, *format)

@@ -2,15 +2,13 @@
 
 use crate::cli::{Common, DataFormat, PlanArgs};
 use crate::failure::Failure;
-use crate::report::Reporter;
 use crate::subject;
 
 /// Plans, and shows the plan.
-pub(crate) fn run(common: &Common, args: &PlanArgs, reporter: &Reporter) -> Result<(), Failure> {
+pub(crate) fn run(common: &Common, args: &PlanArgs) -> Result<(), Failure> {
     let resolved = subject::resolve(&args.subject)?;
     let library = super::library(common)?;
     let plan = super::planned(&resolved.definition, &library)?;
-    let _ = reporter;
     match args.format {
         DataFormat::Text => super::show(&plan.to_text()),
         DataFormat::Json => {
