@@ -77,14 +77,16 @@ pub(crate) enum Verb {
     Build(BuildArgs),
     /// Show everything a build would do, without root and without the network.
     #[command(after_help = "Examples:\n  dibhost plan image.toml\n  dibhost plan --format json \
-        image.toml\n  dibhost plan debian vm")]
+        image.toml\n  dibhost plan debian vm\n  dibhost plan --why package:openssh-server \
+        image.toml\n  dibhost plan --format svg image.toml > plan.svg\n  dibhost plan --diff \
+        before.toml after.toml")]
     Plan(PlanArgs),
     /// Show elements.
     #[command(subcommand)]
     Element(ElementVerb),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Subject {
     /// An image definition (`….toml`), or the names of elements.
     #[arg(required = true, value_name = "DEFINITION | ELEMENT...")]
@@ -115,7 +117,28 @@ pub(crate) struct PlanArgs {
     pub(crate) subject: Subject,
     /// How the plan is written to standard output.
     #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: DataFormat,
+    pub(crate) format: PlanFormat,
+    /// Tell only who wants this, and why: `KIND:NAME`.
+    ///
+    /// Kinds are `element`, `fact` (a slot), `group`, `kernel-argument`, `node` (of the block
+    /// device), `package`, `repository`, `unit` (or `service`) and `user`.
+    #[arg(long, value_name = "SUBJECT", conflicts_with = "diff")]
+    pub(crate) why: Option<String>,
+    /// Tell only in what the plans of two definitions differ.
+    #[arg(long)]
+    pub(crate) diff: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// For people.
+    Text,
+    /// For programs: `docs/plan.schema.json` describes it.
+    Json,
+    /// A picture of phases, steps and the facts between them.
+    Svg,
+    /// The same for Graphviz.
+    Dot,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,6 +2,7 @@
 //! no mount.
 
 pub mod description;
+pub mod diff;
 pub mod digest;
 mod disk;
 pub mod fact;
@@ -10,6 +11,7 @@ mod merge;
 mod order;
 mod parameters;
 mod phase;
+mod picture;
 mod plan;
 pub mod planner;
 mod planning;
@@ -21,6 +23,7 @@ mod slots;
 mod soundness;
 mod transaction;
 pub mod validate;
+pub mod why;
 pub mod wish;
 
 pub use phase::Phase;

@@ -315,7 +315,7 @@ impl Text {
     }
 }
 
-fn short(value: &Value) -> String {
+pub(crate) fn short(value: &Value) -> String {
     let text = canonical(value);
     if text.chars().count() <= VALUE_WIDTH {
         return text;
@@ -333,7 +333,7 @@ fn package_rows(kind: &str, package: &PackageWant) -> Vec<Vec<String>> {
     rows.collect()
 }
 
-fn source(source: &Bootstrap) -> String {
+pub(crate) fn source(source: &Bootstrap) -> String {
     match source {
         Bootstrap::Distribution(d) => {
             let mirror = d
@@ -358,7 +358,17 @@ fn source(source: &Bootstrap) -> String {
     }
 }
 
-fn state(state: UnitState) -> &'static str {
+/// What is wanted of a package, as a sentence part after "wants".
+pub(crate) fn wanted(want: Want) -> &'static str {
+    match want {
+        Want::Install => "it installed",
+        Want::BuildOnly => "it for the build",
+        Want::Remove => "it removed",
+        Want::Hold => "it held",
+    }
+}
+
+pub(crate) fn state(state: UnitState) -> &'static str {
     match state {
         UnitState::Enabled => "enabled",
         UnitState::Disabled => "disabled",
@@ -366,7 +376,7 @@ fn state(state: UnitState) -> &'static str {
     }
 }
 
-fn account(user: &User) -> String {
+pub(crate) fn account(user: &User) -> String {
     let mut parts = vec![user.name.clone()];
     parts.extend(user.uid.map(|n| format!("uid {n}")));
     parts.extend(user.gid.map(|n| format!("gid {n}")));
@@ -422,7 +432,7 @@ fn size(size: Size) -> String {
     }
 }
 
-fn node(node: &Node) -> String {
+pub(crate) fn node(node: &Node) -> String {
     let on = if node.on.is_empty() { String::new() } else { format!(" on {}", node.on.join(", ")) };
     format!("{}{on}: {}", node.name, node_kind(&node.kind))
 }

@@ -1,19 +1,61 @@
-//! `dibhost plan`: everything a build would do.
+//! `dibhost plan`: everything a build would do, why it would, and what another build would not.
 
-use crate::cli::{Common, DataFormat, PlanArgs};
+use dibhost_plan::Plan;
+use dibhost_plan::diff::Difference;
+use serde::Serialize;
+
+use crate::cli::{Common, PlanArgs, PlanFormat, Subject};
 use crate::failure::Failure;
 use crate::subject;
 
-/// Plans, and shows the plan.
+/// Plans, and shows the plan, an answer about it, or what is different in another one.
 pub(crate) fn run(common: &Common, args: &PlanArgs) -> Result<(), Failure> {
-    let resolved = subject::resolve(&args.subject)?;
     let library = super::library(common)?;
-    let plan = super::planned(&resolved.definition, &library)?;
-    match args.format {
-        DataFormat::Text => super::show(&plan.to_text()),
-        DataFormat::Json => {
-            let json = serde_json::to_string_pretty(&plan).map_err(Failure::failed)?;
-            super::show(&format!("{json}\n"))
-        }
+    let planned =
+        |subject: &Subject| super::planned(&subject::resolve(subject)?.definition, &library);
+    if args.diff {
+        let [before, after] = two(&args.subject)?;
+        let difference = Difference::between(&planned(&before)?, &planned(&after)?);
+        return super::show(&formatted(args.format, &difference, Difference::to_text)?);
     }
+    let plan = planned(&args.subject)?;
+    let text = match (&args.why, args.format) {
+        (Some(subject), format) => {
+            let why = plan.why(subject).map_err(Failure::wrong)?;
+            formatted(format, &why, dibhost_plan::why::Why::to_text)?
+        }
+        (None, PlanFormat::Svg) => plan.to_svg(),
+        (None, PlanFormat::Dot) => plan.to_dot(),
+        (None, format) => formatted(format, &plan, Plan::to_text)?,
+    };
+    super::show(&text)
+}
+
+/// An answer in a format that is not a picture's.
+fn formatted<T: Serialize>(
+    format: PlanFormat,
+    answer: &T,
+    text: impl Fn(&T) -> String,
+) -> Result<String, Failure> {
+    match format {
+        PlanFormat::Text => Ok(text(answer)),
+        PlanFormat::Json => {
+            let json = serde_json::to_string_pretty(answer).map_err(Failure::failed)?;
+            Ok(format!("{json}\n"))
+        }
+        PlanFormat::Svg | PlanFormat::Dot => Err(Failure::wrong(
+            "`--format svg` and `--format dot` draw a whole plan\n  help: leave `--why` or `--diff` away, or take `text` or `json`",
+        )),
+    }
+}
+
+/// The two definitions of `--diff`, each with what was typed beside them.
+fn two(subject: &Subject) -> Result<[Subject; 2], Failure> {
+    let [before, after] = subject.what.as_slice() else {
+        return Err(Failure::wrong(format!(
+            "`--diff` compares two definitions, and {} were named\n  help: write `dibhost plan --diff before.toml after.toml`",
+            subject.what.len()
+        )));
+    };
+    Ok([before, after].map(|what| Subject { what: vec![what.clone()], ..subject.clone() }))
 }

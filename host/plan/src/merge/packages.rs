@@ -7,6 +7,7 @@ use dibhost_definition::{Diagnostic, Diagnostics};
 use super::{By, conflict, note};
 use crate::Phase;
 use crate::plan::PlannedRepository;
+use crate::render::wanted;
 use crate::transaction::{Answer, BootstrapWant, PackageWant, Transaction, WantedBy};
 use crate::wish::{Bootstrap, PackageWish, Repository, Want, Wish, WishRecord};
 
@@ -95,12 +96,7 @@ fn contradictions(packages: &Packages<'_>, wishes: &[WishRecord], wrong: &mut Di
             Some((remover, other))
         });
         if let Some((remover, (by, wish))) = at_odds {
-            let wants = match wish.want {
-                Want::BuildOnly => "it for the build",
-                Want::Hold => "it held",
-                Want::Install | Want::Remove => "it installed",
-            };
-            wrong.push(conflict(&subject, *by, wants, *remover, "it removed"));
+            wrong.push(conflict(&subject, *by, wanted(wish.want), *remover, "it removed"));
         }
         if let (Some((remover, _)), Some(by)) =
             (removes.clone().next(), in_first_tree(wishes, name))

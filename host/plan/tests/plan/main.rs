@@ -1,7 +1,10 @@
 //! Plans of elements that are closures: what is refused, in which words, and what is planned.
 
+mod differences;
 mod elements;
 mod orders;
+mod pictures;
+mod reasons;
 mod refusals;
 mod transactions;
 mod wholes;
