@@ -45,8 +45,94 @@ macro_rules! checks {
 
 // By name, a line each.
 checks! {
+    AccountId "account-id" "a number of a user or group that means `none` to the kernel";
+    AccountName "account-name" "a name of a user or group that no account file takes";
+    AccountPath "account-path" "a home folder or shell that breaks a line of `/etc/passwd`";
+    AccountsGrant "accounts-grant" "an account that is not granted";
+    ArchiveClimb "archive-climb" "a name in an archive that has `..` in it";
+    ArchiveEntries "archive-entries" "an archive of more entries than one call applies";
+    ArchiveKind "archive-kind" "a device or pipe in an archive";
+    AuthorizedKey "authorized-key" "an authorized key that is none, or more than one line";
+    BlobBytes "blob-bytes" "more bytes of blobs than the host holds for a step";
+    BlockDeviceGrant "block-device-grant" "nodes of the block device that are not granted";
+    BootPath "boot-path" "a path of GRUB's images that is not absolute and normal";
+    BootstrapGrant "bootstrap-grant" "a first tree that is not granted";
+    BuilderGrant "builder-grant" "a look at the builder that is not granted";
+    CacheFolderLink "cache-folder-link" "a folder of compiled code that is a symbolic link";
+    CacheFolderMode "cache-folder-mode" "a folder of compiled code that others may write to";
+    CacheFolderOwner "cache-folder-owner" "a folder of compiled code that belongs to another user";
+    CacheGrant "cache-grant" "bytes kept between builds that are not granted";
+    CacheKey "cache-key" "a key of the cache as a path";
+    CallBytes "call-bytes" "more bytes than one call hands over";
+    Changes "changes" "more changes than one call applies";
+    ComponentBytes "component-bytes" "a component larger than any is";
+    ComponentOnly "component-only" "a file that is no component: native code that passes for one";
+    ContainerReference "container-reference" "a container's reference that is none";
+    DebconfAnswer "debconf-answer" "an answer for debconf of more than a line";
+    DiskLabel "disk-label" "a label that could be an option or end a quotation";
+    ElementName "element-name" "a component that calls itself another than its file";
+    ElementTwin "element-twin" "two different elements of one name";
     ExecGrant "exec-grant" "a program in the target that is not granted";
+    ExecName "exec-name" "a program that is neither a name nor an absolute path";
+    ExecNetworkGrant "exec-network-grant" "the network for a program that is not granted it";
+    ExecNul "exec-nul" "a NUL in what a program is started with";
+    ExecVariable "exec-variable" "a variable whose name is none";
+    FactBytes "fact-bytes" "a value of a slot larger than 1 MiB";
+    FactConsume "fact-consume" "a slot read that the step does not declare";
+    FactKey "fact-key" "a key of a fact with control characters";
+    FactProvide "fact-provide" "a slot written that the step does not declare";
+    FactSchema "fact-schema" "a value that does not fit the schema of its slot";
+    FactTiming "fact-timing" "an observed slot written or read while planning";
+    Facts "facts" "more facts than a step provides";
+    FirstPartyDigest "first-party-digest" "trust in an element that is not one of the host's by its digest";
+    GrantRequested "grant-requested" "an element that requests what the definition does not grant";
+    Handles "handles" "more handles than an element holds at once";
+    HardLinkSource "hard-link-source" "a second name for a file that may be read only";
+    HostName "host-name" "an element that has the name of the host itself";
+    HostSlot "host-slot" "a value of a slot that is the host's alone";
+    ImportKnown "import-known" "an import of what the host does not offer";
+    InsistedExtension "insisted-extension" "an extension that must be understood and is not";
+    LiftedBytes "lifted-bytes" "strings and lists of one call that are many times the memory they are in";
+    LogLines "log-lines" "more lines of the log than a step says";
+    Memory "memory" "more memory than an element gets";
+    MountOption "mount-option" "a mount option that ends its field of fstab";
+    MountPoint "mount-point" "a mount point that ends its field of fstab, or climbs";
+    NodeName "node-name" "a name of a node that is none";
+    OutputsGrant "outputs-grant" "a file beside the image that is not granted";
+    OutputsSuffix "outputs-suffix" "a suffix that leads out of the image's folder";
+    Owner "owner" "an owner whose number means `leave as it is` to the kernel";
+    PackageName "package-name" "a package's name that is none";
+    PackageVersion "package-version" "a package's version that is none";
+    PackagesGrant "packages-grant" "a package that is not granted";
+    PathAbsolute "path-absolute" "a path of the target that is not absolute";
+    PathBytes "path-bytes" "a path of the target longer than 4095 bytes";
+    PathNameBytes "path-name-bytes" "a name in a path of the target longer than 255 bytes";
+    PathNul "path-nul" "a path of the target with a NUL in it";
+    RegularFile "regular-file" "a pipe or device read or added to as a file";
+    RepositoriesGrant "repositories-grant" "a repository that is not granted";
+    RepositoryKey "repository-key" "a repository's key that is no armoured public key";
+    RepositoryName "repository-name" "a repository's name that is no name of a file";
+    RepositorySuite "repository-suite" "a suite or component that says more to apt";
+    RepositoryUrl "repository-url" "a URL that is neither `http:` nor `https:`, or holds a password";
+    RequestScope "request-scope" "a request of a scope that its capability does not know";
+    RootfsMode "rootfs-mode" "a mode of more than the permission bits";
+    RootfsOpen "rootfs-open" "a path to open that has `..` in it";
+    RootfsResolve "rootfs-resolve" "a way out of the tree by `..` or an absolute symbolic link";
     RootfsScope "rootfs-scope" "a path of the target outside of what is granted";
+    RunTime "run-time" "a call that takes longer than it may";
+    SchemaBacktracking "schema-backtracking" "a pattern of a schema that backtracks";
+    SchemaValid "schema-valid" "a schema of a slot that is none, or has to be fetched";
+    ServicesDefineGrant "services-define-grant" "a unit's text that is not granted";
+    ServicesGrant "services-grant" "a unit's state that is not granted";
+    SlotName "slot-name" "a slot's name that is none";
+    TerminalCodes "terminal-codes" "control characters on their way to a terminal or log";
+    Tuning "tuning" "a tuning of a filesystem that could be an option";
+    UnitName "unit-name" "a unit's name that is none";
+    UnitText "unit-text" "a unit's text with control characters";
+    WasiEnvironment "wasi-environment" "the builder's environment to an element";
+    WasiFiles "wasi-files" "the builder's files to an element";
+    WishInRun "wish-in-run" "a wish made while building, which no plan showed";
+    Wishes "wishes" "more wishes than a step makes";
 }
 
 impl Check {
@@ -68,9 +154,15 @@ impl Check {
     }
 }
 
-/// The variable that names the check to take out. Processes of the host that are started with an
-/// environment of their own have to hand it on, where the feature `take-out` is on.
+/// The variable that names the check to take out.
 pub const TAKE_OUT: &str = "DIBHOST_TAKE_OUT";
+
+/// What a process of the host that is started with an environment of its own has to be handed:
+/// nothing, but in a program built for `make test-hostile`.
+pub fn handed_on() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
+    let named = cfg!(feature = "take-out").then(|| std::env::var_os(TAKE_OUT)).flatten();
+    named.map(|named| (TAKE_OUT, named)).into_iter()
+}
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use dibhost_check::Check;
 use dibhost_plan::planner::ElementFailure;
 use semver::Version;
 use wasmtime::component::Component;
@@ -37,6 +38,9 @@ pub(crate) struct Examined {
 /// Refuses what is no component, by its first bytes; nothing is parsed yet.
 pub(crate) fn refuse_others(bytes: &[u8], shown: &str) -> Result<(), ElementFailure> {
     // `\0asm`, then 16 bits of version and 16 bits of layer.
+    if !Check::ComponentOnly.holds() {
+        return Ok(());
+    }
     let (what, help) = match bytes {
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => return Ok(()),
         [0x7f, b'E', b'L', b'F', ..] => (
@@ -223,7 +227,7 @@ fn judge(
     for name in imports {
         match of_contract(&name) {
             Some((interface, _)) => examined.imports.push(interface.to_owned()),
-            None if is_wasi(&name) => examined.others.push(name),
+            None if is_wasi(&name) || !Check::ImportKnown.holds() => examined.others.push(name),
             None => {
                 return Err(ElementFailure::new(format!(
                     "`{shown}` imports `{}`, which this host does not offer",

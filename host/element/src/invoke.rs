@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dibhost_check::Check;
 use dibhost_plan::Phase;
 use dibhost_plan::description::Description;
 use dibhost_plan::fact::Fact;
@@ -22,7 +23,7 @@ use crate::component::Code;
 use crate::convert;
 use crate::interface::host::Build;
 use crate::interface::{blobs, cache, facts, log::Log, outputs, wishes};
-use crate::limits::{Limits, Memory, spoken, spoken_bytes};
+use crate::limits::{LIFTED_BYTES, Limits, Memory, spoken, spoken_bytes};
 use crate::observer::{Effects, Observer};
 use crate::state::{Call, Mode, State, table};
 use crate::text::harmless;
@@ -115,11 +116,15 @@ impl<'a> Session<'a> {
         };
         let mut store = Store::new(&code.runtime.engine, state);
         store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(match Check::LiftedBytes.holds() {
+            true => LIFTED_BYTES,
+            false => usize::MAX,
+        });
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
             if cancel.as_ref().is_some_and(Cancel::is_cancelled) {
                 Err(Stopped::Cancelled.into())
-            } else if Instant::now() >= deadline {
+            } else if Check::RunTime.holds() && Instant::now() >= deadline {
                 Err(Stopped::Time.into())
             } else {
                 Ok(UpdateDeadline::Continue(1))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use dibhost_check::Check;
 use dibhost_plan::Phase;
 use dibhost_plan::description::{Description, StepDeclaration};
 use dibhost_plan::grant::Grants;
@@ -71,7 +72,9 @@ impl WasiView for State {
 /// A table that an element cannot make the host grow without end.
 pub(crate) fn table() -> ResourceTable {
     let mut table = ResourceTable::new();
-    table.set_max_capacity(HANDLES);
+    if Check::Handles.holds() {
+        table.set_max_capacity(HANDLES);
+    }
     table
 }
 
@@ -81,6 +84,7 @@ impl State {
         match self.call.mode {
             Mode::Plan => Ok(()),
             Mode::Describe => Err(Refusal::denied(format!("{what} while describing itself"))),
+            Mode::Run if !Check::WishInRun.holds() => Ok(()),
             Mode::Run => Err(Refusal::denied(format!(
                 "{what} in `run`; wishes are made in `plan`, so that the plan shows them"
             ))),

@@ -1,5 +1,7 @@
 //! Text of an element on its way to a terminal or a log.
 
+use dibhost_check::Check;
+
 /// Makes control characters, and those that turn the direction of text, visible; cuts at
 /// `limit` bytes and says so.
 #[must_use]
@@ -12,7 +14,9 @@ pub fn harmless(text: &str, limit: usize) -> String {
         }
         match c {
             '\t' => safe.push(' '),
-            c if c.is_control() || turns_text(c) => safe.extend(c.escape_unicode()),
+            c if Check::TerminalCodes.holds() && (c.is_control() || turns_text(c)) => {
+                safe.extend(c.escape_unicode());
+            }
             c => safe.push(c),
         }
     }

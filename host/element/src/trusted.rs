@@ -6,6 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use dibhost_check::Check;
 use dibhost_plan::planner::ElementFailure;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -34,19 +35,20 @@ impl TrustedFolder {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(failed("making", &error)),
         }
-        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+        flags.set(OFlags::NOFOLLOW, Check::CacheFolderLink.holds());
         let folder = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| match error {
             Errno::LOOP | Errno::NOTDIR => untrusted(path, "it is a symbolic link or no folder"),
             error => failed("opening", &error),
         })?;
         let stat = rustix::fs::fstat(&folder).map_err(|e| failed("looking at", &e))?;
         let own = rustix::process::geteuid().as_raw();
-        if stat.st_uid != own {
+        if Check::CacheFolderOwner.holds() && stat.st_uid != own {
             let why = format!("it belongs to user {} and not to user {own}", stat.st_uid);
             return Err(untrusted(path, &why));
         }
         let mode = stat.st_mode & 0o777;
-        if mode & 0o077 != 0 {
+        if Check::CacheFolderMode.holds() && mode & 0o077 != 0 {
             return Err(untrusted(path, &format!("its mode is {mode:04o}, so others get at it"))
                 .with_help(format!("look at what is in it, then `chmod 0700 {shown}`")));
         }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use dibhost_check::Check;
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::{HasSelf, Linker, Resource};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -34,7 +35,16 @@ pub(crate) fn context(element: &str, epoch: u64, log: &Arc<Log>) -> WasiCtx {
     let printed =
         |error| Printed { error, log: Arc::clone(log), partial: Arc::new(Mutex::new(Vec::new())) };
     let seed = Sha256::digest(format!("{element}\n{epoch}"));
-    WasiCtxBuilder::new()
+    let mut context = WasiCtxBuilder::new();
+    // Nothing is handed over; these show that a hostile test would see it if it were.
+    if !Check::WasiEnvironment.holds() {
+        context.inherit_env();
+    }
+    if !Check::WasiFiles.holds() {
+        use wasmtime_wasi::FsPerms;
+        let _ = context.preopened_dir("/", "/", FsPerms::ReadOnly);
+    }
+    context
         .stdout(printed(false))
         .stderr(printed(true))
         .wall_clock(FixedClock(epoch))

@@ -18,6 +18,7 @@
 
 use std::collections::BTreeSet;
 
+use dibhost_check::Check;
 pub use dibhost_definition::capability::{CAPABILITIES, UNSCOPED};
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +41,8 @@ impl Grants {
     /// `capability`. Not for `rootfs`, whose scopes are paths.
     #[must_use]
     pub fn allows(&self, capability: &str, subject: &str) -> bool {
-        self.scopes(capability).any(|scope| matches(scope, subject))
+        !check_of(capability).holds()
+            || self.scopes(capability).any(|scope| matches(scope, subject))
     }
 
     /// The scopes held for `capability`, in order.
@@ -85,6 +87,24 @@ impl Grants {
 impl FromIterator<(String, String)> for Grants {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(iter: I) -> Self {
         Self(iter.into_iter().collect())
+    }
+}
+
+/// The check that a capability is asked by.
+fn check_of(capability: &str) -> Check {
+    match capability {
+        "accounts" => Check::AccountsGrant,
+        "block-device" => Check::BlockDeviceGrant,
+        "bootstrap" => Check::BootstrapGrant,
+        "builder" => Check::BuilderGrant,
+        "cache" => Check::CacheGrant,
+        "exec" => Check::ExecGrant,
+        "outputs" => Check::OutputsGrant,
+        "packages" => Check::PackagesGrant,
+        "repositories" => Check::RepositoriesGrant,
+        "services" => Check::ServicesGrant,
+        "services-define" => Check::ServicesDefineGrant,
+        _ => Check::RootfsScope,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dibhost_check::Check;
 use dibhost_definition::{Definition, Diagnostic, Diagnostics, Location};
 use serde_json::{Value, json};
 
@@ -340,12 +341,16 @@ impl Run<'_> {
         answers: &mut Answers,
     ) -> Result<(), String> {
         let declared = self.elements.get(name).and_then(|e| e.description().step(phase));
-        if !declared.is_some_and(|d| d.provides.iter().any(|s| s.name == slot)) {
+        if Check::FactProvide.holds()
+            && !declared.is_some_and(|d| d.provides.iter().any(|s| s.name == slot))
+        {
             return Err(format!(
                 "`{name}` provides a value of the slot `{slot}`, which its step in `{phase}` does not declare"
             ));
         }
-        if self.slots.slot(&slot).is_some_and(|s| s.timing == Timing::Observed) {
+        if Check::FactTiming.holds()
+            && self.slots.slot(&slot).is_some_and(|s| s.timing == Timing::Observed)
+        {
             return Err(format!(
                 "`{name}` provides a value of the slot `{slot}` while planning; its values are observed while building"
             ));

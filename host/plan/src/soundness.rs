@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use dibhost_check::Check;
 use semver::{Version, VersionReq};
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ use crate::schema;
 pub(crate) fn problems(description: &Description) -> Vec<String> {
     let mut found = Vec::new();
     found.extend(name(&description.name).err());
-    if description.name == HOST {
+    if Check::HostName.holds() && description.name == HOST {
         found.push(format!("`{HOST}` is the name of the host itself"));
     }
     if let Err(error) = Version::parse(&description.version) {
@@ -41,6 +42,7 @@ pub(crate) fn problems(description: &Description) -> Vec<String> {
     }
     for request in &description.requests {
         let wrong = grant::check_scope(&request.capability, &request.scope).err();
+        let wrong = wrong.filter(|_| Check::RequestScope.holds());
         found.extend(wrong.map(|why| format!("it requests {why}")));
     }
     found.extend(refused_extensions(&description.extensions));
@@ -105,7 +107,7 @@ fn step(step: &StepDeclaration, found: &mut Vec<String>) {
     let provided = step.provides.iter().map(|s| s.name.as_str());
     let consumed = step.consumes.iter().map(|s| s.name.as_str());
     for name in provided.clone().chain(consumed.clone()) {
-        found.extend(slot_name(name).err());
+        found.extend(slot_name(name).err().filter(|_| Check::SlotName.holds()));
     }
     found.extend(twice(provided, &format!("in `{phase}` that it provides")));
     found.extend(twice(consumed, &format!("in `{phase}` that it consumes")));
@@ -125,6 +127,7 @@ fn step(step: &StepDeclaration, found: &mut Vec<String>) {
             Some(schema) => found.extend(
                 schema::compile(schema)
                     .err()
+                    .filter(|_| Check::SchemaValid.holds())
                     .map(|why| format!("the schema of its slot `{name}` is none: {why}")),
             ),
         }
@@ -142,7 +145,7 @@ fn step(step: &StepDeclaration, found: &mut Vec<String>) {
             None => found.push(format!(
                 "it provides `{name}`, and this host has no such slot: it may need a newer one"
             )),
-            Some(host) if host.name == schema::LAYOUT => {
+            Some(host) if Check::HostSlot.holds() && host.name == schema::LAYOUT => {
                 found.push(format!("it provides `{name}`, which is the host's alone"))
             }
             Some(host) if host.arity != slot.arity || host.timing != slot.timing => {
@@ -162,7 +165,8 @@ fn step(step: &StepDeclaration, found: &mut Vec<String>) {
 
 /// Extensions that this host does not know and may not overlook.
 fn refused_extensions(extensions: &[(String, String)]) -> Vec<String> {
-    let refused = extensions.iter().filter(|(key, _)| key.starts_with('!'));
+    let insisted = |key: &str| Check::InsistedExtension.holds() && key.starts_with('!');
+    let refused = extensions.iter().filter(|(key, _)| insisted(key));
     refused
         .map(|(key, _)| {
             format!("it needs `{key}`, which this host does not know: it may need a newer one")

@@ -8,6 +8,7 @@
 use std::fmt;
 
 use dibhost_block_device::{Node, NodeKind};
+use dibhost_check::Check;
 
 use crate::wish::{Bootstrap, Distribution, PackageWish, Repository, User, Wish};
 
@@ -32,16 +33,46 @@ impl fmt::Display for Invalid {
     }
 }
 
-type Check = fn(&str) -> Result<(), String>;
+type Rule = fn(&str) -> Result<(), String>;
 
-fn check(field: &'static str, value: &str, rule: Check) -> Result<(), Invalid> {
+fn check(field: &'static str, value: &str, rule: Rule) -> Result<(), Invalid> {
+    if !check_of(field).holds() {
+        return Ok(());
+    }
     rule(value).map_err(|why| Invalid { field, value: value.chars().take(80).collect(), why })
+}
+
+/// The check that the rule of a field belongs to.
+fn check_of(field: &str) -> Check {
+    match field {
+        "package name" | "package manager" | "reason" => Check::PackageName,
+        "package version" => Check::PackageVersion,
+        "debconf question" | "debconf type" | "debconf answer" => Check::DebconfAnswer,
+        "repository name" => Check::RepositoryName,
+        "URL" | "mirror" | "digest" => Check::RepositoryUrl,
+        "release" | "suite" | "component" => Check::RepositorySuite,
+        "key" => Check::RepositoryKey,
+        "container reference" => Check::ContainerReference,
+        "unit name" => Check::UnitName,
+        "text of a unit" => Check::UnitText,
+        "user name" | "group name" => Check::AccountName,
+        "user id" | "group id" => Check::AccountId,
+        "home folder" | "shell" => Check::AccountPath,
+        "authorized key" => Check::AuthorizedKey,
+        "partition label" | "label" => Check::DiskLabel,
+        "tuning" | "value of a tuning" => Check::Tuning,
+        "mount point" => Check::MountPoint,
+        "mount option" => Check::MountOption,
+        "path of the boot image" | "path of the core image" => Check::BootPath,
+        // Names of nodes, and words of them that the block device has a list of.
+        _ => Check::NodeName,
+    }
 }
 
 fn check_all<'a>(
     field: &'static str,
     values: impl IntoIterator<Item = &'a String>,
-    rule: Check,
+    rule: Rule,
 ) -> Result<(), Invalid> {
     values.into_iter().try_for_each(|value| check(field, value, rule))
 }
@@ -179,7 +210,7 @@ fn node(node: &Node) -> Result<(), Invalid> {
 fn id(field: &'static str, id: Option<u32>) -> Result<(), Invalid> {
     // (uid_t) -1 means "leave as it is" to the kernel, and 65535 is its 16-bit twin.
     match id {
-        Some(id @ (65_535 | u32::MAX)) => Err(Invalid {
+        Some(id @ (65_535 | u32::MAX)) if check_of(field).holds() => Err(Invalid {
             field,
             value: id.to_string(),
             why: "means \"none\" to the kernel".to_owned(),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use dibhost_check::Check;
 use serde::{Deserialize, Serialize};
 
 /// An absolute, `/`-separated, UTF-8 path inside the target, without `.`, empty components or a
@@ -33,16 +34,16 @@ impl TargetPath {
     /// When the text is not absolute, too long, or has a NUL in it.
     pub fn new(text: &str) -> Result<Self, PathError> {
         let error = |reason| Err(PathError { path: text.chars().take(80).collect(), reason });
-        if !text.starts_with('/') {
+        if Check::PathAbsolute.holds() && !text.starts_with('/') {
             return error("it does not begin with `/`");
         }
-        if text.contains('\0') {
+        if Check::PathNul.holds() && text.contains('\0') {
             return error("it has a NUL in it");
         }
-        if text.len() > PATH_MAX {
+        if Check::PathBytes.holds() && text.len() > PATH_MAX {
             return error("it is longer than 4095 bytes");
         }
-        if text.split('/').any(|c| c.len() > NAME_MAX) {
+        if Check::PathNameBytes.holds() && text.split('/').any(|c| c.len() > NAME_MAX) {
             return error("one of its components is longer than 255 bytes");
         }
         let mut normal = String::with_capacity(text.len());

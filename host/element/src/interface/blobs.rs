@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dibhost_check::Check;
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Linker, Resource};
 
@@ -31,7 +32,7 @@ pub(crate) struct Blobs {
 impl Blobs {
     /// Bytes that may still be held.
     pub(crate) fn room(&self) -> u64 {
-        BLOB_BYTES - self.held
+        if Check::BlobBytes.holds() { BLOB_BYTES - self.held } else { u64::MAX }
     }
 }
 
@@ -66,7 +67,7 @@ pub(crate) fn digest(content: &[u8]) -> String {
 impl blobs::Host for State {
     fn from_bytes(&mut self, content: Vec<u8>) -> Result<Resource<Blob>, Refusal> {
         self.running("blobs cannot be made")?;
-        if content.len() > CALL_BYTES {
+        if Check::CallBytes.holds() && content.len() > CALL_BYTES {
             return Err(Refusal::limit(format!(
                 "one call hands over at most {}",
                 spoken_bytes(CALL_BYTES)

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use dibhost_check::Check;
 use wasmtime::component::{Linker, Resource};
 
 use super::Own;
@@ -38,7 +39,7 @@ impl cache::Host for State {
     fn put(&mut self, key: String, content: Vec<u8>) -> Result<Resource<Blob>, Refusal> {
         self.running("the cache cannot be written")?;
         self.grant("cache", "")?;
-        if content.len() > CALL_BYTES {
+        if Check::CallBytes.holds() && content.len() > CALL_BYTES {
             return Err(Refusal::limit(format!(
                 "one entry of the cache is at most {}",
                 spoken_bytes(CALL_BYTES)
@@ -57,7 +58,7 @@ impl cache::Host for State {
 
 /// A key may be any text, so its digest names the file.
 fn file_name(key: &str) -> String {
-    digest(key.as_bytes()).replace(':', "-")
+    if Check::CacheKey.holds() { digest(key.as_bytes()).replace(':', "-") } else { key.to_owned() }
 }
 
 /// What was stored, if all of it is there.

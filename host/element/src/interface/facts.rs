@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use dibhost_check::Check;
 use dibhost_plan::description::{Arity, Timing};
 use dibhost_plan::fact::Fact;
 use serde_json::Value;
@@ -55,7 +56,7 @@ impl Facts {
                 "`{slot}` takes one value and this step provided one already"
             )));
         }
-        if self.provided.len() >= FACTS {
+        if Check::Facts.holds() && self.provided.len() >= FACTS {
             return Err(Refusal::limit(format!("a step provides at most {FACTS} facts")));
         }
         self.provided.push((slot.to_owned(), key, value));
@@ -74,12 +75,12 @@ impl facts::Host for State {
             )));
         };
         in_time(self.call.mode, declared.timing, &slot)?;
-        if key.len() > 255 || key.chars().any(char::is_control) {
+        if Check::FactKey.holds() && (key.len() > 255 || key.chars().any(char::is_control)) {
             return Err(Refusal::invalid(format!(
                 "the key of a fact in `{slot}` is longer than 255 bytes or has control characters"
             )));
         }
-        if value.len() > FACT_BYTES {
+        if Check::FactBytes.holds() && value.len() > FACT_BYTES {
             return Err(Refusal::limit(format!(
                 "a value of `{slot}` is larger than {}",
                 spoken_bytes(FACT_BYTES)
@@ -97,13 +98,18 @@ impl facts::Host for State {
     fn consume(&mut self, slot: String) -> Result<Vec<facts::Fact>, Refusal> {
         let phase = self.call.phase;
         let step = self.call.step();
-        if !step.is_some_and(|s| s.consumes.iter().any(|u| u.name == slot)) {
+        if Check::FactConsume.holds()
+            && !step.is_some_and(|s| s.consumes.iter().any(|u| u.name == slot))
+        {
             return Err(Refusal::undeclared(format!(
                 "its step `{phase}` does not declare that it consumes `{}`",
                 harmless(&slot, 200)
             )));
         }
-        if self.call.mode == Mode::Plan && schema::timing(&slot) == Some(Timing::Observed) {
+        if Check::FactTiming.holds()
+            && self.call.mode == Mode::Plan
+            && schema::timing(&slot) == Some(Timing::Observed)
+        {
             return Err(Refusal::denied(format!(
                 "`{slot}` is observed while building, so `plan` cannot read it; `run` can"
             )));
@@ -116,6 +122,7 @@ impl facts::Host for State {
 /// Planned slots are filled in `plan`, observed ones in `run`.
 fn in_time(mode: Mode, timing: Timing, slot: &str) -> Result<(), Refusal> {
     match (mode, timing) {
+        _ if !Check::FactTiming.holds() => Ok(()),
         (Mode::Plan, Timing::Planned) | (Mode::Run, Timing::Observed) => Ok(()),
         (Mode::Plan, Timing::Observed) => {
             Err(Refusal::denied(format!("`{slot}` is observed: it is provided in `run`")))

@@ -1,6 +1,7 @@
 //! The wishes of one call, whichever interface they came by.
 
 use dibhost_block_device::Node;
+use dibhost_check::Check;
 use dibhost_plan::planner::BuilderSurroundings;
 use dibhost_plan::wish::Wish;
 
@@ -34,7 +35,7 @@ impl Wishes {
 impl State {
     /// Keeps wishes that are within the grants and sound: all of them or none.
     pub(crate) fn wish(&mut self, wishes: Vec<Wish>) -> Result<(), Refusal> {
-        if self.wishes.made.len() + wishes.len() > WISHES {
+        if Check::Wishes.holds() && self.wishes.made.len() + wishes.len() > WISHES {
             return Err(Refusal::limit(format!("a step makes at most {WISHES} wishes")));
         }
         for wish in &wishes {
@@ -47,7 +48,8 @@ impl State {
 
 /// Keys that a newer contract may have added: one with `!` must be understood.
 pub(crate) fn known_extensions(extensions: &[(String, String)]) -> Result<(), Refusal> {
-    match extensions.iter().find(|(key, _)| key.starts_with('!')) {
+    let insisted = |key: &str| Check::InsistedExtension.holds() && key.starts_with('!');
+    match extensions.iter().find(|(key, _)| insisted(key)) {
         Some((key, _)) => Err(Refusal::unsupported(format!(
             "this host does not know `{}`, which the element insists on",
             crate::text::harmless(key, 100)

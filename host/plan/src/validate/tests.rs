@@ -5,7 +5,7 @@ use crate::wish::Want;
 
 #[test]
 fn every_field_takes_what_it_should_and_nothing_else() {
-    let table: &[(&str, Check, &[&str], &[&str])] = &[
+    let table: &[(&str, Rule, &[&str], &[&str])] = &[
         (
             "package_name",
             package_name,

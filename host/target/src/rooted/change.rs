@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 
+use dibhost_check::Check;
 use rustix::fs::{
     self, AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid, XattrFlags,
 };
@@ -233,7 +234,8 @@ impl Rooted {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let held = fs::openat(&place.folder, &place.name, flags, Mode::empty()).map_err(doing)?;
         let stat = fs::fstat(&held).map_err(doing)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        if Check::RegularFile.holds() && !regular {
             return Err(TargetError::Conflict(format!("`{path}` is no regular file")));
         }
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CLOEXEC;
@@ -337,7 +339,10 @@ impl Rooted {
         destination: &TargetPath,
     ) -> Result<(), TargetError> {
         // Who can write the new name can write the file: so both must be in reach for writing.
-        let from = self.writable(context.scope, source)?;
+        let from = match Check::HardLinkSource.holds() {
+            true => self.writable(context.scope, source)?,
+            false => self.place(source)?,
+        };
         let to = self.writable(context.scope, destination)?;
         let doing = |e: Errno| match e {
             Errno::NOENT => TargetError::NotFound(source.to_string()),
@@ -451,7 +456,7 @@ impl Rooted {
         if now.kind != Kind::Symlink {
             // Changing the owner takes the set-id bits away: the mode comes after it.
             let mode = attributes.mode.unwrap_or(now.mode);
-            if mode & !0o7777 != 0 {
+            if Check::RootfsMode.holds() && mode & !0o7777 != 0 {
                 return Err(TargetError::Invalid(format!("`{mode:o}` is no mode")));
             }
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -1,5 +1,7 @@
 //! Names of owners, as the target itself knows them.
 
+use dibhost_check::Check;
+
 use super::Rooted;
 use crate::{Scope, TargetError, TargetPath};
 
@@ -24,7 +26,7 @@ impl Rooted {
             return name
                 .parse()
                 .ok()
-                .filter(|id| *id != u32::MAX)
+                .filter(|id| !Check::Owner.holds() || *id != u32::MAX)
                 .ok_or_else(|| TargetError::Invalid(format!("`{name}` is no number of a {what}")));
         }
         let path = TargetPath::new(file).map_err(|e| TargetError::Invalid(e.to_string()))?;

@@ -110,6 +110,7 @@ impl Worker {
         let child = std::process::Command::new(&options.program)
             .args(&options.args)
             .env_clear()
+            .envs(dibhost_check::handed_on())
             // For the few programs of the host that it starts by name.
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .env("LC_ALL", "C.UTF-8")
