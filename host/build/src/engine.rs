@@ -220,7 +220,7 @@ impl Build<'_> {
             parameters: &planned.parameters,
             grants: &grants,
             facts: &facts,
-            timeout: None,
+            limits: &planned.limits,
             cache: Some(&cache),
             cancel: self.cancel,
         };

@@ -65,10 +65,12 @@ checks! {
     CacheKey "cache-key" "a key of the cache as a path";
     CallBytes "call-bytes" "more bytes than one call hands over";
     Changes "changes" "more changes than one call applies";
+    CompileTime "compile-time" "a component that takes too long to compile";
     ComponentBytes "component-bytes" "a component larger than any is";
     ComponentOnly "component-only" "a file that is no component: native code that passes for one";
     ContainerReference "container-reference" "a container's reference that is none";
     DebconfAnswer "debconf-answer" "an answer for debconf of more than a line";
+    DescriptionBytes "description-bytes" "a description with more text or entries than a person can read";
     DiskLabel "disk-label" "a label that could be an option or end a quotation";
     ElementName "element-name" "a component that calls itself another than its file";
     ElementTwin "element-twin" "two different elements of one name";
@@ -77,14 +79,16 @@ checks! {
     ExecNetworkGrant "exec-network-grant" "the network for a program that is not granted it";
     ExecNul "exec-nul" "a NUL in what a program is started with";
     ExecVariable "exec-variable" "a variable whose name is none";
-    FactBytes "fact-bytes" "a value of a slot larger than 1 MiB";
+    FactBytes "fact-bytes" "more bytes of facts than a step may provide";
     FactConsume "fact-consume" "a slot read that the step does not declare";
     FactKey "fact-key" "a key of a fact with control characters";
     FactProvide "fact-provide" "a slot written that the step does not declare";
     FactSchema "fact-schema" "a value that does not fit the schema of its slot";
     FactTiming "fact-timing" "an observed slot written or read while planning";
     Facts "facts" "more facts than a step provides";
+    Files "files" "more files than a step may make in the target";
     FirstPartyDigest "first-party-digest" "trust in an element that is not one of the host's by its digest";
+    Fuel "fuel" "more instructions than a step may carry out";
     GrantRequested "grant-requested" "an element that requests what the definition does not grant";
     Handles "handles" "more handles than an element holds at once";
     HardLinkSource "hard-link-source" "a second name for a file that may be read only";
@@ -98,6 +102,7 @@ checks! {
     MountOption "mount-option" "a mount option that ends its field of fstab";
     MountPoint "mount-point" "a mount point that ends its field of fstab, or climbs";
     NodeName "node-name" "a name of a node that is none";
+    OutputBytes "output-bytes" "more bytes beside the image than a step may put there";
     OutputsGrant "outputs-grant" "a file beside the image that is not granted";
     OutputsSuffix "outputs-suffix" "a suffix that leads out of the image's folder";
     Owner "owner" "an owner whose number means `leave as it is` to the kernel";
@@ -108,6 +113,8 @@ checks! {
     PathBytes "path-bytes" "a path of the target longer than 4095 bytes";
     PathNameBytes "path-name-bytes" "a name in a path of the target longer than 255 bytes";
     PathNul "path-nul" "a path of the target with a NUL in it";
+    ProgramMemory "program-memory" "more memory than the programs of a step may have";
+    Programs "programs" "more processes than a step may have at once";
     RegularFile "regular-file" "a pipe or device read or added to as a file";
     RepositoriesGrant "repositories-grant" "a repository that is not granted";
     RepositoryKey "repository-key" "a repository's key that is no armoured public key";
@@ -133,6 +140,7 @@ checks! {
     WasiFiles "wasi-files" "the builder's files to an element";
     WishInRun "wish-in-run" "a wish made while building, which no plan showed";
     Wishes "wishes" "more wishes than a step makes";
+    Written "written" "more bytes than a step may write into the target";
 }
 
 impl Check {

@@ -7,6 +7,7 @@ use crate::definition::{
     Definition, Format, ImageSection, Qcow2Compression, RootFilesystem, Trust,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::limit::LimitSettings;
 use crate::location::Spanned;
 use crate::parse::{check_arch, check_format, check_image_name};
 
@@ -78,6 +79,7 @@ impl Definition {
             root_filesystem: RootFilesystem::default(),
             parameters: BTreeMap::new(),
             grants: BTreeMap::new(),
+            limits: LimitSettings::default(),
             trust: Trust::default(),
             base: line.base.to_owned(),
             file: None,

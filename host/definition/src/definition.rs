@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::limit::LimitSettings;
 use crate::location::{Location, Spanned};
 
 /// A kind of image file.
@@ -170,6 +171,8 @@ pub struct Definition {
     pub parameters: BTreeMap<String, ElementParameters>,
     /// `[grants.…]`, by element.
     pub grants: BTreeMap<String, ElementGrants>,
+    /// `[limits]`.
+    pub limits: LimitSettings,
     /// `[trust]`.
     pub trust: Trust,
     /// The folder that paths in it are relative to.

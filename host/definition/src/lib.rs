@@ -5,6 +5,8 @@ pub mod capability;
 mod command_line;
 mod definition;
 mod diagnostic;
+mod duration;
+mod limit;
 mod location;
 mod parse;
 mod size;
@@ -15,5 +17,7 @@ pub use definition::{
     Qcow2Compression, RootFilesystem, Setting, Trust,
 };
 pub use diagnostic::{Diagnostic, Diagnostics, closest, did_you_mean, quoted_list};
+pub use duration::{format_duration, parse_duration};
+pub use limit::{ElementLimits, Limit, LimitSettings, Limits, Measure};
 pub use location::{Location, Spanned};
 pub use size::{format_size, parse_size};

@@ -1,6 +1,8 @@
 //! From TOML text to a [`Definition`]. Nothing is skipped: a key that is unknown is an error,
 //! and reading goes on after an error, so that all of them are told at once.
 
+mod limits;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -13,6 +15,7 @@ use crate::definition::{
     Qcow2Compression, RootFilesystem, Setting, Trust,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean, quoted_list};
+use crate::limit::LimitSettings;
 use crate::location::{Location, Source, Spanned};
 use crate::size::parse_size;
 
@@ -25,7 +28,7 @@ const ARCHITECTURES: [&str; 10] = [
     "s390x",
 ];
 
-const SECTIONS: [&str; 5] = ["image", "root-filesystem", "parameters", "grants", "trust"];
+const SECTIONS: [&str; 6] = ["image", "root-filesystem", "parameters", "grants", "limits", "trust"];
 const IMAGE_KEYS: [&str; 6] =
     ["name", "elements", "formats", "arch", "source-date-epoch", "qcow2-compression"];
 const ROOT_FILESYSTEM_KEYS: [&str; 3] = ["label", "max-online-resize", "free-space"];
@@ -76,6 +79,7 @@ impl Reader<'_> {
             root_filesystem: RootFilesystem::default(),
             parameters: BTreeMap::new(),
             grants: BTreeMap::new(),
+            limits: LimitSettings::default(),
             trust: Trust::default(),
             base: base.to_owned(),
             file: Some(file.to_owned()),
@@ -85,6 +89,7 @@ impl Reader<'_> {
                 "root-filesystem" => definition.root_filesystem = self.root_filesystem(key, item),
                 "parameters" => definition.parameters = self.parameters(item),
                 "grants" => definition.grants = self.grants(item),
+                "limits" => definition.limits = self.limits(item),
                 "trust" => definition.trust = self.trust(item),
                 _ => {}
             }

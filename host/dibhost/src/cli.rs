@@ -36,7 +36,8 @@ pub(crate) struct Common {
     pub(crate) compiler: CompilerName,
     /// Seconds that one step of one element may take, the programs it starts included.
     ///
-    /// Without it: 600.
+    /// Without it: `step-time` of the definition's `[limits]`, else 600. With it, that counts for
+    /// nothing.
     #[arg(long, value_name = "SECONDS", global = true)]
     pub(crate) step_timeout: Option<u64>,
     /// How progress and messages are written to standard error.

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use dibhost_check::Check;
+use dibhost_definition::format_duration;
 use dibhost_plan::planner::ElementFailure;
 use semver::Version;
+use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::bindings::ElementPre;
@@ -69,11 +73,18 @@ pub(crate) struct Loader {
     compiler: Compiler,
     pub(crate) folder: Option<TrustedFolder>,
     compiled: AtomicUsize,
+    /// How long compiling may take.
+    patience: Duration,
 }
 
 impl Loader {
-    pub(crate) fn new(compiler: Compiler, folder: Option<TrustedFolder>) -> Self {
-        Self { runtimes: Runtimes::default(), compiler, folder, compiled: AtomicUsize::new(0) }
+    pub(crate) fn new(
+        compiler: Compiler,
+        folder: Option<TrustedFolder>,
+        patience: Duration,
+    ) -> Self {
+        let (runtimes, compiled) = (Runtimes::default(), AtomicUsize::new(0));
+        Self { runtimes, compiler, folder, compiled, patience }
     }
 
     /// How many components were compiled, as opposed to taken from the cache.
@@ -81,24 +92,29 @@ impl Loader {
         self.compiled.load(Ordering::Relaxed)
     }
 
-    /// Code of the component `bytes`, whose digest is `digest`.
+    /// Code of the component `bytes`, whose digest is `digest`; `metered` code counts what it
+    /// does.
     pub(crate) fn load(
         &self,
         bytes: &[u8],
         digest: &str,
         shown: &str,
+        metered: bool,
     ) -> Result<Code, ElementFailure> {
         // What Winch refused before is in the cache as Cranelift's.
         for &compiler in self.compilers() {
-            if let Some(found) = self.cached(compiler, digest)? {
+            if let Some(found) = self.cached(compiler, metered, digest)? {
                 let (runtime, component) = found;
                 return link(runtime, &component, shown);
             }
         }
         let mut refused = None;
         for &compiler in self.compilers() {
-            let runtime = self.runtime(compiler)?;
-            match Component::from_binary(&runtime.engine, bytes) {
+            let runtime = self.runtime(compiler, metered)?;
+            let Some(compiled) = self.compile(&runtime.engine, bytes) else {
+                return Err(too_long(self.patience, shown));
+            };
+            match compiled {
                 Ok(component) => {
                     self.compiled.fetch_add(1, Ordering::Relaxed);
                     self.keep(&runtime, digest, &component)?;
@@ -114,6 +130,26 @@ impl Loader {
         )))
     }
 
+    /// Compiles on a thread of its own. None: it took too long; the thread, which cannot be
+    /// stopped, is left to itself, and ends with the process.
+    fn compile(&self, engine: &Engine, bytes: &[u8]) -> Option<wasmtime::Result<Component>> {
+        if !Check::CompileTime.holds() {
+            return Some(Component::from_binary(engine, bytes));
+        }
+        let (engine, bytes) = (engine.clone(), bytes.to_vec());
+        let (answer, wait) = std::sync::mpsc::sync_channel(1);
+        std::thread::spawn(move || {
+            let _ = answer.send(Component::from_binary(&engine, &bytes));
+        });
+        match wait.recv_timeout(self.patience) {
+            Ok(compiled) => Some(compiled),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => {
+                Some(Err(wasmtime::Error::msg("the compiler itself failed")))
+            }
+        }
+    }
+
     fn compilers(&self) -> &'static [Compiler] {
         match self.compiler {
             Compiler::Winch => &[Compiler::Winch, Compiler::Cranelift],
@@ -121,8 +157,8 @@ impl Loader {
         }
     }
 
-    fn runtime(&self, compiler: Compiler) -> Result<Arc<Runtime>, ElementFailure> {
-        self.runtimes.get(compiler).map_err(|error| {
+    fn runtime(&self, compiler: Compiler, metered: bool) -> Result<Arc<Runtime>, ElementFailure> {
+        self.runtimes.get(compiler, metered).map_err(|error| {
             let name = compiler.name();
             ElementFailure::new(format!("starting wasmtime with {name} failed: {error:#}"))
         })
@@ -131,10 +167,11 @@ impl Loader {
     fn cached(
         &self,
         compiler: Compiler,
+        metered: bool,
         digest: &str,
     ) -> Result<Option<(Arc<Runtime>, Component)>, ElementFailure> {
         let Some(folder) = &self.folder else { return Ok(None) };
-        let runtime = self.runtime(compiler)?;
+        let runtime = self.runtime(compiler, metered)?;
         let name = file_name(&runtime, digest);
         if !folder.has(&name) {
             return Ok(None);
@@ -164,6 +201,12 @@ impl Loader {
         })?;
         folder.write(&file_name(runtime, digest), &code)
     }
+}
+
+fn too_long(patience: Duration, shown: &str) -> ElementFailure {
+    let patience = format_duration(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX));
+    ElementFailure::new(format!("`{shown}` takes longer than {patience} to compile"))
+        .with_help("an element is compiled once and kept; one that takes so long is larger or more tangled than any known one")
 }
 
 fn file_name(runtime: &Runtime, digest: &str) -> String {

@@ -1,6 +1,7 @@
 //! From the contract's types to the host's, and back: the only place that names both.
 
 use dibhost_block_device as disk;
+use dibhost_check::Check;
 use dibhost_plan::Phase;
 use dibhost_plan::description as plan;
 use dibhost_plan::fact::Fact;
@@ -13,6 +14,7 @@ use crate::bindings::dib::element::{
     accounts, block_device, bootstrap, facts, packages, rootfs, types,
 };
 use crate::bindings::exports::dib::element::{lifecycle, metadata};
+use crate::describe_size;
 use crate::interface::wishes::known_extensions;
 use crate::refusal::Refusal;
 use crate::text::harmless;
@@ -64,6 +66,9 @@ fn extensions(list: Vec<(String, String)>) -> Result<Vec<(String, String)>, Stri
 
 /// What `describe` returned, as plain data.
 pub(crate) fn description(said: metadata::Description) -> Result<plan::Description, String> {
+    if Check::DescriptionBytes.holds() {
+        describe_size::check(&said)?;
+    }
     let requirement = |r: metadata::Requirement| plan::Requirement {
         name: r.name,
         version: r.version,

@@ -1,5 +1,7 @@
 //! wasmtime's engines, set up for a program that starts, runs a few short steps, and ends.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,6 +48,8 @@ impl std::str::FromStr for Compiler {
 /// An engine, and the linker with every interface in it.
 pub(crate) struct Runtime {
     pub(crate) compiler: Compiler,
+    /// It counts what wasm does.
+    pub(crate) metered: bool,
     pub(crate) engine: Engine,
     pub(crate) linker: Linker<State>,
     /// Code compiled by another wasmtime, for another processor or with other settings has
@@ -73,7 +77,7 @@ impl Hasher for Stable {
 }
 
 impl Runtime {
-    fn new(compiler: Compiler) -> wasmtime::Result<Self> {
+    fn new(compiler: Compiler, metered: bool) -> wasmtime::Result<Self> {
         let mut config = Config::new();
         config
             .strategy(match compiler {
@@ -81,6 +85,7 @@ impl Runtime {
                 Compiler::Cranelift => Strategy::Cranelift,
             })
             .epoch_interruption(true)
+            .consume_fuel(metered)
             // Pooling pays from about a thousand instances in one process.
             .allocation_strategy(InstanceAllocationStrategy::OnDemand)
             .concurrency_support(false)
@@ -101,7 +106,7 @@ impl Runtime {
             let _ = write!(compatibility, "{byte:02x}");
         }
         tick(&engine);
-        Ok(Self { compiler, engine, linker, compatibility })
+        Ok(Self { compiler, metered, engine, linker, compatibility })
     }
 }
 
@@ -119,23 +124,18 @@ fn tick(engine: &Engine) {
     });
 }
 
-/// Both engines, each made when it is first needed.
+/// The engines, by compiler and by whether they count: each is made when it is first needed.
 #[derive(Default)]
-pub(crate) struct Runtimes {
-    winch: Mutex<Option<Arc<Runtime>>>,
-    cranelift: Mutex<Option<Arc<Runtime>>>,
-}
+pub(crate) struct Runtimes(Mutex<BTreeMap<(Compiler, bool), Arc<Runtime>>>);
 
 impl Runtimes {
-    pub(crate) fn get(&self, compiler: Compiler) -> wasmtime::Result<Arc<Runtime>> {
-        let slot = match compiler {
-            Compiler::Winch => &self.winch,
-            Compiler::Cranelift => &self.cranelift,
-        };
-        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*slot {
-            Some(runtime) => Ok(Arc::clone(runtime)),
-            None => Ok(Arc::clone(slot.insert(Arc::new(Runtime::new(compiler)?)))),
+    pub(crate) fn get(&self, compiler: Compiler, metered: bool) -> wasmtime::Result<Arc<Runtime>> {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match made.entry((compiler, metered)) {
+            Entry::Occupied(there) => Ok(Arc::clone(there.get())),
+            Entry::Vacant(place) => {
+                Ok(Arc::clone(place.insert(Arc::new(Runtime::new(compiler, metered)?))))
+            }
         }
     }
 }
@@ -146,8 +146,9 @@ mod tests {
 
     #[test]
     fn the_compatibility_hash_is_the_same_next_time_and_another_for_another_compiler() {
-        let of = |compiler| Runtime::new(compiler).unwrap().compatibility;
-        assert_eq!(of(Compiler::Winch), of(Compiler::Winch));
-        assert_ne!(of(Compiler::Winch), of(Compiler::Cranelift));
+        let of = |compiler, metered| Runtime::new(compiler, metered).unwrap().compatibility;
+        assert_eq!(of(Compiler::Winch, false), of(Compiler::Winch, false));
+        assert_ne!(of(Compiler::Winch, false), of(Compiler::Cranelift, false));
+        assert_ne!(of(Compiler::Winch, false), of(Compiler::Winch, true));
     }
 }

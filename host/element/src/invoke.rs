@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dibhost_check::Check;
+use dibhost_definition::{Limit, Limits};
 use dibhost_plan::Phase;
 use dibhost_plan::description::Description;
 use dibhost_plan::fact::Fact;
 use dibhost_plan::grant::Grants;
 use dibhost_plan::planner::{ElementFailure, Finding, StepAnswer, StepCall, TargetMachine};
 use dibhost_sys::Cancel;
-use dibhost_target::Target;
+use dibhost_target::{Target, Written};
 use serde_json::Value;
 use wasmtime::component::Resource;
 use wasmtime::{Store, Trap, UpdateDeadline};
@@ -23,7 +24,9 @@ use crate::component::Code;
 use crate::convert;
 use crate::interface::host::Build;
 use crate::interface::{blobs, cache, facts, log::Log, outputs, wishes};
-use crate::limits::{LIFTED_BYTES, Limits, Memory, spoken, spoken_bytes};
+use crate::limits::{
+    DESCRIBE_MEMORY, DESCRIPTION_LIFTED, Exceeded, LIFTED_BYTES, Memory, in_force, spoken_bytes,
+};
 use crate::observer::{Effects, Observer};
 use crate::state::{Call, Mode, State, table};
 use crate::text::harmless;
@@ -44,8 +47,8 @@ pub struct RunCall<'a> {
     /// Values of the slots it consumes, planned and observed: slot → facts ordered by provider
     /// and key.
     pub facts: &'a BTreeMap<String, Vec<Fact>>,
-    /// How long it may take, the programs it starts included. None: the library's limit.
-    pub timeout: Option<Duration>,
+    /// What it may not go beyond.
+    pub limits: &'a Limits,
     /// A folder of the host that is this element's own, for `cache`. None: nothing is kept.
     pub cache: Option<&'a Path>,
     /// Thrown, it stops the element within some 20 ms (a program it waits for is the target's).
@@ -72,6 +75,13 @@ pub struct RunAnswer {
     pub outputs: Vec<(String, Arc<[u8]>)>,
 }
 
+/// The limits of a run, those of the host before those of the call.
+pub(crate) struct RunLimits {
+    pub(crate) limits: Limits,
+    /// The time was set for the whole host: no definition changes it.
+    pub(crate) time_is_ours: bool,
+}
+
 /// Why the epoch stopped an element.
 #[derive(Debug, thiserror::Error)]
 enum Stopped {
@@ -84,21 +94,23 @@ enum Stopped {
 /// Everything one call needs.
 struct Session<'a> {
     code: &'a Code,
-    limit: Duration,
     store: Store<State>,
 }
 
 impl<'a> Session<'a> {
-    fn new(
-        code: &'a Code,
-        call: Call,
-        limit: Duration,
-        memory: usize,
-        effects: Option<Effects>,
-        cancel: Option<Cancel>,
-    ) -> Self {
-        let log = Arc::new(Log::new(effects.clone()));
-        let deadline = Instant::now() + limit;
+    fn new(code: &'a Code, call: Call, effects: Option<Effects>, cancel: Option<Cancel>) -> Self {
+        let limit = |limit| in_force(&call.limits, limit);
+        let log = Arc::new(Log::new(limit(Limit::LogLines), effects.clone()));
+        let memory = limit(Limit::Memory);
+        let fuel = limit(Limit::Fuel);
+        let lifted = match call.mode {
+            Mode::Describe => DESCRIPTION_LIFTED,
+            Mode::Plan | Mode::Run => LIFTED_BYTES,
+        };
+        // A year is longer than any build, and no overflow.
+        let most = Duration::from_hours(24 * 365);
+        let time = Duration::from_millis(limit(call.mode.time())).min(most);
+        let deadline = Instant::now() + time;
         let state = State {
             wasi: crate::wasi::context(&call.element, call.machine.source_date_epoch, &log),
             table: table(),
@@ -109,6 +121,7 @@ impl<'a> Session<'a> {
             blobs: blobs::Blobs::default(),
             outputs: outputs::Outputs::default(),
             cache: cache::Cache::default(),
+            written: Written::default(),
             effects,
             clock: crate::wasi::GuestClock::default(),
             deadline,
@@ -116,21 +129,22 @@ impl<'a> Session<'a> {
         };
         let mut store = Store::new(&code.runtime.engine, state);
         store.limiter(|state| &mut state.memory);
-        store.set_hostcall_fuel(match Check::LiftedBytes.holds() {
-            true => LIFTED_BYTES,
-            false => usize::MAX,
-        });
+        store.set_hostcall_fuel(if Check::LiftedBytes.holds() { lifted } else { usize::MAX });
+        if code.runtime.metered {
+            // It is the engine's own that fuel is to be had, so this cannot fail.
+            let _ = store.set_fuel(fuel);
+        }
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
             if cancel.as_ref().is_some_and(Cancel::is_cancelled) {
                 Err(Stopped::Cancelled.into())
-            } else if Check::RunTime.holds() && Instant::now() >= deadline {
+            } else if Instant::now() >= deadline {
                 Err(Stopped::Time.into())
             } else {
                 Ok(UpdateDeadline::Continue(1))
             }
         });
-        Self { code, limit, store }
+        Self { code, store }
     }
 
     /// Instantiates the element and calls it.
@@ -157,20 +171,42 @@ impl<'a> Session<'a> {
             Mode::Plan => format!("`plan({})`", state.call.phase),
             Mode::Run => format!("`run({})`", state.call.phase),
         };
+        let limits = &state.call.limits;
+        let exceeded = |exceeded: Exceeded| {
+            // No definition is at hand when an element describes itself.
+            let help = (state.call.mode != Mode::Describe)
+                .then(|| exceeded.help(limits, &state.call.element));
+            (exceeded.sentence(limits, &call), help)
+        };
         let stopped = error.downcast_ref::<Stopped>();
         let trap = error.downcast_ref::<Trap>();
         let exit = error.downcast_ref::<wasmtime_wasi::I32Exit>();
         let (message, help) = if let Some(Stopped::Cancelled) = stopped {
             return ElementFailure::new(format!("was stopped in {call}: the build was cancelled"));
         } else if let Some(Stopped::Time) = stopped {
-            let limit = spoken(self.limit);
-            (format!("ran longer than {limit} in {call} and was stopped"), None)
+            let (message, help) = exceeded(Exceeded(state.call.mode.time()));
+            let ours = "`--step-timeout SECONDS` gives every step another time";
+            let ours = (state.call.mode == Mode::Run).then(|| ours.to_owned());
+            (message, if state.call.time_is_ours { ours } else { help })
+        } else if let Some(over) = error.downcast_ref::<Exceeded>() {
+            exceeded(*over)
+        } else if matches!(trap, Some(Trap::OutOfFuel)) {
+            exceeded(Exceeded(Limit::Fuel))
         } else if let Some(wanted) = state.memory.refused {
-            let limit = spoken_bytes(state.memory.limit());
+            let most = spoken_bytes(limits.get(Limit::Memory));
             let wanted = spoken_bytes(wanted);
+            let (_, help) = exceeded(Exceeded(Limit::Memory));
             (
-                format!("asked for more than {limit} of memory in {call} ({wanted})"),
-                Some("large data belongs into blobs, which the host holds".to_owned()),
+                format!("asked for more than {most} of memory in {call} ({wanted})"),
+                Some(format!(
+                    "large data belongs into blobs, which the host holds{}",
+                    help.map(|h| format!("; {h}")).unwrap_or_default()
+                )),
+            )
+        } else if error.root_cause().to_string().contains(LIFTED_TOO_MUCH) {
+            (
+                format!("handed over more data at once in {call} than the host takes"),
+                Some("one call takes 16 MiB of content; more goes in several calls".to_owned()),
             )
         } else if let Some(trap) = trap {
             let said = trap.to_string();
@@ -190,11 +226,14 @@ impl<'a> Session<'a> {
     }
 }
 
+/// What wasmtime says of a call whose arguments are too large; it has no type of its own.
+const LIFTED_TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
+
 /// Calls `describe`.
 pub(crate) fn describe(
     code: &Code,
     name: &str,
-    limits: &Limits,
+    time: Duration,
 ) -> Result<Description, ElementFailure> {
     let call = Call {
         element: name.to_owned(),
@@ -207,9 +246,13 @@ pub(crate) fn describe(
         },
         parameters: BTreeMap::new(),
         grants: Grants::default(),
+        limits: Limits::default()
+            .with(Limit::PlanTime, u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+            .with(Limit::Memory, DESCRIBE_MEMORY),
+        time_is_ours: true,
         description: None,
     };
-    let mut session = Session::new(code, call, limits.describe, limits.memory, None, None);
+    let mut session = Session::new(code, call, None, None);
     let said =
         session.call(|element, store| element.dib_element_metadata().call_describe(store))?;
     convert::description(said)
@@ -221,7 +264,6 @@ pub(crate) fn plan(
     code: &Code,
     description: &Arc<Description>,
     call: &StepCall<'_>,
-    limits: &Limits,
 ) -> Result<StepAnswer, ElementFailure> {
     let state = Call {
         element: call.element.to_owned(),
@@ -230,9 +272,11 @@ pub(crate) fn plan(
         machine: call.machine.clone(),
         parameters: call.parameters.clone(),
         grants: call.grants.clone(),
+        limits: call.limits.clone(),
+        time_is_ours: false,
         description: Some(Arc::clone(description)),
     };
-    let mut session = Session::new(code, state, limits.plan, limits.memory, None, None);
+    let mut session = Session::new(code, state, None, None);
     let data = session.store.data_mut();
     data.facts = facts::Facts::new(call.facts.clone());
     data.wishes = wishes::Wishes::new(call.nodes.to_vec(), call.builder.clone());
@@ -259,7 +303,7 @@ pub(crate) fn run(
     code: &Code,
     description: &Arc<Description>,
     call: &RunCall<'_>,
-    limits: &Limits,
+    limits: RunLimits,
     target: &mut dyn Target,
     observer: &mut dyn Observer,
 ) -> Result<RunAnswer, ElementFailure> {
@@ -270,16 +314,16 @@ pub(crate) fn run(
         machine: call.machine.clone(),
         parameters: call.parameters.clone(),
         grants: call.grants.clone(),
+        limits: limits.limits,
+        time_is_ours: limits.time_is_ours,
         description: Some(Arc::clone(description)),
     };
     let given = call.facts.clone();
     let folder = call.cache.map(Path::to_owned);
-    let limit = call.timeout.unwrap_or(limits.run);
     let cancel = call.cancel.clone();
     let phase = convert::phase_to_wit(call.phase);
     let served = Effects::serve(target, observer, |effects| {
-        let mut session =
-            Session::new(code, state, limit, limits.memory, Some(effects), Some(cancel));
+        let mut session = Session::new(code, state, Some(effects), Some(cancel));
         let data = session.store.data_mut();
         data.facts = facts::Facts::new(given);
         data.cache = cache::Cache(folder);

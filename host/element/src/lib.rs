@@ -15,6 +15,7 @@
 mod bindings;
 mod component;
 mod convert;
+mod describe_size;
 mod engine;
 mod interface;
 mod invoke;
@@ -31,6 +32,6 @@ mod wasi;
 pub use engine::Compiler;
 pub use invoke::{Outcome, RunAnswer, RunCall};
 pub use library::{Inspection, Library, LibraryOptions, Listed};
-pub use limits::Limits;
+pub use limits::LoadLimits;
 pub use observer::{Level, Observer, Silent};
 pub use text::harmless;

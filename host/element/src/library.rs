@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use dibhost_check::Check;
+use dibhost_definition::{Limit, Limits};
 use dibhost_plan::description::Description;
 use dibhost_plan::planner::{Described, ElementFailure, Planner, StepAnswer, StepCall};
 use dibhost_target::Target;
@@ -14,7 +16,7 @@ use crate::component::{CONTRACT, Code, Loader, refuse_others};
 use crate::engine::Compiler;
 use crate::interface::blobs::digest;
 use crate::invoke::{self, RunAnswer, RunCall};
-use crate::limits::{Limits, spoken_bytes};
+use crate::limits::{LoadLimits, spoken_bytes};
 use crate::observer::Observer;
 use crate::text::harmless;
 use crate::trusted::TrustedFolder;
@@ -31,8 +33,10 @@ pub struct LibraryOptions {
     pub cache: Option<PathBuf>,
     /// Which compiler is tried first.
     pub compiler: Compiler,
-    /// Time and memory of a call.
-    pub limits: Limits,
+    /// Bounds of making a component ready.
+    pub load: LoadLimits,
+    /// How long a step may run, whatever the limits of a call say.
+    pub step_time: Option<Duration>,
 }
 
 /// An element as `dibhost element inspect` shows it.
@@ -71,7 +75,8 @@ pub struct Listed {
 pub struct Library {
     folders: Vec<PathBuf>,
     first_party: BTreeSet<String>,
-    limits: Limits,
+    load: LoadLimits,
+    step_time: Option<Duration>,
     loader: Loader,
     known: Mutex<Known>,
 }
@@ -91,7 +96,8 @@ struct Element {
     about: About,
     /// The component, until it is compiled.
     bytes: Mutex<Option<Vec<u8>>>,
-    code: Mutex<Option<Arc<Code>>>,
+    /// By whether it is metered.
+    code: Mutex<BTreeMap<bool, Arc<Code>>>,
 }
 
 /// What is known of a component without its code, kept beside the code under its digest.
@@ -129,9 +135,6 @@ mod shared {
 /// it has to change when [`About`] or `Description` do.
 const ABOUT_FORM: u32 = 2;
 
-/// A component of a script with its interpreter is 18 MB.
-const COMPONENT_BYTES: u64 = 256 << 20;
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -146,8 +149,9 @@ impl Library {
         Ok(Self {
             folders: options.folders,
             first_party: options.first_party,
-            limits: options.limits,
-            loader: Loader::new(options.compiler, folder),
+            loader: Loader::new(options.compiler, folder, options.load.compile),
+            load: options.load,
+            step_time: options.step_time,
             known: Mutex::default(),
         })
     }
@@ -164,7 +168,7 @@ impl Library {
                         let Some(reference) = lock(&waiting).next() else { break };
                         let found = self.find(reference, base).and_then(|path| self.load(&path));
                         // The failure is found again by whoever needs the element.
-                        let _ = found.and_then(|element| self.code(&element));
+                        let _ = found.and_then(|element| self.code(&element, false));
                     }
                 });
             }
@@ -221,8 +225,14 @@ impl Library {
             let phase = call.phase;
             return Err(ElementFailure::new(format!("declares nothing to run in phase `{phase}`")));
         }
-        let code = self.code(&element)?;
-        invoke::run(&code, description, call, &self.limits, target, observer)
+        let mut limits = call.limits.clone();
+        if let Some(time) = self.step_time {
+            let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            limits = limits.with(Limit::StepTime, time);
+        }
+        let code = self.code(&element, metered(&limits))?;
+        let limits = invoke::RunLimits { limits, time_is_ours: self.step_time.is_some() };
+        invoke::run(&code, description, call, limits, target, observer)
     }
 
     /// The file an element is in.
@@ -266,7 +276,7 @@ impl Library {
             return Ok(Arc::clone(element));
         }
         let shown = path.display().to_string();
-        let bytes = read(path, &shown)?;
+        let bytes = read(path, &shown, self.load.component)?;
         refuse_others(&bytes, &shown)?;
         let digest = digest(&bytes);
         let (about, code) = self.about(&bytes, &digest, path, &shown)?;
@@ -277,7 +287,7 @@ impl Library {
             digest,
             about,
             bytes: Mutex::new(code.is_none().then_some(bytes)),
-            code: Mutex::new(code),
+            code: Mutex::new(code.map(|code| (false, code)).into_iter().collect()),
         });
         // Another thread may have been as quick; both read the same file.
         Ok(Arc::clone(lock(&self.known).by_path.entry(key).or_insert(element)))
@@ -299,11 +309,12 @@ impl Library {
             named(&about.description, stem, shown)?;
             return Ok((about, None));
         }
-        let code = self.loader.load(bytes, digest, shown)?;
-        let description = invoke::describe(&code, stem, &self.limits).map_err(|mut failure| {
-            failure.message = format!("`{shown}` {}", failure.message);
-            failure
-        })?;
+        let code = self.loader.load(bytes, digest, shown, false)?;
+        let description =
+            invoke::describe(&code, stem, self.load.describe).map_err(|mut failure| {
+                failure.message = format!("`{shown}` {}", failure.message);
+                failure
+            })?;
         named(&description, stem, shown)?;
         let about = About {
             contract: CONTRACT.to_string(),
@@ -320,18 +331,25 @@ impl Library {
         Ok((about, Some(Arc::new(code))))
     }
 
-    /// The code of an element, made once.
-    fn code(&self, element: &Element) -> Result<Arc<Code>, ElementFailure> {
-        let mut code = lock(&element.code);
-        if let Some(code) = &*code {
+    /// The code of an element, made once; `metered` code counts what it does.
+    fn code(&self, element: &Element, metered: bool) -> Result<Arc<Code>, ElementFailure> {
+        let mut made = lock(&element.code);
+        if let Some(code) = made.get(&metered) {
             return Ok(Arc::clone(code));
         }
-        let mut bytes = lock(&element.bytes);
         let shown = element.path.display().to_string();
-        let made =
-            self.loader.load(bytes.as_deref().unwrap_or_default(), &element.digest, &shown)?;
-        *bytes = None;
-        Ok(Arc::clone(code.insert(Arc::new(made))))
+        // They are kept until code was made of them: who asks for both kinds reads them again.
+        let bytes = match lock(&element.bytes).take() {
+            Some(bytes) => bytes,
+            None => read(&element.path, &shown, self.load.component)?,
+        };
+        if digest(&bytes) != element.digest {
+            let why = format!("`{shown}` changed while it was in use");
+            return Err(ElementFailure::new(why).with_help("start again"));
+        }
+        let code = Arc::new(self.loader.load(&bytes, &element.digest, &shown, metered)?);
+        made.insert(metered, Arc::clone(&code));
+        Ok(code)
     }
 
     fn described(&self, name: &str) -> Result<Arc<Element>, ElementFailure> {
@@ -390,8 +408,8 @@ impl Planner for Library {
 
     fn plan_step(&self, call: &StepCall<'_>) -> Result<StepAnswer, ElementFailure> {
         let element = self.described(call.element)?;
-        let code = self.code(&element)?;
-        invoke::plan(&code, &element.about.description, call, &self.limits)
+        let code = self.code(&element, metered(call.limits))?;
+        invoke::plan(&code, &element.about.description, call)
     }
 }
 
@@ -445,15 +463,23 @@ fn wasm_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, ElementFailure> {
     Ok(files)
 }
 
-fn read(path: &Path, shown: &str) -> Result<Vec<u8>, ElementFailure> {
+/// Whether what wasm does has to be counted.
+fn metered(limits: &Limits) -> bool {
+    limits.counted(Limit::Fuel).is_some()
+}
+
+fn read(path: &Path, shown: &str, most: u64) -> Result<Vec<u8>, ElementFailure> {
     let failed = |e: std::io::Error| ElementFailure::new(format!("reading `{shown}`: {e}"));
     let about = std::fs::metadata(path).map_err(failed)?;
     if !about.is_file() {
         return Err(ElementFailure::new(format!("`{shown}` is no file")));
     }
-    if Check::ComponentBytes.holds() && about.len() > COMPONENT_BYTES {
-        let limit = spoken_bytes(usize::try_from(COMPONENT_BYTES).unwrap_or(usize::MAX));
-        return Err(ElementFailure::new(format!("`{shown}` is larger than {limit}")));
+    if Check::ComponentBytes.holds() && about.len() > most {
+        let (size, most) = (spoken_bytes(about.len()), spoken_bytes(most));
+        let why = format!("`{shown}` has {size}; a component is at most {most}");
+        return Err(ElementFailure::new(why).with_help(
+            "strip its debugging information (`wasm-tools strip`), and let it fetch large data",
+        ));
     }
     std::fs::read(path).map_err(failed)
 }

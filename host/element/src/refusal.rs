@@ -4,6 +4,7 @@ use dibhost_target::{PathError, TargetError};
 use wasmtime::component::ResourceTableError;
 
 use crate::bindings::dib::element::types::{Error, ErrorCode};
+use crate::limits::Exceeded;
 
 /// An answer the element may look at, or a trap that ends it.
 #[derive(Debug)]
@@ -61,6 +62,12 @@ impl Refusal {
     }
 }
 
+impl From<Exceeded> for Refusal {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::Trap(exceeded.into())
+    }
+}
+
 impl From<ResourceTableError> for Refusal {
     fn from(error: ResourceTableError) -> Self {
         Self::Trap(error.into())
@@ -82,6 +89,7 @@ impl From<TargetError> for Refusal {
             TargetError::Invalid(_) => ErrorCode::InvalidArgument,
             TargetError::Os { name, .. } => ErrorCode::Os(name.clone()),
             TargetError::Cancelled => ErrorCode::Cancelled,
+            TargetError::NoRoom { .. } => ErrorCode::Other(Some("limit".to_owned())),
             TargetError::Gone(_) => ErrorCode::Other(Some("target-gone".to_owned())),
         };
         Self::new(code, error.to_string())

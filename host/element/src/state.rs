@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dibhost_check::Check;
+use dibhost_definition::{Limit, Limits};
 use dibhost_plan::Phase;
 use dibhost_plan::description::{Description, StepDeclaration};
 use dibhost_plan::grant::Grants;
 use dibhost_plan::planner::TargetMachine;
+use dibhost_target::{Room, Written};
 use serde_json::Value;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::interface::{blobs, cache, facts, log, outputs, wishes};
-use crate::limits::{HANDLES, Memory};
+use crate::limits::{Exceeded, HANDLES, Memory, in_force};
 use crate::observer::Effects;
 use crate::refusal::{Refusal, grant_lines};
 
@@ -25,6 +27,16 @@ pub(crate) enum Mode {
     Run,
 }
 
+impl Mode {
+    /// The limit of how long it may take.
+    pub(crate) fn time(self) -> Limit {
+        match self {
+            Self::Describe | Self::Plan => Limit::PlanTime,
+            Self::Run => Limit::StepTime,
+        }
+    }
+}
+
 /// Who calls what with what.
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -34,6 +46,9 @@ pub(crate) struct Call {
     pub(crate) machine: TargetMachine,
     pub(crate) parameters: BTreeMap<String, Value>,
     pub(crate) grants: Grants,
+    pub(crate) limits: Limits,
+    /// How long a step may run was set for the whole host.
+    pub(crate) time_is_ours: bool,
     /// None while describing.
     pub(crate) description: Option<Arc<Description>>,
 }
@@ -57,6 +72,7 @@ pub(crate) struct State {
     pub(crate) blobs: blobs::Blobs,
     pub(crate) outputs: outputs::Outputs,
     pub(crate) cache: cache::Cache,
+    pub(crate) written: Written,
     pub(crate) effects: Option<Effects>,
     pub(crate) clock: crate::wasi::GuestClock,
     /// When the call has to be over.
@@ -79,6 +95,27 @@ pub(crate) fn table() -> ResourceTable {
 }
 
 impl State {
+    /// What of a limit is in force.
+    pub(crate) fn limit(&self, limit: Limit) -> u64 {
+        in_force(&self.call.limits, limit)
+    }
+
+    /// Ends the element when `amount` is more than `limit` allows.
+    pub(crate) fn within(&self, limit: Limit, amount: u64) -> Result<(), Refusal> {
+        if amount > self.limit(limit) {
+            return Err(Refusal::Trap(Exceeded(limit).into()));
+        }
+        Ok(())
+    }
+
+    /// What the step may still write into the target.
+    pub(crate) fn room(&self) -> Room {
+        Room {
+            bytes: self.limit(Limit::Written).saturating_sub(self.written.bytes),
+            files: self.limit(Limit::Files).saturating_sub(self.written.files),
+        }
+    }
+
     /// Wishes are made while planning only.
     pub(crate) fn planning(&self, what: &str) -> Result<(), Refusal> {
         match self.call.mode {

@@ -13,11 +13,13 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::component::{HasSelf, Linker, Resource};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
-use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamResult, subscribe};
+use wasmtime_wasi::p2::{
+    DynPollable, OutputStream, Pollable, StreamError, StreamResult, subscribe,
+};
 use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxBuilder};
 
 use crate::interface::log::Log;
-use crate::limits::LOG_LINE_BYTES;
+use crate::limits::{Exceeded, LOG_LINE_BYTES};
 use crate::state::State;
 
 /// Adds WASI 0.2, with a monotonic clock that does not wait.
@@ -159,7 +161,7 @@ struct Printed {
 }
 
 impl Printed {
-    fn take(&self, bytes: &[u8]) {
+    fn take(&self, bytes: &[u8]) -> Result<(), Exceeded> {
         let mut partial = self.partial.lock().unwrap_or_else(PoisonError::into_inner);
         for part in bytes.split_inclusive(|b| *b == b'\n') {
             let ended = part.last() == Some(&b'\n');
@@ -167,9 +169,10 @@ impl Printed {
             if ended || partial.len() > LOG_LINE_BYTES {
                 let line = String::from_utf8_lossy(&partial).into_owned();
                 partial.clear();
-                self.log.printed(self.error, line.trim_end_matches(['\n', '\r']));
+                self.log.printed(self.error, line.trim_end_matches(['\n', '\r']))?;
             }
         }
+        Ok(())
     }
 }
 
@@ -177,7 +180,8 @@ impl Drop for Printed {
     fn drop(&mut self) {
         // The last clone goes with the store; a line without its end is told then.
         if Arc::strong_count(&self.partial) == 1 {
-            self.take(b"\n");
+            // One that is too much has ended the step before, or ends it no more.
+            let _ = self.take(b"\n");
         }
     }
 }
@@ -205,8 +209,7 @@ impl Pollable for Printed {
 
 impl OutputStream for Printed {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.take(&bytes);
-        Ok(())
+        self.take(&bytes).map_err(|exceeded| StreamError::Trap(exceeded.into()))
     }
 
     fn flush(&mut self) -> StreamResult<()> {
@@ -225,8 +228,8 @@ impl tokio::io::AsyncWrite for Printed {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        self.take(bytes);
-        Poll::Ready(Ok(bytes.len()))
+        let taken = self.take(bytes).map(|()| bytes.len());
+        Poll::Ready(taken.map_err(std::io::Error::other))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
@@ -258,13 +261,13 @@ mod tests {
 
     #[test]
     fn what_is_printed_comes_by_lines() {
-        let log = Arc::new(Log::new(None));
+        let log = Arc::new(Log::new(100, None));
         let out = Printed { error: true, log: Arc::clone(&log), partial: Arc::default() };
-        out.take(b"thread 'main' panicked at src/lib.rs:1:1:\nno ");
-        out.take(b"luck\nnote: run with `RUST_BACKTRACE=1`\n");
+        out.take(b"thread 'main' panicked at src/lib.rs:1:1:\nno ").unwrap();
+        out.take(b"luck\nnote: run with `RUST_BACKTRACE=1`\n").unwrap();
         let said = log.last_words().unwrap();
         assert_eq!(said, "thread 'main' panicked at src/lib.rs:1:1: no luck");
-        out.take(b"last");
+        out.take(b"last").unwrap();
         drop(out);
         assert!(log.last_words().unwrap().ends_with("last"));
     }

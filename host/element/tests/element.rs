@@ -1,6 +1,8 @@
 //! Elements that behave and elements that do not, from file to answer.
 
 mod common;
+#[path = "element/limits.rs"]
+mod limits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,8 +10,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::Guest;
+use dibhost_definition::{Limit, Limits};
 use dibhost_element::{
-    Level, Library, LibraryOptions, Limits, Observer, Outcome, RunAnswer, RunCall,
+    Level, Library, LibraryOptions, LoadLimits, Observer, Outcome, RunAnswer, RunCall,
 };
 use dibhost_plan::Phase;
 use dibhost_plan::fact::Fact;
@@ -28,6 +31,7 @@ struct Bench {
     folder: TempDir,
     cache: TempDir,
     limits: Limits,
+    load: LoadLimits,
     machine: TargetMachine,
     parameters: BTreeMap<String, Value>,
     facts: BTreeMap<String, Vec<Fact>>,
@@ -40,6 +44,7 @@ impl Bench {
             folder: tempfile::tempdir().unwrap(),
             cache: tempfile::tempdir().unwrap(),
             limits: Limits::default(),
+            load: LoadLimits::default(),
             machine: TargetMachine {
                 arch: "amd64".into(),
                 image_name: "test".into(),
@@ -65,7 +70,7 @@ impl Bench {
         Library::new(LibraryOptions {
             folders: vec![self.folder.path().to_owned()],
             cache: Some(self.cache()),
-            limits: self.limits.clone(),
+            load: self.load.clone(),
             ..LibraryOptions::default()
         })
         .unwrap()
@@ -80,6 +85,7 @@ impl Bench {
             machine: &self.machine,
             parameters: &self.parameters,
             grants,
+            limits: &self.limits,
             facts: &self.facts,
             nodes: &[],
             builder: &BuilderSurroundings::default(),
@@ -106,7 +112,7 @@ impl Bench {
             parameters: &self.parameters,
             grants,
             facts: &self.facts,
-            timeout: None,
+            limits: &self.limits,
             cache: None,
             cancel: &self.cancel,
         };
@@ -229,6 +235,7 @@ fn the_second_time_the_code_and_the_description_come_from_the_cache() {
         machine: &bench.machine,
         parameters: &bench.parameters,
         grants: &none(),
+        limits: &bench.limits,
         facts: &bench.facts,
         nodes: &[],
         builder: &BuilderSurroundings::default(),
@@ -303,8 +310,7 @@ fn an_endless_loop_is_stopped() {
     let guest =
         Guest::new("endless").run(|_| "(loop (br 0))".into()).plan(|_| "(loop (br 0))".into());
     let mut bench = Bench::with(&guest);
-    bench.limits.run = Duration::from_millis(200);
-    bench.limits.plan = Duration::from_millis(300);
+    bench.limits = Limits::default().with(Limit::StepTime, 200).with(Limit::PlanTime, 300);
     let start = Instant::now();
     let failure = bench.run("endless", &none()).unwrap_err();
     assert_eq!(failure.message, "ran longer than 200 ms in `run(install)` and was stopped");
@@ -315,7 +321,7 @@ fn an_endless_loop_is_stopped() {
     let mut endless = Guest::new("endless");
     endless.describe = "(loop (br 0))";
     let mut bench = Bench::with(&endless);
-    bench.limits.describe = Duration::from_millis(100);
+    bench.load.describe = Duration::from_millis(100);
     let failure = bench.plan("endless", &none()).unwrap_err();
     assert!(failure.message.contains("ran longer than 100 ms in `describe`"), "{failure}");
 }
@@ -522,9 +528,15 @@ fn a_flood_of_lines_ends() {
         )
     });
     let mut heard = Heard::default();
-    Bench::with(&guest).run_on("chatty", &none(), &mut target(), &mut heard).unwrap();
-    assert_eq!(heard.log.len(), 10_001);
-    assert!(heard.log.last().unwrap().1.contains("the rest is not shown"));
+    let failure =
+        Bench::with(&guest).run_on("chatty", &none(), &mut target(), &mut heard).unwrap_err();
+    assert_eq!(failure.message, "logged more than 10000 lines in `run(install)` and was stopped");
+    assert_eq!(
+        failure.help.unwrap(),
+        "if it is meant to, add this to the image definition:\n\
+         [limits.elements.chatty]\nlog-lines = 20000"
+    );
+    assert_eq!(heard.log.len(), 10_000);
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub mod digest;
 mod disk;
 pub mod fact;
 pub mod grant;
+mod limits;
 mod merge;
 mod order;
 mod parameters;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use dibhost_block_device::Node;
-use dibhost_definition::{Format, Qcow2Compression};
+use dibhost_definition::{Format, Limits, Qcow2Compression};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -77,6 +77,8 @@ pub struct PlannedElement {
     pub parameters: BTreeMap<String, Value>,
     /// What it holds, in order.
     pub grants: Vec<HeldGrant>,
+    /// What its steps may not go beyond.
+    pub limits: Limits,
 }
 
 impl PlannedElement {

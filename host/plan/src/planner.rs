@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dibhost_block_device::Node;
+use dibhost_definition::Limits;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -67,6 +68,8 @@ pub struct StepCall<'a> {
     pub parameters: &'a BTreeMap<String, Value>,
     /// What it holds.
     pub grants: &'a Grants,
+    /// What it may not go beyond.
+    pub limits: &'a Limits,
     /// Values of the planned slots it consumes: slot → facts ordered by provider and key.
     pub facts: &'a BTreeMap<String, Vec<Fact>>,
     /// Block-device nodes wished so far.

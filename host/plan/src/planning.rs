@@ -11,6 +11,7 @@ use crate::description::{Arity, Timing};
 use crate::digest::digest_of;
 use crate::disk::{self, Wished};
 use crate::fact::Fact;
+use crate::limits;
 use crate::merge;
 use crate::order::{self, Order};
 use crate::parameters::{self, Parameters, one_line};
@@ -73,6 +74,7 @@ pub fn plan(
     let mut wrong = Diagnostics::default();
     let mut findings = Vec::new();
     let parameters = parameters::check(definition, &elements, &mut wrong);
+    limits::check(definition, &elements, &mut wrong);
     let held = preflight::check(definition, &elements, &mut wrong, &mut findings);
     let known = planner.known_names();
     let declared = Declared::of(&elements);
@@ -119,7 +121,7 @@ pub fn plan(
     let mut wrong = Diagnostics::default();
     left_empty(&slots, &facts, &declared, &mut wrong);
     wishes.sort_by_key(|w| w.phase);
-    let planned_elements = planned_elements(&elements, parameters, &held);
+    let planned_elements = planned_elements(definition, &elements, parameters, &held);
     let steps = order::steps(&elements, &order);
     let toucher =
         |name: &str| planned_elements.iter().any(|e| e.name == name && e.touches_target());
@@ -304,6 +306,7 @@ impl Run<'_> {
             machine: self.machine,
             parameters: self.parameters.get(name).unwrap_or(&nothing),
             grants: &grants,
+            limits: &self.definition.limits.of(name),
             facts: &facts,
             nodes: &nodes,
             builder: &self.inputs.builder,
@@ -492,6 +495,7 @@ fn left_empty(
 }
 
 fn planned_elements(
+    definition: &Definition,
     elements: &Elements,
     mut parameters: Parameters,
     held: &Held,
@@ -508,6 +512,7 @@ fn planned_elements(
         listed: element.listed,
         parameters: parameters.remove(name).unwrap_or_default(),
         grants: held.get(name).cloned().unwrap_or_default(),
+        limits: definition.limits.of(name),
     });
     planned.collect()
 }

@@ -121,6 +121,11 @@ impl Text {
             vec![format!("grant {what}"), g.reason.clone()]
         });
         self.table(2, &grants.collect::<Vec<_>>());
+        let limits = element
+            .limits
+            .changed()
+            .map(|(limit, value)| vec![format!("limit {limit}"), limit.shown(value)]);
+        self.table(2, &limits.collect::<Vec<_>>());
     }
 
     fn phases(&mut self, plan: &Plan) {

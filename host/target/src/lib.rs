@@ -12,7 +12,7 @@ pub mod worker;
 pub use path::{PathError, TargetPath};
 pub use simulated::SimulatedTarget;
 pub use tree::{
-    Attributes, Change, Command, Entry, Kind, Line, Output, ReadOnlyBind, Scope, Stat, Target,
-    TargetError, Walk,
+    Attributes, Change, Command, Entry, Kind, Line, Output, ReadOnlyBind, Room, Scope, Stat,
+    Target, TargetError, Walk, Written,
 };
 pub use worker::{Worker, WorkerOptions};

@@ -7,7 +7,8 @@ use tempfile::TempDir;
 
 use crate::rooted::{Rooted, os};
 use crate::{
-    Change, Command, Entry, Line, Output, Scope, Stat, Target, TargetError, TargetPath, Walk,
+    Change, Command, Entry, Line, Output, Room, Scope, Stat, Target, TargetError, TargetPath, Walk,
+    Written,
 };
 
 /// Answers for programs "run" in a simulated target.
@@ -75,8 +76,13 @@ impl Target for SimulatedTarget {
         self.rooted.walk(scope, path, walk, start_after, limit)
     }
 
-    fn apply(&mut self, scope: &Scope, changes: &[Change]) -> Result<(), TargetError> {
-        self.rooted.apply(scope, changes)
+    fn apply_within(
+        &mut self,
+        scope: &Scope,
+        changes: &[Change],
+        room: Room,
+    ) -> Result<Written, TargetError> {
+        self.rooted.apply_within(scope, changes, room)
     }
 
     fn exec(

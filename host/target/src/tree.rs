@@ -149,6 +149,40 @@ impl Scope {
     }
 }
 
+/// How much a caller may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// Bytes of files and of extended attributes.
+    pub bytes: u64,
+    /// Files, folders and links.
+    pub files: u64,
+}
+
+impl Room {
+    /// As much as there is place for: the host's own.
+    #[must_use]
+    pub fn unbounded() -> Self {
+        Self { bytes: u64::MAX, files: u64::MAX }
+    }
+}
+
+/// How much was written. What was replaced or removed later counts too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// Bytes of files and of extended attributes.
+    pub bytes: u64,
+    /// Files, folders and links.
+    pub files: u64,
+}
+
+impl Written {
+    /// Adds what was written afterwards.
+    pub fn add(&mut self, more: Self) {
+        self.bytes = self.bytes.saturating_add(more.bytes);
+        self.files = self.files.saturating_add(more.files);
+    }
+}
+
 /// How to walk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Walk {
@@ -242,6 +276,12 @@ pub enum TargetError {
         /// What it means.
         message: String,
     },
+    /// The caller may write no more. What had been changed is undone.
+    #[error("no more may be written into the target")]
+    NoRoom {
+        /// It may make no more files; else it may write no more bytes.
+        files: bool,
+    },
     /// The build was cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -292,11 +332,24 @@ pub trait Target: Send {
         limit: usize,
     ) -> Result<Vec<Entry>, TargetError>;
 
-    /// Applies all changes in order, or none of them.
+    /// Applies all changes in order, or none of them; says how much was written.
+    ///
+    /// # Errors
+    /// The first change that fails, or that needs more than `room`; what was done is undone.
+    fn apply_within(
+        &mut self,
+        scope: &Scope,
+        changes: &[Change],
+        room: Room,
+    ) -> Result<Written, TargetError>;
+
+    /// The same, as much as there is place for.
     ///
     /// # Errors
     /// The first change that fails; what was done is undone.
-    fn apply(&mut self, scope: &Scope, changes: &[Change]) -> Result<(), TargetError>;
+    fn apply(&mut self, scope: &Scope, changes: &[Change]) -> Result<(), TargetError> {
+        self.apply_within(scope, changes, Room::unbounded()).map(drop)
+    }
 
     /// Runs a program in the target and waits; tells each line.
     ///

@@ -5,7 +5,8 @@ mod common;
 
 use common::{EPOCH, path};
 use dibhost_target::{
-    Attributes, Change, Kind, Output, Scope, SimulatedTarget, Target, TargetError, TargetPath, Walk,
+    Attributes, Change, Kind, Output, Room, Scope, SimulatedTarget, Target, TargetError,
+    TargetPath, Walk, Written,
 };
 
 fn on_both(test: impl Fn(&mut dyn Target)) {
@@ -327,4 +328,37 @@ fn a_full_tree_says_so_and_is_as_it_was() {
     assert_eq!(error.to_string(), "writing `/big`: No space left on device");
     assert_eq!(read(&mut bench.worker, "/f"), "before");
     assert_eq!(common::names(&mut bench.worker, "/"), ["/f"]);
+}
+
+#[test]
+fn no_more_is_written_than_there_is_room_for() {
+    on_both(|target| {
+        let within = |target: &mut dyn Target, changes: &[Change], bytes, files| {
+            target.apply_within(&all(), changes, Room { bytes, files })
+        };
+        // One file of five bytes, its copy, a folder in a folder, a link of each kind.
+        let xattrs = vec![("user.n".to_owned(), b"v".to_vec())];
+        let changes = [
+            write("/a", "five!"),
+            Change::Copy { source: path("/a"), destination: path("/b") },
+            Change::Append { path: path("/a"), content: b"more".to_vec() },
+            folder("/c/d"),
+            link("/l", "/a"),
+            Change::HardLink { source: path("/a"), destination: path("/h") },
+            Change::SetAttributes {
+                path: path("/a"),
+                attributes: Attributes { xattrs, ..Attributes::default() },
+            },
+        ];
+        let needed = Written { bytes: 5 + 5 + 4 + 7, files: 6 };
+        for (bytes, files) in [(needed.bytes - 1, needed.files), (needed.bytes, needed.files - 1)] {
+            let error = within(target, &changes, bytes, files).unwrap_err();
+            assert_eq!(error, TargetError::NoRoom { files: files < needed.files });
+            assert!(["/a", "/b", "/c", "/l", "/h"].iter().all(|p| !there(target, p)));
+        }
+        assert_eq!(within(target, &changes, needed.bytes, needed.files).unwrap(), needed);
+        // What was there stays when there is no room for what replaces it.
+        within(target, &[write("/b", "longer")], 5, 1).unwrap_err();
+        assert_eq!(read(target, "/b"), "five!");
+    });
 }

@@ -7,7 +7,7 @@ pub(crate) mod plan;
 use std::time::Duration;
 
 use dibhost_definition::Definition;
-use dibhost_element::{Compiler, Library, LibraryOptions, Limits};
+use dibhost_element::{Compiler, Library, LibraryOptions, LoadLimits};
 use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::{DEFAULT_SOURCE_DATE_EPOCH, Plan, PlanInputs, plan};
 
@@ -17,15 +17,12 @@ use crate::{first_party, surroundings};
 
 /// Opens the library of elements.
 pub(crate) fn library(common: &Common) -> Result<Library, Failure> {
-    let mut limits = Limits::default();
-    if let Some(seconds) = common.step_timeout {
-        limits.run = Duration::from_secs(seconds);
-    }
     Library::new(LibraryOptions {
         folders: surroundings::element_folders(common),
         first_party: first_party::digests(),
         cache: Some(surroundings::cache_folder(common).join("elements")),
-        limits,
+        load: LoadLimits::default(),
+        step_time: common.step_timeout.map(Duration::from_secs),
         compiler: match common.compiler {
             CompilerName::Winch => Compiler::Winch,
             CompilerName::Cranelift => Compiler::Cranelift,

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use dibhost_check::Check;
+use dibhost_definition::Limit;
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Linker, Resource};
 
 use super::Own;
 use crate::bindings::dib::element::blobs;
-use crate::limits::{BLOB_BYTES, CALL_BYTES, spoken_bytes};
+use crate::limits::{CALL_BYTES, spoken_bytes};
 use crate::refusal::Refusal;
 use crate::state::State;
 
@@ -29,30 +30,19 @@ pub(crate) struct Blobs {
     held: u64,
 }
 
-impl Blobs {
-    /// Bytes that may still be held.
-    pub(crate) fn room(&self) -> u64 {
-        if Check::BlobBytes.holds() { BLOB_BYTES - self.held } else { u64::MAX }
-    }
-}
-
 impl State {
+    /// Bytes of blobs that may still be held.
+    pub(crate) fn room_for_blobs(&self) -> u64 {
+        self.limit(Limit::Blobs).saturating_sub(self.blobs.held)
+    }
+
     pub(crate) fn blob(&mut self, content: Vec<u8>) -> Result<Resource<Blob>, Refusal> {
         let bytes = content.len() as u64;
-        if bytes > self.blobs.room() {
-            return Err(blobs_full());
-        }
+        self.within(Limit::Blobs, self.blobs.held.saturating_add(bytes))?;
         let blob = self.table.push(Blob { content: content.into() })?;
         self.blobs.held += bytes;
         Ok(blob)
     }
-}
-
-pub(crate) fn blobs_full() -> Refusal {
-    Refusal::limit(format!(
-        "the host holds at most {} of blobs for one step",
-        spoken_bytes(usize::try_from(BLOB_BYTES).unwrap_or(usize::MAX))
-    ))
 }
 
 /// `sha256:…` of `content`.
@@ -70,7 +60,7 @@ impl blobs::Host for State {
         if Check::CallBytes.holds() && content.len() > CALL_BYTES {
             return Err(Refusal::limit(format!(
                 "one call hands over at most {}",
-                spoken_bytes(CALL_BYTES)
+                spoken_bytes(CALL_BYTES as u64)
             )));
         }
         self.blob(content)

@@ -1,5 +1,6 @@
 //! `block-device`: nodes of the disk, as wishes.
 
+use dibhost_definition::Limit;
 use dibhost_plan::wish::Wish;
 use wasmtime::component::Linker;
 
@@ -7,7 +8,6 @@ use super::Own;
 use super::wishes::known_extensions;
 use crate::bindings::dib::element::block_device;
 use crate::convert;
-use crate::limits::WISHES;
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::text::harmless;
@@ -26,9 +26,8 @@ impl block_device::Host for State {
     fn add(&mut self, nodes: Vec<block_device::Node>) -> Result<(), Refusal> {
         self.planning("nodes cannot be added")?;
         self.grant("block-device", "")?;
-        if self.wishes.nodes.len() + nodes.len() > WISHES {
-            return Err(Refusal::limit(format!("a block device has at most {WISHES} nodes")));
-        }
+        // Each name is looked for among all: before that, they are counted.
+        self.within(Limit::Wishes, (self.wishes.nodes.len() + nodes.len()) as u64)?;
         let mut made: Vec<dibhost_block_device::Node> = Vec::with_capacity(nodes.len());
         for node in nodes {
             known_extensions(&node.extensions)?;

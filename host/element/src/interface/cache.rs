@@ -42,7 +42,7 @@ impl cache::Host for State {
         if Check::CallBytes.holds() && content.len() > CALL_BYTES {
             return Err(Refusal::limit(format!(
                 "one entry of the cache is at most {}",
-                spoken_bytes(CALL_BYTES)
+                spoken_bytes(CALL_BYTES as u64)
             )));
         }
         if let Some(folder) = &self.cache.0
@@ -50,7 +50,7 @@ impl cache::Host for State {
         {
             // A cache that cannot be written costs time and nothing else.
             let said = format!("not kept in the cache: {error}");
-            self.log.write(crate::observer::Level::Warn, &said, &[]);
+            self.log.write(crate::observer::Level::Warn, &said, &[])?;
         }
         self.blob(content)
     }

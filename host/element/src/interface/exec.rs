@@ -31,10 +31,15 @@ impl exec::Host for State {
         let program = harmless(&command.program, 200);
         let timeout = command.timeout_seconds;
         let name = program.clone();
+        let log = std::sync::Arc::clone(&self.log);
         let output = effects.ask(move |target, observer| {
             let args: Vec<_> = command.args.iter().map(|a| harmless(a, 1000)).collect();
             observer.program_started(&name, &args);
             let mut line = |line: Line| {
+                // What is too much is not told any more; the step is stopped when this ended.
+                if log.count().is_err() {
+                    return;
+                }
                 let text = harmless(&line.text, LOG_LINE_BYTES);
                 observer.program_line(&name, line.error, &text);
             };
@@ -44,6 +49,7 @@ impl exec::Host for State {
             output
         });
         let output = output.ok_or_else(Refusal::cancelled)??;
+        self.log.counted()?;
         judge(&program, output, allow_failure, timeout)
     }
 
@@ -104,7 +110,7 @@ fn to_target(command: exec::Command, left: u64) -> Result<Command, Refusal> {
     if command.stdin.as_ref().is_some_and(|s| s.len() > CALL_BYTES) {
         return Err(Refusal::limit(format!(
             "standard input of `{shown}` is larger than {}",
-            spoken_bytes(CALL_BYTES)
+            spoken_bytes(CALL_BYTES as u64)
         )));
     }
     let workdir = command.workdir.map(|w| TargetPath::new(&w)).transpose()?;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use dibhost_check::Check;
+use dibhost_definition::Limit;
 use dibhost_plan::description::{Arity, Timing};
 use dibhost_plan::fact::Fact;
 use serde_json::Value;
@@ -12,7 +13,6 @@ use wasmtime::component::Linker;
 use super::Own;
 use crate::bindings::dib::element::facts;
 use crate::convert;
-use crate::limits::{FACT_BYTES, FACTS, spoken_bytes};
 use crate::refusal::Refusal;
 use crate::schema;
 use crate::state::{Mode, State};
@@ -29,11 +29,13 @@ pub(crate) struct Facts {
     given: BTreeMap<String, Vec<Fact>>,
     /// Slot, key, value, in the order they were provided.
     provided: Vec<(String, String, Value)>,
+    /// Bytes of their values as they were given.
+    bytes: u64,
 }
 
 impl Facts {
     pub(crate) fn new(given: BTreeMap<String, Vec<Fact>>) -> Self {
-        Self { given, provided: Vec::new() }
+        Self { given, ..Self::default() }
     }
 
     pub(crate) fn provided(&mut self) -> Vec<(String, String, Value)> {
@@ -56,9 +58,6 @@ impl Facts {
                 "`{slot}` takes one value and this step provided one already"
             )));
         }
-        if Check::Facts.holds() && self.provided.len() >= FACTS {
-            return Err(Refusal::limit(format!("a step provides at most {FACTS} facts")));
-        }
         self.provided.push((slot.to_owned(), key, value));
         Ok(())
     }
@@ -80,19 +79,17 @@ impl facts::Host for State {
                 "the key of a fact in `{slot}` is longer than 255 bytes or has control characters"
             )));
         }
-        if Check::FactBytes.holds() && value.len() > FACT_BYTES {
-            return Err(Refusal::limit(format!(
-                "a value of `{slot}` is larger than {}",
-                spoken_bytes(FACT_BYTES)
-            )));
-        }
+        // Counted before it is read: what is provided twice counts twice.
+        self.facts.bytes = self.facts.bytes.saturating_add(value.len() as u64);
+        self.within(Limit::FactBytes, self.facts.bytes)?;
         let value: Value = serde_json::from_str(&value)
             .map_err(|e| Refusal::invalid(format!("a value of `{slot}` is no JSON: {e}")))?;
         schema::check(declared, &value).map_err(|why| {
             Refusal::invalid(format!("a value of `{slot}` does not fit its schema: {why}"))
         })?;
         let arity = declared.arity;
-        self.facts.add(&slot, arity, key, value)
+        self.facts.add(&slot, arity, key, value)?;
+        self.within(Limit::Facts, self.facts.provided.len() as u64)
     }
 
     fn consume(&mut self, slot: String) -> Result<Vec<facts::Fact>, Refusal> {

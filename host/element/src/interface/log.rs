@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use dibhost_check::Check;
+use dibhost_definition::Limit;
 use wasmtime::component::{Linker, Resource};
 
 use super::Own;
 use crate::bindings::dib::element::log;
-use crate::limits::{LOG_LINE_BYTES, LOG_LINES};
+use crate::limits::{Exceeded, LOG_LINE_BYTES};
 use crate::observer::{Effects, Level};
 use crate::state::State;
 use crate::text::harmless;
@@ -27,13 +27,15 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 
 /// The log of one call, shared with the guest's standard output and error.
 pub(crate) struct Log {
+    /// Lines it may have.
+    limit: u64,
     effects: Option<Effects>,
     inner: Mutex<Inner>,
 }
 
 #[derive(Default)]
 struct Inner {
-    lines: usize,
+    lines: u64,
     spans: u64,
     /// What the guest printed on standard error last.
     stderr: VecDeque<String>,
@@ -42,8 +44,19 @@ struct Inner {
 }
 
 impl Log {
-    pub(crate) fn new(effects: Option<Effects>) -> Self {
-        Self { effects, inner: Mutex::default() }
+    pub(crate) fn new(limit: u64, effects: Option<Effects>) -> Self {
+        Self { limit, effects, inner: Mutex::default() }
+    }
+
+    /// Counts a line.
+    pub(crate) fn count(&self) -> Result<(), Exceeded> {
+        self.inner().lines += 1;
+        self.counted()
+    }
+
+    /// Whether what was counted is within the limit.
+    pub(crate) fn counted(&self) -> Result<(), Exceeded> {
+        if self.inner().lines > self.limit { Err(Exceeded(Limit::LogLines)) } else { Ok(()) }
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -51,29 +64,31 @@ impl Log {
     }
 
     /// One entry; several lines become several.
-    pub(crate) fn write(&self, level: Level, message: &str, fields: &[(String, String)]) {
+    pub(crate) fn write(
+        &self,
+        level: Level,
+        message: &str,
+        fields: &[(String, String)],
+    ) -> Result<(), Exceeded> {
         let fields: Vec<_> = fields
             .iter()
             .take(FIELDS)
             .map(|(k, v)| (harmless(k, 100), harmless(v, LOG_LINE_BYTES)))
             .collect();
         for line in message.lines() {
-            self.line(level, harmless(line, LOG_LINE_BYTES), fields.clone());
+            self.line(level, harmless(line, LOG_LINE_BYTES), fields.clone())?;
         }
+        Ok(())
     }
 
-    fn line(&self, level: Level, line: String, fields: Vec<(String, String)>) {
+    fn line(
+        &self,
+        level: Level,
+        line: String,
+        fields: Vec<(String, String)>,
+    ) -> Result<(), Exceeded> {
+        self.count()?;
         let mut inner = self.inner();
-        inner.lines += 1;
-        if Check::LogLines.holds() && inner.lines > LOG_LINES + 1 {
-            return;
-        }
-        let (level, line, fields) = if Check::LogLines.holds() && inner.lines == LOG_LINES + 1 {
-            let said = format!("said more than {LOG_LINES} lines; the rest is not shown");
-            (Level::Warn, said, Vec::new())
-        } else {
-            (level, line, fields)
-        };
         if level >= Level::Warn && inner.remarks.len() < TAIL {
             inner.remarks.push(line.clone());
         }
@@ -81,12 +96,13 @@ impl Log {
         if let Some(effects) = &self.effects {
             effects.tell(move |observer| observer.log(level, &line, &fields));
         }
+        Ok(())
     }
 
     /// A line the guest printed.
-    pub(crate) fn printed(&self, error: bool, line: &str) {
+    pub(crate) fn printed(&self, error: bool, line: &str) -> Result<(), Exceeded> {
         if line.is_empty() {
-            return;
+            return Ok(());
         }
         let safe = harmless(line, LOG_LINE_BYTES);
         if error {
@@ -96,7 +112,7 @@ impl Log {
             }
             inner.stderr.push_back(safe.clone());
         }
-        self.line(if error { Level::Warn } else { Level::Info }, safe, Vec::new());
+        self.line(if error { Level::Warn } else { Level::Info }, safe, Vec::new())
     }
 
     /// What it printed on standard error last, a panic's message for one.
@@ -146,8 +162,7 @@ impl log::Host for State {
             log::Level::Warn => Level::Warn,
             log::Level::Error => Level::Error,
         };
-        self.log.write(level, &message, &fields);
-        Ok(())
+        Ok(self.log.write(level, &message, &fields)?)
     }
 }
 

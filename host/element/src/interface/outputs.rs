@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dibhost_check::Check;
+use dibhost_definition::Limit;
 use wasmtime::component::{Linker, Resource};
 
 use super::Own;
@@ -43,6 +44,8 @@ impl outputs::Host for State {
                 "this step put another file beside the image as `{suffix}` already"
             ))),
             None => {
+                let there = self.outputs.0.iter().map(|(_, c)| c.len() as u64).sum::<u64>();
+                self.within(Limit::Outputs, there + content.len() as u64)?;
                 self.outputs.0.push((suffix, content));
                 Ok(())
             }

@@ -6,16 +6,17 @@ mod archive;
 use std::sync::Arc;
 
 use dibhost_check::Check;
+use dibhost_definition::Limit;
 use dibhost_plan::grant::below;
 use dibhost_target::{Change, Scope, Target, TargetError, TargetPath, Walk};
 use wasmtime::component::{Linker, Resource};
 
 use super::Own;
-use super::blobs::{Blob, blobs_full};
+use super::blobs::Blob;
 use super::host::Secret;
 use crate::bindings::dib::element::rootfs;
 use crate::convert;
-use crate::limits::{CALL_BYTES, CHANGES, WALK_ENTRIES};
+use crate::limits::{CALL_BYTES, CHANGES, Exceeded, WALK_ENTRIES};
 use crate::refusal::{Refusal, grant_lines};
 use crate::state::State;
 
@@ -62,8 +63,20 @@ impl State {
         match answer.ok_or_else(Refusal::cancelled)? {
             Ok(answer) => Ok(answer),
             Err(TargetError::OutOfScope { path, write }) => Err(self.out_of_scope(&path, write)),
+            Err(TargetError::NoRoom { files }) => {
+                Err(Exceeded(if files { Limit::Files } else { Limit::Written }).into())
+            }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Changes the target, as far as the step may write.
+    fn change(&mut self, tree: &Resource<Tree>, changes: Vec<Change>) -> Result<(), Refusal> {
+        let room = self.room();
+        let written =
+            self.on_tree(tree, move |target, scope| target.apply_within(scope, &changes, room))?;
+        self.written.add(written);
+        Ok(())
     }
 
     fn out_of_scope(&self, path: &str, write: bool) -> Refusal {
@@ -92,10 +105,10 @@ impl rootfs::HostTree for State {
 
     fn capture(&mut self, tree: Resource<Tree>, path: String) -> Result<Resource<Blob>, Refusal> {
         let path = TargetPath::new(&path)?;
-        let room = self.blobs.room();
+        let room = self.room_for_blobs();
         let captured =
             self.on_tree(&tree, move |target, scope| archive::capture(target, scope, &path, room))?;
-        self.blob(captured.ok_or_else(blobs_full)?)
+        self.blob(captured.ok_or(Exceeded(Limit::Blobs))?)
     }
 
     fn stat(
@@ -137,7 +150,7 @@ impl rootfs::HostTree for State {
             return Err(Refusal::limit(format!("one call applies at most {CHANGES} changes")));
         }
         let changes: Vec<_> = changes.into_iter().map(convert::change).collect::<Result<_, _>>()?;
-        self.on_tree(&tree, move |target, scope| target.apply(scope, &changes))
+        self.change(&tree, changes)
     }
 
     fn place(
@@ -150,9 +163,7 @@ impl rootfs::HostTree for State {
         let path = TargetPath::new(&path)?;
         let content = Arc::clone(&self.table.get(&blob)?.content);
         let attributes = convert::attributes(attributes);
-        self.on_tree(&tree, move |target, scope| {
-            target.apply(scope, &[Change::Write { path, content: content.to_vec(), attributes }])
-        })
+        self.change(&tree, vec![Change::Write { path, content: content.to_vec(), attributes }])
     }
 
     fn unpack(
@@ -164,8 +175,12 @@ impl rootfs::HostTree for State {
     ) -> Result<(), Refusal> {
         let path = TargetPath::new(&path)?;
         let content = Arc::clone(&self.table.get(&archive)?.content);
-        let changes = archive::unpack(&content, &path, strip)?;
-        self.on_tree(&tree, move |target, scope| target.apply(scope, &changes))
+        // What comes out of an archive is held as blobs are until it is written.
+        let (written, held) = (self.room().bytes, self.limit(Limit::Blobs));
+        let bound = if written < held { Limit::Written } else { Limit::Blobs };
+        let changes =
+            archive::unpack(&content, &path, strip, written.min(held))?.ok_or(Exceeded(bound))?;
+        self.change(&tree, changes)
     }
 
     fn write_secret(

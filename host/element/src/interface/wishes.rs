@@ -2,10 +2,10 @@
 
 use dibhost_block_device::Node;
 use dibhost_check::Check;
+use dibhost_definition::Limit;
 use dibhost_plan::planner::BuilderSurroundings;
 use dibhost_plan::wish::Wish;
 
-use crate::limits::WISHES;
 use crate::refusal::Refusal;
 use crate::state::State;
 
@@ -35,9 +35,7 @@ impl Wishes {
 impl State {
     /// Keeps wishes that are within the grants and sound: all of them or none.
     pub(crate) fn wish(&mut self, wishes: Vec<Wish>) -> Result<(), Refusal> {
-        if Check::Wishes.holds() && self.wishes.made.len() + wishes.len() > WISHES {
-            return Err(Refusal::limit(format!("a step makes at most {WISHES} wishes")));
-        }
+        self.within(Limit::Wishes, (self.wishes.made.len() + wishes.len()) as u64)?;
         for wish in &wishes {
             crate::schema::validate(wish)?;
         }

@@ -33,7 +33,7 @@ pub struct Memory {
 const BASE: usize = 8192;
 
 impl Memory {
-    fn place(&mut self, bytes: &[u8]) -> u32 {
+    pub fn place(&mut self, bytes: &[u8]) -> u32 {
         while !self.bytes.len().is_multiple_of(8) {
             self.bytes.push(0);
         }
@@ -47,7 +47,7 @@ impl Memory {
         [at.to_le_bytes(), (text.len() as u32).to_le_bytes()].concat()
     }
 
-    fn list(&mut self, items: &[Vec<u8>]) -> Vec<u8> {
+    pub fn list(&mut self, items: &[Vec<u8>]) -> Vec<u8> {
         let at = self.place(&items.concat());
         [at.to_le_bytes(), (items.len() as u32).to_le_bytes()].concat()
     }
@@ -271,6 +271,9 @@ impl Guest {
         for byte in &memory.bytes {
             let _ = write!(data, "\\{byte:02x}");
         }
+        // Two pages for what is answered, after what is there from the start.
+        let heap = (BASE + memory.bytes.len()).max(131_072);
+        let pages = heap.div_ceil(65_536) + 2;
         let call = |name: &str, body: &str| {
             format!(
                 "(func (export \"dib:element/lifecycle@0.1.0#{name}\")
@@ -284,10 +287,10 @@ impl Guest {
         };
         let module = format!(
             "(module {IMPORTS}
-                (memory (export \"memory\") 4)
+                (memory (export \"memory\") {pages})
                 (data (i32.const {BASE}) \"{data}\")
                 (global $tree (mut i32) (i32.const 0))
-                (global $heap (mut i32) (i32.const 131072))
+                (global $heap (mut i32) (i32.const {heap}))
                 (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32)
                     (global.set $heap
                         (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))

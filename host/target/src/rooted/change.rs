@@ -4,7 +4,7 @@
 //! change fails; it is deleted when all are done.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 
 use dibhost_check::Check;
@@ -14,7 +14,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::{Place, Rooted, allowed, kind, lstat, magic, magic_name, os, stat_at, xattrs};
-use crate::{Attributes, Change, Kind, Scope, Stat, TargetError, TargetPath};
+use crate::{Attributes, Change, Kind, Room, Scope, Stat, TargetError, TargetPath, Written};
 
 /// How to take one thing back.
 #[derive(Debug)]
@@ -35,18 +35,51 @@ enum Undo {
 struct Context<'a> {
     scope: &'a Scope,
     journal: Vec<Undo>,
+    room: Room,
+    written: Written,
+}
+
+impl Context<'_> {
+    /// Bytes that may still be written.
+    fn room(&self) -> u64 {
+        self.room.bytes.saturating_sub(self.written.bytes)
+    }
+
+    /// Counts what was written, or is about to be.
+    fn count(&mut self, bytes: u64, files: u64) -> Result<(), TargetError> {
+        self.written.add(Written { bytes, files });
+        if self.written.files > self.room.files {
+            return Err(TargetError::NoRoom { files: true });
+        }
+        if self.written.bytes > self.room.bytes {
+            return Err(TargetError::NoRoom { files: false });
+        }
+        Ok(())
+    }
 }
 
 impl Rooted {
     /// All changes in order, or none.
     pub(crate) fn apply(&mut self, scope: &Scope, changes: &[Change]) -> Result<(), TargetError> {
-        let mut context = Context { scope, journal: Vec::new() };
+        self.apply_within(scope, changes, Room::unbounded()).map(drop)
+    }
+
+    /// All changes in order, or none; and how much that wrote.
+    pub(crate) fn apply_within(
+        &mut self,
+        scope: &Scope,
+        changes: &[Change],
+        room: Room,
+    ) -> Result<Written, TargetError> {
+        let written = Written::default();
+        let mut context = Context { scope, journal: Vec::new(), room, written };
         for change in changes {
             if let Err(error) = self.change(&mut context, change) {
                 return Err(self.undo(context.journal, error));
             }
         }
-        self.forget_backups()
+        self.forget_backups()?;
+        Ok(context.written)
     }
 
     /// Takes everything back, the last first. An undoing that fails is told with its cause.
@@ -180,6 +213,7 @@ impl Rooted {
         content: &mut dyn io::Read,
     ) -> Result<(), TargetError> {
         let place = self.writable(context.scope, path)?;
+        context.count(bytes_of(attributes), 1)?;
         // A folder in the way is found before anything is written.
         if let Ok(stat) = lstat(place.folder.as_fd(), &place.name)
             && kind(stat.st_mode) == Kind::Directory
@@ -188,9 +222,12 @@ impl Rooted {
         }
         let (mut file, temporary) =
             self.temporary(&place).map_err(|e| os(format!("writing `{path}`"), e))?;
-        let result = io::copy(content, &mut file)
+        // One byte more than there is room for, to see that there is more.
+        let mut content = content.take(context.room().saturating_add(1));
+        let result = io::copy(&mut content, &mut file)
             .map_err(|e| os(format!("writing `{path}`"), e))
-            .and_then(|_| {
+            .and_then(|bytes| context.count(bytes, 0))
+            .and_then(|()| {
                 let new = Attributes {
                     mode: Some(attributes.mode.unwrap_or(0o644)),
                     ..attributes.clone()
@@ -227,6 +264,7 @@ impl Rooted {
         content: &[u8],
     ) -> Result<(), TargetError> {
         let place = self.writable(context.scope, path)?;
+        context.count(content.len() as u64, 0)?;
         let doing = |e: Errno| match e {
             Errno::NOENT => TargetError::NotFound(path.to_string()),
             error => os(format!("adding to `{path}`"), error),
@@ -281,6 +319,7 @@ impl Rooted {
                 Err(error) => return Err(self.explain(error, path, prefix.as_str())),
             }
             let place = self.writable(context.scope, &prefix)?;
+            context.count(0, 1)?;
             match fs::mkdirat(&place.folder, &place.name, Mode::from(0o755)) {
                 Ok(()) => (),
                 Err(Errno::EXIST) => {
@@ -326,6 +365,7 @@ impl Rooted {
         }
         let doing = |e| os(format!("making the symbolic link `{path}`"), e);
         let place = self.writable(context.scope, path)?;
+        context.count(0, 1)?;
         self.displace(context, path, &place, false)?;
         fs::symlinkat(to, &place.folder, &place.name).map_err(doing)?;
         context.journal.push(Undo::Remove { folder: held(&place)?, name: place.name.clone() });
@@ -353,6 +393,7 @@ impl Rooted {
         if kind(stat.st_mode) != Kind::File {
             return Err(TargetError::Conflict(format!("`{source}` is no regular file")));
         }
+        context.count(0, 1)?;
         fs::linkat(&from.folder, &from.name, &to.folder, &to.name, AtFlags::empty())
             .map_err(doing)?;
         context.journal.push(Undo::Remove { folder: to.folder, name: to.name });
@@ -387,6 +428,7 @@ impl Rooted {
                 "`{path}` is a symbolic link, which has no mode of its own"
             )));
         }
+        context.count(bytes_of(attributes), 0)?;
         context.journal.push(Undo::Attributes {
             folder: held(&place)?,
             name: place.name.clone(),
@@ -495,6 +537,11 @@ impl Rooted {
         }
         Ok(())
     }
+}
+
+/// Bytes of extended attributes.
+fn bytes_of(attributes: &Attributes) -> u64 {
+    attributes.xattrs.iter().map(|(name, value)| (name.len() + value.len()) as u64).sum()
 }
 
 fn held(place: &Place) -> Result<OwnedFd, TargetError> {

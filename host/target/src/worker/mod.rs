@@ -21,7 +21,8 @@ use rustix::process::Pid;
 
 use crate::exec::Ran;
 use crate::{
-    Change, Command, Entry, Line, Output, Scope, Stat, Target, TargetError, TargetPath, Walk,
+    Change, Command, Entry, Line, Output, Room, Scope, Stat, Target, TargetError, TargetPath, Walk,
+    Written,
 };
 use protocol::{Answer, Message, Request, receive, send};
 
@@ -340,9 +341,17 @@ impl Target for Worker {
         }
     }
 
-    fn apply(&mut self, scope: &Scope, changes: &[Change]) -> Result<(), TargetError> {
-        let request = Request::Apply { scope: scope.clone(), changes: changes.to_vec() };
-        self.request(&request).map(|_| ())
+    fn apply_within(
+        &mut self,
+        scope: &Scope,
+        changes: &[Change],
+        room: Room,
+    ) -> Result<Written, TargetError> {
+        let request = Request::Apply { scope: scope.clone(), changes: changes.to_vec(), room };
+        match self.request(&request)? {
+            Answer::Written(written) => Ok(written),
+            other => Err(unexpected(&other)),
+        }
     }
 
     fn exec(

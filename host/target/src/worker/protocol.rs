@@ -10,7 +10,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::exec::Ran;
-use crate::{Change, Command, Entry, Line, Scope, Stat, TargetError, TargetPath, Walk};
+use crate::{
+    Change, Command, Entry, Line, Room, Scope, Stat, TargetError, TargetPath, Walk, Written,
+};
 
 /// More than the changes of any step hold; a length beyond it is a broken frame.
 const FRAME_MAX: u32 = 1 << 30;
@@ -44,6 +46,7 @@ pub(crate) enum Request {
     Apply {
         scope: Scope,
         changes: Vec<Change>,
+        room: Room,
     },
     /// With `defer`, what takes long and can wait is noted instead of done.
     Exec {
@@ -72,6 +75,7 @@ pub(crate) enum Request {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {
     Done,
+    Written(Written),
     Stat(Option<Stat>),
     Content(Vec<u8>),
     Entries(Vec<Entry>),

@@ -185,8 +185,8 @@ impl State {
             Request::Walk { scope, path, walk, start_after, limit } => {
                 rooted.walk(&scope, &path, walk, start_after.as_ref(), limit).map(Answer::Entries)
             }
-            Request::Apply { scope, changes } => {
-                rooted.apply(&scope, &changes).map(|()| Answer::Done)
+            Request::Apply { scope, changes, room } => {
+                rooted.apply_within(&scope, &changes, room).map(Answer::Written)
             }
             Request::Exec { command, defer } => {
                 let deferred = if defer { Some(self.deferred_folder()?) } else { None };

@@ -8,7 +8,7 @@ use dibhost_target::{
 };
 use flate2::read::GzDecoder;
 
-use crate::limits::{BLOB_BYTES, CALL_BYTES, CHANGES};
+use crate::limits::{CALL_BYTES, CHANGES};
 use crate::refusal::Refusal;
 
 /// A file's bytes, or a folder as a tar archive with names below it. None: larger than `room`.
@@ -61,6 +61,9 @@ fn pack(
         let Some(end) = entries.last() else { break };
         last = Some(end.path.clone());
         for entry in entries {
+            if archive.get_ref().len() as u64 > room {
+                return Ok(None);
+            }
             let name = entry.path.as_str().strip_prefix(path.as_str()).unwrap_or_default();
             let name = name.trim_start_matches('/');
             if name.is_empty() {
@@ -107,28 +110,42 @@ fn header_of(stat: &Stat) -> tar::Header {
 }
 
 /// The changes that unpack a tar archive, plain or by gzip, below `path`; `strip` leading
-/// components are taken off each name.
+/// components are taken off each name. None: the files hold more than `room`.
 pub(super) fn unpack(
     archive: &[u8],
     path: &TargetPath,
     strip: u32,
-) -> Result<Vec<Change>, Refusal> {
+    room: u64,
+) -> Result<Option<Vec<Change>>, Refusal> {
     match archive {
-        [0x1f, 0x8b, ..] => entries(GzDecoder::new(archive).take(BLOB_BYTES), path, strip),
+        [0x1f, 0x8b, ..] => {
+            // Headers, which are read whole, come on top of the files.
+            let most = room.saturating_add(HEADERS);
+            entries(GzDecoder::new(archive).take(most), path, strip, room)
+        }
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0xfd, b'7', b'z', ..] | [b'B', b'Z', b'h', ..] => {
             Err(Refusal::unsupported(
                 "the archive is packed by zstd, xz or bzip2; only tar and tar.gz are unpacked yet",
             ))
         }
-        _ => entries(archive, path, strip),
+        _ => entries(archive, path, strip, room),
     }
 }
 
-fn entries(archive: impl Read, path: &TargetPath, strip: u32) -> Result<Vec<Change>, Refusal> {
+/// Bytes of the headers and paddings of [`CHANGES`] entries.
+const HEADERS: u64 = CHANGES as u64 * 2048;
+
+fn entries(
+    archive: impl Read,
+    path: &TargetPath,
+    strip: u32,
+    room: u64,
+) -> Result<Option<Vec<Change>>, Refusal> {
     let spoilt = |e: std::io::Error| Refusal::invalid(format!("the archive cannot be read: {e}"));
     let mut changes =
         vec![Change::MakeDirectory { path: path.clone(), attributes: Attributes::default() }];
     let mut archive = tar::Archive::new(archive);
+    let mut left = room;
     for entry in archive.entries().map_err(spoilt)? {
         let mut entry = entry.map_err(spoilt)?;
         let Some(at) = place(path, &entry.path_bytes(), strip)? else { continue };
@@ -146,7 +163,10 @@ fn entries(archive: impl Read, path: &TargetPath, strip: u32) -> Result<Vec<Chan
         match entry.header().entry_type() {
             tar::EntryType::Regular | tar::EntryType::Continuous => {
                 let mut content = Vec::new();
-                entry.read_to_end(&mut content).map_err(spoilt)?;
+                let most = left.saturating_add(1);
+                entry.by_ref().take(most).read_to_end(&mut content).map_err(spoilt)?;
+                let Some(rest) = left.checked_sub(content.len() as u64) else { return Ok(None) };
+                left = rest;
                 changes.push(Change::Write { path: at, content, attributes });
             }
             tar::EntryType::Directory => {
@@ -170,7 +190,7 @@ fn entries(archive: impl Read, path: &TargetPath, strip: u32) -> Result<Vec<Chan
             _ => {}
         }
     }
-    Ok(changes)
+    Ok(Some(changes))
 }
 
 /// Where an entry goes; none when nothing of its name is left. A name cannot climb.
@@ -217,7 +237,7 @@ mod tests {
     #[test]
     fn an_archive_becomes_changes_below_its_place() {
         let path = TargetPath::new("/opt").unwrap();
-        let plain = unpack(&archive(), &path, 1).unwrap();
+        let plain = unpack(&archive(), &path, 1, 2).unwrap().unwrap();
         let at = |p: &str| TargetPath::new(p).unwrap();
         assert_eq!(
             plain[1],
@@ -240,7 +260,9 @@ mod tests {
 
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packed.write_all(&archive()).unwrap();
-        assert_eq!(unpack(&packed.finish().unwrap(), &path, 1).unwrap(), plain);
+        let packed = packed.finish().unwrap();
+        assert_eq!(unpack(&packed, &path, 1, 2).unwrap().unwrap(), plain);
+        assert_eq!(unpack(&packed, &path, 1, 1).unwrap(), None);
     }
 
     #[test]
@@ -248,6 +270,6 @@ mod tests {
         let path = TargetPath::new("/opt").unwrap();
         assert!(place(&path, b"a/../../etc/passwd", 0).is_err());
         assert_eq!(place(&path, b"./a", 1).unwrap(), None);
-        assert!(unpack(b"\xfd7zXZ\0rest", &path, 0).is_err());
+        assert!(unpack(b"\xfd7zXZ\0rest", &path, 0, 9).is_err());
     }
 }
