@@ -128,9 +128,12 @@ checks! {
     RootfsScope "rootfs-scope" "a path of the target outside of what is granted";
     RunTime "run-time" "a call that takes longer than it may";
     SchemaBacktracking "schema-backtracking" "a pattern of a schema that backtracks";
+    SchemaBomb "schema-bomb" "a schema that would keep the host busy";
     SchemaValid "schema-valid" "a schema of a slot that is none, or has to be fetched";
     ServicesDefineGrant "services-define-grant" "a unit's text that is not granted";
     ServicesGrant "services-grant" "a unit's state that is not granted";
+    SlotArity "slot-arity" "a second value of a slot that takes one";
+    SlotClash "slot-clash" "a slot that two elements mean differently";
     SlotName "slot-name" "a slot's name that is none";
     TerminalCodes "terminal-codes" "control characters on their way to a terminal or log";
     Tuning "tuning" "a tuning of a filesystem that could be an option";

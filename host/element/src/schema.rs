@@ -1,23 +1,32 @@
 //! Values of slots and strings of wishes, checked by the rules of `dibhost-plan`.
 
-use dibhost_plan::description::{Slot, Timing};
-use dibhost_plan::schema::{check as fits, compile, host_slot};
+use std::collections::BTreeMap;
+
+use dibhost_plan::description::Slot;
+use dibhost_plan::schema::{Compiled, check as fits, compile, host_slot};
 use dibhost_plan::wish::Wish;
 use serde_json::Value;
 
 use crate::refusal::Refusal;
 
-/// Why `value` does not fit the schema of `slot`; for `dib:` slots the host's own schema holds.
-pub(crate) fn check(slot: &Slot, value: &Value) -> Result<(), String> {
-    let own = host_slot(&slot.name).and_then(|s| s.planned().schema);
-    let Some(schema) = own.as_ref().or(slot.schema.as_ref()) else { return Ok(()) };
-    let schema = compile(schema).map_err(|why| format!("the schema is none: {why}"))?;
-    fits(&schema, value)
-}
+/// Schemas of slots, each compiled when the first value of its slot comes.
+#[derive(Debug, Default)]
+pub(crate) struct Schemas(BTreeMap<String, Option<Compiled>>);
 
-/// When the values of one of the host's own slots are known; none for a slot that is not its own.
-pub(crate) fn timing(slot: &str) -> Option<Timing> {
-    host_slot(slot).map(|s| s.timing)
+impl Schemas {
+    /// Why `value` does not fit the schema of `slot`; for `dib:` slots the host's own holds.
+    pub(crate) fn check(&mut self, slot: &Slot, value: &Value) -> Result<(), String> {
+        if !self.0.contains_key(&slot.name) {
+            let own = host_slot(&slot.name).and_then(|s| s.planned().schema);
+            let compiled = own.as_ref().or(slot.schema.as_ref()).map(compile).transpose();
+            let compiled = compiled.map_err(|why| format!("the schema is none: {why}"))?;
+            self.0.insert(slot.name.clone(), compiled);
+        }
+        match self.0.get(&slot.name) {
+            Some(Some(schema)) => fits(schema, value),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Refuses a wish with a string that no host program may see.

@@ -2,10 +2,12 @@
 //! names both elements.
 
 mod accounts;
+mod arguments;
 mod packages;
 mod units;
 
 pub(crate) use accounts::{groups, users};
+pub(crate) use arguments::kernel_arguments;
 pub(crate) use packages::transactions;
 pub(crate) use units::{definitions, states};
 

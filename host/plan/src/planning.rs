@@ -120,6 +120,7 @@ pub fn plan(
 
     let mut wrong = Diagnostics::default();
     left_empty(&slots, &facts, &declared, &mut wrong);
+    merge::kernel_arguments(&facts, &mut wrong);
     wishes.sort_by_key(|w| w.phase);
     let planned_elements = planned_elements(definition, &elements, parameters, &held);
     let steps = order::steps(&elements, &order);

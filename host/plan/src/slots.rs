@@ -1,8 +1,11 @@
 //! The slots of a build: who provides, who reads, and whether every reader finds what it needs.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use dibhost_check::Check;
 use dibhost_definition::{Diagnostic, Diagnostics, did_you_mean, quoted_list};
+use serde_json::Value;
 
 use crate::Phase;
 use crate::description::{Slot, SlotUse, Timing};
@@ -64,7 +67,7 @@ impl<'a> Declared<'a> {
                     name: slot.name.clone(),
                     arity: slot.arity,
                     timing: slot.timing,
-                    schema: slot.schema.clone(),
+                    schema: self.joint_schema(name, elements, wrong),
                     doc: slot.doc.clone(),
                 },
                 (None, None) => continue,
@@ -75,38 +78,65 @@ impl<'a> Declared<'a> {
         slots
     }
 
+    /// The schema that has grown the furthest, and that all the others have grown to.
+    fn joint_schema(
+        &self,
+        name: &str,
+        elements: &Elements,
+        wrong: &mut Diagnostics,
+    ) -> Option<Value> {
+        // A hundred elements that provide one slot have one schema between them, mostly.
+        let mut distinct: Vec<(&str, Option<&Value>)> = Vec::new();
+        for (_, element, slot) in self.providers(name) {
+            let schema = slot.schema.as_ref();
+            if !distinct.iter().any(|(_, there)| *there == schema) {
+                distinct.push((element, schema));
+            }
+        }
+        let holds = |of: Option<&Value>| {
+            distinct.iter().all(|(_, s)| schema::relation(of, *s).is_ok_and(Ordering::is_ge))
+        };
+        let joint = distinct.iter().find(|(_, of)| holds(*of));
+        let Some((_, schema)) = joint else {
+            let clash = distinct.iter().enumerate().find_map(|(i, (one, a))| {
+                distinct[i + 1..].iter().find_map(|(other, b)| {
+                    let difference = schema::relation(*a, *b).err()?;
+                    Some((one, other, difference.to_string()))
+                })
+            });
+            let [first, .., last] = distinct.as_slice() else { return None };
+            let (one, other, difference) = clash.unwrap_or_else(|| {
+                let why = "each has properties that the other does not name".to_owned();
+                (&first.0, &last.0, why)
+            });
+            let difference = format!("their schemas differ: {difference}");
+            if Check::SlotClash.holds() {
+                wrong.push(clashing(elements, name, one, other, &difference));
+            }
+            return first.1.cloned();
+        };
+        schema.cloned()
+    }
+
     /// All who declare a slot mean the same.
     fn agree(&self, slot: &PlannedSlot, elements: &Elements, wrong: &mut Diagnostics) {
+        if !Check::SlotClash.holds() {
+            return;
+        }
         let name = &slot.name;
         let providers = self.providers(name);
-        let host = schema::host_slot(name).is_some();
-        let first = providers.first().map_or(HOST, |(_, element, _)| element);
-        for (_, element, other) in providers {
-            let differs = if other.arity != slot.arity {
-                format!(
-                    "it is `{}` to one and `{}` to the other",
-                    slot.arity.name(),
-                    other.arity.name()
-                )
-            } else if other.timing != slot.timing {
-                format!(
-                    "it is `{}` to one and `{}` to the other",
-                    slot.timing.name(),
-                    other.timing.name()
-                )
-            } else if !host && !schema::same_schema(slot.schema.as_ref(), other.schema.as_ref()) {
-                "their schemas differ".to_owned()
-            } else {
-                continue;
-            };
-            // For slots of `dib:` this was said of the element alone.
-            if !host {
-                let message = format!(
-                    "`{first}` and `{element}` do not mean the same by the slot `{name}`: {differs}"
-                );
-                wrong.push(Diagnostic::new(message).at(trail(elements, element).1.as_ref()).with_help(
-                    "one of the elements is older than the other: take versions that fit, or leave one out",
-                ));
+        // For slots of `dib:` this was said of the element alone.
+        if let (None, Some((_, first, _))) = (schema::host_slot(name), providers.first()) {
+            for (_, element, other) in providers {
+                let (one, another) = if other.arity != slot.arity {
+                    (slot.arity.name(), other.arity.name())
+                } else if other.timing != slot.timing {
+                    (slot.timing.name(), other.timing.name())
+                } else {
+                    continue;
+                };
+                let differs = format!("it is `{one}` to one and `{another}` to the other");
+                wrong.push(clashing(elements, name, first, element, &differs));
             }
         }
         for (_, element, reader) in
@@ -209,6 +239,19 @@ impl<'a> Declared<'a> {
             }
             return;
         }
+        let only_plans = || {
+            let step = elements.get(reader).and_then(|e| e.description().step(phase));
+            step.is_some_and(|s| s.plan_only)
+        };
+        if slot.timing == Timing::Observed && only_plans() {
+            let message = format!(
+                "`{reader}` reads the slot `{name}` in the phase `{phase}` while planning, and its values are observed while building"
+            );
+            wrong.push(Diagnostic::new(message).at(trail(elements, reader).1.as_ref()).with_help(
+                "this is for whoever wrote the element to mend: a step that reads it has to run",
+            ));
+            return;
+        }
         let mine = rank(slot.timing, phase);
         let others =
             || self.providers(name).iter().filter(move |(p, e, _)| (*p, *e) != (phase, reader));
@@ -268,6 +311,15 @@ impl<'a> Declared<'a> {
         diagnostic.context = lines;
         diagnostic
     }
+}
+
+/// Two providers of a slot that do not go together.
+fn clashing(elements: &Elements, slot: &str, one: &str, other: &str, differs: &str) -> Diagnostic {
+    let message =
+        format!("`{one}` and `{other}` do not mean the same by the slot `{slot}`: {differs}");
+    Diagnostic::new(message).at(trail(elements, other).1.as_ref()).with_help(
+        "one of the elements is older than the other: take versions that fit, or leave one out",
+    )
 }
 
 /// Where a phase stands among those in which values of a slot appear.

@@ -14,7 +14,7 @@ use super::Own;
 use crate::bindings::dib::element::facts;
 use crate::convert;
 use crate::refusal::Refusal;
-use crate::schema;
+use crate::schema::Schemas;
 use crate::state::{Mode, State};
 use crate::text::harmless;
 
@@ -31,6 +31,8 @@ pub(crate) struct Facts {
     provided: Vec<(String, String, Value)>,
     /// Bytes of their values as they were given.
     bytes: u64,
+    /// A step may provide a thousand values of one slot: its schema is compiled once.
+    schemas: Schemas,
 }
 
 impl Facts {
@@ -53,7 +55,8 @@ impl Facts {
             }
             None => {}
         }
-        if arity != Arity::Many && self.provided.iter().any(|(s, _, _)| s == slot) {
+        let takes_one = arity != Arity::Many && Check::SlotArity.holds();
+        if takes_one && self.provided.iter().any(|(s, _, _)| s == slot) {
             return Err(Refusal::conflict(format!(
                 "`{slot}` takes one value and this step provided one already"
             )));
@@ -69,9 +72,15 @@ impl facts::Host for State {
         let phase = self.call.phase;
         let step = self.call.step();
         let Some(declared) = step.and_then(|s| s.provides.iter().find(|s| s.name == slot)) else {
-            return Err(Refusal::undeclared(format!(
-                "its step `{phase}` does not declare that it provides `{shown}`"
-            )));
+            if Check::FactProvide.holds() {
+                return Err(Refusal::undeclared(format!(
+                    "its step `{phase}` does not declare that it provides `{shown}`"
+                )));
+            }
+            // Only where the check was taken out: as if it were declared.
+            let value = serde_json::from_str(&value)
+                .map_err(|e| Refusal::invalid(format!("a value of `{shown}` is no JSON: {e}")))?;
+            return self.facts.add(&slot, Arity::Many, key, value);
         };
         in_time(self.call.mode, declared.timing, &slot)?;
         if Check::FactKey.holds() && (key.len() > 255 || key.chars().any(char::is_control)) {
@@ -84,7 +93,7 @@ impl facts::Host for State {
         self.within(Limit::FactBytes, self.facts.bytes)?;
         let value: Value = serde_json::from_str(&value)
             .map_err(|e| Refusal::invalid(format!("a value of `{slot}` is no JSON: {e}")))?;
-        schema::check(declared, &value).map_err(|why| {
+        self.facts.schemas.check(declared, &value).map_err(|why| {
             Refusal::invalid(format!("a value of `{slot}` does not fit its schema: {why}"))
         })?;
         let arity = declared.arity;
@@ -95,18 +104,16 @@ impl facts::Host for State {
     fn consume(&mut self, slot: String) -> Result<Vec<facts::Fact>, Refusal> {
         let phase = self.call.phase;
         let step = self.call.step();
-        if Check::FactConsume.holds()
-            && !step.is_some_and(|s| s.consumes.iter().any(|u| u.name == slot))
-        {
+        let declared = step.is_some_and(|s| s.consumes.iter().any(|u| u.name == slot));
+        if Check::FactConsume.holds() && !declared {
             return Err(Refusal::undeclared(format!(
                 "its step `{phase}` does not declare that it consumes `{}`",
                 harmless(&slot, 200)
             )));
         }
-        if Check::FactTiming.holds()
-            && self.call.mode == Mode::Plan
-            && schema::timing(&slot) == Some(Timing::Observed)
-        {
+        // While planning, what is not observed is given, if only as an empty list.
+        let planned = self.facts.given.contains_key(&slot);
+        if Check::FactTiming.holds() && self.call.mode == Mode::Plan && declared && !planned {
             return Err(Refusal::denied(format!(
                 "`{slot}` is observed while building, so `plan` cannot read it; `run` can"
             )));

@@ -401,7 +401,7 @@ fn slots_that_two_elements_mean_differently() {
     plan_of(&[a.clone(), same]).unwrap();
     let schema = with("b", Arity::Many, Timing::Planned, json!({"type": "integer"}));
     insta::assert_snapshot!(refused(&[a.clone(), schema]), @r#"
-    image.toml:3:18: `a` and `b` do not mean the same by the slot `x:y/z@1`: their schemas differ
+    image.toml:3:18: `a` and `b` do not mean the same by the slot `x:y/z@1`: their schemas differ: at `/type`, one has "string" and the other "integer"
       3 | elements = ["a", "b"]
         |                  ^^^
       help: one of the elements is older than the other: take versions that fit, or leave one out
@@ -426,6 +426,87 @@ fn slots_that_two_elements_mean_differently() {
         |                  ^^^
       help: this is for whoever wrote the element to mend
     "#);
+}
+
+#[test]
+fn a_slot_grows_by_optional_properties_and_by_nothing_else() {
+    let shape = |more: &[&str]| {
+        let all = ["host"].iter().chain(more).map(|n| ((*n).to_owned(), json!({"type": "string"})));
+        let properties: serde_json::Map<_, _> = all.collect();
+        json!({"type": "object", "required": ["host"], "properties": properties})
+    };
+    let with = |name: &str, more: &[&str], value: serde_json::Value| {
+        let schema = Some(shape(more));
+        element(name)
+            .provides_as(IN, "x:y/z@1", Arity::Many, Timing::Planned, schema)
+            .gives(&[("x:y/z@1", "k", value)])
+    };
+    let old = with("old", &[], json!({"host": "a"}));
+    let new = with("new", &["port"], json!({"host": "b", "port": "1"}));
+    // Whoever came first by name, the schema of the build is the one that has grown.
+    for elements in [[old.clone(), new.clone()], [new.clone(), old.clone()]] {
+        let plan = plan_of(&elements).unwrap();
+        assert_eq!(plan.slots[0].schema, Some(shape(&["port"])));
+        assert_eq!(plan.facts_of("x:y/z@1").count(), 2);
+    }
+    // What the older one puts under a name that it does not know has to fit all the same.
+    let loose = with("old", &[], json!({"host": "a", "port": 1}));
+    insta::assert_snapshot!(refused(&[loose, new.clone()]), @r#"
+    image.toml:3:13: `old` provides what it cannot: the value does not fit the slot `x:y/z@1`: at `/port`, 1 is not of type "string"
+      3 | elements = ["old", "new"]
+        |             ^^^^^
+    "#);
+    let other = with("other", &["path"], json!({"host": "c"}));
+    insta::assert_snapshot!(refused(&[old, new, other]), @"");
+}
+
+#[test]
+fn a_schema_that_would_keep_the_host_busy() {
+    let mut defs = serde_json::Map::new();
+    for i in 0..30 {
+        let next = json!({"$ref": format!("#/$defs/d{}", i + 1)});
+        defs.insert(format!("d{i}"), json!({"allOf": [next, next]}));
+    }
+    defs.insert("d30".to_owned(), json!({"type": "string"}));
+    let schema = json!({"$ref": "#/$defs/d0", "$defs": defs});
+    let bomb = element("bomb")
+        .provides_as(IN, "x:y/z@1", Arity::Many, Timing::Planned, Some(schema.clone()))
+        .parameter("p", ParameterKind::Json(schema), Some(json!("x")));
+    insta::assert_snapshot!(refused(&[bomb]), @r#"
+    image.toml:3:13: the element `bomb` (/shelf/bomb.wasm) is unsound
+      3 | elements = ["bomb"]
+        |             ^^^^^^
+      help: whoever wrote the element has to mend that
+        the schema of its parameter `p` is none: with everything that it refers to it comes to 6442451441 keywords, and may come to 4000
+        the schema of its slot `x:y/z@1` is none: with everything that it refers to it comes to 6442451441 keywords, and may come to 4000
+    "#);
+}
+
+#[test]
+fn a_step_that_only_plans_reads_nothing_that_is_observed() {
+    let kernel = element("kernel").provides(IN, "dib:boot/kernel@1");
+    let reader = element("reader").reads(Phase::Finalise, "dib:boot/kernel@1");
+    plan_of(&[kernel.clone(), reader.clone()]).unwrap();
+    insta::assert_snapshot!(refused(&[kernel, reader.plan_only(Phase::Finalise)]), @r#"
+    image.toml:3:23: `reader` reads the slot `dib:boot/kernel@1` in the phase `finalise` while planning, and its values are observed while building
+      3 | elements = ["kernel", "reader"]
+        |                       ^^^^^^^^
+      help: this is for whoever wrote the element to mend: a step that reads it has to run
+    "#);
+}
+
+#[test]
+fn kernel_arguments_that_contradict_one_another() {
+    let argument = "dib:boot/kernel-argument@1";
+    let gives = |name: &str, text: &str| {
+        let value = json!({"argument": text});
+        element(name).provides(IN, argument).gives(&[(argument, "k", value)])
+    };
+    plan_of(&[gives("a", "console=tty0"), gives("b", "console=ttyS0")]).unwrap();
+    insta::assert_snapshot!(refused(&[gives("a", "net.ifnames=0"), gives("b", "net.ifnames=1")]), @r"
+    the kernel argument `net.ifnames`: `a` (`install`) wants `net.ifnames=0`, and `b` (`install`) wants `net.ifnames=1`
+      help: set a parameter of one of the two so that they agree, or leave one out
+    ");
 }
 
 fn schema_of_a() -> serde_json::Value {
