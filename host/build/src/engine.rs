@@ -1,13 +1,13 @@
 //! Walks the plan: per phase, the wishes are carried out and then the steps run.
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dibhost_element::{Library, RunCall};
+use dibhost_element::Library;
 use dibhost_image::{Output, Scratch};
-use dibhost_plan::{Phase, Plan, Step};
+use dibhost_plan::{Phase, Plan};
 use dibhost_sys::Cancel;
 use dibhost_target::{TargetError, Worker, WorkerOptions};
 
@@ -16,8 +16,8 @@ use crate::event::{Event, Level, Timing};
 use crate::facts::Facts;
 use crate::failure::BuildFailure;
 use crate::memory;
-use crate::observer::StepObserver;
 use crate::packages::Packages;
+use crate::steps::Steps;
 use crate::teller::Teller;
 use crate::work::WorkFolder;
 use crate::{finish, units};
@@ -33,6 +33,8 @@ pub struct BuildOptions {
     pub stem: PathBuf,
     /// Never a tmpfs for the tree.
     pub no_tmpfs: bool,
+    /// How many steps run at the same time, at most.
+    pub jobs: NonZeroUsize,
 }
 
 /// What a build came to.
@@ -75,13 +77,9 @@ pub fn build(
 /// One build that is under way.
 struct Build<'a> {
     plan: &'a Plan,
-    library: &'a Library,
-    cancel: &'a Cancel,
     worker: Worker,
     packages: Packages<'a>,
-    facts: Facts,
-    emitted: Vec<(String, Arc<[u8]>)>,
-    cache: &'a Path,
+    steps: Steps<'a>,
 }
 
 fn run(
@@ -115,15 +113,20 @@ fn run(
     .map_err(|e| BuildFailure::new(e).doing("starting the target's worker process"))?;
     teller.end(running);
 
+    let of_elements = options.cache.join("of-elements");
     let mut build = Build {
         plan,
-        library,
-        cancel,
         worker,
         packages: Packages::new(plan, &options.cache, work.path(), cancel),
-        facts: Facts::planned(&plan.facts),
-        emitted: Vec::new(),
-        cache: &options.cache,
+        steps: Steps {
+            plan,
+            library,
+            cancel,
+            cache: &of_elements,
+            jobs: options.jobs,
+            facts: Facts::planned(&plan.facts),
+            emitted: Vec::new(),
+        },
     };
     for phase in Phase::ALL {
         teller.phase = Some(phase);
@@ -131,7 +134,7 @@ fn run(
         build.phase(phase, teller)?;
     }
     teller.phase = None;
-    let finished = finish::Finished { plan, emitted: build.emitted, stem: &options.stem };
+    let finished = finish::Finished { plan, emitted: build.steps.emitted, stem: &options.stem };
     let published = finish::finish(finished, &mut build.worker, &scratch, cancel, teller)?;
     build.worker.stop().map_err(BuildFailure::new)?;
     Ok(published)
@@ -149,9 +152,7 @@ impl Build<'_> {
             finish::write_fstab(plan, &mut self.worker)?;
         }
         self.packages.run_deferred(phase, &mut self.worker, teller)?;
-        for step in plan.steps_of(phase).filter(|step| !step.plan_only) {
-            self.step(step, teller)?;
-        }
+        self.steps.run(phase, &mut self.worker, teller)?;
         if phase == Phase::Cleanup {
             self.packages.remove_build_only(&mut self.worker, teller)?;
         }
@@ -198,40 +199,6 @@ impl Build<'_> {
         units::set_states(&mut self.worker, &states, &mut line)
             .map_err(|e| BuildFailure::new(e).doing("setting the states of units"))?;
         teller.end(running);
-        Ok(())
-    }
-
-    fn step(&mut self, step: &Step, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
-        self.cancel.check().map_err(BuildFailure::new)?;
-        let planned = self.plan.element(&step.element).ok_or_else(|| {
-            BuildFailure::new(format!("the plan has no element `{}`", step.element))
-        })?;
-        let fail = |failure| BuildFailure::of_step(&step.element, step.phase, failure);
-        let facts = self.facts.for_step(step);
-        let cache = self.cache.join("of-elements").join(&step.element);
-        let grants = planned.held();
-        let machine = self.plan.machine();
-
-        let running = teller.begin_of(Some(&step.element), "run");
-        let call = RunCall {
-            element: &step.element,
-            phase: step.phase,
-            machine: &machine,
-            parameters: &planned.parameters,
-            grants: &grants,
-            facts: &facts,
-            limits: &planned.limits,
-            cache: Some(&cache),
-            cancel: self.cancel,
-        };
-        let mut observer = StepObserver::new(&step.element, teller);
-        let answer = self.library.run_step(&call, &mut self.worker, &mut observer).map_err(fail)?;
-        teller.end(running);
-        if let dibhost_element::Outcome::Skipped(reason) = &answer.outcome {
-            teller.line(Level::Debug, &step.element, &format!("nothing to do: {reason}"));
-        }
-        self.facts.observed(&step.element, step.phase, answer.facts);
-        self.emitted.extend(answer.outputs);
         Ok(())
     }
 }

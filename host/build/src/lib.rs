@@ -2,6 +2,7 @@
 //! nothing of each other: elements, the target, the block device, image files.
 
 mod accounts;
+mod batch;
 mod disk;
 mod engine;
 mod event;
@@ -11,6 +12,7 @@ mod finish;
 mod memory;
 mod observer;
 mod packages;
+mod steps;
 mod teller;
 mod units;
 mod work;

@@ -1,23 +1,56 @@
-//! What a running step says, told as events.
+//! What a running step says, told as events: at once, or kept until those before it have spoken.
 
 use dibhost_element::{Level as Said, Observer};
 
 use crate::event::Level;
 use crate::teller::Teller;
 
-/// Passes on what one element's step says.
-pub(crate) struct StepObserver<'a, 'b> {
-    element: &'a str,
-    teller: &'a mut Teller<'b>,
+/// One thing a step said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Saying {
+    /// How much it matters, who says it, what.
+    Line(Level, String, String),
+    /// Units done, units in all.
+    Progress(u64, Option<u64>),
 }
 
-impl<'a, 'b> StepObserver<'a, 'b> {
-    pub(crate) fn new(element: &'a str, teller: &'a mut Teller<'b>) -> Self {
-        Self { element, teller }
+/// Where sayings go.
+pub(crate) trait Sink {
+    fn say(&mut self, saying: Saying);
+}
+
+impl Sink for Teller<'_> {
+    fn say(&mut self, saying: Saying) {
+        match saying {
+            Saying::Line(level, source, text) => self.line(level, &source, &text),
+            Saying::Progress(done, total) => self.progress(done, total),
+        }
     }
 }
 
-impl Observer for StepObserver<'_, '_> {
+impl Sink for Vec<Saying> {
+    fn say(&mut self, saying: Saying) {
+        self.push(saying);
+    }
+}
+
+/// Passes on what one element's step says.
+pub(crate) struct StepObserver<'a, S> {
+    element: &'a str,
+    sink: &'a mut S,
+}
+
+impl<'a, S: Sink> StepObserver<'a, S> {
+    pub(crate) fn new(element: &'a str, sink: &'a mut S) -> Self {
+        Self { element, sink }
+    }
+
+    fn line(&mut self, level: Level, source: String, text: String) {
+        self.sink.say(Saying::Line(level, source, text));
+    }
+}
+
+impl<S: Sink> Observer for StepObserver<'_, S> {
     fn log(&mut self, level: Said, message: &str, fields: &[(String, String)]) {
         let level = match level {
             Said::Trace | Said::Debug => Level::Debug,
@@ -28,19 +61,19 @@ impl Observer for StepObserver<'_, '_> {
         for (name, value) in fields {
             text.push_str(&format!(" {name}={value}"));
         }
-        self.teller.line(level, self.element, &text);
+        self.line(level, self.element.to_owned(), text);
     }
 
     fn span_progress(&mut self, _id: u64, done: u64, total: Option<u64>) {
-        self.teller.progress(done, total);
+        self.sink.say(Saying::Progress(done, total));
     }
 
     fn program_started(&mut self, program: &str, args: &[String]) {
         let text = format!("starts `{program} {}`", args.join(" "));
-        self.teller.line(Level::Debug, self.element, &text);
+        self.line(Level::Debug, self.element.to_owned(), text);
     }
 
     fn program_line(&mut self, program: &str, _error: bool, text: &str) {
-        self.teller.line(Level::Debug, &format!("{}: {program}", self.element), text);
+        self.line(Level::Debug, format!("{}: {program}", self.element), text.to_owned());
     }
 }

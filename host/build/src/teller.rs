@@ -1,6 +1,6 @@
 //! Tells what happens, and keeps how long each thing took.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dibhost_plan::Phase;
 
@@ -26,20 +26,30 @@ impl<'a> Teller<'a> {
 
     /// Begins a stretch of the host's own work.
     pub(crate) fn begin(&mut self, name: impl Into<String>) -> Running {
-        self.begin_of(None, name)
+        self.begin_since(None, name, Instant::now())
     }
 
-    /// Begins a stretch of an element's work.
-    pub(crate) fn begin_of(&mut self, element: Option<&str>, name: impl Into<String>) -> Running {
+    /// Tells of a stretch of work, an element's or the host's, that began before.
+    pub(crate) fn begin_since(
+        &mut self,
+        element: Option<&str>,
+        name: impl Into<String>,
+        begun: Instant,
+    ) -> Running {
         let element = element.map(str::to_owned);
         let activity = Activity { phase: self.phase, element, name: name.into() };
         (self.tell)(Event::Started(activity.clone()));
-        Running { activity, begun: Instant::now() }
+        Running { activity, begun }
     }
 
     /// Ends it.
     pub(crate) fn end(&mut self, running: Running) {
         let took = running.begun.elapsed();
+        self.end_after(running, took);
+    }
+
+    /// Tells of the end of a stretch of work that took so long.
+    pub(crate) fn end_after(&mut self, running: Running, took: Duration) {
         let Activity { phase, element, name } = running.activity.clone();
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         self.timings.push(Timing { phase, element, name, milliseconds });

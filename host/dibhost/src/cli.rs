@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -110,6 +111,12 @@ pub(crate) struct BuildArgs {
     /// Never use memory for the tree that is being built, but the cache's folder.
     #[arg(long)]
     pub(crate) no_tmpfs: bool,
+    /// How many steps that do not write the image may run at the same time.
+    ///
+    /// Without it: as many as the machine has processors. Whatever it is, the image and what is
+    /// told are the same.
+    #[arg(short, long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Args)]

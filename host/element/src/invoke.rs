@@ -1,7 +1,7 @@
 //! One call of an element: a fresh store, a bounded time, and a sentence when it fails.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use dibhost_plan::fact::Fact;
 use dibhost_plan::grant::Grants;
 use dibhost_plan::planner::{ElementFailure, Finding, StepAnswer, StepCall, TargetMachine};
 use dibhost_sys::Cancel;
-use dibhost_target::{Target, Written};
+use dibhost_target::Written;
 use serde_json::Value;
 use wasmtime::component::Resource;
 use wasmtime::{Store, Trap, UpdateDeadline};
@@ -22,12 +22,12 @@ use crate::bindings::Element;
 use crate::bindings::exports::dib::element::lifecycle;
 use crate::component::Code;
 use crate::convert;
+use crate::effects::Effects;
 use crate::interface::host::Build;
 use crate::interface::{blobs, cache, facts, log::Log, outputs, wishes};
 use crate::limits::{
     DESCRIBE_MEMORY, DESCRIPTION_LIFTED, Exceeded, LIFTED_BYTES, Memory, in_force, spoken_bytes,
 };
-use crate::observer::{Effects, Observer};
 use crate::state::{Call, Mode, State, table};
 use crate::text::harmless;
 
@@ -98,7 +98,7 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn new(code: &'a Code, call: Call, effects: Option<Effects>, cancel: Option<Cancel>) -> Self {
+    fn new(code: &'a Code, call: Call, effects: Option<Effects>, stops: Vec<Cancel>) -> Self {
         let limit = |limit| in_force(&call.limits, limit);
         let log = Arc::new(Log::new(limit(Limit::LogLines), effects.clone()));
         let memory = limit(Limit::Memory);
@@ -136,7 +136,7 @@ impl<'a> Session<'a> {
         }
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
-            if cancel.as_ref().is_some_and(Cancel::is_cancelled) {
+            if stops.iter().any(Cancel::is_cancelled) {
                 Err(Stopped::Cancelled.into())
             } else if Instant::now() >= deadline {
                 Err(Stopped::Time.into())
@@ -252,7 +252,7 @@ pub(crate) fn describe(
         time_is_ours: true,
         description: None,
     };
-    let mut session = Session::new(code, call, None, None);
+    let mut session = Session::new(code, call, None, Vec::new());
     let said =
         session.call(|element, store| element.dib_element_metadata().call_describe(store))?;
     convert::description(said)
@@ -276,7 +276,7 @@ pub(crate) fn plan(
         time_is_ours: false,
         description: Some(Arc::clone(description)),
     };
-    let mut session = Session::new(code, state, None, None);
+    let mut session = Session::new(code, state, None, Vec::new());
     let data = session.store.data_mut();
     data.facts = facts::Facts::new(call.facts.clone());
     data.wishes = wishes::Wishes::new(call.nodes.to_vec(), call.builder.clone());
@@ -298,35 +298,56 @@ pub(crate) fn plan(
     Ok(StepAnswer { facts: data.facts.provided(), wishes: data.wishes.made(), findings })
 }
 
-/// Calls `run(phase)` on a thread of its own; effects happen on this one.
-pub(crate) fn run(
-    code: &Code,
-    description: &Arc<Description>,
-    call: &RunCall<'_>,
-    limits: RunLimits,
-    target: &mut dyn Target,
-    observer: &mut dyn Observer,
-) -> Result<RunAnswer, ElementFailure> {
-    let state = Call {
-        element: call.element.to_owned(),
-        mode: Mode::Run,
-        phase: call.phase,
-        machine: call.machine.clone(),
-        parameters: call.parameters.clone(),
-        grants: call.grants.clone(),
-        limits: limits.limits,
-        time_is_ours: limits.time_is_ours,
-        description: Some(Arc::clone(description)),
-    };
-    let given = call.facts.clone();
-    let folder = call.cache.map(Path::to_owned);
-    let cancel = call.cancel.clone();
-    let phase = convert::phase_to_wit(call.phase);
-    let served = Effects::serve(target, observer, |effects| {
-        let mut session = Session::new(code, state, Some(effects), Some(cancel));
+/// A call of `run(phase)` that can be taken to a thread of its own.
+pub struct Prepared {
+    code: Arc<Code>,
+    call: Call,
+    facts: BTreeMap<String, Vec<Fact>>,
+    cache: Option<PathBuf>,
+    cancel: Cancel,
+    stop: Cancel,
+}
+
+impl Prepared {
+    pub(crate) fn new(
+        code: Arc<Code>,
+        description: &Arc<Description>,
+        call: &RunCall<'_>,
+        limits: RunLimits,
+    ) -> Self {
+        Self {
+            code,
+            call: Call {
+                element: call.element.to_owned(),
+                mode: Mode::Run,
+                phase: call.phase,
+                machine: call.machine.clone(),
+                parameters: call.parameters.clone(),
+                grants: call.grants.clone(),
+                limits: limits.limits,
+                time_is_ours: limits.time_is_ours,
+                description: Some(Arc::clone(description)),
+            },
+            facts: call.facts.clone(),
+            cache: call.cache.map(Path::to_owned),
+            cancel: call.cancel.clone(),
+            stop: Cancel::new(),
+        }
+    }
+
+    /// Thrown, it stops this step and no other.
+    pub(crate) fn stop(&self) -> &Cancel {
+        &self.stop
+    }
+
+    /// Calls it on this thread.
+    pub(crate) fn run(self, effects: Effects) -> Result<RunAnswer, ElementFailure> {
+        let Self { code, call, facts, cache, cancel, stop } = self;
+        let phase = convert::phase_to_wit(call.phase);
+        let mut session = Session::new(&code, call, Some(effects), vec![cancel, stop]);
         let data = session.store.data_mut();
-        data.facts = facts::Facts::new(given);
-        data.cache = cache::Cache(folder);
+        data.facts = facts::Facts::new(facts);
+        data.cache = cache::Cache(cache);
         let build = session.lend()?;
         let lent = Resource::new_borrow(build.rep());
         let said = session
@@ -337,11 +358,5 @@ pub(crate) fn run(
         };
         let data = session.store.data_mut();
         Ok(RunAnswer { outcome, facts: data.facts.provided(), outputs: data.outputs.emitted() })
-    });
-    served.unwrap_or_else(|panic| {
-        let said = panic.downcast_ref::<String>().map(String::as_str);
-        let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-        Err(ElementFailure::new(format!("the host's own code failed in a step: {said}"))
-            .with_help("this is a defect of dibhost; please report it"))
-    })
+    }
 }

@@ -10,12 +10,14 @@
 //! ```
 //!
 //! An element that is running sits on a thread of its own; what it does to the target and says to
-//! the observer is done on the caller's thread ([`Library::run_step`]).
+//! the observer is done on the caller's thread ([`Library::run_step`]). Several may run at the same
+//! time ([`run_side_by_side`]).
 
 mod bindings;
 mod component;
 mod convert;
 mod describe_size;
+mod effects;
 mod engine;
 mod interface;
 mod invoke;
@@ -29,8 +31,9 @@ mod text;
 mod trusted;
 mod wasi;
 
+pub use effects::{SideBySide, run_side_by_side};
 pub use engine::Compiler;
-pub use invoke::{Outcome, RunAnswer, RunCall};
+pub use invoke::{Outcome, Prepared, RunAnswer, RunCall};
 pub use library::{Inspection, Library, LibraryOptions, Listed};
 pub use limits::LoadLimits;
 pub use observer::{Level, Observer, Silent};

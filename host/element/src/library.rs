@@ -13,9 +13,10 @@ use dibhost_target::Target;
 use serde::{Deserialize, Serialize};
 
 use crate::component::{CONTRACT, Code, Loader, refuse_others};
+use crate::effects::{SideBySide, run_side_by_side};
 use crate::engine::Compiler;
 use crate::interface::blobs::digest;
-use crate::invoke::{self, RunAnswer, RunCall};
+use crate::invoke::{self, Prepared, RunAnswer, RunCall};
 use crate::limits::{LoadLimits, spoken_bytes};
 use crate::observer::Observer;
 use crate::text::harmless;
@@ -219,6 +220,17 @@ impl Library {
         target: &mut dyn Target,
         observer: &mut dyn Observer,
     ) -> Result<RunAnswer, ElementFailure> {
+        let mut alone = Alone { prepared: Some(self.prepare(call)?), observer, answer: None };
+        run_side_by_side(target, &mut alone);
+        let gone = || ElementFailure::new("its thread ended without an answer");
+        alone.answer.unwrap_or_else(|| Err(gone()))
+    }
+
+    /// Makes a call of `run(phase)` ready for [`run_side_by_side`].
+    ///
+    /// # Errors
+    /// When the element was not described, has nothing to run in the phase, or does not load.
+    pub fn prepare(&self, call: &RunCall<'_>) -> Result<Prepared, ElementFailure> {
         let element = self.described(call.element)?;
         let description = &element.about.description;
         if description.step(call.phase).is_none_or(|step| step.plan_only) {
@@ -232,7 +244,7 @@ impl Library {
         }
         let code = self.code(&element, metered(&limits))?;
         let limits = invoke::RunLimits { limits, time_is_ours: self.step_time.is_some() };
-        invoke::run(&code, description, call, limits, target, observer)
+        Ok(Prepared::new(code, description, call, limits))
     }
 
     /// The file an element is in.
@@ -359,6 +371,31 @@ impl Library {
                 harmless(name, 100)
             ))
         })
+    }
+}
+
+/// One step with nothing beside it.
+struct Alone<'a> {
+    prepared: Option<Prepared>,
+    observer: &'a mut dyn Observer,
+    answer: Option<Result<RunAnswer, ElementFailure>>,
+}
+
+impl SideBySide for Alone<'_> {
+    fn next(&mut self) -> Option<(usize, Prepared)> {
+        self.prepared.take().map(|prepared| (0, prepared))
+    }
+
+    fn lend_observer(&mut self, _step: usize, to: &mut dyn FnMut(&mut dyn Observer)) {
+        to(&mut *self.observer);
+    }
+
+    fn ended(&mut self, _step: usize, answer: Result<RunAnswer, ElementFailure>) {
+        self.answer = Some(answer);
+    }
+
+    fn wanted(&self, _step: usize) -> bool {
+        true
     }
 }
 

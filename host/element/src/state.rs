@@ -14,9 +14,9 @@ use serde_json::Value;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use crate::effects::Effects;
 use crate::interface::{blobs, cache, facts, log, outputs, wishes};
 use crate::limits::{Exceeded, HANDLES, Memory, in_force};
-use crate::observer::Effects;
 use crate::refusal::{Refusal, grant_lines};
 
 /// Which export is being called.

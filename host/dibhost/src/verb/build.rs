@@ -1,6 +1,7 @@
 //! `dibhost build`: an image.
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -40,6 +41,10 @@ pub(crate) fn run(common: &Common, args: &BuildArgs, reporter: &Reporter) -> Res
         worker: (PathBuf::from("/proc/self/exe"), vec![OsString::from(TARGET_WORKER)]),
         stem: resolved.stem,
         no_tmpfs: args.no_tmpfs,
+        jobs: args
+            .jobs
+            .or_else(|| thread::available_parallelism().ok())
+            .unwrap_or(NonZeroUsize::MIN),
     };
     let cancel = Cancel::new();
     cancelled_by_signals(&cancel)?;

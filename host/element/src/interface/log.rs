@@ -9,8 +9,9 @@ use wasmtime::component::{Linker, Resource};
 
 use super::Own;
 use crate::bindings::dib::element::log;
+use crate::effects::Effects;
 use crate::limits::{Exceeded, LOG_LINE_BYTES};
-use crate::observer::{Effects, Level};
+use crate::observer::Level;
 use crate::state::State;
 use crate::text::harmless;
 

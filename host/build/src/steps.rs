@@ -1,0 +1,204 @@
+//! Runs the steps of a phase: side by side where nobody can tell, and told as if one after another.
+//!
+//! However many run at the same time, what is told, kept and answered is what the plan's order
+//! gives: lines of a step are kept until all steps before it have ended, files beside the image are
+//! taken in that order, and of several failures the first in that order counts. A step that fails
+//! stops those behind it; those before it are let end, for one of them may fail too.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dibhost_element::{Library, Observer, Outcome, Prepared, RunAnswer, RunCall, SideBySide};
+use dibhost_plan::planner::ElementFailure;
+use dibhost_plan::{Phase, Plan, Step};
+use dibhost_sys::Cancel;
+use dibhost_target::Target;
+
+use crate::batch::{Batch, Member, batches, writes_target};
+use crate::event::Level;
+use crate::facts::Facts;
+use crate::failure::BuildFailure;
+use crate::observer::{Saying, Sink as _, StepObserver};
+use crate::teller::{self, Teller};
+
+/// What steps are run with.
+pub(crate) struct Steps<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) library: &'a Library,
+    pub(crate) cancel: &'a Cancel,
+    /// Where elements keep bytes between builds.
+    pub(crate) cache: &'a Path,
+    /// How many run at the same time, at most.
+    pub(crate) jobs: NonZeroUsize,
+    pub(crate) facts: Facts,
+    /// Files beside the image: suffix, bytes.
+    pub(crate) emitted: Vec<(String, Arc<[u8]>)>,
+}
+
+impl Steps<'_> {
+    /// Runs the steps of one phase.
+    pub(crate) fn run(
+        &mut self,
+        phase: Phase,
+        target: &mut dyn Target,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), BuildFailure> {
+        let plan = self.plan;
+        let writes = |step: &Step| plan.element(&step.element).is_none_or(writes_target);
+        for Batch(members) in batches(plan.steps_of(phase), writes) {
+            let progress = members.iter().map(|_| Progress::default()).collect();
+            let mut under_way = UnderWay {
+                steps: self,
+                members: &members,
+                progress,
+                running: 0,
+                front: 0,
+                failed: None,
+                teller,
+            };
+            dibhost_element::run_side_by_side(target, &mut under_way);
+            if let Some((_, failure)) = under_way.failed {
+                return Err(failure);
+            }
+        }
+        Ok(())
+    }
+
+    fn prepare(&self, step: &Step) -> Result<Prepared, BuildFailure> {
+        self.cancel.check().map_err(BuildFailure::new)?;
+        let planned = self.plan.element(&step.element).ok_or_else(|| {
+            BuildFailure::new(format!("the plan has no element `{}`", step.element))
+        })?;
+        let call = RunCall {
+            element: &step.element,
+            phase: step.phase,
+            machine: &self.plan.machine(),
+            parameters: &planned.parameters,
+            grants: &planned.held(),
+            facts: &self.facts.for_step(step),
+            limits: &planned.limits,
+            cache: Some(&self.cache.join(&step.element)),
+            cancel: self.cancel,
+        };
+        self.library
+            .prepare(&call)
+            .map_err(|failure| BuildFailure::of_step(&step.element, step.phase, failure))
+    }
+}
+
+/// How far one step of a batch got.
+#[derive(Default)]
+struct Progress {
+    begun: Option<Instant>,
+    /// That it began was told: it is the front, or was.
+    told: Option<teller::Running>,
+    /// What it said before it was the front.
+    kept: Vec<Saying>,
+    ended: Option<(Duration, RunAnswer)>,
+}
+
+/// A batch that is under way.
+struct UnderWay<'a, 'b, 't> {
+    steps: &'a mut Steps<'b>,
+    members: &'a [Member<'a>],
+    progress: Vec<Progress>,
+    running: usize,
+    /// The first step that has not ended; what it says is told at once.
+    front: usize,
+    /// The first that failed, in the order of the plan.
+    failed: Option<(usize, BuildFailure)>,
+    teller: &'a mut Teller<'t>,
+}
+
+impl UnderWay<'_, '_, '_> {
+    /// The first step that may start now.
+    fn ready(&self) -> Option<usize> {
+        if self.running >= self.steps.jobs.get() {
+            return None;
+        }
+        let failed = self.failed.as_ref().map_or(self.members.len(), |(at, _)| *at);
+        let ended = |at: &usize| self.progress[*at].ended.is_some();
+        (0..failed).find(|at| {
+            self.progress[*at].begun.is_none() && self.members[*at].waits_for.iter().all(ended)
+        })
+    }
+
+    fn fail(&mut self, at: usize, failure: BuildFailure) {
+        if self.wanted(at) {
+            self.failed = Some((at, failure));
+        }
+    }
+
+    /// Tells what can be told by now.
+    fn tell(&mut self) {
+        while let (Some(member), Some(progress)) =
+            (self.members.get(self.front), self.progress.get_mut(self.front))
+        {
+            let Some(begun) = progress.begun else { break };
+            if progress.told.is_none() {
+                let element = Some(member.step.element.as_str());
+                progress.told = Some(self.teller.begin_since(element, "run", begun));
+            }
+            progress.kept.drain(..).for_each(|saying| self.teller.say(saying));
+            let Some((took, answer)) = &mut progress.ended else { break };
+            if let Some(told) = progress.told.take() {
+                self.teller.end_after(told, *took);
+            }
+            if let Outcome::Skipped(reason) = &answer.outcome {
+                let text = format!("nothing to do: {reason}");
+                self.teller.line(Level::Debug, &member.step.element, &text);
+            }
+            self.steps.emitted.append(&mut answer.outputs);
+            self.front += 1;
+        }
+    }
+}
+
+impl SideBySide for UnderWay<'_, '_, '_> {
+    fn next(&mut self) -> Option<(usize, Prepared)> {
+        loop {
+            let at = self.ready()?;
+            self.progress[at].begun = Some(Instant::now());
+            self.tell();
+            match self.steps.prepare(self.members[at].step) {
+                Ok(prepared) => {
+                    self.running += 1;
+                    return Some((at, prepared));
+                }
+                Err(failure) => self.fail(at, failure),
+            }
+        }
+    }
+
+    fn lend_observer(&mut self, at: usize, to: &mut dyn FnMut(&mut dyn Observer)) {
+        let element = &self.members[at].step.element;
+        if at == self.front {
+            to(&mut StepObserver::new(element, self.teller));
+        } else {
+            to(&mut StepObserver::new(element, &mut self.progress[at].kept));
+        }
+    }
+
+    fn ended(&mut self, at: usize, answer: Result<RunAnswer, ElementFailure>) {
+        self.running -= 1;
+        let step = self.members[at].step;
+        match answer {
+            Ok(mut answer) => {
+                let facts = std::mem::take(&mut answer.facts);
+                self.steps.facts.observed(&step.element, step.phase, facts);
+                let took = self.progress[at].begun.map_or(Duration::ZERO, |begun| begun.elapsed());
+                self.progress[at].ended = Some((took, answer));
+            }
+            Err(failure) => {
+                self.fail(at, BuildFailure::of_step(&step.element, step.phase, failure));
+            }
+        }
+        self.tell();
+    }
+
+    fn wanted(&self, at: usize) -> bool {
+        self.failed.as_ref().is_none_or(|(failed, _)| at < *failed)
+    }
+}
