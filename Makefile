@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dibhost/target
 cargo := scripts/cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help build elements host image test test-all lint bench clean
+.PHONY: help build elements host image test test-all golden lint bench clean
 
 help: ## Lists these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -36,6 +36,9 @@ test: ## Runs what CI runs: formats, lints, all tests but the long ones
 
 test-all: ## Runs every test, the long ones and the fuzzing of parsers too
 	@scripts/test --all
+
+golden: host ## Writes the golden plans, the plan's schema and its picture anew
+	DIBHOST_GOLDEN=write $(cargo) test --locked --workspace --test golden
 
 lint: ## Checks formats and lints of the host, the elements and the scripts
 	@scripts/install-dependencies lint

@@ -1,10 +1,11 @@
 //! Nodes: what a block device is made of, as elements and definitions say it. WIT has no
 //! recursive types, so a graph is a flat list of nodes that name what they stand on.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How large something is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Size {
     /// Bytes.
@@ -20,7 +21,7 @@ pub enum Size {
 }
 
 /// The kind of a partition table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TableKind {
     /// GUID partition table.
@@ -30,7 +31,7 @@ pub enum TableKind {
 }
 
 /// What a node is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NodeKind {
     /// A whole disk.
@@ -122,7 +123,7 @@ pub enum NodeKind {
 }
 
 /// A node and what it stands on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Node {
     /// Unique in the graph.
     pub name: String,

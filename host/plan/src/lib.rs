@@ -31,7 +31,7 @@ pub use phase::Phase;
 pub use plan::{
     DeferredTrigger, FactEdge, HOST, HeldGrant, Plan, PlanFinding, PlannedBlockDevice,
     PlannedElement, PlannedGroup, PlannedImage, PlannedRepository, PlannedSlot, PlannedUnit,
-    PlannedUnitState, PlannedUser, Step, VERSION,
+    PlannedUnitState, PlannedUser, Step, VERSION, schema as schema_of_plan,
 };
 pub use planning::{DEFAULT_SOURCE_DATE_EPOCH, PlanInputs, plan};
 pub use transaction::{Answer, BootstrapWant, PackageWant, Transaction, WantedBy};

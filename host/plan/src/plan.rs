@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use dibhost_block_device::Node;
 use dibhost_definition::{Format, Limits, Qcow2Compression};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -24,7 +25,7 @@ pub const VERSION: u32 = 1;
 pub const HOST: &str = "host";
 
 /// The image as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlannedImage {
     /// Its name.
@@ -40,7 +41,7 @@ pub struct PlannedImage {
 }
 
 /// A grant an element holds, and why it asked for it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct HeldGrant {
     /// `rootfs`, `exec`, `packages`, …
@@ -52,7 +53,7 @@ pub struct HeldGrant {
 }
 
 /// An element of the image.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlannedElement {
     /// Its name.
@@ -78,6 +79,7 @@ pub struct PlannedElement {
     /// What it holds, in order.
     pub grants: Vec<HeldGrant>,
     /// What its steps may not go beyond.
+    #[schemars(with = "BTreeMap<String, Option<u64>>")]
     pub limits: Limits,
 }
 
@@ -96,7 +98,7 @@ impl PlannedElement {
 }
 
 /// One element taking part in one phase.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Step {
     /// The phase.
@@ -114,7 +116,7 @@ pub struct Step {
 }
 
 /// Values flow from one element to another.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct FactEdge {
     /// The phase of the reader.
@@ -132,7 +134,7 @@ pub struct FactEdge {
 }
 
 /// A slot that some step of the build reads or writes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlannedSlot {
     /// `dib:boot/kernel-argument@1`.
@@ -148,7 +150,7 @@ pub struct PlannedSlot {
 }
 
 /// A group to have when the steps of its phase run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlannedGroup {
     /// Before the steps of this phase.
@@ -163,7 +165,7 @@ pub struct PlannedGroup {
 
 /// A user to have when the steps of its phase run: all wishes up to that phase, merged. The
 /// same user comes again in a later phase when more was wished for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlannedUser {
     /// Before the steps of this phase.
@@ -175,7 +177,7 @@ pub struct PlannedUser {
 }
 
 /// The text of a unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlannedUnit {
     /// Before the steps of this phase.
@@ -189,7 +191,7 @@ pub struct PlannedUnit {
 }
 
 /// What becomes of a unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlannedUnitState {
     /// Before the steps of this phase.
@@ -203,7 +205,7 @@ pub struct PlannedUnitState {
 }
 
 /// A repository for the image's package manager.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlannedRepository {
     /// Before the steps of this phase, and before the packages of its transaction.
@@ -215,7 +217,7 @@ pub struct PlannedRepository {
 }
 
 /// The block device: its nodes, checked, and what its identities derive from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlannedBlockDevice {
     /// 64 hex digits: [`PlannedBlockDevice::seed_bytes`]. UUIDs and hash seeds derive from it;
@@ -244,7 +246,7 @@ impl PlannedBlockDevice {
 
 /// A program that package scripts start often and the host once: diverted during transactions,
 /// run before the steps of `before`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct DeferredTrigger {
     /// `update-initramfs`.
@@ -254,7 +256,7 @@ pub struct DeferredTrigger {
 }
 
 /// A remark that does not stop the build.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct PlanFinding {
     /// The element it is about; none: the definition.
@@ -270,7 +272,7 @@ pub struct PlanFinding {
 }
 
 /// The whole build as a value.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Plan {
     /// [`VERSION`].
@@ -307,6 +309,14 @@ pub struct Plan {
     pub deferred_triggers: Vec<DeferredTrigger>,
     /// Remarks.
     pub findings: Vec<PlanFinding>,
+}
+
+/// The JSON Schema of the JSON form: what `docs/plan.schema.json` has.
+#[must_use]
+pub fn schema() -> Value {
+    let mut schema = schemars::schema_for!(Plan).to_value();
+    schema["$id"] = Value::from(format!("urn:dibhost:plan@{VERSION}"));
+    schema
 }
 
 impl Plan {

@@ -1,6 +1,7 @@
 //! Package transactions: what several phases wished for, in as few runs of the package manager
 //! as no step could tell from one run per phase.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Phase;
@@ -8,7 +9,7 @@ use crate::plan::PlannedRepository;
 use crate::wish::Bootstrap;
 
 /// Who wished for something, and why.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct WantedBy {
     /// The element.
@@ -20,7 +21,7 @@ pub struct WantedBy {
 }
 
 /// A package, and who wants it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct PackageWant {
     /// The distribution's own name.
@@ -32,7 +33,7 @@ pub struct PackageWant {
 }
 
 /// An answer for debconf.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Answer {
     /// The package that asks.
@@ -48,7 +49,7 @@ pub struct Answer {
 }
 
 /// The first tree, and who wants it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct BootstrapWant {
     /// How it is made.
@@ -58,7 +59,7 @@ pub struct BootstrapWant {
 }
 
 /// One run of the package manager, before the steps of a phase.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Transaction {
     /// Before the steps of this phase.

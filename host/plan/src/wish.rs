@@ -2,12 +2,15 @@
 //! them out before the steps of their phase.
 
 use dibhost_block_device::Node;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Phase;
 
 /// What to do with a package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Want {
     /// Have it in the image.
@@ -21,7 +24,7 @@ pub enum Want {
 }
 
 /// One package.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PackageWish {
     /// The distribution's own name; validated.
@@ -37,7 +40,7 @@ pub struct PackageWish {
 }
 
 /// A package repository. There are no unsigned ones.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Repository {
     /// Letters, digits, `-` and `_`.
@@ -55,7 +58,7 @@ pub struct Repository {
 }
 
 /// What becomes of a unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnitState {
     /// Started at boot.
@@ -67,7 +70,7 @@ pub enum UnitState {
 }
 
 /// An account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct User {
     /// Login name; validated.
@@ -89,7 +92,7 @@ pub struct User {
 }
 
 /// The first tree.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Bootstrap {
     /// By a distribution's own package manager.
@@ -103,7 +106,7 @@ pub enum Bootstrap {
 }
 
 /// A tree made by a distribution's own package manager.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Distribution {
     /// `apt`.
@@ -121,7 +124,7 @@ pub struct Distribution {
 }
 
 /// What an element asks of the host.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Wish {
     /// The first tree.
@@ -162,7 +165,7 @@ pub enum Wish {
 }
 
 /// A wish and who made it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WishRecord {
     /// The element.
     pub element: String,
