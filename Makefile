@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dibhost/target
 cargo := scripts/cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help build elements host image test test-all golden lint bench clean
+.PHONY: help build elements host image test test-all golden lint bench bench-plan clean
 
 help: ## Lists these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -48,6 +48,9 @@ bench: ## Compares time and CPU with diskimage-builder
 	@scripts/install-dependencies bench
 	@$(MAKE) --no-print-directory host
 	tests/bench/dib.sh
+
+bench-plan: host ## Measures `dibhost plan` with 100 elements and 1,000 facts
+	tests/bench/plan.py
 
 clean: ## Removes out/ (not cargo's target folder, which clones share)
 	rm -rf $(out)

@@ -101,12 +101,8 @@ impl Loader {
         shown: &str,
         metered: bool,
     ) -> Result<Code, ElementFailure> {
-        // What Winch refused before is in the cache as Cranelift's.
-        for &compiler in self.compilers() {
-            if let Some(found) = self.cached(compiler, metered, digest)? {
-                let (runtime, component) = found;
-                return link(runtime, &component, shown);
-            }
+        if let Some(code) = self.kept(digest, shown, metered)? {
+            return Ok(code);
         }
         let mut refused = None;
         for &compiler in self.compilers() {
@@ -128,6 +124,22 @@ impl Loader {
             "`{shown}` is no sound component{}",
             why.unwrap_or_default()
         )))
+    }
+
+    /// The code of a component that was compiled before: its bytes are not needed for that.
+    pub(crate) fn kept(
+        &self,
+        digest: &str,
+        shown: &str,
+        metered: bool,
+    ) -> Result<Option<Code>, ElementFailure> {
+        // What Winch refused before is in the cache as Cranelift's.
+        for &compiler in self.compilers() {
+            if let Some((runtime, component)) = self.cached(compiler, metered, digest)? {
+                return link(runtime, &component, shown).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// Compiles on a thread of its own. None: it took too long; the thread, which cannot be

@@ -95,8 +95,6 @@ struct Element {
     size: u64,
     first_party: bool,
     about: About,
-    /// The component, until it is compiled.
-    bytes: Mutex<Option<Vec<u8>>>,
     /// By whether it is metered.
     code: Mutex<BTreeMap<bool, Arc<Code>>>,
 }
@@ -298,7 +296,6 @@ impl Library {
             first_party: !Check::FirstPartyDigest.holds() || self.first_party.contains(&digest),
             digest,
             about,
-            bytes: Mutex::new(code.is_none().then_some(bytes)),
             code: Mutex::new(code.map(|code| (false, code)).into_iter().collect()),
         });
         // Another thread may have been as quick; both read the same file.
@@ -350,16 +347,20 @@ impl Library {
             return Ok(Arc::clone(code));
         }
         let shown = element.path.display().to_string();
-        // They are kept until code was made of them: who asks for both kinds reads them again.
-        let bytes = match lock(&element.bytes).take() {
-            Some(bytes) => bytes,
-            None => read(&element.path, &shown, self.load.component)?,
+        let code = match self.loader.kept(&element.digest, &shown, metered)? {
+            Some(code) => code,
+            None => {
+                // Read again, for a hundred components would be much to hold, and nearly always
+                // for nothing.
+                let bytes = read(&element.path, &shown, self.load.component)?;
+                if digest(&bytes) != element.digest {
+                    let why = format!("`{shown}` changed while it was in use");
+                    return Err(ElementFailure::new(why).with_help("start again"));
+                }
+                self.loader.load(&bytes, &element.digest, &shown, metered)?
+            }
         };
-        if digest(&bytes) != element.digest {
-            let why = format!("`{shown}` changed while it was in use");
-            return Err(ElementFailure::new(why).with_help("start again"));
-        }
-        let code = Arc::new(self.loader.load(&bytes, &element.digest, &shown, metered)?);
+        let code = Arc::new(code);
         made.insert(metered, Arc::clone(&code));
         Ok(code)
     }
