@@ -84,6 +84,7 @@ mod tests {
             phase: Phase::Install,
             element: element.to_owned(),
             reads: names(reads),
+            needs: Vec::new(),
             writes: names(writes),
             after: Vec::new(),
             plan_only: false,

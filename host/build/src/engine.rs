@@ -124,7 +124,7 @@ fn run(
             cancel,
             cache: &of_elements,
             jobs: options.jobs,
-            facts: Facts::planned(&plan.facts),
+            facts: Facts::of(plan).map_err(BuildFailure::new)?,
             emitted: Vec::new(),
         },
     };
@@ -134,6 +134,7 @@ fn run(
         build.phase(phase, teller)?;
     }
     teller.phase = None;
+    build.steps.facts.left_empty(plan).map_err(BuildFailure::new)?;
     let finished = finish::Finished { plan, emitted: build.steps.emitted, stem: &options.stem };
     let published = finish::finish(finished, &mut build.worker, &scratch, cancel, teller)?;
     build.worker.stop().map_err(BuildFailure::new)?;

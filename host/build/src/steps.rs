@@ -71,20 +71,20 @@ impl Steps<'_> {
         let planned = self.plan.element(&step.element).ok_or_else(|| {
             BuildFailure::new(format!("the plan has no element `{}`", step.element))
         })?;
+        let failed = |failure| BuildFailure::of_step(&step.element, step.phase, failure);
+        let facts = self.facts.for_step(step).map_err(|why| failed(ElementFailure::new(why)))?;
         let call = RunCall {
             element: &step.element,
             phase: step.phase,
             machine: &self.plan.machine(),
             parameters: &planned.parameters,
             grants: &planned.held(),
-            facts: &self.facts.for_step(step),
+            facts: &facts,
             limits: &planned.limits,
             cache: Some(&self.cache.join(&step.element)),
             cancel: self.cancel,
         };
-        self.library
-            .prepare(&call)
-            .map_err(|failure| BuildFailure::of_step(&step.element, step.phase, failure))
+        self.library.prepare(&call).map_err(failed)
     }
 }
 
@@ -184,10 +184,13 @@ impl SideBySide for UnderWay<'_, '_, '_> {
     fn ended(&mut self, at: usize, answer: Result<RunAnswer, ElementFailure>) {
         self.running -= 1;
         let step = self.members[at].step;
-        match answer {
-            Ok(mut answer) => {
-                let facts = std::mem::take(&mut answer.facts);
-                self.steps.facts.observed(&step.element, step.phase, facts);
+        let kept = answer.and_then(|mut answer| {
+            let facts = std::mem::take(&mut answer.facts);
+            let kept = self.steps.facts.observed(&step.element, step.phase, facts);
+            kept.map(|()| answer).map_err(ElementFailure::new)
+        });
+        match kept {
+            Ok(answer) => {
                 let took = self.progress[at].begun.map_or(Duration::ZERO, |begun| begun.elapsed());
                 self.progress[at].ended = Some((took, answer));
             }

@@ -231,6 +231,7 @@ fn things(plan: &Plan) -> Things {
             format!("{} {}", step.phase, step.element),
             json!({
                 "reads": step.reads,
+                "needs": step.needs,
                 "writes": step.writes,
                 "after": step.after,
                 "plan-only": step.plan_only,

@@ -197,6 +197,12 @@ pub(crate) fn steps(elements: &Elements, order: &Order) -> Vec<Step> {
                 phase: *phase,
                 element: name.clone(),
                 reads: declared.consumes.iter().map(|s| s.name.clone()).collect(),
+                needs: declared
+                    .consumes
+                    .iter()
+                    .filter(|s| s.required)
+                    .map(|s| s.name.clone())
+                    .collect(),
                 writes: declared.provides.iter().map(|s| s.name.clone()).collect(),
                 after: elements
                     .values()
@@ -208,6 +214,7 @@ pub(crate) fn steps(elements: &Elements, order: &Order) -> Vec<Step> {
                 plan_only: declared.plan_only,
             };
             step.reads.sort();
+            step.needs.sort();
             step.writes.sort();
             step.after.sort();
             steps.push(step);

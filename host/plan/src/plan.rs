@@ -107,6 +107,8 @@ pub struct Step {
     pub element: String,
     /// Slots it reads.
     pub reads: Vec<String>,
+    /// Those of them that have to have a value.
+    pub needs: Vec<String>,
     /// Slots it may write.
     pub writes: Vec<String>,
     /// Elements of the same phase it runs after by `after`, those that are there.
