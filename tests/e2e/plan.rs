@@ -84,3 +84,55 @@ fn a_plan_names_every_step_edge_wish_and_grant() -> Result<()> {
     ensure!(arguments.iter().any(|e| e["phase"] == e["from-phase"]), "{arguments:?}");
     Ok(())
 }
+
+#[test]
+fn a_plan_says_why() -> Result<()> {
+    let dibhost = dibhost()?;
+    let why = |subject: &str| dibhost.run(&["plan", "--why", subject, &example()?]);
+    let told = why("package:openssh-server")?.expect_code(0)?.stdout;
+    for words in ["`openssh-server` (`install`)", "the server", "`debian` requires it"] {
+        ensure!(told.contains(words), "`{words}` is not in:\n{told}");
+    }
+    let wrong = why("package:opensh-server")?.expect_code(2)?.stderr;
+    ensure!(wrong.contains("did you mean `package:openssh-server`?"), "{wrong}");
+    let json = dibhost
+        .run(&["plan", "--format", "json", "--why", "kernel-argument:console", &example()?])?
+        .expect_code(0)?
+        .stdout;
+    let json: Value = serde_json::from_str(&json)?;
+    ensure!(json["wanted-by"][0]["element"] == "serial-console", "{json}");
+    Ok(())
+}
+
+#[test]
+fn two_plans_are_compared() -> Result<()> {
+    let dibhost = dibhost()?;
+    let equal = dibhost.run(&["plan", "--diff", &example()?, &example()?])?.expect_code(0)?;
+    ensure!(equal.stdout == "the plans are equal\n", "{}", equal.stdout);
+    let other = std::fs::read_to_string(example()?)?.replace("\"growroot\"", "\"openssh-server\"");
+    let other = dibhost.write("other.toml", &other)?;
+    let other = other.to_str().context("a path in UTF-8")?;
+    let told = dibhost.run(&["plan", "--diff", &example()?, other])?.expect_code(0)?.stdout;
+    for words in ["elements\n", "  - growroot", "  - growroot install package e2fsprogs"] {
+        ensure!(told.contains(words), "`{words}` is not in:\n{told}");
+    }
+    let json = dibhost.run(&["plan", "--diff", "--format", "json", &example()?, other])?;
+    let json: Value = serde_json::from_str(&json.expect_code(0)?.stdout)?;
+    ensure!(json["equal"] == false, "{json}");
+    let one = dibhost.run(&["plan", "--diff", &example()?])?.expect_code(2)?.stderr;
+    ensure!(one.contains("`--diff` compares two definitions; the command line names 1"), "{one}");
+    Ok(())
+}
+
+#[test]
+fn a_plan_is_drawn() -> Result<()> {
+    let dibhost = dibhost()?;
+    for (format, start) in [("svg", "<svg "), ("dot", "digraph \"debian-vm\" {")] {
+        let drawn = dibhost.run(&["plan", "--format", format, &example()?])?.expect_code(0)?.stdout;
+        ensure!(drawn.starts_with(start), "{drawn}");
+        ensure!(drawn.contains("bootloader") && drawn.contains("boot/kernel-argument"), "{drawn}");
+    }
+    let wrong = dibhost.run(&["plan", "--format", "svg", "--why", "element:vm", &example()?])?;
+    ensure!(wrong.expect_code(2)?.stderr.contains("draw a whole plan"));
+    Ok(())
+}

@@ -398,6 +398,9 @@ fn a_fact_has_its_time_its_schema_and_one_value_for_a_key() {
     assert!(said(late, true).contains("is planned: it is provided in `plan`"));
     let reads = Guest::new("x").plan(|m| m.consume("dib:boot/kernel@1"));
     assert!(said(reads, false).contains("so `plan` cannot read it"));
+    // Of a slot that is not the host's, too, which no step of the build gives while planning.
+    let reads = Guest::new("x").consumes("acme:x/y@1").plan(|m| m.consume("acme:x/y@1"));
+    assert!(said(reads, false).contains("`acme:x/y@1` is observed while building"));
     let bad = Guest::new("x")
         .plan(|m| m.provide("dib:boot/kernel-argument@1", "1", r#"{"argument":"two words"}"#));
     assert!(said(bad, false).contains("does not fit its schema"));

@@ -53,7 +53,7 @@ fn formatted<T: Serialize>(
 fn two(subject: &Subject) -> Result<[Subject; 2], Failure> {
     let [before, after] = subject.what.as_slice() else {
         return Err(Failure::wrong(format!(
-            "`--diff` compares two definitions, and {} were named\n  help: write `dibhost plan --diff before.toml after.toml`",
+            "`--diff` compares two definitions; the command line names {}\n  help: write `dibhost plan --diff before.toml after.toml`",
             subject.what.len()
         )));
     };
