@@ -1,6 +1,6 @@
 //! The elements at hand: found by name in folders or by path, known by digest, described once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -80,7 +80,13 @@ pub struct Library {
     step_time: Option<Duration>,
     loader: Loader,
     known: Mutex<Known>,
+    /// Elements whose code is at hand, the one loaded last at the end.
+    at_hand: Mutex<VecDeque<Arc<Element>>>,
 }
+
+/// Elements whose code is at hand at once: each maps some 500 KiB, or 5 MiB where its language
+/// brings an interpreter, and is loaded again in less than a millisecond.
+const AT_HAND: usize = 32;
 
 #[derive(Default)]
 struct Known {
@@ -152,6 +158,7 @@ impl Library {
             load: options.load,
             step_time: options.step_time,
             known: Mutex::default(),
+            at_hand: Mutex::default(),
         })
     }
 
@@ -341,7 +348,7 @@ impl Library {
     }
 
     /// The code of an element, made once; `metered` code counts what it does.
-    fn code(&self, element: &Element, metered: bool) -> Result<Arc<Code>, ElementFailure> {
+    fn code(&self, element: &Arc<Element>, metered: bool) -> Result<Arc<Code>, ElementFailure> {
         let mut made = lock(&element.code);
         if let Some(code) = made.get(&metered) {
             return Ok(Arc::clone(code));
@@ -362,7 +369,26 @@ impl Library {
         };
         let code = Arc::new(code);
         made.insert(metered, Arc::clone(&code));
+        drop(made);
+        self.make_room(element);
         Ok(code)
+    }
+
+    /// Notes that the code of an element was loaded, and lets go of the one loaded first when
+    /// there are many. Whoever runs it keeps it for as long.
+    fn make_room(&self, loaded: &Arc<Element>) {
+        // Without a cache it would have to be compiled again.
+        if self.loader.folder.is_none() {
+            return;
+        }
+        let mut at_hand = lock(&self.at_hand);
+        at_hand.retain(|there| !Arc::ptr_eq(there, loaded));
+        at_hand.push_back(Arc::clone(loaded));
+        let first = if at_hand.len() > AT_HAND { at_hand.pop_front() } else { None };
+        drop(at_hand);
+        if let Some(first) = first {
+            lock(&first.code).clear();
+        }
     }
 
     fn described(&self, name: &str) -> Result<Arc<Element>, ElementFailure> {

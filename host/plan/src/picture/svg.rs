@@ -162,7 +162,7 @@ impl Plan {
         let bands = bands(self);
         let steps_at = MARGIN + PHASE_WIDTH + HOST_WIDTH + GAP;
         let lanes_at = steps_at + STEP_WIDTH + GAP;
-        let top = 70;
+        let top = 84;
         let lanes = lanes(&bands, top);
         let columns = lanes.values().map(|l| l.column + 1).max().unwrap_or_default();
         let width = lanes_at + columns * LANE + MARGIN;
@@ -212,9 +212,11 @@ impl Plan {
     fn heading(&self, svg: &mut Svg) {
         let formats: Vec<&str> = self.image.formats.iter().map(|f| f.name()).collect();
         let title = format!("{} ({}): {}", self.image.name, self.image.arch, formats.join(", "));
-        svg.text(MARGIN, 32, "t", &title);
-        let about = "Phases from top to bottom; in each the host carries out wishes, then the steps run as they stand. A wire is a slot: ● gives, ◀ reads. Dashed: a step that only plans, values observed while building.";
-        svg.text(MARGIN, 54, "n", about);
+        // Its letters are half as large again.
+        let most = MARGIN + PHASE_WIDTH + HOST_WIDTH + STEP_WIDTH;
+        svg.text(MARGIN, 32, "t", &fitting(&title, most * 6 / 10));
+        svg.text(MARGIN, 54, "n", "Phases from top to bottom: in each the host carries out wishes, then the steps run as they stand.");
+        svg.text(MARGIN, 70, "n", "A wire is a slot: ● gives, ◀ reads. Dashed: steps that only plan, values that are observed while building.");
     }
 }
 

@@ -92,6 +92,15 @@ fn nothing_leaves_the_picture() {
     let (width, height) =
         (number(document.root_element(), "width"), number(document.root_element(), "height"));
     for n in document.descendants() {
+        // A letter is 5.5 wide at the least, in any face.
+        let letters: usize = n
+            .descendants()
+            .filter(|d| d.is_text())
+            .filter_map(|d| d.text())
+            .map(|t| t.chars().count())
+            .sum();
+        let text = if n.has_tag_name("text") { letters * 11 / 2 } else { 0 };
+        assert!(number(n, "x") + text <= width, "{n:?}");
         assert!(number(n, "x") + number(n, "width") <= width, "{n:?}");
         assert!(number(n, "y") + number(n, "height") <= height, "{n:?}");
         assert!(number(n, "cx") < width && number(n, "cy") < height, "{n:?}");
