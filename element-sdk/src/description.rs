@@ -55,6 +55,8 @@ pub enum ParameterKind {
     TextList,
     /// One of these.
     Choice(Vec<String>),
+    /// The name of a secret: [`crate::SecretParameter`].
+    Secret,
     /// Anything that fits this JSON Schema.
     Json(String),
 }

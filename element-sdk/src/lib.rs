@@ -75,7 +75,7 @@
 //! | capability | scope |
 //! |---|---|
 //! | `packages` | a package's name, `*` for any run of characters |
-//! | `repositories` | a URL |
+//! | `repositories` | `URL key:FINGERPRINT` |
 //! | `services`, `services-define` | a unit's name: its state, its text |
 //! | `accounts` | a user's or group's name |
 //! | `block-device`, `bootstrap` | empty |
@@ -83,6 +83,7 @@
 //! | `rootfs` | `read PATH` or `write PATH`: the path and all below it |
 //! | `exec` | a program's name or path, or `network` |
 //! | `outputs` | the suffix of a file beside the image |
+//! | `secret` | `place PARAMETER`: handed on unread; `open PARAMETER`: read as well |
 //!
 //! # Errors
 //!
@@ -111,6 +112,7 @@ mod parameters;
 mod phase;
 mod plan;
 mod run;
+mod secret;
 pub mod slots;
 mod step;
 #[cfg(not(target_arch = "wasm32"))]
@@ -129,6 +131,7 @@ pub use parameters::{ParameterValue, Parameters};
 pub use phase::Phase;
 pub use plan::Plan;
 pub use run::{Command, Exec, Outcome, Output, Run};
+pub use secret::{Secret, SecretParameter};
 #[cfg(not(target_arch = "wasm32"))]
 pub use test_host::{FakeTree, Planned, Ran, TestHost};
 pub use tree::{Attributes, Change, Entry, Kind, Stat, Tree};

@@ -6,6 +6,7 @@ use crate::block_device::Node;
 use crate::error::Result;
 use crate::fact::{Fact, Provided};
 use crate::phase::Phase;
+use crate::secret::{Secret, SecretParameter};
 use crate::step;
 use crate::wish::{Bootstrap, Finding, Machine, Package, Proxy, Repository, UnitState, User};
 use crate::{host, log};
@@ -33,6 +34,14 @@ impl<'a> Plan<'a> {
     #[must_use]
     pub fn machine(&self) -> Machine {
         self.build.machine()
+    }
+
+    /// The secret that a parameter names, as a handle. Nothing is read by that.
+    ///
+    /// # Errors
+    /// The parameter is not set.
+    pub fn secret(&self, parameter: &SecretParameter) -> Result<Secret> {
+        Ok(Secret(self.build.secret(&parameter.parameter)?))
     }
 
     /// Provides a value of a planned slot. `key` tells the element's own values apart and orders
@@ -123,6 +132,14 @@ impl<'a> Plan<'a> {
     /// Not granted, or malformed.
     pub fn user(&self, user: User) -> Result<()> {
         host::ensure_user(user)
+    }
+
+    /// Wishes that a user have this password (`accounts`, and `secret` of `place PARAMETER`).
+    ///
+    /// # Errors
+    /// Not granted, or no sound name.
+    pub fn set_password(&self, user: &str, password: &Secret) -> Result<()> {
+        host::set_password(user, &password.0)
     }
 
     /// Wishes for a group (`accounts`).

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::fact::{Fact, Provided};
 use crate::phase::Phase;
+use crate::secret::{Secret, SecretParameter};
 use crate::step;
 use crate::tree::Tree;
 use crate::wish::Machine;
@@ -46,6 +47,14 @@ impl<'a> Run<'a> {
     #[must_use]
     pub fn machine(&self) -> Machine {
         self.build.machine()
+    }
+
+    /// The secret that a parameter names, as a handle. Nothing is read by that.
+    ///
+    /// # Errors
+    /// The parameter is not set.
+    pub fn secret(&self, parameter: &SecretParameter) -> Result<Secret> {
+        Ok(Secret(self.build.secret(&parameter.parameter)?))
     }
 
     /// Provides a value of an observed slot.
@@ -229,5 +238,14 @@ impl Exec {
     /// [`Self::allow_failure`].
     pub fn run(self) -> Result<Output> {
         host::exec(self.0)
+    }
+
+    /// The same, with a secret on its standard input (`secret` of `place PARAMETER`).
+    ///
+    /// # Errors
+    /// As [`Self::run`], and when the secret is not granted, not where the definition says, or
+    /// [`Self::stdin`] was given too.
+    pub fn run_with_secret(self, secret: &Secret) -> Result<Output> {
+        host::exec_with_secret(self.0, &secret.0)
     }
 }

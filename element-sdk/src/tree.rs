@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::host;
+use crate::secret::Secret;
 
 /// What kind of node a path is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -286,6 +287,28 @@ impl Tree {
     /// As [`Self::apply`].
     pub fn write(&self, path: &str, content: impl Into<Vec<u8>>) -> Result<()> {
         self.apply([Change::write(path, content)])
+    }
+
+    /// Writes a secret to a file of root's with mode 0600, without reading it (`secret` of
+    /// `place PARAMETER`).
+    ///
+    /// # Errors
+    /// As [`Self::apply`], and when the secret is not granted or not where the definition says.
+    pub fn write_secret(&self, path: &str, secret: &Secret) -> Result<()> {
+        self.write_secret_as(path, secret, Attributes::default())
+    }
+
+    /// The same, for another owner or with another mode.
+    ///
+    /// # Errors
+    /// As [`Self::write_secret`].
+    pub fn write_secret_as(
+        &self,
+        path: &str,
+        secret: &Secret,
+        attributes: Attributes,
+    ) -> Result<()> {
+        self.0.write_secret(path, &secret.0, attributes)
     }
 
     /// Removes a node, a folder with all in it; nothing there is fine.

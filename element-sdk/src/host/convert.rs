@@ -157,6 +157,7 @@ impl From<Parameter> for metadata::Parameter {
             ParameterKind::Boolean => metadata::ParameterKind::Boolean,
             ParameterKind::TextList => metadata::ParameterKind::TextList,
             ParameterKind::Choice(names) => metadata::ParameterKind::Choice(names),
+            ParameterKind::Secret => metadata::ParameterKind::Secret,
             ParameterKind::Json(schema) => metadata::ParameterKind::Json(schema),
         };
         Self { name, kind, default, doc, aliases, extensions: Vec::new() }

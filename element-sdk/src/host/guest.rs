@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::fact::RawFact;
 use crate::log::Level;
 use crate::run::{Command, Output};
-use crate::tree::{Change, Entry, Stat};
+use crate::tree::{Attributes, Change, Entry, Stat};
 use crate::wish::{Bootstrap, Machine, Package, Proxy, Repository, UnitState, User};
 use serde_json::Value;
 
@@ -26,6 +26,23 @@ impl Build<'_> {
 
     pub(crate) fn parameter(self, name: &str) -> Result<Option<Value>> {
         self.0.parameter(name)?.map(Value::try_from).transpose()
+    }
+
+    pub(crate) fn secret(self, parameter: &str) -> Result<Secret> {
+        self.0
+            .secret(parameter)?
+            .map(Secret)
+            .ok_or_else(|| crate::parameters::wrong(parameter, None, "the name of a secret"))
+    }
+}
+
+/// A secret, held by the host.
+#[derive(Debug)]
+pub(crate) struct Secret(build::Secret);
+
+impl Secret {
+    pub(crate) fn open(&self) -> Result<Vec<u8>> {
+        Ok(self.0.open()?)
     }
 }
 
@@ -71,6 +88,10 @@ pub(crate) fn ensure_group(name: &str, gid: Option<u32>) -> Result<()> {
     Ok(accounts::ensure_group(name, gid)?)
 }
 
+pub(crate) fn set_password(user: &str, password: &Secret) -> Result<()> {
+    Ok(accounts::set_password(user, &password.0)?)
+}
+
 pub(crate) fn nodes() -> Result<Vec<Node>> {
     Ok(block_device::nodes()?.into_iter().map(Into::into).collect())
 }
@@ -98,6 +119,10 @@ pub(crate) fn builder_proxies() -> Result<Proxy> {
 
 pub(crate) fn exec(command: Command) -> Result<Output> {
     Ok(programs::run(&command.into())?.into())
+}
+
+pub(crate) fn exec_with_secret(command: Command, secret: &Secret) -> Result<Output> {
+    Ok(programs::run_with_secret(&command.into(), &secret.0)?.into())
 }
 
 pub(crate) fn emit(suffix: &str, content: &[u8]) -> Result<()> {
@@ -136,5 +161,14 @@ impl Tree {
     pub(crate) fn apply(&self, changes: Vec<Change>) -> Result<()> {
         let changes: Vec<rootfs::Change> = changes.into_iter().map(Into::into).collect();
         Ok(self.0.apply(&changes)?)
+    }
+
+    pub(crate) fn write_secret(
+        &self,
+        path: &str,
+        secret: &Secret,
+        attributes: Attributes,
+    ) -> Result<()> {
+        Ok(self.0.write_secret(path, &secret.0, &attributes.into())?)
     }
 }

@@ -10,7 +10,7 @@ use crate::fact::RawFact;
 use crate::log::Level;
 use crate::run::{Command, Output};
 use crate::test_host::host::with;
-use crate::tree::{Change, Entry, Stat};
+use crate::tree::{Attributes, Change, Entry, Stat};
 use crate::wish::{Bootstrap, Machine, Package, Proxy, Repository, UnitState, User};
 
 /// The running build, lent for one call.
@@ -28,6 +28,26 @@ impl Build<'_> {
 
     pub(crate) fn parameter(self, name: &str) -> Result<Option<Value>> {
         with(|call| call.parameter(name))
+    }
+
+    pub(crate) fn secret(self, parameter: &str) -> Result<Secret> {
+        with(|call| call.secret(parameter))?;
+        Ok(Secret { parameter: parameter.to_owned() })
+    }
+}
+
+/// A secret, by the parameter that names it.
+#[derive(Debug)]
+pub(crate) struct Secret {
+    parameter: String,
+}
+
+impl Secret {
+    pub(crate) fn open(&self) -> Result<Vec<u8>> {
+        with(|call| {
+            call.effect("secret")?;
+            call.use_secret("open", &self.parameter)
+        })
     }
 }
 
@@ -86,6 +106,9 @@ pub(crate) fn define_unit(unit: &str, content: &str) -> Result<()> {
 
 pub(crate) fn ensure_user(user: User) -> Result<()> {
     with(|call| {
+        for group in &user.groups {
+            call.wish("accounts", group)?;
+        }
         call.wish("accounts", &user.name)?.users.push(user);
         Ok(())
     })
@@ -94,6 +117,14 @@ pub(crate) fn ensure_user(user: User) -> Result<()> {
 pub(crate) fn ensure_group(name: &str, gid: Option<u32>) -> Result<()> {
     with(|call| {
         call.wish("accounts", name)?.groups.push((name.to_owned(), gid));
+        Ok(())
+    })
+}
+
+pub(crate) fn set_password(user: &str, password: &Secret) -> Result<()> {
+    with(|call| {
+        let secret = call.use_secret("place", &password.parameter)?;
+        call.wish("accounts", user)?.passwords.push((user.to_owned(), secret));
         Ok(())
     })
 }
@@ -168,6 +199,18 @@ pub(crate) fn exec(command: Command) -> Result<Output> {
     with(|call| call.exec(command))
 }
 
+pub(crate) fn exec_with_secret(command: Command, secret: &Secret) -> Result<Output> {
+    if command.stdin.is_some() {
+        let message = "a program has one standard input, and the secret is it";
+        return Err(Error::with_code(ErrorCode::InvalidArgument, message));
+    }
+    with(|call| {
+        call.effect("exec")?;
+        let stdin = Some(call.use_secret("place", &secret.parameter)?);
+        call.exec(Command { stdin, ..command })
+    })
+}
+
 pub(crate) fn emit(suffix: &str, content: &[u8]) -> Result<()> {
     with(|call| call.emit(suffix, content))
 }
@@ -201,5 +244,20 @@ impl Tree {
 
     pub(crate) fn apply(&self, changes: Vec<Change>) -> Result<()> {
         with(|call| call.apply(changes))
+    }
+
+    pub(crate) fn write_secret(
+        &self,
+        path: &str,
+        secret: &Secret,
+        attributes: Attributes,
+    ) -> Result<()> {
+        with(|call| {
+            call.effect("rootfs")?;
+            let content = call.use_secret("place", &secret.parameter)?;
+            let mode = Some(attributes.mode.unwrap_or(0o600));
+            let attributes = Attributes { mode, ..attributes };
+            call.apply(vec![Change::Write { path: path.to_owned(), content, attributes }])
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! One call of an element on a [`TestHost`], and the rules a real host holds it to.
 
-use crate::description::{Description, Step};
+use crate::description::{Description, ParameterKind, Step};
 use crate::error::{Error, ErrorCode, Result};
 use crate::fact::{Provided, RawFact, Timing};
 use crate::log::Level;
@@ -61,6 +61,28 @@ impl Call {
         }
     }
 
+    /// Whether a parameter names a secret.
+    pub(crate) fn secret(&self, parameter: &str) -> Result<()> {
+        let declared = self.description.parameters.iter().find(|p| p.name == parameter);
+        if !declared.is_some_and(|p| p.kind == ParameterKind::Secret) {
+            let message = format!("the parameter `{parameter}` is no secret");
+            return Err(Error::with_code(ErrorCode::Undeclared, message));
+        }
+        match self.host.secrets.contains_key(parameter) {
+            true => Ok(()),
+            false => Err(crate::parameters::wrong(parameter, None, "the name of a secret")),
+        }
+    }
+
+    /// The bytes of a secret that was requested for `place` or `open`, which includes `place`.
+    pub(crate) fn use_secret(&self, verb: &str, parameter: &str) -> Result<Vec<u8>> {
+        if self.requested("secret", &format!("open {parameter}")).is_err() {
+            self.requested("secret", &format!("{verb} {parameter}"))?;
+        }
+        self.secret(parameter)?;
+        Ok(self.host.secrets[parameter].clone())
+    }
+
     pub(crate) fn provide(&mut self, slot: &str, key: &str, value: &str) -> Result<()> {
         let Some(declared) = self.step.provides.iter().find(|s| s.name == slot) else {
             let message = format!("the step does not declare that it provides `{slot}`");
@@ -104,7 +126,7 @@ impl Call {
         Ok(&mut self.planned)
     }
 
-    fn effect(&self, capability: &str) -> Result<()> {
+    pub(crate) fn effect(&self, capability: &str) -> Result<()> {
         if self.planning {
             return Err(denied(format!("`{capability}` has effects, and planning has none")));
         }
@@ -113,7 +135,12 @@ impl Call {
     }
 
     fn requested(&self, capability: &str, subject: &str) -> Result<()> {
-        let fits = |scope: &str| matches(scope, subject);
+        // Whether the key is the one that was requested is for the real host to say.
+        let place = |scope: &str| match capability {
+            "repositories" => scope.split_once(" key:").map_or("", |(url, _)| url).to_owned(),
+            _ => scope.to_owned(),
+        };
+        let fits = |scope: &str| matches(&place(scope), subject);
         let mut requests = self.description.requests.iter();
         if requests.any(|r| r.capability == capability && fits(&r.scope)) {
             return Ok(());

@@ -71,6 +71,7 @@ pub struct TestHost {
     pub(crate) nodes: Vec<Node>,
     pub(crate) tree: FakeTree,
     pub(crate) answers: BTreeMap<String, Answer>,
+    pub(crate) secrets: BTreeMap<String, Vec<u8>>,
     pub(crate) builder_keys: Vec<String>,
     pub(crate) proxy: Proxy,
 }
@@ -92,6 +93,8 @@ pub struct Planned {
     pub units: Vec<(String, String)>,
     /// Accounts.
     pub users: Vec<User>,
+    /// Passwords: user and secret.
+    pub passwords: Vec<(String, Vec<u8>)>,
     /// Groups.
     pub groups: Vec<(String, Option<u32>)>,
     /// Nodes of the block device that were added or replaced.
@@ -158,9 +161,17 @@ impl TestHost {
         self
     }
 
+    /// Sets a parameter that names a secret, to one with this value.
+    #[must_use]
+    pub fn secret(mut self, parameter: &str, value: impl Into<Vec<u8>>) -> Self {
+        self.secrets.insert(parameter.to_owned(), value.into());
+        self.parameter(parameter, parameter)
+    }
+
     /// Forgets the parameters: before another element is planned on the same host.
     pub fn forget_parameters(&mut self) {
         self.parameters.clear();
+        self.secrets.clear();
     }
 
     /// A fact that another element provides.

@@ -3,6 +3,7 @@
 
 use dibhost_plan::wish::User;
 use dibhost_target::{Attributes, Change, Command, Scope, Target, TargetError, TargetPath};
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// A line of the target's `/etc/passwd`.
 struct Account {
@@ -56,6 +57,31 @@ pub(crate) fn ensure_user(target: &mut dyn Target, user: &User) -> Result<(), Ta
     args.extend(["--".to_owned(), user.name.clone()]);
     run(target, "useradd", args)?;
     authorize(target, user)
+}
+
+/// Sets a password by the target's own tool, which makes the kind of hash that its PAM takes. The
+/// password goes by standard input, where no other process sees it.
+pub(crate) fn set_password(
+    target: &mut dyn Target,
+    user: &str,
+    password: &[u8],
+) -> Result<(), TargetError> {
+    let password = password.strip_suffix(b"\n").unwrap_or(password);
+    if password.is_empty() || password.iter().any(|b| matches!(b, b'\n' | b'\r' | 0)) {
+        let said = "the secret is no password: it is empty, or more than one line";
+        return Err(TargetError::Invalid(said.to_owned()));
+    }
+    let mut line = Zeroizing::new(format!("{user}:").into_bytes());
+    line.extend_from_slice(password);
+    line.push(b'\n');
+    let mut command = Command {
+        program: "chpasswd".to_owned(),
+        stdin: Some(line.to_vec()),
+        ..Command::default()
+    };
+    let done = expect_success(target, &command, &mut |_| {});
+    command.stdin.zeroize();
+    done
 }
 
 fn default_shell(system: bool) -> String {

@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dibhost_element::Library;
+use dibhost_element::{Library, SecretStore};
 use dibhost_image::{Output, Scratch};
 use dibhost_plan::{Phase, Plan};
 use dibhost_sys::Cancel;
@@ -17,6 +18,7 @@ use crate::facts::Facts;
 use crate::failure::BuildFailure;
 use crate::memory;
 use crate::packages::Packages;
+use crate::secrets::Secrets;
 use crate::steps::Steps;
 use crate::teller::Teller;
 use crate::work::WorkFolder;
@@ -35,6 +37,8 @@ pub struct BuildOptions {
     pub no_tmpfs: bool,
     /// How many steps run at the same time, at most.
     pub jobs: NonZeroUsize,
+    /// Those that the plan's parameters name.
+    pub secrets: Arc<Secrets>,
 }
 
 /// What a build came to.
@@ -62,9 +66,12 @@ pub fn build(
     tell: &mut dyn FnMut(Event),
 ) -> Result<Outcome, BuildFailure> {
     let begun = Instant::now();
-    let mut teller = Teller::new(tell);
+    let redact = |text: String| options.secrets.redact(text);
+    let mut tell = |event: Event| tell(event.map_texts(&redact));
+    let mut teller = Teller::new(&mut tell);
     let outputs = run(plan, library, options, cancel, &mut teller).map_err(|mut failure| {
         failure.cancelled |= cancel.is_cancelled();
+        failure = failure.map_texts(&redact);
         if let Some(phase) = teller.phase {
             failure = failure.in_phase(phase);
         }
@@ -80,6 +87,7 @@ struct Build<'a> {
     worker: Worker,
     packages: Packages<'a>,
     steps: Steps<'a>,
+    secrets: Arc<dyn SecretStore>,
 }
 
 fn run(
@@ -114,6 +122,7 @@ fn run(
     teller.end(running);
 
     let of_elements = options.cache.join("of-elements");
+    let secrets = Arc::clone(&options.secrets) as Arc<dyn SecretStore>;
     let mut build = Build {
         plan,
         worker,
@@ -126,7 +135,9 @@ fn run(
             jobs: options.jobs,
             facts: Facts::of(plan).map_err(BuildFailure::new)?,
             emitted: Vec::new(),
+            secrets: Arc::clone(&secrets),
         },
+        secrets,
     };
     for phase in Phase::ALL {
         teller.phase = Some(phase);
@@ -175,6 +186,16 @@ impl Build<'_> {
             let running = teller.begin(format!("user {}", planned.user.name));
             accounts::ensure_user(&mut self.worker, &planned.user)
                 .map_err(failed("user", &planned.user.name))?;
+            teller.end(running);
+        }
+        for planned in self.plan.passwords_of(phase) {
+            let running = teller.begin(format!("password of {}", planned.user));
+            let password = self.secrets.read(&planned.secret).map_err(|why| {
+                BuildFailure::new(format!("the secret `{}` {why}", planned.secret))
+                    .doing(format!("setting the password of `{}`", planned.user))
+            })?;
+            accounts::set_password(&mut self.worker, &planned.user, password.expose())
+                .map_err(failed("password of", &planned.user))?;
             teller.end(running);
         }
         Ok(())

@@ -56,6 +56,22 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The event with each of its texts as `text` answers it.
+    #[must_use]
+    pub fn map_texts(self, text: &dyn Fn(String) -> String) -> Self {
+        let activity = |a: Activity| Activity { name: text(a.name), ..a };
+        match self {
+            Self::Started(a) => Self::Started(activity(a)),
+            Self::Ended { activity: a, took } => Self::Ended { activity: activity(a), took },
+            Self::Line { level, source, text: said } => {
+                Self::Line { level, source: text(source), text: text(said) }
+            }
+            Self::Progress { .. } => self,
+        }
+    }
+}
+
 /// Makes control characters harmless, so that no text of an element or of a program in the
 /// target can drive the terminal it is shown on.
 #[must_use]

@@ -55,6 +55,17 @@ impl BuildFailure {
         self
     }
 
+    /// The failure with each of its texts as `text` answers it.
+    #[must_use]
+    pub fn map_texts(self, text: &dyn Fn(String) -> String) -> Self {
+        Self {
+            message: text(self.message),
+            context: self.context.into_iter().map(text).collect(),
+            help: self.help.map(text),
+            ..self
+        }
+    }
+
     /// Adds what to do.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {

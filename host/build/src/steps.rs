@@ -10,7 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dibhost_element::{Library, Observer, Outcome, Prepared, RunAnswer, RunCall, SideBySide};
+use dibhost_element::{
+    Library, Observer, Outcome, Prepared, RunAnswer, RunCall, SecretStore, SideBySide,
+};
 use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::{Phase, Plan, Step};
 use dibhost_sys::Cancel;
@@ -35,6 +37,8 @@ pub(crate) struct Steps<'a> {
     pub(crate) facts: Facts,
     /// Files beside the image: suffix, bytes.
     pub(crate) emitted: Vec<(String, Arc<[u8]>)>,
+    /// Those that parameters name.
+    pub(crate) secrets: Arc<dyn SecretStore>,
 }
 
 impl Steps<'_> {
@@ -81,6 +85,7 @@ impl Steps<'_> {
             grants: &planned.held(),
             facts: &facts,
             limits: &planned.limits,
+            secrets: &self.secrets,
             cache: Some(&self.cache.join(&step.element)),
             cancel: self.cancel,
         };

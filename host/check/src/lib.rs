@@ -86,6 +86,7 @@ checks! {
     FactSchema "fact-schema" "a value that does not fit the schema of its slot";
     FactTiming "fact-timing" "an observed slot written or read while planning";
     Facts "facts" "more facts than a step provides";
+    FetchGrant "fetch-grant" "a download from a host that is not granted";
     Files "files" "more files than a step may make in the target";
     FirstPartyDigest "first-party-digest" "trust in an element that is not one of the host's by its digest";
     Fuel "fuel" "more instructions than a step may carry out";
@@ -97,6 +98,7 @@ checks! {
     ImportKnown "import-known" "an import of what the host does not offer";
     InsistedExtension "insisted-extension" "an extension that must be understood and is not";
     LiftedBytes "lifted-bytes" "strings and lists of one call that are many times the memory they are in";
+    LockGrowth "lock-growth" "an element that changed and asks for more than `dib.lock` keeps";
     LogLines "log-lines" "more lines of the log than a step says";
     Memory "memory" "more memory than an element gets";
     MountOption "mount-option" "a mount option that ends its field of fstab";
@@ -117,7 +119,7 @@ checks! {
     Programs "programs" "more processes than a step may have at once";
     RegularFile "regular-file" "a pipe or device read or added to as a file";
     RepositoriesGrant "repositories-grant" "a repository that is not granted";
-    RepositoryKey "repository-key" "a repository's key that is no armoured public key";
+    RepositoryKey "repository-key" "a repository's key that is more or other than one block of public keys";
     RepositoryName "repository-name" "a repository's name that is no name of a file";
     RepositorySuite "repository-suite" "a suite or component that says more to apt";
     RepositoryUrl "repository-url" "a URL that is neither `http:` nor `https:`, or holds a password";
@@ -130,6 +132,10 @@ checks! {
     SchemaBacktracking "schema-backtracking" "a pattern of a schema that backtracks";
     SchemaBomb "schema-bomb" "a schema that would keep the host busy";
     SchemaValid "schema-valid" "a schema of a slot that is none, or has to be fetched";
+    SecretOpenGrant "secret-open-grant" "a secret opened that is not granted to be";
+    SecretPlaceGrant "secret-place-grant" "a secret placed that is not granted to be";
+    SecretRedaction "secret-redaction" "a secret in a line of a log or a message";
+    SecretSpilt "secret-spilt" "a secret in a program's arguments, its environment or a fact";
     ServicesDefineGrant "services-define-grant" "a unit's text that is not granted";
     ServicesGrant "services-grant" "a unit's state that is not granted";
     SlotArity "slot-arity" "a second value of a slot that takes one";

@@ -1,7 +1,7 @@
 //! The capabilities a grant can name. What their scopes mean is said in `dibhost-plan`'s `grant`.
 
 /// Every capability a grant can name.
-pub const CAPABILITIES: [&str; 13] = [
+pub const CAPABILITIES: [&str; 14] = [
     "packages",
     "repositories",
     "services",
@@ -15,6 +15,7 @@ pub const CAPABILITIES: [&str; 13] = [
     "fetch",
     "outputs",
     "cache",
+    "secret",
 ];
 
 /// Those whose scope is empty: in a definition they are `true` instead of a list of scopes.

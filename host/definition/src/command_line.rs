@@ -81,6 +81,7 @@ impl Definition {
             grants: BTreeMap::new(),
             limits: LimitSettings::default(),
             trust: Trust::default(),
+            secrets: BTreeMap::new(),
             base: line.base.to_owned(),
             file: None,
         };

@@ -145,6 +145,39 @@ pub struct ElementGrants {
     pub grants: Vec<Grant>,
 }
 
+/// Where the host finds a secret, when a build comes to need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// The bytes of a file; a relative path is relative to the definition.
+    File(PathBuf),
+    /// The value of a variable of the builder's environment.
+    Environment(String),
+    /// What a program of the builder writes to its standard output; no shell.
+    Command(Vec<String>),
+}
+
+impl fmt::Display for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "the file `{}`", path.display()),
+            Self::Environment(variable) => write!(f, "the variable `{variable}`"),
+            // Its arguments may be nobody else's affair.
+            Self::Command(command) => {
+                write!(f, "the program `{}`", command.first().map_or("", String::as_str))
+            }
+        }
+    }
+}
+
+/// An entry of `[secrets]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Secret {
+    /// What parameters name it by.
+    pub name: Spanned<String>,
+    /// Where it is.
+    pub source: SecretSource,
+}
+
 /// What elements that were shipped with this host hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -178,6 +211,8 @@ pub struct Definition {
     pub limits: LimitSettings,
     /// `[trust]`.
     pub trust: Trust,
+    /// `[secrets]`, by name.
+    pub secrets: BTreeMap<String, Secret>,
     /// The folder that paths in it are relative to.
     pub base: PathBuf,
     /// The file as the person named it; none: the command line.

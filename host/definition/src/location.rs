@@ -31,6 +31,13 @@ impl Location {
         Self { file: file.into(), line, column, excerpt: None }
     }
 
+    /// The same place without its line, which may hold what nobody should read.
+    #[must_use]
+    pub fn without_excerpt(mut self) -> Self {
+        self.excerpt = None;
+        self
+    }
+
     /// The line and a caret below what is meant; none when the line is unknown.
     #[must_use]
     pub fn excerpt(&self) -> Option<String> {

@@ -28,14 +28,15 @@ const ARCHITECTURES: [&str; 10] = [
     "s390x",
 ];
 
-const SECTIONS: [&str; 6] = ["image", "root-filesystem", "parameters", "grants", "limits", "trust"];
+const SECTIONS: [&str; 7] =
+    ["image", "root-filesystem", "parameters", "grants", "limits", "trust", "secrets"];
 const IMAGE_KEYS: [&str; 6] =
     ["name", "elements", "formats", "arch", "source-date-epoch", "qcow2-compression"];
 const ROOT_FILESYSTEM_KEYS: [&str; 3] = ["label", "max-online-resize", "free-space"];
 const TRUST_KEYS: [&str; 1] = ["first-party"];
 
-type Key<'i> = toml::Spanned<DeString<'i>>;
-type Item<'i> = toml::Spanned<DeValue<'i>>;
+pub(crate) type Key<'i> = toml::Spanned<DeString<'i>>;
+pub(crate) type Item<'i> = toml::Spanned<DeValue<'i>>;
 
 pub(crate) fn parse(text: &str, file: &str, base: &Path) -> Result<Definition, Diagnostics> {
     let source = Source::new(file, text);
@@ -54,9 +55,9 @@ pub(crate) fn parse(text: &str, file: &str, base: &Path) -> Result<Definition, D
 }
 
 /// What is read, and what was found wrong so far.
-struct Reader<'a> {
-    source: Source<'a>,
-    wrong: Diagnostics,
+pub(crate) struct Reader<'a> {
+    pub(crate) source: Source<'a>,
+    pub(crate) wrong: Diagnostics,
 }
 
 impl Reader<'_> {
@@ -81,6 +82,7 @@ impl Reader<'_> {
             grants: BTreeMap::new(),
             limits: LimitSettings::default(),
             trust: Trust::default(),
+            secrets: BTreeMap::new(),
             base: base.to_owned(),
             file: Some(file.to_owned()),
         };
@@ -91,6 +93,7 @@ impl Reader<'_> {
                 "grants" => definition.grants = self.grants(item),
                 "limits" => definition.limits = self.limits(item),
                 "trust" => definition.trust = self.trust(item),
+                "secrets" => definition.secrets = self.secrets(item),
                 _ => {}
             }
         }
@@ -342,7 +345,7 @@ impl Reader<'_> {
         trust
     }
 
-    fn known_keys(&mut self, table: &DeTable<'_>, known: &[&str], place: &str) {
+    pub(crate) fn known_keys(&mut self, table: &DeTable<'_>, known: &[&str], place: &str) {
         for (key, _) in table.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
             let word = key.get_ref().as_ref();
             let help = did_you_mean(word, known.iter().copied())
@@ -357,7 +360,11 @@ impl Reader<'_> {
         }
     }
 
-    fn table<'t, 'i>(&mut self, item: &'t Item<'i>, name: &str) -> Option<&'t DeTable<'i>> {
+    pub(crate) fn table<'t, 'i>(
+        &mut self,
+        item: &'t Item<'i>,
+        name: &str,
+    ) -> Option<&'t DeTable<'i>> {
         match item.get_ref() {
             DeValue::Table(table) => Some(table),
             value => {
@@ -371,7 +378,12 @@ impl Reader<'_> {
         }
     }
 
-    fn text(&mut self, item: &Item<'_>, key: &str, wanted: &str) -> Option<Spanned<String>> {
+    pub(crate) fn text(
+        &mut self,
+        item: &Item<'_>,
+        key: &str,
+        wanted: &str,
+    ) -> Option<Spanned<String>> {
         match item.get_ref() {
             DeValue::String(text) => Some(self.spanned(item, text.to_string())),
             value => {
@@ -382,7 +394,12 @@ impl Reader<'_> {
         }
     }
 
-    fn texts(&mut self, item: &Item<'_>, key: &str, wanted: &str) -> Vec<Spanned<String>> {
+    pub(crate) fn texts(
+        &mut self,
+        item: &Item<'_>,
+        key: &str,
+        wanted: &str,
+    ) -> Vec<Spanned<String>> {
         if let DeValue::Array(array) = item.get_ref() {
             let entry = format!("an entry of `{key}`");
             return array.iter().filter_map(|item| self.text_entry(item, &entry)).collect();
@@ -421,7 +438,7 @@ impl Reader<'_> {
         }
     }
 
-    fn refuse(&mut self, item: &Item<'_>, diagnostic: Diagnostic) {
+    pub(crate) fn refuse(&mut self, item: &Item<'_>, diagnostic: Diagnostic) {
         let place = self.source.locate(&item.span());
         self.wrong.push(diagnostic.at(Some(&place)));
     }
@@ -519,13 +536,13 @@ fn check_label(label: &str) -> Result<(), Diagnostic> {
     ))
 }
 
-fn integer(value: &DeValue<'_>) -> Option<i64> {
+pub(crate) fn integer(value: &DeValue<'_>) -> Option<i64> {
     let DeValue::Integer(integer) = value else { return None };
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
 /// What a value is, for sentences that end in "this is …".
-fn kind(value: &DeValue<'_>) -> String {
+pub(crate) fn kind(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(_) => "a text".to_owned(),
         DeValue::Integer(n) => format!("the number {n}"),

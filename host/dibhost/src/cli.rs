@@ -83,6 +83,13 @@ pub(crate) enum Verb {
         image.toml\n  dibhost plan --format svg image.toml > plan.svg\n  dibhost plan --diff \
         before.toml after.toml")]
     Plan(PlanArgs),
+    /// Show what elements ask for and why, and grant it.
+    ///
+    /// What is written to standard output is TOML: the elements and what they ask for as comments,
+    /// then the lines that the definition lacks.
+    #[command(after_help = "Examples:\n  dibhost grant image.toml\n  dibhost grant --write \
+        image.toml\n  dibhost grant --format json image.toml")]
+    Grant(GrantArgs),
     /// Show elements.
     #[command(subcommand)]
     Element(ElementVerb),
@@ -108,6 +115,13 @@ pub(crate) struct Subject {
 pub(crate) struct BuildArgs {
     #[command(flatten)]
     pub(crate) subject: Subject,
+    /// Refuse any change of `dib.lock`, which says what each element was and asked for.
+    ///
+    /// Without it: a build writes the file when there is none, and renews it when elements changed
+    /// and ask for nothing more. One that asks for more is refused either way, until `dibhost
+    /// grant --write` agrees to it.
+    #[arg(long)]
+    pub(crate) locked: bool,
     /// Never use memory for the tree that is being built, but the cache's folder.
     #[arg(long)]
     pub(crate) no_tmpfs: bool,
@@ -147,6 +161,20 @@ pub(crate) enum PlanFormat {
     Svg,
     /// The same for Graphviz.
     Dot,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GrantArgs {
+    /// The image definition.
+    #[arg(value_name = "DEFINITION")]
+    pub(crate) definition: PathBuf,
+    /// Put the grants that are missing into the definition, and agree in `dib.lock` to what the
+    /// elements are now.
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// How it is written to standard output.
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: DataFormat,
 }
 
 #[derive(Debug, Subcommand)]

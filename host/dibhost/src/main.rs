@@ -3,6 +3,7 @@
 mod cli;
 mod failure;
 mod first_party;
+mod lock;
 mod report;
 mod subject;
 mod surroundings;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     let result = match &cli.verb {
         Verb::Build(args) => verb::build::run(&cli.common, args, &reporter),
         Verb::Plan(args) => verb::plan::run(&cli.common, args),
+        Verb::Grant(args) => verb::grant::run(&cli.common, args),
         Verb::Element(ElementVerb::List { format }) => verb::element::list(&cli.common, *format),
         Verb::Element(ElementVerb::Inspect { element, format }) => {
             verb::element::inspect(&cli.common, element, *format)

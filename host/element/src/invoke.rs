@@ -28,6 +28,7 @@ use crate::interface::{blobs, cache, facts, log::Log, outputs, wishes};
 use crate::limits::{
     DESCRIBE_MEMORY, DESCRIPTION_LIFTED, Exceeded, LIFTED_BYTES, Memory, in_force, spoken_bytes,
 };
+use crate::secrets::{NoSecrets, SecretStore};
 use crate::state::{Call, Mode, State, table};
 use crate::text::harmless;
 
@@ -49,6 +50,8 @@ pub struct RunCall<'a> {
     pub facts: &'a BTreeMap<String, Vec<Fact>>,
     /// What it may not go beyond.
     pub limits: &'a Limits,
+    /// Whoever holds the secrets that parameters name.
+    pub secrets: &'a Arc<dyn SecretStore>,
     /// A folder of the host that is this element's own, for `cache`. None: nothing is kept.
     pub cache: Option<&'a Path>,
     /// Thrown, it stops the element within some 20 ms (a program it waits for is the target's).
@@ -98,9 +101,16 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn new(code: &'a Code, call: Call, effects: Option<Effects>, stops: Vec<Cancel>) -> Self {
+    fn new(
+        code: &'a Code,
+        call: Call,
+        effects: Option<Effects>,
+        stops: Vec<Cancel>,
+        secrets: Arc<dyn SecretStore>,
+    ) -> Self {
         let limit = |limit| in_force(&call.limits, limit);
-        let log = Arc::new(Log::new(limit(Limit::LogLines), effects.clone()));
+        let lines = limit(Limit::LogLines);
+        let log = Arc::new(Log::new(lines, effects.clone(), Arc::clone(&secrets)));
         let memory = limit(Limit::Memory);
         let fuel = limit(Limit::Fuel);
         let lifted = match call.mode {
@@ -123,6 +133,7 @@ impl<'a> Session<'a> {
             cache: cache::Cache::default(),
             written: Written::default(),
             effects,
+            secrets,
             clock: crate::wasi::GuestClock::default(),
             deadline,
             call,
@@ -229,6 +240,10 @@ impl<'a> Session<'a> {
 /// What wasmtime says of a call whose arguments are too large; it has no type of its own.
 const LIFTED_TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
 
+fn none() -> Arc<dyn SecretStore> {
+    Arc::new(NoSecrets)
+}
+
 /// Calls `describe`.
 pub(crate) fn describe(
     code: &Code,
@@ -252,7 +267,7 @@ pub(crate) fn describe(
         time_is_ours: true,
         description: None,
     };
-    let mut session = Session::new(code, call, None, Vec::new());
+    let mut session = Session::new(code, call, None, Vec::new(), none());
     let said =
         session.call(|element, store| element.dib_element_metadata().call_describe(store))?;
     convert::description(said)
@@ -276,7 +291,7 @@ pub(crate) fn plan(
         time_is_ours: false,
         description: Some(Arc::clone(description)),
     };
-    let mut session = Session::new(code, state, None, Vec::new());
+    let mut session = Session::new(code, state, None, Vec::new(), none());
     let data = session.store.data_mut();
     data.facts = facts::Facts::new(call.facts.clone());
     data.wishes = wishes::Wishes::new(call.nodes.to_vec(), call.builder.clone());
@@ -306,6 +321,7 @@ pub struct Prepared {
     cache: Option<PathBuf>,
     cancel: Cancel,
     stop: Cancel,
+    secrets: Arc<dyn SecretStore>,
 }
 
 impl Prepared {
@@ -332,6 +348,7 @@ impl Prepared {
             cache: call.cache.map(Path::to_owned),
             cancel: call.cancel.clone(),
             stop: Cancel::new(),
+            secrets: Arc::clone(call.secrets),
         }
     }
 
@@ -342,9 +359,23 @@ impl Prepared {
 
     /// Calls it on this thread.
     pub(crate) fn run(self, effects: Effects) -> Result<RunAnswer, ElementFailure> {
-        let Self { code, call, facts, cache, cancel, stop } = self;
+        let told = Arc::clone(&self.secrets);
+        self.call(effects).map_err(|failure| {
+            let redact = |text| told.redact(text);
+            ElementFailure {
+                message: redact(failure.message),
+                context: failure.context.into_iter().map(redact).collect(),
+                help: failure.help.map(redact),
+            }
+        })
+    }
+
+    fn call(self, effects: Effects) -> Result<RunAnswer, ElementFailure> {
+        let Self { code, call, facts, cache, cancel, stop, secrets } = self;
+        let told = Arc::clone(&secrets);
         let phase = convert::phase_to_wit(call.phase);
-        let mut session = Session::new(&code, call, Some(effects), vec![cancel, stop]);
+        let stops = vec![cancel, stop];
+        let mut session = Session::new(&code, call, Some(effects), stops, secrets);
         let data = session.store.data_mut();
         data.facts = facts::Facts::new(facts);
         data.cache = cache::Cache(cache);
@@ -354,7 +385,7 @@ impl Prepared {
             .call(|element, store| element.dib_element_lifecycle().call_run(store, phase, lent))?;
         let outcome = match said.map_err(convert::failure)? {
             lifecycle::Outcome::Done => Outcome::Done,
-            lifecycle::Outcome::Skipped(why) => Outcome::Skipped(harmless(&why, 1000)),
+            lifecycle::Outcome::Skipped(why) => Outcome::Skipped(harmless(&told.redact(why), 1000)),
         };
         let data = session.store.data_mut();
         Ok(RunAnswer { outcome, facts: data.facts.provided(), outputs: data.outputs.emitted() })

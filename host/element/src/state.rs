@@ -18,6 +18,7 @@ use crate::effects::Effects;
 use crate::interface::{blobs, cache, facts, log, outputs, wishes};
 use crate::limits::{Exceeded, HANDLES, Memory, in_force};
 use crate::refusal::{Refusal, grant_lines};
+use crate::secrets::SecretStore;
 
 /// Which export is being called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +75,7 @@ pub(crate) struct State {
     pub(crate) cache: cache::Cache,
     pub(crate) written: Written,
     pub(crate) effects: Option<Effects>,
+    pub(crate) secrets: Arc<dyn SecretStore>,
     pub(crate) clock: crate::wasi::GuestClock,
     /// When the call has to be over.
     pub(crate) deadline: std::time::Instant,
@@ -139,11 +141,9 @@ impl State {
     }
 
     /// `capability` is held for `subject`.
-    pub(crate) fn grant(&self, capability: &str, subject: &str) -> Result<(), Refusal> {
-        if self.call.grants.allows(capability, subject) {
-            return Ok(());
-        }
-        Err(self.not_granted(capability, subject))
+    pub(crate) fn grant(&self, capability: &'static str, subject: &str) -> Result<(), Refusal> {
+        dibhost_plan::grant::need(&self.call.grants, capability, subject)
+            .map_err(|missing| self.not_granted(missing.capability, &missing.subject))
     }
 
     /// The refusal of `scope` of `capability`, with what to do: the image definition is the place

@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn what_is_printed_comes_by_lines() {
-        let log = Arc::new(Log::new(100, None));
+        let log = Arc::new(Log::new(100, None, Arc::new(crate::NoSecrets)));
         let out = Printed { error: true, log: Arc::clone(&log), partial: Arc::default() };
         out.take(b"thread 'main' panicked at src/lib.rs:1:1:\nno ").unwrap();
         out.take(b"luck\nnote: run with `RUST_BACKTRACE=1`\n").unwrap();

@@ -3,16 +3,19 @@
 mod common;
 #[path = "element/limits.rs"]
 mod limits;
+#[path = "element/secrets.rs"]
+mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::Guest;
 use dibhost_definition::{Limit, Limits};
 use dibhost_element::{
-    Level, Library, LibraryOptions, LoadLimits, Observer, Outcome, RunAnswer, RunCall,
+    Level, Library, LibraryOptions, LoadLimits, Observer, Outcome, RunAnswer, RunCall, SecretStore,
 };
 use dibhost_plan::Phase;
 use dibhost_plan::fact::Fact;
@@ -36,6 +39,7 @@ struct Bench {
     parameters: BTreeMap<String, Value>,
     facts: BTreeMap<String, Vec<Fact>>,
     cancel: Cancel,
+    secrets: Arc<dyn SecretStore>,
 }
 
 impl Bench {
@@ -53,6 +57,7 @@ impl Bench {
             parameters: BTreeMap::new(),
             facts: BTreeMap::new(),
             cancel: Cancel::new(),
+            secrets: Arc::new(secrets::OneSecret::default()),
         }
     }
 
@@ -113,6 +118,7 @@ impl Bench {
             grants,
             facts: &self.facts,
             limits: &self.limits,
+            secrets: &self.secrets,
             cache: None,
             cancel: &self.cancel,
         };
@@ -504,10 +510,18 @@ fn a_program_that_fails_fails_the_step_with_what_it_said() {
 }
 
 #[test]
-fn fetching_is_said_to_come_later() {
-    let guest = Guest::new("x").run(|m| m.fetch("https://example.org/x"));
-    let failure = Bench::with(&guest).run("x", &none()).unwrap_err();
+fn fetching_is_denied_or_said_to_come_later() {
+    let bench = Bench::with(&Guest::new("x").run(|m| m.fetch("https://example.org:443/x")));
+    let unpinned = [("fetch", "unpinned"), ("fetch", "example.org")];
+    let failure = bench.run("x", &grants(&unpinned)).unwrap_err();
     assert!(failure.message.contains("fetches nothing for elements yet"), "{failure}");
+    let failure = bench.run("x", &grants(&unpinned[..1])).unwrap_err();
+    assert!(failure.message.starts_with("`fetch` of `example.org` is not granted"), "{failure}");
+    let failure = bench.run("x", &grants(&unpinned[1..])).unwrap_err();
+    assert!(failure.message.starts_with("`fetch` of `unpinned` is not granted"), "{failure}");
+    let local = Bench::with(&Guest::new("x").run(|m| m.fetch("file:///etc/passwd")));
+    let failure = local.run("x", &grants(&[("fetch", "*")])).unwrap_err();
+    assert!(failure.message.contains("starts with neither `http://` nor"), "{failure}");
 }
 
 #[test]

@@ -5,11 +5,12 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use common::Guest;
 use dibhost_element::{
-    Level, Library, LibraryOptions, Observer, Prepared, RunAnswer, RunCall, SideBySide,
-    run_side_by_side,
+    Level, Library, LibraryOptions, NoSecrets, Observer, Prepared, RunAnswer, RunCall, SecretStore,
+    SideBySide, run_side_by_side,
 };
 use dibhost_plan::Phase;
 use dibhost_plan::grant::Grants;
@@ -73,6 +74,7 @@ fn run(guests: &[Guest], grants: &Grants) -> (Together, SimulatedTarget) {
             grants,
             facts: &BTreeMap::new(),
             limits: &dibhost_definition::Limits::default(),
+            secrets: &(Arc::new(NoSecrets) as Arc<dyn SecretStore>),
             cache: None,
             cancel: &Cancel::new(),
         };

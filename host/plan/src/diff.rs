@@ -301,6 +301,10 @@ fn merged(plan: &Plan, all: &mut Collector) {
     for user in &plan.users {
         all.add(format!("{} user {}", user.phase, user.user.name), json!(user.user));
     }
+    for password in &plan.passwords {
+        let what = format!("{} password of {}", password.phase, password.user);
+        all.add(what, json!(password.secret));
+    }
     for unit in &plan.unit_definitions {
         all.add(format!("{} text of {}", unit.phase, unit.unit), json!(unit.content));
     }
@@ -320,6 +324,9 @@ fn wished(wish: &Wish) -> Vec<(String, Value)> {
         Wish::Service { unit, state } => one(format!("unit {unit}"), json!(state)),
         Wish::ServiceDefinition { unit, content } => one(format!("text of {unit}"), json!(content)),
         Wish::User(user) => one(format!("user {}", user.name), json!(user)),
+        Wish::Password { user, parameter } => {
+            one(format!("password of {user}"), json!({"parameter": parameter}))
+        }
         Wish::Group { name, gid } => one(format!("group {name}"), json!({"gid": gid})),
         Wish::Nodes(nodes) => {
             nodes.iter().map(|n| (format!("node {}", n.name), json!(n))).collect()

@@ -3,7 +3,7 @@
 //! | capability | scope | means |
 //! |---|---|---|
 //! | `packages` | a package name, `*` for any run of characters | may be wished for |
-//! | `repositories` | a URL | may be added |
+//! | `repositories` | `URL key:FINGERPRINT` | may be added, signed by that key |
 //! | `services` | a unit name pattern | its state may be set |
 //! | `services-define` | a unit name pattern | its text may be written |
 //! | `accounts` | a user or group name pattern | may be made |
@@ -15,6 +15,10 @@
 //! | `fetch` | a host, or `unpinned` | may be fetched from |
 //! | `outputs` | a suffix pattern | may be put beside the image |
 //! | `cache` | empty | may keep bytes between builds |
+//! | `secret` | `place PARAMETER` or `open PARAMETER` | the secret that the parameter names may be handed on unread, or read |
+//!
+//! In `repositories`, `*` in the URL stands for any run of characters after the host, and `*`
+//! alone for any URL; `key:*` stands for any key. `open` includes `place`.
 
 use std::collections::BTreeSet;
 
@@ -22,8 +26,11 @@ use dibhost_check::Check;
 pub use dibhost_definition::capability::{CAPABILITIES, UNSCOPED};
 use serde::{Deserialize, Serialize};
 
+use dibhost_block_device::{Node, NodeKind};
+
 use crate::description::Request;
-use crate::wish::Wish;
+use crate::wish::{Repository, Wish};
+use crate::{openpgp, validate};
 
 /// What an element holds: capability and scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,12 +44,15 @@ impl Grants {
         requests.iter().map(|r| (r.capability.clone(), r.scope.clone())).collect()
     }
 
-    /// Whether `subject` (a package, a unit, a user, a program, …) is within a scope of
-    /// `capability`. Not for `rootfs`, whose scopes are paths.
+    /// Whether `subject` (a package, a unit, a user, a program, … or a scope as it is requested)
+    /// is within a scope of `capability`.
     #[must_use]
     pub fn allows(&self, capability: &str, subject: &str) -> bool {
-        !check_of(capability).holds()
-            || self.scopes(capability).any(|scope| matches(scope, subject))
+        !check_of(capability, subject).is_none_or(Check::holds) || self.covers(capability, subject)
+    }
+
+    fn covers(&self, capability: &str, subject: &str) -> bool {
+        self.scopes(capability).any(|scope| covers(capability, scope, subject))
     }
 
     /// The scopes held for `capability`, in order.
@@ -78,9 +88,7 @@ impl Grants {
     /// Those of `requests` that are not held.
     #[must_use]
     pub fn missing<'a>(&self, requests: &'a [Request]) -> Vec<&'a Request> {
-        let held =
-            |r: &Request| self.0.iter().any(|(c, s)| *c == r.capability && covers(c, s, &r.scope));
-        requests.iter().filter(|r| !held(r)).collect()
+        requests.iter().filter(|r| !self.covers(&r.capability, &r.scope)).collect()
     }
 }
 
@@ -90,21 +98,40 @@ impl FromIterator<(String, String)> for Grants {
     }
 }
 
-/// The check that a capability is asked by.
-fn check_of(capability: &str) -> Check {
-    match capability {
-        "accounts" => Check::AccountsGrant,
-        "block-device" => Check::BlockDeviceGrant,
-        "bootstrap" => Check::BootstrapGrant,
-        "builder" => Check::BuilderGrant,
-        "cache" => Check::CacheGrant,
-        "exec" => Check::ExecGrant,
-        "outputs" => Check::OutputsGrant,
-        "packages" => Check::PackagesGrant,
-        "repositories" => Check::RepositoriesGrant,
-        "services" => Check::ServicesGrant,
-        "services-define" => Check::ServicesDefineGrant,
-        _ => Check::RootfsScope,
+/// What it means to grant a capability, for the person who does.
+#[must_use]
+pub fn meaning(capability: &str, scope: &str) -> &'static str {
+    match (capability, scope.split(' ').next().unwrap_or_default()) {
+        ("accounts", _) => {
+            "makes this user or group as it likes: its keys, its groups, who logs in and who is root"
+        }
+        ("block-device", _) => "lays out the disk",
+        ("bootstrap", _) => "makes the first tree, which all of the image stands on",
+        ("builder", "authorized-keys") => "sees the public keys that you log in with",
+        ("builder", _) => "sees which proxies you use",
+        ("cache", _) => "keeps bytes of its own on this machine between builds",
+        ("exec", "network") => "lets the programs that it starts reach the network",
+        ("exec", _) => "starts this program as root inside the image's box",
+        ("fetch", "unpinned") => "downloads what nobody has named the digest of",
+        ("fetch", _) => "downloads from this host",
+        ("outputs", _) => "puts files with this ending beside the image",
+        ("packages", _) => {
+            "installs, holds or removes these packages, whose scripts are root in the image"
+        }
+        ("repositories", _) => {
+            "takes packages from there: who holds that key can put anything into the image"
+        }
+        ("rootfs", "write") => {
+            "changes this path of the image and all below it; what root reads or runs there is root in the image"
+        }
+        ("rootfs", _) => "reads this path of the image and all below it",
+        ("secret", "open") => "reads the secret that this parameter names",
+        ("secret", _) => {
+            "has the host write the secret that this parameter names into the image, or hand it to a program"
+        }
+        ("services", _) => "enables, disables or masks this unit",
+        ("services-define", _) => "writes this unit, which is root in the image when it boots",
+        _ => "is not known to this host",
     }
 }
 
@@ -136,6 +163,14 @@ pub fn check_scope(capability: &str, scope: &str) -> Result<(), String> {
         ("builder", scope) => Err(format!(
             "`builder` with the scope {scope:?}; it has `authorized-keys` and `proxies`"
         )),
+        ("repositories", scope) => repository_scope(scope)
+            .map_err(|why| format!("`repositories` with the scope {scope:?}, which {why}")),
+        ("secret", scope) => match scope.split_once(' ') {
+            Some(("place" | "open", name)) if !name.is_empty() => Ok(()),
+            _ => Err(format!(
+                "`secret` with the scope {scope:?}; it takes `place PARAMETER` or `open PARAMETER`"
+            )),
+        },
         ("rootfs", scope) => match scope.split_once(' ') {
             Some(("read" | "write", below)) => path(below),
             _ => Err(format!(
@@ -146,30 +181,114 @@ pub fn check_scope(capability: &str, scope: &str) -> Result<(), String> {
     }
 }
 
+/// A URL or a pattern of URLs, and a key.
+fn repository_scope(scope: &str) -> Result<(), String> {
+    let (url, key) = scope.split_once(" key:").ok_or(
+        "names no key: it takes `URL key:FINGERPRINT`, and `key:*` where any key is meant",
+    )?;
+    if key != "*" && !openpgp::is_fingerprint(key) {
+        return Err("names a key that is no fingerprint of 40 or 64 hex digits".to_owned());
+    }
+    if url == "*" {
+        return Ok(());
+    }
+    // A star in the host would take `https://elsewhere.invalid/x.example.org` for one of its own.
+    let host = url.split('/').nth(2).unwrap_or_default();
+    if host.contains('*') {
+        return Err(
+            "has `*` before or in the host, where it could stand for another one".to_owned()
+        );
+    }
+    validate::url(&url.replace('*', "x")).map_err(|why| format!("has a URL that {why}"))
+}
+
 /// Whether a wish is within what its element holds. Whoever takes wishes checks this first;
 /// [`crate::plan`](fn@crate::plan) checks it again.
 ///
 /// # Errors
 /// What is not granted: capability and subject.
 pub fn permits(grants: &Grants, wish: &Wish) -> Result<(), NotGranted> {
-    let need = |capability: &'static str, subject: &str| {
-        if grants.allows(capability, subject) {
-            Ok(())
-        } else {
-            Err(NotGranted { capability, subject: subject.to_owned() })
-        }
-    };
+    let need = |capability, subject: &str| need(grants, capability, subject);
     match wish {
         Wish::Bootstrap(_) => need("bootstrap", ""),
         Wish::Package(package) => need("packages", &package.name),
-        Wish::Repository(repository) => need("repositories", &repository.url),
+        Wish::Repository(repository) => {
+            scopes_of(repository).iter().try_for_each(|scope| need("repositories", scope))
+        }
         // Any package can change by it.
         Wish::UpgradeAll => need("packages", "*"),
         Wish::Service { unit, .. } => need("services", unit),
         Wish::ServiceDefinition { unit, .. } => need("services-define", unit),
-        Wish::User(user) => need("accounts", &user.name),
+        Wish::User(user) => {
+            need("accounts", &user.name)?;
+            // Who is in `sudo` is root: a group is no less than a user.
+            user.groups.iter().try_for_each(|group| need("accounts", group))
+        }
         Wish::Group { name, .. } => need("accounts", name),
-        Wish::Nodes(_) | Wish::ReplaceNode(_) => need("block-device", ""),
+        Wish::Password { user, parameter } => {
+            need("accounts", user)?;
+            need("secret", &format!("place {parameter}"))
+        }
+        Wish::Nodes(nodes) => {
+            need("block-device", "")?;
+            nodes.iter().flat_map(secrets_of).try_for_each(|s| need("secret", &s))
+        }
+        Wish::ReplaceNode(node) => {
+            need("block-device", "")?;
+            secrets_of(node).iter().try_for_each(|s| need("secret", s))
+        }
+    }
+}
+
+/// Whether `capability` is held for `subject`.
+///
+/// # Errors
+/// It is not.
+pub fn need(grants: &Grants, capability: &'static str, subject: &str) -> Result<(), NotGranted> {
+    if grants.allows(capability, subject) {
+        Ok(())
+    } else {
+        Err(NotGranted { capability, subject: subject.to_owned() })
+    }
+}
+
+/// The check that refuses what is not granted of a capability.
+fn check_of(capability: &str, subject: &str) -> Option<Check> {
+    Some(match capability {
+        "accounts" => Check::AccountsGrant,
+        "block-device" => Check::BlockDeviceGrant,
+        "bootstrap" => Check::BootstrapGrant,
+        "builder" => Check::BuilderGrant,
+        "cache" => Check::CacheGrant,
+        "exec" => Check::ExecGrant,
+        "fetch" => Check::FetchGrant,
+        "outputs" => Check::OutputsGrant,
+        "packages" => Check::PackagesGrant,
+        "repositories" => Check::RepositoriesGrant,
+        "rootfs" => Check::RootfsScope,
+        "secret" if subject.starts_with("open ") => Check::SecretOpenGrant,
+        "secret" => Check::SecretPlaceGrant,
+        "services" => Check::ServicesGrant,
+        "services-define" => Check::ServicesDefineGrant,
+        _ => return None,
+    })
+}
+
+/// What has to be granted for a repository: its URL with each key that would be trusted for it.
+/// A key that cannot be read is none that anybody granted.
+fn scopes_of(repository: &Repository) -> Vec<String> {
+    let keys =
+        openpgp::fingerprints(&repository.key).unwrap_or_else(|_| vec!["unknown".to_owned()]);
+    keys.iter().map(|key| format!("{} key:{key}", repository.url)).collect()
+}
+
+/// The secrets that a node hands on, as scopes.
+fn secrets_of(node: &Node) -> Vec<String> {
+    match &node.kind {
+        NodeKind::Encryption { secrets, .. } => {
+            secrets.iter().map(|name| format!("place {name}")).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -200,15 +319,39 @@ pub fn matches(pattern: &str, subject: &str) -> bool {
     left.ends_with(rest)
 }
 
-/// Whether the granted scope includes the requested one.
+/// Whether the granted scope includes the requested one, or what is to be done.
 fn covers(capability: &str, granted: &str, requested: &str) -> bool {
-    if capability != "rootfs" {
-        return matches(granted, requested);
+    match capability {
+        "rootfs" => both(granted, requested, |granted, requested| {
+            (granted.0 == "write" || granted.0 == requested.0) && below(granted.1, requested.1)
+        }),
+        "secret" => both(granted, requested, |granted, requested| {
+            (granted.0 == "open" || granted.0 == requested.0) && matches(granted.1, requested.1)
+        }),
+        "repositories" => {
+            // `https://host/debian` and `https://host/debian/` are one place.
+            let plain = |url: &str| url.trim_end_matches('/').to_owned();
+            let parts = |scope: &str| {
+                scope.split_once(" key:").map(|(url, key)| (plain(url), key.to_ascii_uppercase()))
+            };
+            match (parts(granted), parts(requested)) {
+                (Some(granted), Some(requested)) => {
+                    matches(&granted.0, &requested.0) && matches(&granted.1, &requested.1)
+                }
+                _ => false,
+            }
+        }
+        _ => matches(granted, requested),
     }
-    let Some((granted_verb, granted_path)) = granted.split_once(' ') else { return false };
-    let Some((requested_verb, requested_path)) = requested.split_once(' ') else { return false };
-    (granted_verb == "write" || granted_verb == requested_verb)
-        && below(granted_path, requested_path)
+}
+
+/// Splits both scopes into a verb and what it is about, and compares the parts; one that has no
+/// two parts fits nothing.
+fn both(granted: &str, requested: &str, fits: impl Fn((&str, &str), (&str, &str)) -> bool) -> bool {
+    match (granted.split_once(' '), requested.split_once(' ')) {
+        (Some(granted), Some(requested)) => fits(granted, requested),
+        _ => false,
+    }
 }
 
 /// Whether `path` is `folder` or below it; both absolute and normal.
@@ -254,5 +397,131 @@ mod tests {
         let grants: Grants = [("rootfs".to_owned(), "write /etc".to_owned())].into_iter().collect();
         assert!(grants.missing(&[request("read /etc/ssh"), request("write /etc/motd")]).is_empty());
         assert_eq!(grants.missing(&[request("write /usr")]).len(), 1);
+    }
+
+    fn grants(scopes: &[(&str, &str)]) -> Grants {
+        scopes.iter().map(|(c, s)| ((*c).to_owned(), (*s).to_owned())).collect()
+    }
+
+    const FINGERPRINT: &str = "4D64FEC119C2029067D6E791F8D2585B8783D481";
+
+    #[test]
+    fn a_repository_is_granted_by_url_and_key() {
+        let any = format!("https://h.example/* key:{}", FINGERPRINT.to_lowercase());
+        let other = "A".repeat(40);
+        for (granted, url, key, held) in [
+            ("https://h.example/debian key:*", "https://h.example/debian/", FINGERPRINT, true),
+            ("https://h.example/debian key:*", "https://h.example/debian-x", FINGERPRINT, false),
+            (any.as_str(), "https://h.example/x/y", FINGERPRINT, true),
+            (any.as_str(), "https://h.example/x/y", other.as_str(), false),
+            (any.as_str(), "https://h.example.invalid/x", FINGERPRINT, false),
+            (any.as_str(), "http://h.example/x", FINGERPRINT, false),
+            ("* key:*", "http://anywhere.example", other.as_str(), true),
+        ] {
+            let held_grants = grants(&[("repositories", granted)]);
+            let asked = format!("{url} key:{key}");
+            assert_eq!(held_grants.allows("repositories", &asked), held, "{granted} {asked}");
+        }
+        // A URL with no key is nothing that anybody asks for.
+        assert!(!grants(&[("repositories", "*")]).allows("repositories", "https://h.example"));
+    }
+
+    #[test]
+    fn every_key_of_a_repository_has_to_be_granted() {
+        let key = include_str!("../tests/debian-release-bookworm.asc");
+        let wish = |key: &str| {
+            Wish::Repository(Repository {
+                name: "r".into(),
+                url: "https://h.example/debian".into(),
+                suites: vec!["s".into()],
+                components: vec!["c".into()],
+                priority: None,
+                key: key.into(),
+            })
+        };
+        let scope = format!("https://h.example/debian key:{FINGERPRINT}");
+        let held = grants(&[("repositories", &scope)]);
+        assert_eq!(permits(&held, &wish(key)), Ok(()));
+        let other = include_str!("../tests/two-keys.asc");
+        assert_eq!(openpgp::fingerprints(other).unwrap()[0], FINGERPRINT);
+        let refused = permits(&held, &wish(other)).unwrap_err();
+        insta::assert_snapshot!(refused, @"it holds no grant `repositories` that covers `https://h.example/debian key:7B1607E6535939525081C692DE8A79D3968E6746`");
+        assert!(permits(&held, &wish("no key")).is_err());
+    }
+
+    #[test]
+    fn scopes_that_say_too_little_or_could_mean_too_much() {
+        let fits = |capability, scope| check_scope(capability, scope);
+        for (capability, scope) in [
+            ("repositories", "https://h.example/debian key:*"),
+            ("repositories", "* key:4D64FEC119C2029067D6E791F8D2585B8783D481"),
+            ("repositories", "https://h.example/*/debian key:*"),
+            ("secret", "place password"),
+            ("secret", "open *"),
+        ] {
+            assert_eq!(fits(capability, scope), Ok(()), "{capability} {scope}");
+        }
+        for (capability, scope) in [
+            ("repositories", "https://h.example/debian"),
+            ("repositories", "*"),
+            ("repositories", "https://*.example/ key:*"),
+            ("repositories", "https://h.example* key:*"),
+            ("repositories", "http* key:*"),
+            ("repositories", "file:///etc key:*"),
+            ("repositories", "https://h.example/debian key:8783D481"),
+            ("repositories", "https://h.example/../x key:*"),
+            ("secret", "password"),
+            ("secret", "read password"),
+            ("secret", "open "),
+            ("block-device", "sda"),
+            ("rootfs", "write etc"),
+            ("exec", ""),
+            ("ptrace", "*"),
+        ] {
+            assert!(fits(capability, scope).is_err(), "{capability} {scope}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_opened_may_be_placed_and_not_the_other_way() {
+        let place = grants(&[("secret", "place password")]);
+        assert!(place.allows("secret", "place password"));
+        assert!(!place.allows("secret", "open password"));
+        assert!(!place.allows("secret", "place other"));
+        assert!(grants(&[("secret", "open password")]).allows("secret", "place password"));
+    }
+
+    #[test]
+    fn a_group_is_no_less_than_a_user() {
+        let wish = Wish::User(crate::wish::User {
+            name: "deploy".into(),
+            uid: None,
+            gid: None,
+            home: None,
+            shell: None,
+            groups: vec!["sudo".into()],
+            system: false,
+            authorized_keys: Vec::new(),
+        });
+        let refused = permits(&grants(&[("accounts", "deploy")]), &wish).unwrap_err();
+        assert_eq!(refused.subject, "sudo");
+        assert_eq!(
+            permits(&grants(&[("accounts", "deploy"), ("accounts", "sudo")]), &wish),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn a_disk_that_a_secret_opens_needs_the_secret_too() {
+        let wish = |secrets: &[&str]| {
+            let secrets = secrets.iter().map(|s| (*s).to_owned()).collect();
+            let kind = NodeKind::Encryption { secrets, label: None };
+            Wish::Nodes(vec![Node { name: "luks".into(), on: vec!["disk".into()], kind }])
+        };
+        let held = grants(&[("block-device", "")]);
+        assert_eq!(permits(&held, &wish(&[])), Ok(()));
+        assert_eq!(permits(&held, &wish(&["disk-key"])).unwrap_err().subject, "place disk-key");
+        let held = grants(&[("block-device", ""), ("secret", "place disk-key")]);
+        assert_eq!(permits(&held, &wish(&["disk-key"])), Ok(()));
     }
 }

@@ -1,6 +1,7 @@
 //! The whole build as a value, before anything privileged happens. Pure: no root, no network,
 //! no mount.
 
+pub mod ask;
 pub mod description;
 pub mod diff;
 pub mod digest;
@@ -8,7 +9,9 @@ mod disk;
 pub mod fact;
 pub mod grant;
 mod limits;
+pub mod lock;
 mod merge;
+pub mod openpgp;
 mod order;
 mod parameters;
 mod phase;
@@ -30,8 +33,9 @@ pub mod wish;
 pub use phase::Phase;
 pub use plan::{
     DeferredTrigger, FactEdge, HOST, HeldGrant, Plan, PlanFinding, PlannedBlockDevice,
-    PlannedElement, PlannedGroup, PlannedImage, PlannedRepository, PlannedSlot, PlannedUnit,
-    PlannedUnitState, PlannedUser, Step, VERSION, schema as schema_of_plan,
+    PlannedElement, PlannedGroup, PlannedImage, PlannedPassword, PlannedRepository, PlannedSecret,
+    PlannedSlot, PlannedUnit, PlannedUnitState, PlannedUser, Step, VERSION,
+    schema as schema_of_plan,
 };
 pub use planning::{DEFAULT_SOURCE_DATE_EPOCH, PlanInputs, plan};
 pub use transaction::{Answer, BootstrapWant, PackageWant, Transaction, WantedBy};

@@ -6,7 +6,7 @@ mod arguments;
 mod packages;
 mod units;
 
-pub(crate) use accounts::{groups, users};
+pub(crate) use accounts::{groups, passwords, users};
 pub(crate) use arguments::kernel_arguments;
 pub(crate) use packages::transactions;
 pub(crate) use units::{definitions, states};

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use dibhost_definition::{Definition, Diagnostic, Diagnostics, Spanned, did_you_mean, quoted_list};
+use dibhost_definition::{
+    Definition, Diagnostic, Diagnostics, Location, Spanned, did_you_mean, quoted_list, toml_key,
+    toml_text,
+};
 use serde_json::Value;
 
 use crate::description::{Parameter, ParameterKind};
@@ -73,7 +76,10 @@ fn of_element(
         let set = section.and_then(|s| s.settings.get(&parameter.name));
         if let Some(set) = set {
             if matches!(parameter.kind, ParameterKind::Secret) {
-                wrong.push(secret(name, parameter).at(set.value.location.as_ref()));
+                match secret_name(definition, name, parameter, &set.value) {
+                    Ok(secret) => drop(values.insert(parameter.name.clone(), secret)),
+                    Err(diagnostic) => wrong.push(*diagnostic),
+                }
                 continue;
             }
             if let Err(why) = fits(parameter, &set.value.value) {
@@ -109,9 +115,6 @@ fn missing(
     section: Option<&Spanned<String>>,
 ) -> Diagnostic {
     let name = &element.description().name;
-    if matches!(parameter.kind, ParameterKind::Secret) {
-        return secret(name, parameter);
-    }
     let (lines, listed_at) = trail(elements, name);
     let place = section.and_then(|s| s.location.clone()).or(listed_at);
     let example = example(parameter);
@@ -131,9 +134,57 @@ fn missing(
     diagnostic
 }
 
-fn secret(element: &str, parameter: &Parameter) -> Diagnostic {
-    Diagnostic::new(format!("the parameter `{}` of `{element}` is a secret, and this host takes no secrets yet", parameter.name))
-        .with_help("a later version takes secrets by name, from files or programs; one never stands in a definition, which is kept and shared")
+/// The name of the secret that a parameter is set to. What is no name of one is not shown: it may
+/// be the secret itself.
+fn secret_name(
+    definition: &Definition,
+    element: &str,
+    parameter: &Parameter,
+    set: &Spanned<Value>,
+) -> Result<Value, Box<Diagnostic>> {
+    let named = set.value.as_str().filter(|name| definition.secrets.contains_key(*name));
+    if let Some(name) = named {
+        return Ok(Value::from(name));
+    }
+    let place = set.location.clone().map(Location::without_excerpt);
+    let parameter = &parameter.name;
+    let known = definition.secrets.keys();
+    let help = set
+        .value
+        .as_str()
+        .and_then(|name| did_you_mean(name, known.clone().map(String::as_str)))
+        .unwrap_or_else(|| match definition.secrets.is_empty() {
+            true => format!("a secret never stands in a definition; say where it is\n[secrets]\n{} = {{ file = \"…\" }}\nand set `{parameter}` to that name", toml_key(parameter)),
+            false => format!("the secrets of this definition are {}", quoted_list(known)),
+        });
+    Err(Box::new(
+        Diagnostic::new(format!(
+            "the parameter `{parameter}` of `{element}` takes the name of a secret, and `[secrets]` has none of the name it is set to"
+        ))
+        .at(place.as_ref())
+        .with_help(help),
+    ))
+}
+
+/// The secrets that elements are given: name → who is given it, as `ELEMENT.PARAMETER`.
+pub(crate) fn secrets(
+    elements: &Elements,
+    parameters: &Parameters,
+) -> BTreeMap<String, Vec<String>> {
+    let mut given: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, element) in elements {
+        let secret = |p: &&Parameter| matches!(p.kind, ParameterKind::Secret);
+        for parameter in element.description().parameters.iter().filter(secret) {
+            let set = parameters.get(name).and_then(|p| p.get(&parameter.name));
+            if let Some(secret) = set.and_then(Value::as_str) {
+                given
+                    .entry(secret.to_owned())
+                    .or_default()
+                    .push(format!("{name}.{}", parameter.name));
+            }
+        }
+    }
+    given
 }
 
 /// What an element declares, as a sentence.
@@ -144,7 +195,7 @@ fn declared(parameter: &Parameter) -> String {
         ParameterKind::Boolean => "`true` or `false`".to_owned(),
         ParameterKind::TextList => "a list of texts".to_owned(),
         ParameterKind::Choice(choices) => format!("one of {}", quoted_list(choices)),
-        ParameterKind::Secret => "a secret".to_owned(),
+        ParameterKind::Secret => "the name of a secret in `[secrets]`".to_owned(),
         ParameterKind::Json(_) => "a value that its schema describes".to_owned(),
     };
     match parameter.doc.trim() {
@@ -215,26 +266,4 @@ pub(crate) fn one_line(text: &str) -> String {
         .chars()
         .filter(|c| !c.is_control())
         .collect()
-}
-
-/// A text as TOML writes it.
-pub(crate) fn toml_text(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
-/// A key as TOML writes it.
-pub(crate) fn toml_key(key: &str) -> String {
-    let bare =
-        !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    if bare { key.to_owned() } else { toml_text(key) }
 }

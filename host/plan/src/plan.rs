@@ -74,7 +74,7 @@ pub struct PlannedElement {
     pub required_by: Vec<String>,
     /// The definition names it.
     pub listed: bool,
-    /// Set ones and defaults, checked. No secrets.
+    /// Set ones and defaults, checked. Of a secret its name, never more.
     pub parameters: BTreeMap<String, Value>,
     /// What it holds, in order.
     pub grants: Vec<HeldGrant>,
@@ -149,6 +149,32 @@ pub struct PlannedSlot {
     pub schema: Option<Value>,
     /// One line.
     pub doc: String,
+}
+
+/// A secret of the definition that elements are given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedSecret {
+    /// What the definition calls it.
+    pub name: String,
+    /// Where it is, for people; no part of the digest of the plan.
+    pub source: String,
+    /// Parameters that name it: `ELEMENT.PARAMETER`.
+    pub given_to: Vec<String>,
+}
+
+/// A password to set before the steps of its phase run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedPassword {
+    /// Before the steps of this phase.
+    pub phase: Phase,
+    /// Whose.
+    pub user: String,
+    /// The secret, as the definition calls it.
+    pub secret: String,
+    /// Elements that wished for it.
+    pub wanted_by: Vec<String>,
 }
 
 /// A group to have when the steps of its phase run.
@@ -301,6 +327,12 @@ pub struct Plan {
     pub groups: Vec<PlannedGroup>,
     /// By phase and name.
     pub users: Vec<PlannedUser>,
+    /// By phase and user.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passwords: Vec<PlannedPassword>,
+    /// By name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<PlannedSecret>,
     /// By phase and name.
     pub unit_definitions: Vec<PlannedUnit>,
     /// By phase and name.
@@ -357,6 +389,11 @@ impl Plan {
     /// Users to have before the steps of a phase.
     pub fn users_of(&self, phase: Phase) -> impl Iterator<Item = &PlannedUser> {
         self.users.iter().filter(move |u| u.phase == phase)
+    }
+
+    /// Passwords to set before the steps of a phase.
+    pub fn passwords_of(&self, phase: Phase) -> impl Iterator<Item = &PlannedPassword> {
+        self.passwords.iter().filter(move |p| p.phase == phase)
     }
 
     /// Unit files to write before the steps of a phase.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_check::Check;
-use dibhost_definition::{Definition, Diagnostic, Diagnostics, Location};
+use dibhost_definition::{Definition, Diagnostic, Diagnostics, Location, LockedImage};
 use serde_json::{Value, json};
 
 use crate::Phase;
@@ -12,12 +12,13 @@ use crate::digest::digest_of;
 use crate::disk::{self, Wished};
 use crate::fact::Fact;
 use crate::limits;
+use crate::lock;
 use crate::merge;
 use crate::order::{self, Order};
 use crate::parameters::{self, Parameters, one_line};
 use crate::plan::{
     DeferredTrigger, HOST, Plan, PlanFinding, PlannedBlockDevice, PlannedElement, PlannedImage,
-    PlannedSlot, VERSION,
+    PlannedSecret, PlannedSlot, VERSION,
 };
 use crate::planner::{
     BuilderSurroundings, ElementFailure, Finding, Planner, StepAnswer, StepCall, TargetMachine,
@@ -42,6 +43,11 @@ pub struct PlanInputs {
     pub builder_arch: String,
     /// For a definition that names none: from the environment's `SOURCE_DATE_EPOCH`, say.
     pub source_date_epoch: u64,
+    /// What the image's elements were when somebody last agreed to them; none: nobody did.
+    pub lock: Option<LockedImage>,
+    /// Secrets of the definition that are not where it says, and why: a sentence part after the
+    /// name. Told as findings, which are no part of the plan's digest.
+    pub missing_secrets: BTreeMap<String, String>,
 }
 
 impl PlanInputs {
@@ -51,6 +57,8 @@ impl PlanInputs {
             builder: BuilderSurroundings::default(),
             builder_arch: arch.into(),
             source_date_epoch: DEFAULT_SOURCE_DATE_EPOCH,
+            lock: None,
+            missing_secrets: BTreeMap::new(),
         }
     }
 }
@@ -75,7 +83,8 @@ pub fn plan(
     let mut findings = Vec::new();
     let parameters = parameters::check(definition, &elements, &mut wrong);
     limits::check(definition, &elements, &mut wrong);
-    let held = preflight::check(definition, &elements, &mut wrong, &mut findings);
+    let held =
+        preflight::check(definition, &elements, inputs.lock.as_ref(), &mut wrong, &mut findings);
     let known = planner.known_names();
     let declared = Declared::of(&elements);
     let slots = declared.slots(&elements, &mut wrong);
@@ -101,6 +110,8 @@ pub fn plan(
             .as_ref()
             .map_or(inputs.source_date_epoch, |s| s.value),
     };
+    let secrets = planned_secrets(definition, &elements, &parameters);
+    let secret_of = secret_names(&elements, &parameters);
     let seed = seed(definition, &machine, &elements, &parameters);
     let run = Run {
         definition,
@@ -149,6 +160,14 @@ pub fn plan(
         facts,
         groups: merge::groups(&wishes, &mut wrong),
         users: merge::users(&wishes, &mut wrong),
+        passwords: merge::passwords(
+            &wishes,
+            &|element, parameter| {
+                secret_of.get(&(element.to_owned(), parameter.to_owned())).cloned()
+            },
+            &mut wrong,
+        ),
+        secrets,
         unit_definitions: merge::definitions(&wishes, &mut wrong),
         unit_states: merge::states(&wishes, &mut wrong),
         deferred_triggers: deferred_triggers(!transactions.is_empty()),
@@ -161,7 +180,57 @@ pub fn plan(
         wrong.push(Diagnostic::new(format!("the plan is no JSON: {error}")));
         String::new()
     });
+    let missing = missing_secrets(&plan, inputs);
+    plan.findings.extend(missing);
+    let grown = inputs.lock.as_ref().map(|lock| lock::grown(lock, definition, &plan));
+    plan.findings.extend(grown.into_iter().flatten().map(|growth| growth.finding()));
     wrong.or(plan)
+}
+
+/// The secrets that elements are given, and where they are.
+fn planned_secrets(
+    definition: &Definition,
+    elements: &Elements,
+    parameters: &Parameters,
+) -> Vec<PlannedSecret> {
+    let given = parameters::secrets(elements, parameters);
+    let planned = given.into_iter().map(|(name, given_to)| PlannedSecret {
+        source: definition.secrets.get(&name).map(|s| s.source.to_string()).unwrap_or_default(),
+        name,
+        given_to,
+    });
+    planned.collect()
+}
+
+/// Which secret a parameter of an element names.
+fn secret_names(
+    elements: &Elements,
+    parameters: &Parameters,
+) -> BTreeMap<(String, String), String> {
+    let given = parameters::secrets(elements, parameters);
+    let each = given.into_iter().flat_map(|(secret, to)| {
+        to.into_iter().filter_map(move |to| {
+            let (element, parameter) = to.split_once('.')?;
+            Some(((element.to_owned(), parameter.to_owned()), secret.clone()))
+        })
+    });
+    each.collect()
+}
+
+/// Those that are not where the definition says. A plan is made all the same: whoever reads it
+/// need not be the one who has the secrets.
+fn missing_secrets(plan: &Plan, inputs: &PlanInputs) -> Vec<PlanFinding> {
+    let missing = plan.secrets.iter().filter_map(|secret| {
+        let why = inputs.missing_secrets.get(&secret.name)?;
+        Some(PlanFinding {
+            element: None,
+            phase: None,
+            location: None,
+            message: format!("the secret `{}` {why}", secret.name),
+            help: Some("a build needs it; what a plan says does not depend on it".to_owned()),
+        })
+    });
+    missing.collect()
 }
 
 /// What steps answered.
@@ -556,6 +625,10 @@ fn digest(plan: &Plan) -> Result<String, serde_json::Error> {
     for element in value["elements"].as_array_mut().into_iter().flatten() {
         element["origin"] = Value::Null;
         element["reference"] = Value::Null;
+    }
+    let secrets = value.get_mut("secrets").and_then(Value::as_array_mut);
+    for secret in secrets.into_iter().flatten() {
+        secret["source"] = Value::Null;
     }
     for finding in value["findings"].as_array_mut().into_iter().flatten() {
         finding["location"] = Value::Null;

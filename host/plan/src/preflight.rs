@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_check::Check;
-use dibhost_definition::{Definition, Diagnostic, Diagnostics, ElementGrants, FirstPartyTrust};
+use dibhost_definition::{
+    Definition, Diagnostic, Diagnostics, ElementGrants, FirstPartyTrust, LockedImage, scope_lines,
+    toml_key,
+};
 
 use crate::description::Request;
-use crate::grant::{self, Grants, UNSCOPED};
-use crate::parameters::{not_in_image, one_line, toml_key, toml_text};
+use crate::grant::{self, Grants};
+use crate::lock;
+use crate::parameters::{not_in_image, one_line};
 use crate::plan::{HeldGrant, PlanFinding};
 use crate::resolve::{Elements, Resolved, trail};
 
@@ -17,6 +21,7 @@ pub(crate) type Held = BTreeMap<String, Vec<HeldGrant>>;
 pub(crate) fn check(
     definition: &Definition,
     elements: &Elements,
+    lock: Option<&LockedImage>,
     wrong: &mut Diagnostics,
     findings: &mut Vec<PlanFinding>,
 ) -> Held {
@@ -33,7 +38,7 @@ pub(crate) fn check(
         }
     }
     let held = elements.iter().map(|(name, element)| {
-        (name.clone(), of_element(definition, elements, element, wrong, findings))
+        (name.clone(), of_element(definition, elements, element, lock, wrong, findings))
     });
     held.collect()
 }
@@ -42,6 +47,7 @@ fn of_element(
     definition: &Definition,
     elements: &Elements,
     element: &Resolved,
+    lock: Option<&LockedImage>,
     wrong: &mut Diagnostics,
     findings: &mut Vec<PlanFinding>,
 ) -> Vec<HeldGrant> {
@@ -64,7 +70,10 @@ fn of_element(
             .collect();
         let missing = granted.missing(&description.requests);
         if Check::GrantRequested.holds() && !missing.is_empty() {
-            wrong.push(refusal(elements, element, section, &missing));
+            let mut refusal = refusal(elements, element, section, &missing);
+            let growth = lock.and_then(|lock| lock::growth_of(lock, &element.described));
+            refusal.context.splice(0..0, growth.map(|growth| growth.to_string()));
+            wrong.push(refusal);
         }
     }
     // All of it: an element of which something is refused does not run at all.
@@ -119,21 +128,10 @@ fn toml_lines(name: &str, section: Option<&ElementGrants>, missing: &[&Request])
     let granted = section
         .iter()
         .flat_map(|s| &s.grants)
-        .map(|g| (g.capability.value.as_str(), g.scope.value.as_str()));
-    let all = granted.chain(missing.iter().map(|r| (r.capability.as_str(), r.scope.as_str())));
-    let mut by_capability: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (capability, scope) in all {
-        by_capability.entry(capability).or_default().insert(scope);
-    }
-    let mut lines = vec![format!("[grants.{}]", toml_key(name))];
-    lines.extend(by_capability.into_iter().map(|(capability, scopes)| {
-        if UNSCOPED.contains(&capability) {
-            return format!("{capability} = true");
-        }
-        let scopes: Vec<String> = scopes.into_iter().map(toml_text).collect();
-        format!("{capability} = [{}]", scopes.join(", "))
-    }));
-    lines.join("\n")
+        .map(|g| (g.capability.value.clone(), g.scope.value.clone()));
+    let all: BTreeSet<_> =
+        granted.chain(missing.iter().map(|r| (r.capability.clone(), r.scope.clone()))).collect();
+    format!("[grants.{}]\n{}", toml_key(name), scope_lines(&all).trim_end())
 }
 
 fn needless(section: &ElementGrants, name: &str) -> PlanFinding {

@@ -23,6 +23,7 @@ impl Plan {
         let mut text = Text::default();
         text.image(self);
         text.elements(self);
+        text.secrets(self);
         text.phases(self);
         text.facts(self);
         text.block_device(self);
@@ -128,6 +129,18 @@ impl Text {
         self.table(2, &limits.collect::<Vec<_>>());
     }
 
+    fn secrets(&mut self, plan: &Plan) {
+        if plan.secrets.is_empty() {
+            return;
+        }
+        self.heading("secrets");
+        let rows = plan.secrets.iter().map(|secret| {
+            let to = format!("given to {}", secret.given_to.join(", "));
+            vec![secret.name.clone(), secret.source.clone(), to]
+        });
+        self.table(1, &rows.collect::<Vec<_>>());
+    }
+
     fn phases(&mut self, plan: &Plan) {
         self.heading("phases");
         for phase in Phase::ALL {
@@ -207,6 +220,17 @@ impl Text {
         }
         for user in plan.users_of(phase) {
             self.line(2, format!("user {}, by {}", account(&user.user), user.wanted_by.join(", ")));
+        }
+        for password in plan.passwords_of(phase) {
+            self.line(
+                2,
+                format!(
+                    "password of {} from the secret {}, by {}",
+                    password.user,
+                    password.secret,
+                    password.wanted_by.join(", ")
+                ),
+            );
         }
         for unit in plan.unit_definitions_of(phase) {
             let lines = unit.content.lines().count();
@@ -420,6 +444,7 @@ fn wished(wish: &Wish) -> String {
         Wish::ServiceDefinition { unit, .. } => format!("the unit {unit} with its text"),
         Wish::User(user) => format!("the user {}", account(user)),
         Wish::Group { name, .. } => format!("the group {name}"),
+        Wish::Password { user, .. } => format!("a password for the user {user}"),
         Wish::Nodes(nodes) => nodes.iter().map(node).collect::<Vec<_>>().join("; "),
         Wish::ReplaceNode(one) => format!("the node {} instead", node(one)),
     }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dibhost_check::Check;
 use dibhost_definition::{Definition, Diagnostic, Diagnostics, Location, did_you_mean};
 use semver::{Version, VersionReq};
 
@@ -163,7 +164,7 @@ fn add(
     let name = described.description.name.clone();
     let called = reference.rsplit('/').next().unwrap_or(reference);
     let called = called.strip_suffix(".wasm").unwrap_or(called);
-    if called != name {
+    if Check::ElementName.holds() && called != name {
         let message = format!("the element found as `{reference}` calls itself `{name}`");
         wrong.push(
             Diagnostic::new(message)

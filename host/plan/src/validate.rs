@@ -10,6 +10,7 @@ use std::fmt;
 use dibhost_block_device::{Node, NodeKind};
 use dibhost_check::Check;
 
+use crate::openpgp;
 use crate::wish::{Bootstrap, Distribution, PackageWish, Repository, User, Wish};
 
 /// The longest text of a unit, debconf answer or key: far more than any is, and little enough
@@ -97,6 +98,7 @@ pub fn wish(wish: &Wish) -> Result<(), Invalid> {
             check("group name", name, account_name)?;
             id("group id", *gid)
         }
+        Wish::Password { user, parameter: _ } => check("user name", user, account_name),
         Wish::Nodes(nodes) => nodes.iter().try_for_each(node),
         Wish::ReplaceNode(one) => node(one),
     }
@@ -250,6 +252,9 @@ pub fn package_name(name: &str) -> Result<(), String> {
     only(name, |c| is_lower_or_digit(c) || "+-.".contains(c))?;
     starts(name, is_lower_or_digit)?;
     at_most(name, 200)?;
+    if name.ends_with('-') {
+        return Err("ends in `-`, which tells apt to remove it".to_owned());
+    }
     if name.len() < 2 { Err("is shorter than two characters".to_owned()) } else { Ok(()) }
 }
 
@@ -373,6 +378,15 @@ pub fn url(url: &str) -> Result<(), String> {
         return Err("starts with neither `http://` nor `https://`".to_owned());
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // What a grant names is compared as text, so that no other text may name the same place.
+    let path = rest[authority.len()..].to_ascii_lowercase().replace("%2e", ".");
+    if path.contains(['[', ']']) {
+        // In sources.list they hold options, `trusted=yes` among them.
+        return Err("has a bracket in its path".to_owned());
+    }
+    if path.split(['/', '?', '#']).any(|part| matches!(part, "." | "..")) {
+        return Err("has `.` or `..` as a part of its path".to_owned());
+    }
     if authority.contains('@') {
         return Err("has a user or a password in it, which would end up in the image".to_owned());
     }
@@ -480,22 +494,16 @@ pub fn authorized_key(key: &str) -> Result<(), String> {
     }
 }
 
-/// An armoured OpenPGP public key.
+/// An armoured OpenPGP public key: one block, with nothing in it but keys.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn armoured_key(key: &str) -> Result<(), String> {
     text(key)?;
-    let key = key.trim();
     if !key.is_ascii() {
         return Err("is not ASCII".to_owned());
     }
-    if !key.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----")
-        || !key.ends_with("-----END PGP PUBLIC KEY BLOCK-----")
-    {
-        return Err("is no armoured public key: it does not begin and end as one".to_owned());
-    }
-    Ok(())
+    openpgp::fingerprints(key).map(drop)
 }
 
 /// `sha256:` and 64 hex digits.

@@ -262,6 +262,10 @@ fn named(wish: &Wish) -> Vec<(Kind, String, String)> {
         Wish::User(user) => {
             vec![(Kind::User, user.name.clone(), format!("the account {}", account(user)))]
         }
+        Wish::Password { user, parameter } => {
+            let wants = format!("the password that its parameter `{parameter}` names");
+            vec![(Kind::User, user.clone(), wants)]
+        }
         Wish::Group { name, gid } => {
             let gid =
                 gid.map_or_else(|| "it".to_owned(), |gid| format!("it with the number {gid}"));

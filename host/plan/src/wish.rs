@@ -158,6 +158,13 @@ pub enum Wish {
         /// None: the next free one.
         gid: Option<u32>,
     },
+    /// A user's password.
+    Password {
+        /// Its login name.
+        user: String,
+        /// The parameter of the element that names the secret.
+        parameter: String,
+    },
     /// Nodes of the block device.
     Nodes(Vec<Node>),
     /// One node instead of the one of that name.

@@ -4,10 +4,12 @@
 mod cancel;
 mod process;
 mod program;
+mod secret;
 
 pub use cancel::{Cancel, Cancelled, Guard};
 pub use process::{Forked, Namespaces, close_on_exec, fork};
 pub use program::{Program, ProgramError, ProgramOutput};
+pub use secret::{SecretBytes, leave_no_core};
 
 mod account;
 pub use account::{home_of, is_root};

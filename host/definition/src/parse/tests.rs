@@ -1,6 +1,7 @@
 //! What is read, and what is refused in which words.
 
 use super::*;
+use crate::SecretSource;
 
 fn read(text: &str) -> Result<Definition, Diagnostics> {
     parse(text, "image.toml", Path::new("."))
@@ -238,4 +239,72 @@ fn a_file_that_cannot_be_read_is_named() {
     assert!(error.contains("image.toml:2:1: the file is not UTF-8"), "{error}");
     std::fs::write(&path, "[image]\nname = \"x\"\nelements = [\"a\"]\n").unwrap();
     assert_eq!(Definition::load(&path).unwrap().base, folder.path());
+}
+
+const IMAGE: &str = "[image]\nname = \"x\"\nelements = [\"a\"]\n";
+
+#[test]
+fn secrets_say_where_they_are() {
+    let text = format!(
+        "{IMAGE}[secrets]\na = {{ file = \"keys/a\" }}\nb = {{ environment = \"TOKEN\" }}\n\
+         c = {{ command = [\"pass\", \"show\", \"x\"] }}\n"
+    );
+    let definition = Definition::parse(&text, "image.toml", Path::new(".")).unwrap();
+    let sources: Vec<_> = definition.secrets.values().map(|s| s.source.clone()).collect();
+    let pass = ["pass", "show", "x"].map(str::to_owned).to_vec();
+    assert_eq!(
+        sources,
+        [
+            SecretSource::File("keys/a".into()),
+            SecretSource::Environment("TOKEN".to_owned()),
+            SecretSource::Command(pass)
+        ]
+    );
+}
+
+#[test]
+fn a_secret_that_is_written_down_is_refused_and_not_shown() {
+    let text = format!(
+        "{IMAGE}[secrets]\na = \"hunter2\"\nb = {{}}\nc = {{ file = \"x\", environment = \"Y\" }}\n\
+         d = {{ fiel = \"x\" }}\ne = {{ command = [] }}\nf = {{ environment = \"A=B\" }}\n\"a b\" = {{ file = \"x\" }}\ng = {{ file = \"\" }}\nh = 42\n"
+    );
+    let refused = Definition::parse(&text, "image.toml", Path::new(".")).unwrap_err().to_string();
+    assert!(!refused.contains("hunter2") && !refused.contains("42"), "{refused}");
+    insta::assert_snapshot!(refused, @r#"
+    image.toml:5:5: the secret `a` has to say where it is; this is a text
+      help: a secret never stands in a definition: write
+        a = { file = "…" }, { environment = "…" } or { command = ["…"] }
+    image.toml:6:5: the secret `b` has to say where it is
+      6 | b = {}
+        |     ^^
+      help: write b = { file = "…" }, { environment = "…" } or { command = ["…"] }
+    image.toml:7:5: the secret `c` is in more than one place
+      7 | c = { file = "x", environment = "Y" }
+        |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      help: write c = { file = "…" }, { environment = "…" } or { command = ["…"] }
+    image.toml:8:5: the secret `d` has to say where it is
+      8 | d = { fiel = "x" }
+        |     ^^^^^^^^^^^^^^
+      help: write d = { file = "…" }, { environment = "…" } or { command = ["…"] }
+    image.toml:8:7: unknown key `fiel`
+      8 | d = { fiel = "x" }
+        |       ^^^^
+      help: did you mean `file`?
+    image.toml:9:17: this is no command
+      9 | e = { command = [] }
+        |                 ^^
+    image.toml:10:21: this is no name of a variable
+      10 | f = { environment = "A=B" }
+         |                     ^^^^^
+    image.toml:11:1: `a b` is no name of a secret
+      11 | "a b" = { file = "x" }
+         | ^^^^^
+      help: a name has letters, digits, `.`, `_` and `-`
+    image.toml:12:14: this is no path of a file
+      12 | g = { file = "" }
+         |              ^^
+    image.toml:13:5: the secret `h` has to say where it is; this is a number
+      help: a secret never stands in a definition: write
+        h = { file = "…" }, { environment = "…" } or { command = ["…"] }
+    "#);
 }

@@ -3,16 +3,19 @@
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 
-use dibhost_build::{BuildOptions, Event, Level, Outcome};
+use dibhost_build::{BuildOptions, Event, Level, Outcome, Secrets};
 use dibhost_plan::Plan;
+use dibhost_plan::lock::locked;
 use dibhost_sys::Cancel;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::cli::{BuildArgs, Common};
 use crate::failure::Failure;
+use crate::lock::{self, Kept};
 use crate::report::Reporter;
 use crate::{TARGET_WORKER, subject, surroundings};
 
@@ -24,7 +27,16 @@ pub(crate) fn run(common: &Common, args: &BuildArgs, reporter: &Reporter) -> Res
         dibhost_image::check_output(&output).map_err(Failure::wrong)?;
     }
     let library = super::library(common)?;
+    let secrets = Arc::new(Secrets::of(&resolved.definition));
     let plan = super::planned(&resolved.definition, &library)?;
+    let kept = Kept::of(&resolved.definition)?;
+    if let Some(kept) = &kept {
+        lock::refuse_growth(kept, &resolved.definition, &plan)?;
+        if args.locked {
+            lock::refuse_change(kept, &locked(&plan))?;
+        }
+    }
+    missing_secrets(&plan, &secrets)?;
     for finding in &plan.findings {
         let text = finding.message.clone();
         let source = finding.element.clone().unwrap_or_else(|| "definition".to_owned());
@@ -36,6 +48,9 @@ pub(crate) fn run(common: &Common, args: &BuildArgs, reporter: &Reporter) -> Res
              help: run it with `sudo`; `dibhost plan` shows without root what it would do",
         ));
     }
+    if let Some(kept) = kept {
+        kept.renew(locked(&plan))?;
+    }
     let options = BuildOptions {
         cache: surroundings::cache_folder(common),
         worker: (PathBuf::from("/proc/self/exe"), vec![OsString::from(TARGET_WORKER)]),
@@ -45,6 +60,7 @@ pub(crate) fn run(common: &Common, args: &BuildArgs, reporter: &Reporter) -> Res
             .jobs
             .or_else(|| thread::available_parallelism().ok())
             .unwrap_or(NonZeroUsize::MIN),
+        secrets,
     };
     let cancel = Cancel::new();
     cancelled_by_signals(&cancel)?;
@@ -59,6 +75,24 @@ pub(crate) fn run(common: &Common, args: &BuildArgs, reporter: &Reporter) -> Res
         }
     })?;
     report(&plan, &outcome, reporter)
+}
+
+/// A secret that is not there would end the build when it has half an image.
+fn missing_secrets(plan: &Plan, secrets: &Secrets) -> Result<(), Failure> {
+    let missing = secrets.missing();
+    let wrong: Vec<_> = plan
+        .secrets
+        .iter()
+        .filter_map(|secret| {
+            let why = missing.get(&secret.name)?;
+            let to = secret.given_to.join("`, `");
+            Some(format!(
+                "the secret `{}` {why}\n  while giving it to `{to}`\n  help: `[secrets]` of the definition says where it is",
+                secret.name
+            ))
+        })
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(Failure::wrong(wrong.join("\n"))) }
 }
 
 /// Ctrl-C, SIGTERM and a closed terminal cancel the build.

@@ -2,10 +2,12 @@
 
 pub(crate) mod build;
 pub(crate) mod element;
+pub(crate) mod grant;
 pub(crate) mod plan;
 
 use std::time::Duration;
 
+use dibhost_build::Secrets;
 use dibhost_definition::Definition;
 use dibhost_element::{Compiler, Library, LibraryOptions, LoadLimits};
 use dibhost_plan::planner::ElementFailure;
@@ -13,6 +15,7 @@ use dibhost_plan::{DEFAULT_SOURCE_DATE_EPOCH, Plan, PlanInputs, plan};
 
 use crate::cli::{Common, CompilerName};
 use crate::failure::Failure;
+use crate::lock::Kept;
 use crate::{first_party, surroundings};
 
 /// Opens the library of elements.
@@ -57,10 +60,13 @@ pub(crate) fn planned(definition: &Definition, library: &Library) -> Result<Plan
             ))
         })?,
     };
+    let lock = Kept::of(definition)?.and_then(|kept| kept.image().cloned());
     let inputs = PlanInputs {
         builder: surroundings::builder(),
         builder_arch: surroundings::builder_arch(),
         source_date_epoch: epoch,
+        lock,
+        missing_secrets: Secrets::of(definition).missing(),
     };
     plan(definition, library, &inputs).map_err(Failure::wrong)
 }

@@ -29,9 +29,9 @@ impl accounts::Host for State {
         self.wish(vec![Wish::Group { name, gid }])
     }
 
-    fn set_password(&mut self, user: String, _: Resource<Secret>) -> Result<(), Refusal> {
-        self.planning("a password cannot be set")?;
-        self.grant("accounts", &user)?;
-        Err(Refusal::unsupported("passwords cannot be set: this host has no secrets yet"))
+    fn set_password(&mut self, user: String, password: Resource<Secret>) -> Result<(), Refusal> {
+        self.planning("a password cannot be wished for")?;
+        let parameter = self.table.get(&password)?.parameter.clone();
+        self.wish(vec![Wish::Password { user, parameter }])
     }
 }

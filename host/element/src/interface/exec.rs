@@ -1,8 +1,11 @@
 //! `exec`: programs inside the target.
 
+use std::sync::Arc;
+
 use dibhost_check::Check;
 use dibhost_target::{Command, Line, Output, TargetPath};
 use wasmtime::component::{Linker, Resource};
+use zeroize::Zeroize as _;
 
 use super::Own;
 use super::host::Secret;
@@ -23,16 +26,40 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 
 impl exec::Host for State {
     fn run(&mut self, command: exec::Command) -> Result<exec::Output, Refusal> {
+        self.start(command, None)
+    }
+
+    fn run_with_secret(
+        &mut self,
+        command: exec::Command,
+        secret: Resource<Secret>,
+    ) -> Result<exec::Output, Refusal> {
+        self.start(command, Some(&secret))
+    }
+}
+
+impl State {
+    fn start(
+        &mut self,
+        command: exec::Command,
+        secret: Option<&Resource<Secret>>,
+    ) -> Result<exec::Output, Refusal> {
         let effects = self.running("no program can be started")?.clone();
         self.may_start(&command)?;
+        let secret = secret.map(|secret| self.placed(secret)).transpose()?;
+        if secret.is_some() && command.stdin.is_some() {
+            return Err(Refusal::invalid("a program has one standard input, and the secret is it"));
+        }
         let allow_failure = command.settings.contains(exec::Settings::ALLOW_FAILURE);
         let left = self.deadline.saturating_duration_since(std::time::Instant::now());
-        let command = to_target(command, left.as_secs())?;
+        let mut command = to_target(command, left.as_secs())?;
         let program = harmless(&command.program, 200);
         let timeout = command.timeout_seconds;
         let name = program.clone();
         let log = std::sync::Arc::clone(&self.log);
+        let secrets = Arc::clone(&self.secrets);
         let output = effects.ask(move |target, observer| {
+            command.stdin = command.stdin.or_else(|| secret.map(|s| s.expose().to_vec()));
             let args: Vec<_> = command.args.iter().map(|a| harmless(a, 1000)).collect();
             observer.program_started(&name, &args);
             let mut line = |line: Line| {
@@ -40,10 +67,11 @@ impl exec::Host for State {
                 if log.count().is_err() {
                     return;
                 }
-                let text = harmless(&line.text, LOG_LINE_BYTES);
+                let text = harmless(&secrets.redact(line.text), LOG_LINE_BYTES);
                 observer.program_line(&name, line.error, &text);
             };
             let output = target.exec(&command, &mut line);
+            command.stdin.zeroize();
             let status = output.as_ref().ok().filter(|o| o.signal.is_none()).map(|o| o.status);
             observer.program_ended(&name, status);
             output
@@ -53,21 +81,14 @@ impl exec::Host for State {
         judge(&program, output, allow_failure, timeout)
     }
 
-    fn run_with_secret(
-        &mut self,
-        command: exec::Command,
-        _: Resource<Secret>,
-    ) -> Result<exec::Output, Refusal> {
-        self.running("no program can be started")?;
-        self.may_start(&command)?;
-        Err(Refusal::unsupported("no secret can be handed to a program: this host has none yet"))
-    }
-}
-
-impl State {
     fn may_start(&self, command: &exec::Command) -> Result<(), Refusal> {
         known_extensions(&command.extensions)?;
         let program = command.program.as_str();
+        // Every process of the machine can read the arguments of every other one.
+        let words = [&command.program].into_iter().chain(&command.args);
+        for word in words.chain(command.env.iter().map(|(_, value)| value)) {
+            self.without_secrets(&format!("an argument of `{}`", harmless(program, 200)), word)?;
+        }
         // `network` is a setting and no program; see `dibhost_plan::grant`.
         let mut programs = self.call.grants.scopes("exec").filter(|s| *s != "network");
         let granted = programs.any(|scope| dibhost_plan::grant::matches(scope, program));

@@ -97,6 +97,9 @@ impl facts::Host for State {
             Refusal::invalid(format!("a value of `{slot}` does not fit its schema: {why}"))
         })?;
         let arity = declared.arity;
+        // Facts are in plans, keys of layers and reports.
+        self.without_secrets(&format!("a value of `{slot}`"), &value.to_string())?;
+        self.without_secrets(&format!("a key of `{slot}`"), &key)?;
         self.facts.add(&slot, arity, key, value)?;
         self.within(Limit::Facts, self.facts.provided.len() as u64)
     }

@@ -1,4 +1,5 @@
-//! `fetch`: bytes from outside. Not offered yet; the functions say so.
+//! `fetch`: bytes from outside. Not offered yet: what is granted is told so, and what is not is
+//! denied as ever.
 
 use wasmtime::component::{Linker, Resource};
 
@@ -14,14 +15,33 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 }
 
 impl fetch::Host for State {
-    fn get(&mut self, url: String, _: Option<String>) -> Result<Resource<Blob>, Refusal> {
+    fn get(&mut self, url: String, digest: Option<String>) -> Result<Resource<Blob>, Refusal> {
         self.running("nothing can be fetched")?;
+        self.may_fetch(&url)?;
+        if digest.is_none() {
+            self.grant("fetch", "unpinned")?;
+        }
         Err(not_yet(&url))
     }
 
     fn git(&mut self, url: String, _: String) -> Result<Resource<Blob>, Refusal> {
         self.running("nothing can be fetched")?;
+        self.may_fetch(&url)?;
         Err(not_yet(&url))
+    }
+}
+
+impl State {
+    /// The host of the URL is granted.
+    fn may_fetch(&self, url: &str) -> Result<(), Refusal> {
+        dibhost_plan::validate::url(url)
+            .map_err(|why| Refusal::invalid(format!("the URL `{}` {why}", harmless(url, 200))))?;
+        let authority = url.split('/').nth(2).unwrap_or_default();
+        let host = match authority.strip_prefix('[') {
+            Some(v6) => v6.split(']').next(),
+            None => authority.split([':', '?', '#']).next(),
+        };
+        self.grant("fetch", host.unwrap_or_default())
     }
 }
 

@@ -1,6 +1,10 @@
 //! `host`: the build as an element sees it.
 
-use dibhost_plan::description::ParameterKind;
+use std::sync::Arc;
+
+use dibhost_check::Check;
+use dibhost_plan::description::{Parameter, ParameterKind};
+use dibhost_sys::SecretBytes;
 use serde_json::Value as Json;
 use wasmtime::component::{Linker, Resource};
 
@@ -14,10 +18,15 @@ use crate::state::State;
 #[expect(unreachable_pub, reason = "what `bindgen!` re-exports has to be `pub`")]
 pub struct Build;
 
-/// A secret. Nobody can make one yet.
+/// A secret: which one it is, never what it says.
 #[derive(Debug)]
 #[expect(unreachable_pub, reason = "what `bindgen!` re-exports has to be `pub`")]
-pub enum Secret {}
+pub struct Secret {
+    /// The parameter that names it, which is what a grant names too.
+    pub(crate) parameter: String,
+    /// What the definition calls it.
+    pub(crate) name: String,
+}
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     host::add_to_linker::<_, Own>(linker, |s| s)
@@ -42,14 +51,7 @@ impl host::HostBuild for State {
         name: String,
     ) -> Result<Option<Value>, Refusal> {
         self.table.get(&build)?;
-        let declared = self.call.description.as_ref();
-        let declared = declared.and_then(|d| d.parameters.iter().find(|p| p.name == name));
-        let Some(declared) = declared else {
-            return Err(Refusal::undeclared(format!(
-                "the description declares no parameter `{}`",
-                crate::text::harmless(&name, 100)
-            )));
-        };
+        let declared = self.declared(&name)?;
         let set = self.call.parameters.get(&name);
         let Some(value) = set.or(declared.default.as_ref()).filter(|v| !v.is_null()) else {
             return Ok(None);
@@ -65,10 +67,12 @@ impl host::HostBuild for State {
         name: String,
     ) -> Result<Option<Resource<Secret>>, Refusal> {
         self.table.get(&build)?;
-        Err(Refusal::unsupported(format!(
-            "secret `{}` cannot be handed out: this host has no secrets yet",
-            crate::text::harmless(&name, 100)
-        )))
+        if !matches!(self.declared(&name)?.kind, ParameterKind::Secret) {
+            return Err(Refusal::undeclared(format!("the parameter `{name}` is no secret")));
+        }
+        let set = self.call.parameters.get(&name).and_then(Json::as_str).map(str::to_owned);
+        let Some(secret) = set else { return Ok(None) };
+        Ok(Some(self.table.push(Secret { parameter: name, name: secret })?))
     }
 
     fn drop(&mut self, build: Resource<Build>) -> wasmtime::Result<()> {
@@ -79,11 +83,53 @@ impl host::HostBuild for State {
 
 impl host::HostSecret for State {
     fn open(&mut self, secret: Resource<Secret>) -> Result<Vec<u8>, Refusal> {
-        match *self.table.get(&secret)? {}
+        let Secret { parameter, name } = self.table.get(&secret)?;
+        let (parameter, name) = (parameter.clone(), name.clone());
+        self.running("no secret can be opened")?;
+        self.grant("secret", &format!("open {parameter}"))?;
+        // The copy goes into the element's memory, which is its own affair from here on.
+        Ok(self.read_secret(&name)?.expose().to_vec())
     }
 
     fn drop(&mut self, secret: Resource<Secret>) -> wasmtime::Result<()> {
         self.table.delete(secret)?;
+        Ok(())
+    }
+}
+
+impl State {
+    fn declared(&self, name: &str) -> Result<&Parameter, Refusal> {
+        let described = self.call.description.as_ref();
+        described.and_then(|d| d.parameters.iter().find(|p| p.name == name)).ok_or_else(|| {
+            Refusal::undeclared(format!(
+                "the description declares no parameter `{}`",
+                crate::text::harmless(name, 100)
+            ))
+        })
+    }
+
+    /// The bytes of a secret that may be placed, for the host to hand on.
+    pub(crate) fn placed(&self, secret: &Resource<Secret>) -> Result<Arc<SecretBytes>, Refusal> {
+        let Secret { parameter, name } = self.table.get(secret)?;
+        self.grant("secret", &format!("place {parameter}"))?;
+        self.read_secret(name)
+    }
+
+    fn read_secret(&self, name: &str) -> Result<Arc<SecretBytes>, Refusal> {
+        self.secrets.read(name).map_err(|why| {
+            Refusal::not_found(format!("the secret `{name}` {why}"))
+                .with_help("`[secrets]` of the image definition says where it is")
+        })
+    }
+
+    /// Refuses a text that has a secret in it that was read: it would be seen by those who may
+    /// not.
+    pub(crate) fn without_secrets(&self, what: &str, text: &str) -> Result<(), Refusal> {
+        if Check::SecretSpilt.holds() && self.secrets.redact(text.to_owned()) != text {
+            return Err(Refusal::denied(format!("{what} has a secret in it")).with_help(
+                "`write-secret` and `run-with-secret` take secrets; nothing else does",
+            ));
+        }
         Ok(())
     }
 }
@@ -98,7 +144,8 @@ fn value_of(kind: &ParameterKind, value: &Json) -> Option<Value> {
             let texts = value.as_array()?.iter().map(|v| v.as_str().map(str::to_owned));
             Value::TextList(texts.collect::<Option<_>>()?)
         }
-        ParameterKind::Secret => return None,
+        // Its name: that it is set is no secret.
+        ParameterKind::Secret => Value::Text(value.as_str()?.to_owned()),
         ParameterKind::Json(_) => Value::Json(value.to_string()),
     })
 }

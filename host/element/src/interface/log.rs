@@ -1,7 +1,7 @@
 //! `log`: lines, spans and progress; and what a guest prints.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use dibhost_definition::Limit;
@@ -12,6 +12,7 @@ use crate::bindings::dib::element::log;
 use crate::effects::Effects;
 use crate::limits::{Exceeded, LOG_LINE_BYTES};
 use crate::observer::Level;
+use crate::secrets::SecretStore;
 use crate::state::State;
 use crate::text::harmless;
 
@@ -31,6 +32,7 @@ pub(crate) struct Log {
     /// Lines it may have.
     limit: u64,
     effects: Option<Effects>,
+    secrets: Arc<dyn SecretStore>,
     inner: Mutex<Inner>,
 }
 
@@ -45,8 +47,8 @@ struct Inner {
 }
 
 impl Log {
-    pub(crate) fn new(limit: u64, effects: Option<Effects>) -> Self {
-        Self { limit, effects, inner: Mutex::default() }
+    pub(crate) fn new(limit: u64, effects: Option<Effects>, secrets: Arc<dyn SecretStore>) -> Self {
+        Self { limit, effects, secrets, inner: Mutex::default() }
     }
 
     /// Counts a line.
@@ -74,12 +76,17 @@ impl Log {
         let fields: Vec<_> = fields
             .iter()
             .take(FIELDS)
-            .map(|(k, v)| (harmless(k, 100), harmless(v, LOG_LINE_BYTES)))
+            .map(|(k, v)| (self.safe(k, 100), self.safe(v, LOG_LINE_BYTES)))
             .collect();
         for line in message.lines() {
-            self.line(level, harmless(line, LOG_LINE_BYTES), fields.clone())?;
+            self.line(level, self.safe(line, LOG_LINE_BYTES), fields.clone())?;
         }
         Ok(())
+    }
+
+    /// Without secrets first: a line that is cut may end in half of one.
+    fn safe(&self, text: &str, limit: usize) -> String {
+        harmless(&self.secrets.redact(text.to_owned()), limit)
     }
 
     fn line(
@@ -105,7 +112,7 @@ impl Log {
         if line.is_empty() {
             return Ok(());
         }
-        let safe = harmless(line, LOG_LINE_BYTES);
+        let safe = self.safe(line, LOG_LINE_BYTES);
         if error {
             let mut inner = self.inner();
             if inner.stderr.len() == TAIL {
@@ -176,7 +183,7 @@ impl log::HostSpan for State {
         };
         let span = self.table.push(Span { id, told: None })?;
         if let Some(effects) = &self.effects {
-            let name = harmless(&name, 200);
+            let name = self.log.safe(&name, 200);
             effects.tell(move |observer| observer.span_started(id, &name));
         }
         Ok(span)

@@ -1,6 +1,5 @@
 //! `packages`: wishes for packages and repositories.
 
-use dibhost_check::Check;
 use dibhost_plan::wish::Wish;
 use wasmtime::component::Linker;
 
@@ -29,7 +28,6 @@ impl packages::Host for State {
 
     fn add_repository(&mut self, repository: packages::Repository) -> Result<(), Refusal> {
         self.planning("repositories cannot be added")?;
-        self.grant("repositories", &repository.url)?;
         known_extensions(&repository.extensions)?;
         self.wish(vec![Wish::Repository(convert::repository(repository))])
     }
@@ -37,10 +35,6 @@ impl packages::Host for State {
     /// Touches every package, so it needs all of them granted.
     fn upgrade_all(&mut self) -> Result<(), Refusal> {
         self.planning("upgrading cannot be wished for")?;
-        let all = self.call.grants.scopes("packages").any(|s| s == "*");
-        if Check::PackagesGrant.holds() && !all {
-            return Err(self.not_granted("packages", "*"));
-        }
         self.wish(vec![Wish::UpgradeAll])
     }
 }

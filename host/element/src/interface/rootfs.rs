@@ -10,6 +10,7 @@ use dibhost_definition::Limit;
 use dibhost_plan::grant::below;
 use dibhost_target::{Change, Scope, Target, TargetError, TargetPath, Walk};
 use wasmtime::component::{Linker, Resource};
+use zeroize::Zeroize as _;
 
 use super::Own;
 use super::blobs::Blob;
@@ -185,15 +186,26 @@ impl rootfs::HostTree for State {
 
     fn write_secret(
         &mut self,
-        _: Resource<Tree>,
+        tree: Resource<Tree>,
         path: String,
-        _: Resource<Secret>,
-        _: rootfs::Attributes,
+        secret: Resource<Secret>,
+        attributes: rootfs::Attributes,
     ) -> Result<(), Refusal> {
-        Err(Refusal::unsupported(format!(
-            "no secret can be written to `{}`: this host has none yet",
-            crate::text::harmless(&path, 200)
-        )))
+        self.running("no secret can be written")?;
+        let path = TargetPath::new(&path)?;
+        let secret = self.placed(&secret)?;
+        let mut attributes = convert::attributes(attributes);
+        // For its owner alone, unless it is said otherwise.
+        attributes.mode.get_or_insert(0o600);
+        self.on_tree(&tree, move |target, scope| {
+            let content = secret.expose().to_vec();
+            let mut changes = [Change::Write { path, content, attributes }];
+            let applied = target.apply(scope, &changes);
+            if let [Change::Write { content, .. }] = &mut changes {
+                content.zeroize();
+            }
+            applied
+        })
     }
 
     fn narrow(&mut self, tree: Resource<Tree>, path: String) -> Result<Resource<Tree>, Refusal> {

@@ -38,6 +38,8 @@ impl State {
         self.within(Limit::Wishes, (self.wishes.made.len() + wishes.len()) as u64)?;
         for wish in &wishes {
             crate::schema::validate(wish)?;
+            dibhost_plan::grant::permits(&self.call.grants, wish)
+                .map_err(|missing| self.not_granted(missing.capability, &missing.subject))?;
         }
         self.wishes.made.extend(wishes);
         Ok(())

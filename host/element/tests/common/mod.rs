@@ -126,7 +126,13 @@ impl Memory {
 
     /// Starts a program, by its name.
     pub fn run_program(&mut self, program: &str, args: &[&str]) -> String {
-        let command = [
+        let command = self.command(program, args);
+        let at = self.place(&command);
+        format!("(call $exec (i32.const {at}) {ANSWER})")
+    }
+
+    fn command(&mut self, program: &str, args: &[&str]) -> Vec<u8> {
+        [
             self.text(program),
             self.texts(args),
             vec![0; 8],
@@ -135,9 +141,56 @@ impl Memory {
             vec![0; 4],
             vec![0; 8],
             vec![0; 8],
-        ];
-        let at = self.place(&command.concat());
-        format!("(call $exec (i32.const {at}) {ANSWER})")
+        ]
+        .concat()
+    }
+
+    /// Takes the secret that the parameter `password` names, and goes on when there is one.
+    pub fn with_secret(&mut self, body: &str) -> String {
+        let name = self.operands("password");
+        format!(
+            "(call $secret (local.get $build) {name} {ANSWER})
+             (if (i32.eqz (i32.load8_u {ANSWER})) (then
+                (global.set $held (i32.load offset=8 {ANSWER}))
+                {body}))"
+        )
+    }
+
+    /// Opens the secret and says it aloud.
+    pub fn tell_secret(&mut self) -> String {
+        format!(
+            "(call $open-secret (global.get $held) {ANSWER})
+             (if (i32.eqz (i32.load8_u {ANSWER})) (then
+                (call $log (i32.const 2) (i32.load offset=4 {ANSWER}) (i32.load offset=8 {ANSWER})
+                    (i32.const 0) (i32.const 0))))"
+        )
+    }
+
+    pub fn write_secret(&mut self, path: &str) -> String {
+        let (root, path) = (self.operands("/"), self.operands(path));
+        let attributes = "(i32.const 0) ".repeat(10);
+        format!(
+            "(call $open {root} {ANSWER})
+             (if (i32.eqz (i32.load8_u {ANSWER})) (then
+                (call $write-secret (i32.load offset=4 {ANSWER}) {path} (global.get $held)
+                    {attributes} {ANSWER})))"
+        )
+    }
+
+    pub fn set_password(&mut self, user: &str) -> String {
+        format!("(call $set-password {} (global.get $held) {ANSWER})", self.operands(user))
+    }
+
+    /// Starts a program with the secret on its standard input.
+    pub fn run_with_secret(&mut self, program: &str) -> String {
+        let command = self.command(program, &[]);
+        let handle = command.len();
+        let at = self.place(&[command, vec![0; 4]].concat()) as usize;
+        format!(
+            "(i32.store (i32.const {}) (global.get $held))
+             (call $exec-with-secret (i32.const {at}) {ANSWER})",
+            at + handle
+        )
     }
 
     pub fn fetch(&mut self, url: &str) -> String {
@@ -246,6 +299,12 @@ impl Guest {
             let (name, doc) = (memory.text("colour"), memory.text("A colour."));
             [name, kind, default, doc, nothing.clone(), nothing.clone()].concat()
         };
+        let secret = {
+            let kind = [vec![5, 0, 0, 0], nothing.clone()].concat();
+            let default = memory.maybe(Some("null"));
+            let (name, doc) = (memory.text("password"), memory.text("A password."));
+            [name, kind, default, doc, nothing.clone(), nothing.clone()].concat()
+        };
         let record = [
             memory.text(&self.name),
             memory.text("1.2.3"),
@@ -254,7 +313,7 @@ impl Guest {
             nothing.clone(),
             nothing.clone(),
             nothing.clone(),
-            memory.list(&[parameter]),
+            memory.list(&[parameter, secret]),
             memory.list(&steps),
             memory.list(&requests),
             nothing,
@@ -290,6 +349,7 @@ impl Guest {
                 (memory (export \"memory\") {pages})
                 (data (i32.const {BASE}) \"{data}\")
                 (global $tree (mut i32) (i32.const 0))
+                (global $held (mut i32) (i32.const 0))
                 (global $heap (mut i32) (i32.const {heap}))
                 (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32)
                     (global.set $heap
@@ -319,6 +379,15 @@ const IMPORTS: &str = r#"
     (import "dib:element/host@0.1.0" "[resource-drop]build" (func $drop-build (param i32)))
     (import "dib:element/host@0.1.0" "[method]build.parameter"
         (func $parameter (param i32 i32 i32 i32)))
+    (import "dib:element/host@0.1.0" "[method]build.secret"
+        (func $secret (param i32 i32 i32 i32)))
+    (import "dib:element/host@0.1.0" "[method]secret.open" (func $open-secret (param i32 i32)))
+    (import "dib:element/accounts@0.1.0" "set-password"
+        (func $set-password (param i32 i32 i32 i32)))
+    (import "dib:element/rootfs@0.1.0" "[method]tree.write-secret"
+        (func $write-secret
+            (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+    (import "dib:element/exec@0.1.0" "run-with-secret" (func $exec-with-secret (param i32 i32)))
     (import "dib:element/facts@0.1.0" "provide"
         (func $provide (param i32 i32 i32 i32 i32 i32 i32)))
     (import "dib:element/facts@0.1.0" "consume" (func $consume (param i32 i32 i32)))

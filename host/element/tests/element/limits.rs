@@ -194,6 +194,7 @@ fn the_time_of_the_host_comes_before_that_of_the_definition() {
         grants: &none(),
         facts: &bench.facts,
         limits: &Limits::default(),
+        secrets: &bench.secrets,
         cache: None,
         cancel: &bench.cancel,
     };

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use dibhost_definition::Diagnostics;
+use dibhost_definition::{Diagnostic, Diagnostics};
 
 use super::{By, conflict, note};
-use crate::plan::{PlannedGroup, PlannedUser};
+use crate::plan::{PlannedGroup, PlannedPassword, PlannedUser};
 use crate::wish::{User, Wish, WishRecord};
 
 /// Groups, each in the first phase that wishes for it.
@@ -83,6 +83,44 @@ pub(crate) fn users(wishes: &[WishRecord], wrong: &mut Diagnostics) -> Vec<Plann
     }
     planned.sort_by(|a, b| (a.phase, &a.user.name).cmp(&(b.phase, &b.user.name)));
     planned
+}
+
+/// Passwords, each in the first phase that wishes for it. `secret_of` says which secret a
+/// parameter of an element names.
+pub(crate) fn passwords(
+    wishes: &[WishRecord],
+    secret_of: &dyn Fn(&str, &str) -> Option<String>,
+    wrong: &mut Diagnostics,
+) -> Vec<PlannedPassword> {
+    let mut passwords: BTreeMap<&str, (By<'_>, PlannedPassword)> = BTreeMap::new();
+    for record in wishes {
+        let Wish::Password { user, parameter } = &record.wish else { continue };
+        let by = By { element: &record.element, phase: record.phase };
+        let Some(secret) = secret_of(&record.element, parameter) else {
+            wrong.push(Diagnostic::new(format!(
+                "{by} wishes for a password of `{user}` from its parameter `{parameter}`, which names no secret"
+            )));
+            continue;
+        };
+        let (first, planned) = passwords.entry(user).or_insert_with(|| {
+            let wanted_by = Vec::new();
+            let (user, secret) = (user.clone(), secret.clone());
+            (by, PlannedPassword { phase: record.phase, user, secret, wanted_by })
+        });
+        note(&mut planned.wanted_by, &record.element);
+        if planned.secret != secret {
+            wrong.push(conflict(
+                &format!("the password of `{user}`"),
+                *first,
+                &format!("the secret `{}`", planned.secret),
+                by,
+                &format!("the secret `{secret}`"),
+            ));
+        }
+    }
+    let mut passwords: Vec<_> = passwords.into_values().map(|(_, planned)| planned).collect();
+    passwords.sort_by(|a, b| (a.phase, &a.user).cmp(&(b.phase, &b.user)));
+    passwords
 }
 
 fn normal(user: &User) -> User {

@@ -3,6 +3,9 @@
 use super::*;
 use crate::wish::Want;
 
+/// One that is published.
+const KEY_OF_DEBIAN: &str = include_str!("../../tests/debian-release-bookworm.asc");
+
 #[test]
 fn every_field_takes_what_it_should_and_nothing_else() {
     let table: &[(&str, Rule, &[&str], &[&str])] = &[
@@ -21,6 +24,7 @@ fn every_field_takes_what_it_should_and_nothing_else() {
                 "tar:i386",
                 "tär",
                 "tar*",
+                "tar-",
                 "tar-\n",
             ],
         ),
@@ -117,6 +121,11 @@ fn every_field_takes_what_it_should_and_nothing_else() {
                 "http://a/\"",
                 "javascript:x",
                 "copy:/etc",
+                "http://a/../b",
+                "http://a/debian/%2E%2e/b",
+                "http://a/./b",
+                "http://a/[trusted=yes]/b",
+                "[trusted=yes] http://a/b",
                 "http://[x]/",
             ],
         ),
@@ -158,7 +167,7 @@ fn every_field_takes_what_it_should_and_nothing_else() {
         (
             "armoured_key",
             armoured_key,
-            &["-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ==\n-----END PGP PUBLIC KEY BLOCK-----\n"],
+            &[KEY_OF_DEBIAN],
             &[
                 "",
                 "mQ==",
@@ -250,7 +259,7 @@ fn no_string_of_a_wish_is_overlooked() {
             suites: vec!["s".into()],
             components: vec!["c".into()],
             priority: None,
-            key: "-----BEGIN PGP PUBLIC KEY BLOCK-----\n-----END PGP PUBLIC KEY BLOCK-----".into(),
+            key: KEY_OF_DEBIAN.into(),
         };
         change(&mut wish);
         Wish::Repository(wish)
@@ -346,4 +355,113 @@ fn no_string_of_a_wish_is_overlooked() {
 fn the_message_names_field_and_value() {
     let wrong = Wish::Group { name: "a b".into(), gid: None };
     insta::assert_snapshot!(wish(&wrong).unwrap_err(), @r#"the group name "a b" has ' ' in it"#);
+}
+
+/// The attacks that are known of, each in the wish that would carry it, and the field that stops
+/// it.
+#[test]
+fn the_known_attacks_are_refused_by_the_field_that_carries_them() {
+    let repository = |change: fn(&mut Repository)| {
+        let mut wish = Repository {
+            name: "r".into(),
+            url: "https://repository.example/debian".into(),
+            suites: vec!["stable".into()],
+            components: vec!["main".into()],
+            priority: None,
+            key: KEY_OF_DEBIAN.into(),
+        };
+        change(&mut wish);
+        Wish::Repository(wish)
+    };
+    let filesystem = |label: &str, tuning: (&str, &str)| {
+        let kind = NodeKind::Filesystem {
+            kind: "ext4".into(),
+            label: Some(label.into()),
+            uuid: None,
+            tuning: vec![(tuning.0.into(), tuning.1.into())],
+        };
+        Wish::ReplaceNode(Node { name: "root".into(), on: Vec::new(), kind })
+    };
+    let mount = |at: &str, option: &str| {
+        let kind = NodeKind::Mount { at: at.into(), options: vec![option.into()], in_fstab: true };
+        Wish::ReplaceNode(Node { name: "mount".into(), on: Vec::new(), kind })
+    };
+    let package = |name: &str, version: Option<&str>, answer: (&str, &str, &str)| {
+        let (question, kind, value) = answer;
+        Wish::Package(PackageWish {
+            name: name.into(),
+            version: version.map(str::to_owned),
+            want: Want::Install,
+            reason: "r".into(),
+            answers: vec![(question.into(), kind.into(), value.into())],
+        })
+    };
+    let user = |change: fn(&mut User)| {
+        let mut wish = User {
+            name: "u".into(),
+            uid: None,
+            gid: None,
+            home: None,
+            shell: None,
+            groups: Vec::new(),
+            system: false,
+            authorized_keys: Vec::new(),
+        };
+        change(&mut wish);
+        Wish::User(wish)
+    };
+    let unit = |unit: &str, content: &str| Wish::ServiceDefinition {
+        unit: unit.into(),
+        content: content.into(),
+    };
+    let fine = ("a/b", "string", "v");
+    let attacks = [
+        ("tuning", filesystem("l", ("-d", "/etc/apt"))),
+        ("value of a tuning", filesystem("l", ("reserved-blocks", "-d /etc/apt"))),
+        ("value of a tuning", filesystem("l", ("reserved-blocks", "/etc/apt"))),
+        ("label", filesystem("-d/etc/apt", ("k", "v"))),
+        ("label", filesystem("a\" /etc/shadow", ("k", "v"))),
+        ("mount point", mount("/../etc", "ro")),
+        ("mount point", mount("/ / none bind 0 0", "ro")),
+        ("mount option", mount("/", "ro,exec")),
+        ("mount option", mount("/", "ro 0 0\n/dev/sda / ext4")),
+        ("repository name", repository(|r| r.name = "../apt.conf.d/99evil".into())),
+        ("repository name", repository(|r| r.name = "a\nb".into())),
+        ("URL", repository(|r| r.url = "file:///etc".into())),
+        ("URL", repository(|r| r.url = "copy:/etc".into())),
+        ("URL", repository(|r| r.url = "[trusted=yes] http://a.example".into())),
+        ("URL", repository(|r| r.url = "http://a.example stable main\ndeb http://b".into())),
+        ("URL", repository(|r| r.url = "http://user:password@a.example".into())),
+        ("suite", repository(|r| r.suites = vec!["[trusted=yes]".into()])),
+        ("suite", repository(|r| r.suites = vec!["../../etc".into()])),
+        ("component", repository(|r| r.components = vec!["main\ndeb".into()])),
+        ("component", repository(|r| r.components = vec!["[trusted=yes]".into()])),
+        ("key", repository(|r| r.key = format!("{}\nTrusted: yes\n{}", r.key, r.key))),
+        ("package name", package("-o=Dir::Etc=/evil", None, fine)),
+        ("package name", package("apt-", None, fine)),
+        ("package name", package("./evil.deb", None, fine)),
+        ("package version", package("tar", Some("1 -o x=y"), fine)),
+        ("debconf question", package("tar", None, ("a b", "string", "v"))),
+        ("debconf type", package("tar", None, ("a/b", "string x", "v"))),
+        ("debconf answer", package("tar", None, ("a/b", "string", "v\nssh x/y string z"))),
+        ("unit name", unit("../../etc/passwd.service", "[Unit]\n")),
+        ("unit name", unit("multi-user.target.wants/x.service", "[Unit]\n")),
+        ("unit name", unit("--root=/.service", "[Unit]\n")),
+        ("text of a unit", unit("x.service", "[Unit]\0")),
+        ("user name", user(|u| u.name = "root:0".into())),
+        ("user name", user(|u| u.name = "--root=/".into())),
+        ("group name", user(|u| u.groups = vec!["a,sudo".into()])),
+        ("home folder", user(|u| u.home = Some("/root:/bin/sh".into()))),
+        ("home folder", user(|u| u.home = Some("/home/../root".into()))),
+        ("shell", user(|u| u.shell = Some("/bin/sh\nroot2::0:0::/:/bin/sh".into()))),
+        (
+            "authorized key",
+            user(|u| u.authorized_keys = vec!["ssh-ed25519 AAAA\nssh-ed25519 BBBB".into()]),
+        ),
+        ("user id", user(|u| u.uid = Some(u32::MAX))),
+    ];
+    for (field, attack) in attacks {
+        let refused = wish(&attack).expect_err(&format!("{field}: {attack:?}"));
+        assert_eq!(refused.field, field, "{attack:?}: {refused}");
+    }
 }

@@ -200,10 +200,10 @@ impl Element {
             let (capability, scope) = match wish {
                 Wish::Bootstrap(_) => ("bootstrap", ""),
                 Wish::Package(_) | Wish::UpgradeAll => ("packages", "*"),
-                Wish::Repository(_) => ("repositories", "*"),
+                Wish::Repository(_) => ("repositories", "* key:*"),
                 Wish::Service { .. } => ("services", "*"),
                 Wish::ServiceDefinition { .. } => ("services-define", "*"),
-                Wish::User(_) | Wish::Group { .. } => ("accounts", "*"),
+                Wish::User(_) | Wish::Group { .. } | Wish::Password { .. } => ("accounts", "*"),
                 Wish::Nodes(_) | Wish::ReplaceNode(_) => ("block-device", ""),
             };
             if !element.description.requests.iter().any(|r| r.capability == capability) {

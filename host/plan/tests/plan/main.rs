@@ -6,5 +6,6 @@ mod orders;
 mod pictures;
 mod reasons;
 mod refusals;
+mod secrets;
 mod transactions;
 mod wholes;

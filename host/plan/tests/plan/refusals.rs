@@ -211,10 +211,11 @@ x = 1
       10 | extra = {}
          |         ^^
       help: `extra` is a value that its schema describes: what extra is
-    image.toml:11:12: the parameter `password` of `debian-minimal` is a secret, and this host takes no secrets yet
-      11 | password = "hunter2"
-         |            ^^^^^^^^^
-      help: a later version takes secrets by name, from files or programs; one never stands in a definition, which is kept and shared
+    image.toml:11:12: the parameter `password` of `debian-minimal` takes the name of a secret, and `[secrets]` has none of the name it is set to
+      help: a secret never stands in a definition; say where it is
+        [secrets]
+        password = { file = "…" }
+        and set `password` to that name
     image.toml:12:1: `debian-minimal` has no parameter `mirrer`
       12 | mirrer = "x"
          | ^^^^^^

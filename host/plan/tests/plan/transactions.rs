@@ -105,8 +105,7 @@ fn versions_answers_and_repositories_come_along() {
         suites: vec!["bookworm".to_owned()],
         components: vec!["main".to_owned()],
         priority: None,
-        key: "-----BEGIN PGP PUBLIC KEY BLOCK-----\nx\n-----END PGP PUBLIC KEY BLOCK-----\n"
-            .to_owned(),
+        key: include_str!("../debian-release-bookworm.asc").to_owned(),
     });
     let answered = Wish::Package(PackageWish {
         answers: vec![("tz/area".to_owned(), "select".to_owned(), "Etc".to_owned())],

@@ -15,7 +15,7 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 
-use dibhost_sys::{Forked, Namespaces, close_on_exec, fork};
+use dibhost_sys::{Forked, Namespaces, close_on_exec, fork, leave_no_core};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::mount::{
@@ -54,6 +54,8 @@ fn outer() -> Result<ExitCode, TargetError> {
             "this is the target's worker process; it is started by dibhost itself".to_owned(),
         ));
     }
+    // Secrets pass through here to programs and files of the target.
+    leave_no_core().map_err(starting)?;
     let null = std::fs::File::open("/dev/null").map_err(starting)?;
     nix::unistd::dup2_stdin(&null).map_err(|e| starting(e.into()))?;
     close_on_exec().map_err(starting)?;

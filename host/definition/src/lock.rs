@@ -1,0 +1,323 @@
+//! `dib.lock`: what each element of an image was and asked for when somebody last agreed to it.
+//!
+//! ```toml
+//! version = 1
+//!
+//! [image.debian-motd.motd]
+//! from = "./motd.wasm"
+//! version = "1.0.0"
+//! digest = "sha256:…"
+//!
+//! [image.debian-motd.motd.requests]
+//! rootfs = ["write /etc/motd"]
+//! ```
+//!
+//! One file a folder, for all definitions in it. Sorted and written in one way only, so that it
+//! changes when what it says does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+use crate::capability::{CAPABILITIES, UNSCOPED};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::location::Source;
+use crate::parse::{Item, Key, Reader, integer, kind};
+use crate::write::{toml_key, toml_text};
+
+/// The file's name, beside the definition.
+pub const LOCK_FILE: &str = "dib.lock";
+
+/// Another form is another number, and refused.
+const VERSION: i64 = 1;
+
+/// Thousands of elements are a few MiB; what is larger is no lock file.
+const LIMIT: usize = 16 << 20;
+
+const ELEMENT_KEYS: [&str; 4] = ["from", "version", "digest", "requests"];
+
+/// What an element was.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LockedElement {
+    /// As the definition, or another element's `requires`, names it.
+    pub from: String,
+    /// Semver.
+    pub version: String,
+    /// `sha256:…` of the component.
+    pub digest: String,
+    /// Capability and scope.
+    pub requests: BTreeSet<(String, String)>,
+}
+
+/// The elements of one image, by name.
+pub type LockedImage = BTreeMap<String, LockedElement>;
+
+/// The images of one folder, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lock {
+    /// By the image's name.
+    pub images: BTreeMap<String, LockedImage>,
+}
+
+impl Lock {
+    /// Reads a lock file from text. `file` is what places are told with.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn parse(text: &str, file: &str) -> Result<Self, Diagnostics> {
+        if text.len() > LIMIT {
+            return Err(refused(file, &format!("is longer than {LIMIT} bytes")).into());
+        }
+        let source = Source::new(file, text);
+        let (root, errors) = DeTable::parse_recoverable(text);
+        let mut wrong = Diagnostics::default();
+        wrong.extend(errors.iter().map(|error| {
+            let place = error.span().map(|span| source.locate(&span));
+            Diagnostic::new(format!("this is no TOML: {}", error.message().trim_end()))
+                .at(place.as_ref())
+                .with_help(HELP)
+        }));
+        let root = wrong.or(root)?;
+        let mut reader = Reader { source, wrong: Diagnostics::default() };
+        let lock = reader.lock(root.get_ref(), file);
+        for diagnostic in &mut reader.wrong.0 {
+            diagnostic.help.get_or_insert_with(|| HELP.to_owned());
+        }
+        reader.wrong.or(lock)
+    }
+
+    /// Reads the lock file of a folder; none when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or all that is wrong with it.
+    pub fn load(path: &Path) -> Result<Option<Self>, Diagnostics> {
+        let file = path.display().to_string();
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                let said = format!("cannot read the lock file `{file}`: {error}");
+                return Err(Diagnostic::new(said).into());
+            }
+        };
+        let text = String::from_utf8(bytes).map_err(|_| refused(&file, "is not UTF-8 text"))?;
+        Self::parse(&text, &file).map(Some)
+    }
+
+    /// The file's text.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = format!(
+            "# Written by dibhost: what each element was and asked for. Keep it with the definition.\n\
+             version = {VERSION}\n"
+        );
+        for (image, elements) in &self.images {
+            for (name, element) in elements {
+                let table = format!("image.{}.{}", toml_key(image), toml_key(name));
+                text += &format!(
+                    "\n[{table}]\nfrom = {}\nversion = {}\ndigest = {}\n",
+                    toml_text(&element.from),
+                    toml_text(&element.version),
+                    toml_text(&element.digest)
+                );
+                if !element.requests.is_empty() {
+                    text += &format!("\n[{table}.requests]\n");
+                    text += &crate::write::scope_lines(&element.requests);
+                }
+            }
+        }
+        text
+    }
+}
+
+const HELP: &str = "dibhost writes this file; take back what was changed in it, or remove it and agree to what the elements ask again";
+
+fn refused(file: &str, what: &str) -> Diagnostic {
+    Diagnostic::new(format!("the lock file `{file}` {what}")).with_help(HELP)
+}
+
+impl Reader<'_> {
+    fn lock(&mut self, root: &DeTable<'_>, file: &str) -> Lock {
+        let mut lock = Lock::default();
+        self.known_keys(root, &["version", "image"], "the lock file");
+        match root.iter().find(|(key, _)| key.get_ref() == "version") {
+            Some((_, item)) if integer(item.get_ref()) == Some(VERSION) => {}
+            Some((_, item)) => {
+                let is = kind(item.get_ref());
+                self.refuse(
+                    item,
+                    Diagnostic::new(format!(
+                        "this host knows lock files of version {VERSION}; this is {is}"
+                    ))
+                    .with_help("a newer dibhost may have written it"),
+                );
+            }
+            None => self.wrong.push(refused(file, "has no `version`")),
+        }
+        let images = root.iter().find(|(key, _)| key.get_ref() == "image");
+        let Some(images) = images.and_then(|(_, item)| self.table(item, "image")) else {
+            return lock;
+        };
+        for (image, item) in images {
+            let Some(table) = self.table(item, "an image") else { continue };
+            let elements = table.iter().filter_map(|(key, item)| {
+                Some((key.get_ref().to_string(), self.locked_element(key, item)?))
+            });
+            let elements = elements.collect();
+            lock.images.insert(image.get_ref().to_string(), elements);
+        }
+        lock
+    }
+
+    fn locked_element(&mut self, key: &Key<'_>, item: &Item<'_>) -> Option<LockedElement> {
+        let table = self.table(item, "an element")?;
+        self.known_keys(table, &ELEMENT_KEYS, "an element");
+        let mut element = LockedElement::default();
+        for (key, item) in table {
+            match key.get_ref().as_ref() {
+                "from" => element.from = self.text(item, "from", "a text")?.value,
+                "version" => element.version = self.text(item, "version", "a text")?.value,
+                "digest" => {
+                    element.digest = self.text(item, "digest", "a text")?.value;
+                    if !is_digest(&element.digest) {
+                        self.refuse(item, Diagnostic::new("this is no digest, as `sha256:…` is"));
+                    }
+                }
+                "requests" => element.requests = self.requests(item),
+                _ => {}
+            }
+        }
+        if element.digest.is_empty() {
+            let place = self.source.locate(&key.span());
+            let said = format!("the element `{}` has no digest", key.get_ref());
+            self.wrong.push(Diagnostic::new(said).at(Some(&place)));
+        }
+        Some(element)
+    }
+
+    fn requests(&mut self, item: &Item<'_>) -> BTreeSet<(String, String)> {
+        let mut requests = BTreeSet::new();
+        let Some(table) = self.table(item, "requests") else { return requests };
+        self.known_keys(table, &CAPABILITIES, "`requests`, whose keys are capabilities");
+        for (key, item) in table {
+            let capability = key.get_ref().as_ref();
+            let scopes = match item.get_ref() {
+                DeValue::Boolean(true) if UNSCOPED.contains(&capability) => vec![String::new()],
+                _ => {
+                    let texts = self.texts(item, capability, "a list of scopes");
+                    texts.into_iter().map(|t| t.value).collect()
+                }
+            };
+            requests.extend(scopes.into_iter().map(|scope| (capability.to_owned(), scope)));
+        }
+        requests
+    }
+}
+
+fn is_digest(text: &str) -> bool {
+    let hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    text.strip_prefix("sha256:").is_some_and(|d| d.len() == 64 && d.bytes().all(hex))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lock() -> Lock {
+        let element = LockedElement {
+            from: "../x/motd \"1\".wasm".to_owned(),
+            version: "1.0.0".to_owned(),
+            digest: format!("sha256:{}", "0".repeat(64)),
+            requests: [("rootfs", "write /etc/motd"), ("block-device", ""), ("exec", "a\\b")]
+                .map(|(c, s)| (c.to_owned(), s.to_owned()))
+                .into(),
+        };
+        let plain = LockedElement { requests: BTreeSet::new(), ..element.clone() };
+        let image = LockedImage::from([("motd".to_owned(), element), ("vm".to_owned(), plain)]);
+        Lock { images: [("a.b".to_owned(), image.clone()), ("x".to_owned(), image)].into() }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let text = lock().to_text();
+        assert_eq!(Lock::parse(&text, "dib.lock").unwrap(), lock(), "{text}");
+        assert_eq!(Lock::parse(&text, "dib.lock").unwrap().to_text(), text);
+        insta::assert_snapshot!(text.lines().take(14).collect::<Vec<_>>().join("\n"), @r#"
+        # Written by dibhost: what each element was and asked for. Keep it with the definition.
+        version = 1
+
+        [image."a.b".motd]
+        from = "../x/motd \"1\".wasm"
+        version = "1.0.0"
+        digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+        [image."a.b".motd.requests]
+        block-device = true
+        exec = ["a\\b"]
+        rootfs = ["write /etc/motd"]
+
+        [image."a.b".vm]
+        "#);
+        assert_eq!(Lock::parse("version = 1\n", "dib.lock").unwrap(), Lock::default());
+    }
+
+    #[test]
+    fn what_is_malformed_is_refused_with_its_place() {
+        let text = "version = 1\n[image.x.motd]\ndigest = \"md5:1\"\nfrm = \"x\"\nversion = 1\n\
+                    [image.x.vm]\n[image.x.vm.requests]\nexce = [\"sh\"]\nexec = true\n[image]\ny = 1\n";
+        insta::assert_snapshot!(Lock::parse(text, "dib.lock").unwrap_err(), @r#"
+        dib.lock:3:10: this is no digest, as `sha256:…` is
+          3 | digest = "md5:1"
+            |          ^^^^^^^
+          help: dibhost writes this file; take back what was changed in it, or remove it and agree to what the elements ask again
+        dib.lock:4:1: unknown key `frm`
+          4 | frm = "x"
+            | ^^^
+          help: did you mean `from`?
+        dib.lock:5:11: `version` has to be a text; this is the number 1
+          5 | version = 1
+            |           ^
+          help: dibhost writes this file; take back what was changed in it, or remove it and agree to what the elements ask again
+        dib.lock:6:10: the element `vm` has no digest
+          6 | [image.x.vm]
+            |          ^^
+          help: dibhost writes this file; take back what was changed in it, or remove it and agree to what the elements ask again
+        dib.lock:8:1: unknown capability `exce`
+          8 | exce = ["sh"]
+            | ^^^^
+          help: did you mean `exec`?
+        dib.lock:9:8: `exec` has to be a list of scopes; this is `true`
+          9 | exec = true
+            |        ^^^^
+          help: dibhost writes this file; take back what was changed in it, or remove it and agree to what the elements ask again
+        dib.lock:11:5: `an image` has to be a table; this is the number 1
+          11 | y = 1
+             |     ^
+          help: write it as `[an image]`
+        "#);
+        insta::assert_snapshot!(Lock::parse("version = 2\n", "dib.lock").unwrap_err(), @r"
+        dib.lock:1:11: this host knows lock files of version 1; this is the number 2
+          1 | version = 2
+            |           ^
+          help: a newer dibhost may have written it
+        ");
+        insta::assert_snapshot!(Lock::parse("image = {", "dib.lock").unwrap_err(), @r"
+        dib.lock:1:10: this is no TOML: unclosed inline table, expected `}`
+          1 | image = {
+            |          ^
+          help: dibhost writes this file; take back what was changed in it, or remove it and agree to what the elements ask again
+        ");
+        insta::assert_snapshot!(Lock::parse("", "dib.lock").unwrap_err(), @r"
+        the lock file `dib.lock` has no `version`
+          help: dibhost writes this file; take back what was changed in it, or remove it and agree to what the elements ask again
+        ");
+    }
+
+    #[test]
+    fn depth_and_size_are_no_matter() {
+        let deep = format!("version = 1\nimage = {}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(Lock::parse(&deep, "dib.lock").is_err());
+        assert!(Lock::parse(&" ".repeat(LIMIT + 1), "dib.lock").is_err());
+    }
+}
