@@ -83,6 +83,13 @@ impl Dibhost {
         self
     }
 
+    /// Runs another program than the one that was found: one built in another way.
+    #[must_use]
+    pub fn program(mut self, program: &Path) -> Self {
+        self.program = program.to_owned();
+        self
+    }
+
     /// Uses a cache of its own: nothing has been downloaded or compiled yet.
     #[must_use]
     pub fn empty_cache(mut self) -> Self {

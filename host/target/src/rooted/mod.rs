@@ -117,14 +117,14 @@ impl Rooted {
         }
     }
 
-    /// Where a descriptor lies below the tree's root. None when it was removed meanwhile.
+    /// Where a descriptor lies below the tree's root; XDEV when it does not.
     fn location(&self, fd: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
         let full = location(fd)?;
-        let below = full.strip_prefix(self.location.as_slice()).ok_or(Errno::NOENT)?;
+        let below = full.strip_prefix(self.location.as_slice()).ok_or(Errno::XDEV)?;
         match below.first() {
             None => Ok(b"/".to_vec()),
             Some(b'/') => Ok(below.to_vec()),
-            Some(_) => Err(Errno::NOENT),
+            Some(_) => Err(Errno::XDEV),
         }
     }
 
@@ -149,6 +149,7 @@ impl Rooted {
         match error {
             Errno::NOENT => TargetError::NotFound(at.to_owned()),
             Errno::NOTDIR => TargetError::Conflict(format!("`{at}` is no folder")),
+            Errno::XDEV => TargetError::Conflict(format!("`{at}` is outside of the tree")),
             Errno::LOOP => {
                 TargetError::Conflict(format!("`{at}` leads through too many symbolic links"))
             }

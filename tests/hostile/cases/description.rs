@@ -1,0 +1,125 @@
+//! Elements that are not what they say, or ask for what nobody gave.
+
+use dibhost_check::Check;
+use serde_json::json;
+
+use crate::case::{Case, bare, call};
+
+pub(crate) fn all() -> Vec<Case> {
+    vec![
+        Case::on(Check::ElementName, "a_file_passes_for_another_element")
+            .with(|script| script.description["name"] = "openssh-server".into())
+            .is_there()
+            .says("calls itself `openssh-server` and not `hostile`"),
+        Case::on(Check::FirstPartyDigest, "a_first_party_name_is_shadowed_by_a_path")
+            .with(|script| *script = crate::script::Script::new("growroot"))
+            .requests("rootfs", "write /")
+            .is_there()
+            .says("`growroot` asks for what the definition does not grant")
+            .says("[grants.growroot]"),
+        Case::on(Check::FirstPartyDigest, "a_first_party_name_is_shadowed_by_a_folder")
+            .with(|script| *script = crate::script::Script::new("evil/vm"))
+            .requests("exec", "*")
+            .runs([call("Open", "/")])
+            .arranged(|dibhost| {
+                dibhost.write("image.toml", "[image]\nname = \"x\"\nelements = [\"vm\"]\n")?;
+                Ok(())
+            })
+            .args(&["--elements", "evil"])
+            .says("`vm` asks for what the definition does not grant: `exec` `*`")
+            // What it was granted by its name is not what it opens.
+            .second_wall("`rootfs` of `read /` is not granted"),
+        Case::on(Check::ElementTwin, "two_elements_have_one_name")
+            .with(|script| *script = crate::script::Script::new("one/hostile"))
+            .is_there()
+            .and("two/hostile")
+            .runs([call("Log", "the other")])
+            .says("two different elements are called `hostile`")
+            .gets_out(|_, outcome| !outcome.stderr.contains("two different elements")),
+        Case::on(Check::HostName, "an_element_has_the_name_of_the_host")
+            .with(|script| *script = crate::script::Script::new("host"))
+            .is_there()
+            .says("`host` is the name of the host itself"),
+        Case::on(Check::GrantRequested, "a_request_that_is_not_granted")
+            .requests("rootfs", "write /etc")
+            .runs([
+                call("Open", "/etc"),
+                call("Apply", json!([{"MakeDirectory": {"path": "/etc/evil", "attributes": crate::cases::rootfs::plain()}}])),
+            ])
+            .says("`hostile` asks for what the definition does not grant: `rootfs` `write /etc`")
+            .says("rootfs = [\"write /etc\"]"),
+        Case::on(Check::GrantRequested, "a_request_that_is_granted_in_part")
+            .requests("packages", "openssh-server")
+            .requests("packages", "sudo")
+            .grant("hostile", "packages", "openssh-*")
+            .plans([call("Packages", json!([crate::cases::wishes::package("sudo")]))])
+            .says("does not grant: `packages` `sudo`"),
+        Case::on(Check::RequestScope, "a_request_whose_path_climbs")
+            .may("rootfs", "write /mine")
+            .requests("rootfs", "write /mine/../etc")
+            .is_there()
+            .says("it requests `rootfs` with the path \"/mine/../etc\"")
+            .second_wall("does not grant: `rootfs` `write /mine/../etc`"),
+        Case::on(Check::RequestScope, "a_request_with_an_escape_code")
+            .requests("packages", "\u{1b}[2J*")
+            .is_there()
+            .says("which has a control character in it")
+            .second_wall("`hostile` asks for what the definition does not grant"),
+        Case::on(Check::InsistedExtension, "an_extension_the_host_must_obey")
+            .with(|script| script.description["extensions"] = json!([["!root-shell", "{}"]]))
+            .is_there()
+            .says("`!root-shell`"),
+        Case::on(Check::ImportKnown, "an_import_the_host_does_not_offer")
+            .is_there()
+            .arranged(|dibhost| {
+                let path = dibhost.folder().join("hostile.wasm");
+                let bytes = replaced(&std::fs::read(&path)?, b"wasi:cli/environment", b"evil:cli/environment");
+                std::fs::write(path, bytes)?;
+                Ok(())
+            })
+            .says("imports `evil:cli/environment")
+            .second_wall("does not fit the contract"),
+        Case::on(Check::ComponentOnly, "native_code_passes_for_a_component")
+            .is_there()
+            .arranged(|dibhost| {
+                std::fs::copy("/bin/true", dibhost.folder().join("hostile.wasm"))?;
+                Ok(())
+            })
+            .says("is native code (ELF)")
+            .second_wall("is no sound component"),
+        Case::on(Check::ComponentBytes, "a_component_of_more_than_any_has")
+            .is_there()
+            .arranged(|dibhost| {
+                let file = std::fs::OpenOptions::new()
+                    .write(true)
+                    .open(dibhost.folder().join("hostile.wasm"))?;
+                file.set_len(300 << 20)?;
+                Ok(())
+            })
+            .says("is larger than 256 MiB")
+            .second_wall("is no sound component"),
+        Case::held_by("wasmtime", "a_description_that_never_ends")
+            .with(|script| script.description["summary"] = json!(0))
+            .is_there()
+            .says("`describe`"),
+        Case::on(Check::TerminalCodes, "an_escape_code_in_a_reason")
+            .with(|script| {
+                script.request("packages", "sudo");
+                script.description["requests"][0]["reason"] = "\u{1b}]0;owned\u{7}".into();
+            })
+            .plans([bare("UpgradeAll")])
+            .says("\\u{1b}]0;owned\\u{7}")
+            .gets_out(|_, outcome| outcome.stderr.contains('\u{1b}')),
+    ]
+}
+
+/// `bytes` with one text in the place of another of the same length, everywhere.
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for at in 0..bytes.len().saturating_sub(from.len()) {
+        if bytes[at..].starts_with(from) {
+            bytes[at..at + to.len()].copy_from_slice(to);
+        }
+    }
+    bytes
+}

@@ -1,0 +1,109 @@
+//! Facts that nobody declared, that do not fit, or that are bombs.
+
+use dibhost_check::Check;
+use serde_json::{Value, json};
+
+use crate::case::{Case, call};
+use crate::script::Script;
+
+const SLOT: &str = "test:loot@1";
+
+fn slot(name: &str, timing: &str, schema: &Value) -> Value {
+    json!({"name": name, "arity": "Many", "timing": timing, "schema": schema.to_string(), "doc": ""})
+}
+
+/// The step in `root` provides a slot.
+fn provides(script: &mut Script, slot: Value) {
+    if let Some(slots) = script.step("Root")["provides"].as_array_mut() {
+        slots.push(slot);
+    }
+}
+
+fn fact(slot: &str, key: &str, value: &str) -> Value {
+    call("Provide", json!({"slot": slot, "key": key, "value": value}))
+}
+
+fn text(check: Check, name: &'static str) -> Case {
+    Case::on(check, name).with(|s| provides(s, slot(SLOT, "Planned", &json!({"type": "string"}))))
+}
+
+pub(crate) fn all() -> Vec<Case> {
+    vec![
+        Case::on(Check::FactProvide, "a_slot_that_nobody_declared_is_written")
+            .plans([fact(
+                "dib:boot/kernel-argument@1",
+                "",
+                "{\"argument\":\"init=/evil\",\"reason\":null}",
+            )])
+            .says("does not declare that it provides `dib:boot/kernel-argument@1`")
+            .second_wall("no step of this build declares the slot"),
+        Case::on(Check::FactConsume, "a_slot_that_nobody_declared_is_read")
+            .plans([call("Consume", "dib:users/authorized-key@1")])
+            .says("does not declare that it consumes `dib:users/authorized-key@1`"),
+        text(Check::FactKey, "a_key_of_a_fact_writes_to_the_terminal")
+            .plans([fact(SLOT, "\u{1b}[31m", "\"x\"")])
+            .says("has control characters"),
+        text(Check::FactBytes, "a_fact_of_two_mebibytes")
+            .plans([call("ProvideLong", json!({"slot": SLOT, "bytes": 2 << 20}))])
+            .says("a value of `test:loot@1` is larger than 1 MiB"),
+        text(Check::FactSchema, "a_fact_that_does_not_fit_its_schema")
+            .plans([fact(SLOT, "", "{\"not\": \"text\"}")])
+            .says("a value of `test:loot@1` does not fit its schema"),
+        Case::on(Check::FactSchema, "a_fact_that_writes_a_second_kernel_command")
+            .with(|s| {
+                provides(
+                    s,
+                    json!({
+                        "name": "dib:boot/kernel-argument@1", "arity": "Many", "timing": "Planned",
+                        "schema": null, "doc": "",
+                    }),
+                )
+            })
+            .plans([fact(
+                "dib:boot/kernel-argument@1",
+                "",
+                "{\"argument\":\"quiet\\nset root=(evil)\",\"reason\":null}",
+            )])
+            .says("a value of `dib:boot/kernel-argument@1` does not fit its schema"),
+        Case::on(Check::FactTiming, "an_observed_slot_is_written_while_planning")
+            .with(|s| provides(s, slot(SLOT, "Observed", &json!({"type": "string"}))))
+            .plans([fact(SLOT, "", "\"x\"")])
+            .says("`test:loot@1` is observed: it is provided in `run`"),
+        text(Check::Facts, "five_thousand_facts")
+            .plans([call("Repeat", json!({"times": 5000, "call": fact(SLOT, "{n}", "\"x\"")}))])
+            .says("a step provides at most"),
+        Case::on(Check::HostSlot, "a_fact_that_only_the_host_gives")
+            .with(|s| {
+                provides(
+                    s,
+                    json!({
+                        "name": "dib:block-device/layout@1", "arity": "One", "timing": "Planned",
+                        "schema": null, "doc": "",
+                    }),
+                )
+            })
+            .plans([fact(
+                "dib:block-device/layout@1",
+                "",
+                "{\"table\":null,\"partitions\":[],\"mounts\":[]}",
+            )])
+            .says("it provides `dib:block-device/layout@1`, which is the host's alone"),
+        Case::on(Check::SlotName, "a_slot_whose_name_is_a_path")
+            .with(|s| provides(s, slot("../../etc/passwd", "Planned", &json!({"type": "string"}))))
+            .is_there()
+            .says("\"../../etc/passwd\" is no name of a slot"),
+        Case::on(Check::SchemaBacktracking, "a_schema_whose_pattern_backtracks")
+            .with(|s| provides(s, slot(SLOT, "Planned", &json!({"pattern": "^(?=(a+)+$)(a+)+$"}))))
+            .is_there()
+            .says("the schema of its slot `test:loot@1` is none"),
+        Case::on(Check::SchemaValid, "a_schema_of_the_builders_own_files")
+            .with(|s| provides(s, slot(SLOT, "Planned", &json!({"$ref": "file:///etc/passwd"}))))
+            .is_there()
+            .says("the schema of its slot `test:loot@1` is none")
+            .second_wall("the schema of the slot `test:loot@1` is none"),
+        Case::held_by("serde_json", "a_fact_a_hundred_thousand_lists_deep")
+            .with(|s| provides(s, slot(SLOT, "Planned", &json!(true))))
+            .plans([fact(SLOT, "", &"[".repeat(100_000))])
+            .says("a value of `test:loot@1` is no JSON: recursion limit exceeded"),
+    ]
+}

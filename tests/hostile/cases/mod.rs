@@ -1,0 +1,26 @@
+//! All attacks, by what they are made on.
+
+mod archive;
+mod description;
+mod facts;
+mod guest;
+mod host;
+mod rootfs;
+mod wishes;
+
+use crate::case::Case;
+
+pub(crate) fn all() -> Vec<Case> {
+    [
+        archive::all(),
+        description::all(),
+        facts::all(),
+        guest::all(),
+        host::all(),
+        rootfs::all(),
+        wishes::all(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

@@ -1,0 +1,31 @@
+//! Components and programs that attack the host, each against one check of it.
+//!
+//! ```text
+//! cargo nextest run -E 'binary(hostile)'       every attack is stopped: right sentence, host as before
+//! make test-hostile                            and again on a host without that one check, where
+//!                                              it is not; prints which test bites on which check
+//! ```
+//!
+//! An attack that nothing but its check stops succeeds where the check is taken out. Where a
+//! second wall stands behind the check, the case names what that wall says.
+
+mod case;
+mod cases;
+mod script;
+mod table;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> anyhow::Result<()> {
+    if std::env::args().nth(1).as_deref() == Some("--table") {
+        return table::print();
+    }
+    let trial = |case: case::Case| {
+        Trial::test(case.name, move || case.is_stopped().map_err(|e| format!("{e:#}").into()))
+    };
+    let mut trials: Vec<_> = cases::all().into_iter().map(trial).collect();
+    trials.push(Trial::test("every_check_has_a_case", || {
+        table::every_check_has_a_case().map_err(|e| format!("{e:#}").into())
+    }));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit()
+}
