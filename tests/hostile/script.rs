@@ -22,7 +22,7 @@ pub(crate) struct Script {
     /// What it says of itself, as the contract's record.
     pub(crate) description: Value,
     parts: Vec<Value>,
-    /// It holds the program of `tests/programs/attacker`.
+    /// It holds the program of `tests/hostile/programs`.
     pub(crate) program: bool,
 }
 
@@ -118,16 +118,17 @@ pub(crate) fn component() -> Result<&'static Path> {
     })
 }
 
-/// The program of `tests/programs/attacker`, which needs no library of the tree it is put into.
+/// A program of `tests/hostile/programs`, which needs no library of the tree it is put into.
 pub(crate) fn attacker() -> Result<&'static Path> {
     built(&ATTACKER, || {
-        let out = repository().join("out/test-programs");
-        let made = out.join("attacker");
-        if is_newer(&made, &["tests/programs"])? {
+        let made = repository().join("out/test-programs/attacker");
+        if is_newer(&made, &["tests/hostile/programs"])? {
             return Ok(made);
         }
-        let script = text(&repository().join("tests/programs/build.sh"))?;
-        tool::run("sh", &[&script, &text(&out)?])?;
+        std::fs::create_dir_all(repository().join("out/test-programs"))?;
+        let source = repository().join("tests/hostile/programs/attacker.c");
+        let args = ["-static", "-O1", "-s", "-o", &text(&made)?, &text(&source)?];
+        tool::run("cc", &args)?;
         Ok(made)
     })
 }

@@ -115,7 +115,12 @@ checks! {
     PathBytes "path-bytes" "a path of the target longer than 4095 bytes";
     PathNameBytes "path-name-bytes" "a name in a path of the target longer than 255 bytes";
     PathNul "path-nul" "a path of the target with a NUL in it";
+    ProgramCapabilities "program-capabilities" "a program in the target the capabilities that root has on the host";
     ProgramMemory "program-memory" "more memory than the programs of a step may have";
+    ProgramNetwork "program-network" "a program in the target the network of the host and its abstract sockets";
+    ProgramPids "program-pids" "a program in the target the processes of the host";
+    ProgramRoot "program-root" "a program in the target the folder above its root";
+    ProgramSwitches "program-switches" "a program in the target the switches of the kernel in `/proc`";
     Programs "programs" "more processes than a step may have at once";
     RegularFile "regular-file" "a pipe or device read or added to as a file";
     RepositoriesGrant "repositories-grant" "a repository that is not granted";

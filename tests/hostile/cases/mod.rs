@@ -2,6 +2,7 @@
 
 mod archive;
 mod description;
+mod exec;
 mod facts;
 mod guest;
 mod host;
@@ -14,6 +15,7 @@ pub(crate) fn all() -> Vec<Case> {
     [
         archive::all(),
         description::all(),
+        exec::all(),
         facts::all(),
         guest::all(),
         host::all(),

@@ -20,6 +20,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dibhost_check::Check;
 use dibhost_sys::{Forked, Namespaces, fork};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -227,7 +228,7 @@ fn boxed(
             (null.into(), None)
         }
     };
-    match fork(Namespaces::ALL_BUT_USER).map_err(|e| os("making the namespaces of a program", e))? {
+    match fork(namespaces()).map_err(|e| os("making the namespaces of a program", e))? {
         Forked::Child => {
             drop((stdout, stderr, reports, stdin));
             first_process(
@@ -256,6 +257,15 @@ fn boxed(
             let deferred = surroundings.deferred.as_deref().map_or_else(Vec::new, deferred);
             Ok(Ran { output, deferred })
         }
+    }
+}
+
+/// What the worker and each box have of their own.
+pub(crate) fn namespaces() -> Namespaces {
+    Namespaces {
+        pid: Check::ProgramPids.holds(),
+        network: Check::ProgramNetwork.holds(),
+        ..Namespaces::ALL_BUT_USER
     }
 }
 
@@ -382,7 +392,7 @@ fn prepare(tree: &Path, binds: &[Bind], stand_ins: &[StandIn]) -> Result<(), Tar
 fn drop_privileges() -> Result<(), Errno> {
     for number in 0..u64::BITS {
         let capability = CapabilitySet::from_bits_retain(1 << number);
-        if CAPABILITIES.contains(capability) {
+        if CAPABILITIES.contains(capability) || !Check::ProgramCapabilities.holds() {
             continue;
         }
         match rustix::thread::remove_capability_from_bounding_set(capability) {
@@ -396,7 +406,9 @@ fn drop_privileges() -> Result<(), Errno> {
         permitted: CAPABILITIES,
         inheritable: CapabilitySet::empty(),
     };
-    rustix::thread::set_capabilities(None, sets)?;
+    if Check::ProgramCapabilities.holds() {
+        rustix::thread::set_capabilities(None, sets)?;
+    }
     rustix::thread::set_no_new_privs(true)
 }
 

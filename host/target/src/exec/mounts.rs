@@ -13,6 +13,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use dibhost_check::Check;
 use rustix::fs::CWD;
 use rustix::io::Errno;
 use rustix::mount::{
@@ -102,9 +103,13 @@ pub(crate) fn enter(tree: &Path, binds: &[Bind], stand_ins: &[StandIn]) -> Resul
     mount_bind(tree, tree).map_err(doing)?;
     rustix::process::chdir(tree).map_err(doing)?;
     mount_remount(".", MountFlags::BIND | quiet | MountFlags::NOATIME, c"").map_err(doing)?;
-    // The old root is put over the new one and taken off again; no folder is needed for it.
-    rustix::process::pivot_root(".", ".").map_err(doing)?;
-    unmount(".", UnmountFlags::DETACH).map_err(doing)?;
+    if Check::ProgramRoot.holds() {
+        // The old root is put over the new one and taken off again; no folder is needed for it.
+        rustix::process::pivot_root(".", ".").map_err(doing)?;
+        unmount(".", UnmountFlags::DETACH).map_err(doing)?;
+    } else {
+        rustix::process::chroot(".").map_err(doing)?;
+    }
     rustix::process::chdir("/").map_err(doing)?;
 
     let still = quiet | MountFlags::NOEXEC;
@@ -133,7 +138,7 @@ pub(crate) fn enter(tree: &Path, binds: &[Bind], stand_ins: &[StandIn]) -> Resul
     }
 
     fresh("proc", "/proc", still, c"")?;
-    for name in PROC_READ_ONLY {
+    for name in PROC_READ_ONLY.into_iter().filter(|_| Check::ProgramSwitches.holds()) {
         let path = format!("/proc/{name}");
         let done = mount_bind(&path, &path).and_then(|()| {
             mount_remount(&path, MountFlags::BIND | MountFlags::RDONLY | still, c"")

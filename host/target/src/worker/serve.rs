@@ -15,7 +15,7 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 
-use dibhost_sys::{Forked, Namespaces, close_on_exec, fork, leave_no_core};
+use dibhost_sys::{Forked, close_on_exec, fork, leave_no_core};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::mount::{
@@ -59,7 +59,7 @@ fn outer() -> Result<ExitCode, TargetError> {
     let null = std::fs::File::open("/dev/null").map_err(starting)?;
     nix::unistd::dup2_stdin(&null).map_err(|e| starting(e.into()))?;
     close_on_exec().map_err(starting)?;
-    let forked = fork(Namespaces::ALL_BUT_USER)
+    let forked = fork(exec::namespaces())
         .map_err(|e| os("making the namespaces of the target (this needs root)", e))?;
     match forked {
         Forked::Child => Ok(inner(socket)),

@@ -45,19 +45,42 @@ enum Call {
     Blob(Vec<u8>),
     BlobOf(usize),
     // exec
-    Exec { program: String, args: Vec<String>, env: Vec<(String, String)>, network: bool },
+    /// Stopped when its output has `refused` in it.
+    Exec {
+        program: String,
+        args: Vec<String>,
+        #[serde(default)]
+        env: Vec<(String, String)>,
+        #[serde(default)]
+        network: bool,
+        #[serde(default)]
+        refused: Option<String>,
+    },
     // facts
-    Provide { slot: String, key: String, value: String },
-    ProvideLong { slot: String, bytes: usize },
+    Provide {
+        slot: String,
+        key: String,
+        value: String,
+    },
+    ProvideLong {
+        slot: String,
+        bytes: usize,
+    },
     Consume(String),
     // wishes
     Packages(Vec<packages::Wish>),
     Repository(packages::Repository),
     UpgradeAll,
-    Unit { name: String, content: String },
+    Unit {
+        name: String,
+        content: String,
+    },
     UnitState(String),
     User(accounts::User),
-    Group { name: String, gid: Option<u32> },
+    Group {
+        name: String,
+        gid: Option<u32>,
+    },
     Nodes(Vec<block_device::Node>),
     ReadNodes,
     Bootstrap(bootstrap::Source),
@@ -68,7 +91,10 @@ enum Call {
     Secret(String),
     // what stays
     Emit(String),
-    CachePut { key: String, content: String },
+    CachePut {
+        key: String,
+        content: String,
+    },
     CacheGet(String),
     Fetch(String),
     // words
@@ -81,7 +107,9 @@ enum Call {
     Variable(String),
     HostFile(String),
     // the machine
-    Spin { turns: u64 },
+    Spin {
+        turns: u64,
+    },
     Allocate(usize),
     Recurse,
     /// A handle that nobody gave.
@@ -92,10 +120,16 @@ enum Call {
     /// A string that begins in this element's memory and ends far beyond it.
     StringBeyondMemory,
     /// A short list whose elements are all the same long string.
-    Amplify { times: usize, bytes: usize },
+    Amplify {
+        times: usize,
+        bytes: usize,
+    },
     Panic(String),
     // the script
-    Repeat { times: usize, call: Value },
+    Repeat {
+        times: usize,
+        call: Value,
+    },
     Try(Value),
 }
 
@@ -148,7 +182,7 @@ impl<'a> Attack<'a> {
             }
             Call::Blob(content) => self.blobs.push(blobs::from_bytes(&content)?),
             Call::BlobOf(bytes) => self.blobs.push(blobs::from_bytes(&vec![0; bytes])?),
-            Call::Exec { program, args, env, network } => {
+            Call::Exec { program, args, env, network, refused: refusal } => {
                 let mut settings = exec::Settings::CAPTURE;
                 settings.set(exec::Settings::NETWORK, network);
                 let output = exec::run(&exec::Command {
@@ -161,7 +195,11 @@ impl<'a> Attack<'a> {
                     timeout_seconds: None,
                     extensions: Vec::new(),
                 })?;
-                self.got(&String::from_utf8_lossy(&output.stdout));
+                let said = String::from_utf8_lossy(&output.stdout).into_owned();
+                if refusal.is_some_and(|words| said.contains(&words)) {
+                    return Err(refused(format!("the program got `{}`", said.trim())));
+                }
+                self.got(&said);
             }
             Call::Provide { slot, key, value } => facts::provide(&slot, &key, &value)?,
             Call::ProvideLong { slot, bytes } => {
