@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dibhost/target
 cargo := scripts/cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help build elements host image test test-all golden lint bench bench-plan clean
+.PHONY: help build elements host image test test-all test-hostile golden lint bench bench-plan clean
 
 help: ## Lists these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -34,11 +34,16 @@ image: ## Makes out/debian-vm.qcow2, from nothing, and shows how to boot it
 test: ## Runs what CI runs: formats, lints, all tests but the long ones
 	@scripts/test
 
-test-all: ## Runs every test, the long ones and the fuzzing of parsers too
+test-all: ## Runs every test, the long ones, fuzzing and `make test-hostile` too
 	@scripts/test --all
 
 golden: host ## Writes the golden plans, the plan's schema and its picture anew
 	DIBHOST_GOLDEN=write $(cargo) test --locked --workspace --test golden
+
+test-hostile: ## Attacks the host, each time without the check that should stop it; shows what bites
+	@scripts/install-dependencies test
+	@$(MAKE) --no-print-directory host
+	@scripts/test-hostile
 
 lint: ## Checks formats and lints of the host, the elements and the scripts
 	@scripts/install-dependencies lint

@@ -24,6 +24,8 @@ pub(crate) enum Without {
     Succeeds,
     /// A second wall stops it, and says this.
     SecondWall(&'static str),
+    /// It succeeds or fails, as the machine is, but not by the check.
+    Otherwise,
     /// The attack goes on until it is killed.
     GoesOn,
 }
@@ -125,7 +127,7 @@ impl Case {
     }
 
     /// It has a step and does nothing in it but tell that it was run.
-    pub(crate) fn is_there(self) -> Self {
+    pub(crate) fn has_a_step(self) -> Self {
         self.runs([])
     }
 
@@ -229,6 +231,12 @@ impl Case {
         self
     }
 
+    /// Without its check it depends on the machine what becomes of it.
+    pub(crate) fn otherwise(mut self) -> Self {
+        self.without = Without::Otherwise;
+        self
+    }
+
     /// Without its check it goes on.
     pub(crate) fn goes_on(mut self) -> Self {
         self.without = Without::GoesOn;
@@ -278,6 +286,7 @@ impl Case {
                 ensure!(outcome.stderr.contains(says), "no `{says}` in:\n{}", outcome.stderr);
                 Ok(format!("second wall: {says}"))
             }
+            Without::Otherwise => Ok("ends otherwise".to_owned()),
             Without::Succeeds | Without::GoesOn => {
                 let done = match &self.got_out {
                     Some(got_out) => got_out(dibhost.folder(), &outcome),

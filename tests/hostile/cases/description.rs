@@ -9,12 +9,13 @@ pub(crate) fn all() -> Vec<Case> {
     vec![
         Case::on(Check::ElementName, "a_file_passes_for_another_element")
             .with(|script| script.description["name"] = "openssh-server".into())
-            .is_there()
-            .says("calls itself `openssh-server` and not `hostile`"),
+            .has_a_step()
+            .says("calls itself `openssh-server` and not `hostile`")
+            .second_wall("a name is no proof of what is in a file"),
         Case::on(Check::FirstPartyDigest, "a_first_party_name_is_shadowed_by_a_path")
             .with(|script| *script = crate::script::Script::new("growroot"))
             .requests("rootfs", "write /")
-            .is_there()
+            .has_a_step()
             .says("`growroot` asks for what the definition does not grant")
             .says("[grants.growroot]"),
         Case::on(Check::FirstPartyDigest, "a_first_party_name_is_shadowed_by_a_folder")
@@ -31,14 +32,14 @@ pub(crate) fn all() -> Vec<Case> {
             .second_wall("`rootfs` of `read /` is not granted"),
         Case::on(Check::ElementTwin, "two_elements_have_one_name")
             .with(|script| *script = crate::script::Script::new("one/hostile"))
-            .is_there()
+            .has_a_step()
             .and("two/hostile")
             .runs([call("Log", "the other")])
-            .says("two different elements are called `hostile`")
-            .gets_out(|_, outcome| !outcome.stderr.contains("two different elements")),
+            .says("two different elements are called `hostile`: `")
+            .second_wall("help: name one of them only"),
         Case::on(Check::HostName, "an_element_has_the_name_of_the_host")
             .with(|script| *script = crate::script::Script::new("host"))
-            .is_there()
+            .has_a_step()
             .says("`host` is the name of the host itself"),
         Case::on(Check::GrantRequested, "a_request_that_is_not_granted")
             .requests("rootfs", "write /etc")
@@ -57,20 +58,19 @@ pub(crate) fn all() -> Vec<Case> {
         Case::on(Check::RequestScope, "a_request_whose_path_climbs")
             .may("rootfs", "write /mine")
             .requests("rootfs", "write /mine/../etc")
-            .is_there()
-            .says("it requests `rootfs` with the path \"/mine/../etc\"")
-            .second_wall("does not grant: `rootfs` `write /mine/../etc`"),
+            .has_a_step()
+            .says("it requests `rootfs` with the path \"/mine/../etc\""),
         Case::on(Check::RequestScope, "a_request_with_an_escape_code")
             .requests("packages", "\u{1b}[2J*")
-            .is_there()
+            .has_a_step()
             .says("which has a control character in it")
             .second_wall("`hostile` asks for what the definition does not grant"),
         Case::on(Check::InsistedExtension, "an_extension_the_host_must_obey")
             .with(|script| script.description["extensions"] = json!([["!root-shell", "{}"]]))
-            .is_there()
+            .has_a_step()
             .says("`!root-shell`"),
         Case::on(Check::ImportKnown, "an_import_the_host_does_not_offer")
-            .is_there()
+            .has_a_step()
             .arranged(|dibhost| {
                 let path = dibhost.folder().join("hostile.wasm");
                 let bytes = replaced(&std::fs::read(&path)?, b"wasi:cli/environment", b"evil:cli/environment");
@@ -80,7 +80,7 @@ pub(crate) fn all() -> Vec<Case> {
             .says("imports `evil:cli/environment")
             .second_wall("does not fit the contract"),
         Case::on(Check::ComponentOnly, "native_code_passes_for_a_component")
-            .is_there()
+            .has_a_step()
             .arranged(|dibhost| {
                 std::fs::copy("/bin/true", dibhost.folder().join("hostile.wasm"))?;
                 Ok(())
@@ -88,19 +88,19 @@ pub(crate) fn all() -> Vec<Case> {
             .says("is native code (ELF)")
             .second_wall("is no sound component"),
         Case::on(Check::ComponentBytes, "a_component_of_more_than_any_has")
-            .is_there()
+            .has_a_step()
             .arranged(|dibhost| {
                 let file = std::fs::OpenOptions::new()
                     .write(true)
                     .open(dibhost.folder().join("hostile.wasm"))?;
-                file.set_len(300 << 20)?;
+                file.set_len(70 << 20)?;
                 Ok(())
             })
-            .says("is larger than 256 MiB")
+            .says("a component is at most 64 MiB")
             .second_wall("is no sound component"),
         Case::held_by("wasmtime", "a_description_that_never_ends")
             .with(|script| script.description["summary"] = json!(0))
-            .is_there()
+            .has_a_step()
             .says("`describe`"),
         Case::on(Check::TerminalCodes, "an_escape_code_in_a_reason")
             .with(|script| {
@@ -109,7 +109,12 @@ pub(crate) fn all() -> Vec<Case> {
             })
             .plans([bare("UpgradeAll")])
             .says("\\u{1b}]0;owned\\u{7}")
-            .gets_out(|_, outcome| outcome.stderr.contains('\u{1b}')),
+            // What is shown of a reason is one line of plain text in any case.
+            .second_wall("(]0;owned)"),
+        Case::on(Check::DescriptionBytes, "a_description_of_twenty_thousand_entries")
+            .with(|script| script.description["stands_in_for"] = vec!["x"; 20_000].into())
+            .has_a_step()
+            .says("10000 is the most"),
     ]
 }
 

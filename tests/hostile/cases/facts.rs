@@ -27,6 +27,17 @@ fn text(check: Check, name: &'static str) -> Case {
     Case::on(check, name).with(|s| provides(s, slot(SLOT, "Planned", &json!({"type": "string"}))))
 }
 
+/// A schema of some kilobytes that is checked 2 to the power of `times` times.
+fn doubling(times: usize) -> Value {
+    let part = |n: usize| {
+        let next = json!({"$ref": format!("#/$defs/d{}", n + 1)});
+        (format!("d{n}"), json!({"allOf": [next, next]}))
+    };
+    let mut parts: serde_json::Map<_, _> = (0..times).map(part).collect();
+    parts.insert(format!("d{times}"), json!({"type": "string"}));
+    json!({"$defs": parts, "$ref": "#/$defs/d0"})
+}
+
 pub(crate) fn all() -> Vec<Case> {
     vec![
         Case::on(Check::FactProvide, "a_slot_that_nobody_declared_is_written")
@@ -35,17 +46,16 @@ pub(crate) fn all() -> Vec<Case> {
                 "",
                 "{\"argument\":\"init=/evil\",\"reason\":null}",
             )])
-            .says("does not declare that it provides `dib:boot/kernel-argument@1`")
-            .second_wall("no step of this build declares the slot"),
+            .says("does not declare that it provides `dib:boot/kernel-argument@1`"),
         Case::on(Check::FactConsume, "a_slot_that_nobody_declared_is_read")
             .plans([call("Consume", "dib:users/authorized-key@1")])
             .says("does not declare that it consumes `dib:users/authorized-key@1`"),
         text(Check::FactKey, "a_key_of_a_fact_writes_to_the_terminal")
             .plans([fact(SLOT, "\u{1b}[31m", "\"x\"")])
             .says("has control characters"),
-        text(Check::FactBytes, "a_fact_of_two_mebibytes")
-            .plans([call("ProvideLong", json!({"slot": SLOT, "bytes": 2 << 20}))])
-            .says("a value of `test:loot@1` is larger than 1 MiB"),
+        text(Check::FactBytes, "a_fact_of_five_mebibytes")
+            .plans([call("ProvideLong", json!({"slot": SLOT, "bytes": 5 << 20}))])
+            .says("provided facts of more than 4 MiB in `plan(root)`"),
         text(Check::FactSchema, "a_fact_that_does_not_fit_its_schema")
             .plans([fact(SLOT, "", "{\"not\": \"text\"}")])
             .says("a value of `test:loot@1` does not fit its schema"),
@@ -70,8 +80,10 @@ pub(crate) fn all() -> Vec<Case> {
             .plans([fact(SLOT, "", "\"x\"")])
             .says("`test:loot@1` is observed: it is provided in `run`"),
         text(Check::Facts, "five_thousand_facts")
+            // Which of the two limits is reached first is not left to the machine.
+            .defines("[limits]\nplan-time = \"10min\"\n")
             .plans([call("Repeat", json!({"times": 5000, "call": fact(SLOT, "{n}", "\"x\"")}))])
-            .says("a step provides at most"),
+            .says("provided more than 4096 facts in `plan(root)`"),
         Case::on(Check::HostSlot, "a_fact_that_only_the_host_gives")
             .with(|s| {
                 provides(
@@ -90,17 +102,37 @@ pub(crate) fn all() -> Vec<Case> {
             .says("it provides `dib:block-device/layout@1`, which is the host's alone"),
         Case::on(Check::SlotName, "a_slot_whose_name_is_a_path")
             .with(|s| provides(s, slot("../../etc/passwd", "Planned", &json!({"type": "string"}))))
-            .is_there()
+            .has_a_step()
             .says("\"../../etc/passwd\" is no name of a slot"),
         Case::on(Check::SchemaBacktracking, "a_schema_whose_pattern_backtracks")
             .with(|s| provides(s, slot(SLOT, "Planned", &json!({"pattern": "^(?=(a+)+$)(a+)+$"}))))
-            .is_there()
+            .has_a_step()
             .says("the schema of its slot `test:loot@1` is none"),
         Case::on(Check::SchemaValid, "a_schema_of_the_builders_own_files")
             .with(|s| provides(s, slot(SLOT, "Planned", &json!({"$ref": "file:///etc/passwd"}))))
-            .is_there()
+            .has_a_step()
             .says("the schema of its slot `test:loot@1` is none")
             .second_wall("the schema of the slot `test:loot@1` is none"),
+        Case::on(Check::SchemaBomb, "a_schema_that_doubles_forty_times")
+            .with(|s| provides(s, slot(SLOT, "Planned", &doubling(40))))
+            .has_a_step()
+            .says("the schema of its slot `test:loot@1` is none"),
+        Case::on(Check::SlotArity, "a_second_value_where_there_is_one")
+            .with(|s| {
+                let mut one = slot(SLOT, "Planned", &json!({"type": "string"}));
+                one["arity"] = "One".into();
+                provides(s, one);
+            })
+            .plans([fact(SLOT, "a", "\"x\""), fact(SLOT, "b", "\"y\"")])
+            .says("`test:loot@1` takes one value"),
+        Case::on(Check::SlotClash, "a_slot_that_means_something_else_to_another")
+            .with(|s| provides(s, slot(SLOT, "Planned", &json!({"type": "integer"}))))
+            .has_a_step()
+            .and("other")
+            .with(|s| provides(s, slot(SLOT, "Planned", &json!({"type": "string"}))))
+            .plans([fact(SLOT, "", "\"x\"")])
+            .says("`test:loot@1`")
+            .says("their schemas differ"),
         Case::held_by("serde_json", "a_fact_a_hundred_thousand_lists_deep")
             .with(|s| provides(s, slot(SLOT, "Planned", &json!(true))))
             .plans([fact(SLOT, "", &"[".repeat(100_000))])

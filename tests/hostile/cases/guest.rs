@@ -3,7 +3,13 @@
 use dibhost_check::Check;
 use serde_json::json;
 
-use crate::case::{Case, bare, call, loot};
+use crate::case::{Case, HOSTILE, bare, call, loot};
+use crate::cases::rootfs::{apply, folder};
+
+/// It has a limit of its own.
+fn limited(check: Check, name: &'static str, limit: &str) -> Case {
+    Case::on(check, name).defines(&format!("[limits.elements.{HOSTILE}]\n{limit}\n"))
+}
 
 pub(crate) fn all() -> Vec<Case> {
     vec![
@@ -20,13 +26,32 @@ pub(crate) fn all() -> Vec<Case> {
             .says("asked for more than 64 MiB of memory in `plan(root)`"),
         Case::on(Check::Handles, "twenty_thousand_handles")
             .runs([call("Repeat", json!({"times": 20_000, "call": call("Span", "x")}))])
-            .says("in `run(root)`: resource table has no free keys"),
+            .says("resource table has no free keys"),
         Case::on(Check::BlobBytes, "more_blobs_than_the_host_holds")
             .runs([call("Repeat", json!({"times": 33, "call": call("BlobOf", 16 << 20)}))])
-            .says("the host holds at most 512 MiB of blobs for one step"),
+            .says("had the host hold more than 512 MiB of blobs in `run(root)`"),
         Case::on(Check::CallBytes, "a_blob_of_more_than_a_call_hands_over")
             .runs([call("BlobOf", (16 << 20) + 1)])
             .says("one call hands over at most 16 MiB"),
+        limited(Check::Fuel, "more_instructions_than_a_step_has", "fuel = 1000000")
+            .runs([call("Spin", json!({"turns": 10_000_000}))])
+            .says("needed more than 1000000 units of fuel in `run(root)`"),
+        limited(Check::Files, "more_files_than_a_step_makes", "files = 3")
+            .may("rootfs", "write /")
+            .runs([call("Open", "/"), apply(&["/a", "/b", "/c", "/d"].map(folder))])
+            .says("made more than 3 files in the target in `run(root)`"),
+        limited(Check::Written, "more_bytes_than_a_step_writes", "written = \"1KiB\"")
+            .may("rootfs", "write /")
+            .runs([call("Open", "/"), call("BlobOf", 4096), call("Place", "/x")])
+            .says("wrote more than 1 KiB into the target in `run(root)`"),
+        limited(
+            Check::OutputBytes,
+            "more_bytes_than_a_step_puts_beside_the_image",
+            "outputs = \"1KiB\"",
+        )
+        .may("outputs", ".x")
+        .runs([call("BlobOf", 4096), call("Emit", ".x")])
+        .says("put more than 1 KiB beside the image in `run(root)`"),
         Case::on(Check::LiftedBytes, "a_short_list_of_one_long_string")
             .runs([call("Amplify", json!({"times": 4096, "bytes": 32 << 10}))])
             .says("in `run(root)`"),
@@ -35,8 +60,8 @@ pub(crate) fn all() -> Vec<Case> {
                 call("Repeat", json!({"times": 20_000, "call": call("Print", "flood")})),
                 call("Fail", "all said"),
             ])
-            .says("said more than 10000 lines")
-            .gets_out(|_, outcome| outcome.stderr.matches("flood").count() > 15_000),
+            .says("logged more than 10000 lines in `run(root)`")
+            .gets_out(|_, outcome| outcome.stderr.contains("all said")),
         Case::on(Check::TerminalCodes, "an_escape_code_in_an_error")
             .runs([call("Fail", "\u{1b}[2J\u{1b}]0;owned\u{7}")])
             .says("\\u{1b}[2J\\u{1b}]0;owned\\u{7}")
@@ -44,11 +69,16 @@ pub(crate) fn all() -> Vec<Case> {
         Case::on(Check::TerminalCodes, "an_escape_code_in_the_log")
             .runs([call("Log", "\u{1b}[31mall is well\u{202e}"), call("Fail", "after the log")])
             .says("\\u{1b}[31mall is well\\u{202e}")
-            .gets_out(|_, outcome| outcome.stderr.contains('\u{1b}')),
+            // What is told of a build has no escape in it in any case.
+            .second_wall("\u{fffd}[31mall is well"),
         Case::on(Check::TerminalCodes, "an_escape_code_in_a_panic")
             .runs([call("Panic", "\u{1b}[2Jgone")])
             .says("\\u{1b}[2Jgone")
             .gets_out(|_, outcome| outcome.stderr.contains('\u{1b}')),
+        Case::on(Check::FetchGrant, "a_download_that_nobody_granted")
+            .runs([call("Fetch", "https://evil.invalid/x")])
+            .says("`fetch` of `evil.invalid` is not granted")
+            .second_wall("this host fetches nothing for elements yet"),
         Case::on(Check::WasiEnvironment, "the_builder_s_environment")
             .runs([call("Variable", loot::VARIABLE)])
             .says("`DIBHOST_TEST_CANARY`: environment variable not found")
@@ -59,7 +89,7 @@ pub(crate) fn all() -> Vec<Case> {
             .gets_out(|_, outcome| outcome.stderr.contains("root:x:0:0")),
         Case::held_by("wasmtime", "a_recursion_without_end")
             .runs([bare("Recurse")])
-            .says("trapped in `run(root)`: call stack exhausted"),
+            .says("trapped in `run(root)`"),
         Case::held_by("wasmtime", "a_handle_that_nobody_gave")
             .may("rootfs", "write /")
             .runs([call("ForgedTree", 77)])

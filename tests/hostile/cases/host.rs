@@ -13,7 +13,7 @@ fn prepared(
     prepare: impl Fn(&std::path::Path) -> std::io::Result<()> + Send + Sync + 'static,
 ) -> Case {
     Case::on(check, name)
-        .is_there()
+        .has_a_step()
         .arranged(move |dibhost| {
             let cache = dibhost.folder().join("cache");
             std::fs::create_dir(&cache)?;

@@ -157,10 +157,10 @@ fn out_of_the_tree() -> Vec<Case> {
         all_of_it(
             Check::RootfsResolve,
             "a_magic_link_out_of_the_tree",
-            &[apply(&[link("/mine/l", "/proc/self/root/etc/passwd")]), call("Read", "/mine/l")],
+            &[apply(&[link("/mine/l", "/proc/1/cwd/etc/passwd")]), call("Read", "/mine/l")],
         )
         .says("`/mine/l` does not exist")
-        .second_wall("looking up `/mine/l`"),
+        .second_wall("leads through too many symbolic links"),
         all_of_it(
             Check::RootfsResolve,
             "a_file_written_to_the_host_through_a_link",
@@ -195,7 +195,7 @@ fn odd_names() -> Vec<Case> {
             &[call("Read", format!("{}x", "/a".repeat(2500)))],
         )
         .says("it is longer than 4095 bytes")
-        .second_wall("File name too long"),
+        .second_wall("looking up `/a/a/a/"),
         all_of_it(
             Check::PathNameBytes,
             "a_name_of_256_bytes",
@@ -208,7 +208,7 @@ fn odd_names() -> Vec<Case> {
             "a_name_with_a_newline_and_an_escape_code",
             &[call("Read", "/mine/\n\u{1b}[2Jerror: all is well")],
         )
-        .says("\\n\\u{1b}[2Jerror: all is well")
+        .says("\\u{a}\\u{1b}[2Jerror: all is well")
         .gets_out(|_, outcome| outcome.stderr.contains("\u{1b}[2J")),
         all_of_it(
             Check::RootfsMode,

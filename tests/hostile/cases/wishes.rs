@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::case::{Case, bare, call};
 
-const KEY: &str =
-    "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxsBNB\n-----END PGP PUBLIC KEY BLOCK-----\n";
+/// Somebody's key.
+const KEY: &str = include_str!("../../../host/target/tests/other-key.asc");
 
 /// A wish for a package, as the contract's record.
 pub(crate) fn package(name: &str) -> Value {
@@ -28,7 +28,7 @@ fn repository(check: Check, name: &'static str, change: impl FnOnce(&mut Value))
         "components": ["main"], "priority": null, "key": KEY, "extensions": [],
     });
     change(&mut wish);
-    Case::on(check, name).may("repositories", "*").plans([call("Repository", wish)])
+    Case::on(check, name).may("repositories", "* key:*").plans([call("Repository", wish)])
 }
 
 fn user(check: Check, name: &'static str, change: impl FnOnce(&mut Value)) -> Case {
@@ -75,7 +75,7 @@ fn without_grants() -> Vec<Case> {
             .says("`packages` of `*` is not granted"),
         repository(Check::RepositoriesGrant, "a_repository_that_nobody_granted", |_| {})
             .with(|script| script.description["requests"] = json!([]))
-            .says("`repositories` of `https://packages.invalid/` is not granted"),
+            .says("`repositories` of `https://packages.invalid/ key:"),
         Case::on(Check::ServicesGrant, "a_unit_that_nobody_granted")
             .plans([call("UnitState", "evil.service")])
             .says("`services` of `evil.service` is not granted"),
@@ -114,7 +114,7 @@ fn without_grants() -> Vec<Case> {
                 "Repeat",
                 json!({"times": 5000, "call": call("Packages", json!([package("p{n}")]))}),
             )])
-            .says("a step makes at most"),
+            .says("made more than 4096 wishes in `plan(root)`"),
     ]
 }
 
@@ -138,7 +138,7 @@ fn strings() -> Vec<Case> {
         })
         .says("the repository name \"../../../etc/cron.d/evil\" has '.' in it"),
         repository(Check::RepositoryUrl, "a_repository_of_the_builders_files", |wish| {
-            wish["url"] = "file:///root/packages".into();
+            wish["url"] = "file:///srv/packages".into();
         })
         .says("starts with neither `http://` nor `https://`"),
         repository(Check::RepositoryUrl, "a_repository_by_a_program_of_the_builder", |wish| {
