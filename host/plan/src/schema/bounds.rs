@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::PATTERN_SIZE;
 use crate::digest::canonical;
 
 /// Bytes of a schema's text: the host's own have less than 3,000.
@@ -15,12 +16,14 @@ const DEPTH: usize = 32;
 /// What checking one byte of a value may cost, each `$ref` counted as what it refers to: the
 /// host's largest comes to about 100.
 const WEIGHT: u64 = 4_000;
-/// Bytes of a pattern. A pattern is matched in a time that grows with its length.
+/// Bytes of a pattern.
 const PATTERN: usize = 1_000;
-/// What a pattern weighs besides its bytes: compiling one takes as long as many keywords.
+/// What a pattern weighs besides its states: compiling one takes as long as many keywords.
 const PATTERN_WEIGHT: u64 = 32;
-/// Weight of a schema times the bytes of a value: less than a second, whatever both are. A value
-/// of 1 KiB may have any schema, one of the largest (1 MiB) a schema twice the host's largest.
+/// About as many bytes as a state of a compiled pattern has.
+const STATE: usize = 64;
+/// Weight of a schema times the bytes of a value: about a second, whatever both are. A value of
+/// 50 KiB may have any schema, one of the largest (1 MiB) a schema of 200 keywords or a pattern.
 const WORK: u64 = 200 << 20;
 
 /// Keywords that draft 2020-12 resolves at run time, or that move what `#` means.
@@ -199,6 +202,8 @@ fn values(value: &Value) -> u64 {
     }
 }
 
+/// What matching a pattern costs for each byte: its states, which a pattern with counts has many
+/// of. All of them may have to be followed at once, whatever is tried to avoid that.
 fn pattern(pattern: &str) -> Result<u64, String> {
     if pattern.len() > PATTERN {
         return Err(format!(
@@ -206,7 +211,11 @@ fn pattern(pattern: &str) -> Result<u64, String> {
             pattern.len()
         ));
     }
-    Ok(PATTERN_WEIGHT + u64::try_from(pattern.len()).unwrap_or(u64::MAX) / 4)
+    // Nobody tells how large a compiled pattern is, only whether it is larger than asked for.
+    let fits = |size: &usize| regex::RegexBuilder::new(pattern).size_limit(*size).build().is_ok();
+    let sizes = std::iter::successors(Some(1 << 10), |size| Some(size * 2));
+    let size = sizes.take_while(|size| *size < PATTERN_SIZE).find(fits).unwrap_or(PATTERN_SIZE);
+    Ok(PATTERN_WEIGHT + u64::try_from(size / STATE).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
@@ -277,6 +286,19 @@ mod tests {
         it has an `$id` at `#/items`: only the whole has one
         it has a pattern of 1001 bytes, and one may have 1000
         "#);
+    }
+
+    #[test]
+    fn a_pattern_of_many_states_is_heavy() {
+        let of = |pattern: &str| super::pattern(pattern).unwrap();
+        // Each letter of the value doubles what a deterministic automaton would have to know.
+        let nasty = of("(a|b)*a(a|b){800}c");
+        assert!(nasty > 20 * of("^[a-z0-9-]+$"), "{nasty} {}", of("^[a-z0-9-]+$"));
+        let schema = json!({"pattern": "(a|b)*a(a|b){800}c"});
+        let compiled = crate::schema::compile(&schema).unwrap();
+        let long = json!("ab".repeat(1 << 19));
+        assert!(crate::schema::check(&compiled, &long).unwrap_err().contains("too long"));
+        assert!(crate::schema::check(&compiled, &json!("abc")).unwrap_err().contains("match"));
     }
 
     #[test]

@@ -58,7 +58,7 @@ fn what_differs_is_told_by_its_name() {
       + bootloader: accounts *
 
     steps
-      - finalise bootloader: {"after":[],"plan-only":false,"reads":[],"writes":[]}
+      - finalise bootloader: {"after":[],"needs":[],"plan-only":false,"reads":[],"writes":[]}
 
     facts
       ~ dib:block-device/layout@1 host block-device

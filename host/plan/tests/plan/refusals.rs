@@ -458,7 +458,12 @@ fn a_slot_grows_by_optional_properties_and_by_nothing_else() {
         |             ^^^^^
     "#);
     let other = with("other", &["path"], json!({"host": "c"}));
-    insta::assert_snapshot!(refused(&[old, new, other]), @"");
+    insta::assert_snapshot!(refused(&[old, new, other]), @r#"
+    image.toml:3:27: `new` and `other` do not mean the same by the slot `x:y/z@1`: their schemas differ: at `/properties/path`, one has nothing and the other {"type":"string"}
+      3 | elements = ["old", "new", "other"]
+        |                           ^^^^^^^
+      help: one of the elements is older than the other: take versions that fit, or leave one out
+    "#);
 }
 
 #[test]
