@@ -10,9 +10,10 @@ use dibhost_element::{Library, SecretStore};
 use dibhost_image::{Output, Scratch};
 use dibhost_plan::{Phase, Plan};
 use dibhost_sys::Cancel;
-use dibhost_target::{TargetError, Worker, WorkerOptions};
+use dibhost_target::{ProgramLimits, TargetError, Worker, WorkerOptions};
 
 use crate::accounts;
+use crate::contained;
 use crate::event::{Event, Level, Timing};
 use crate::facts::Facts;
 use crate::failure::BuildFailure;
@@ -115,11 +116,13 @@ fn run(
             work: tree,
             tmpfs: if options.no_tmpfs { None } else { memory::for_tree() },
             source_date_epoch: plan.image.source_date_epoch,
+            limits: ProgramLimits::default(),
         },
         cancel,
     )
     .map_err(|e| BuildFailure::new(e).doing("starting the target's worker process"))?;
     teller.end(running);
+    contained::check(&plan.elements, &worker, teller)?;
 
     let of_elements = options.cache.join("of-elements");
     let secrets = Arc::clone(&options.secrets) as Arc<dyn SecretStore>;

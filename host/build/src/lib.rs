@@ -3,6 +3,7 @@
 
 mod accounts;
 mod batch;
+mod contained;
 mod disk;
 mod engine;
 mod event;

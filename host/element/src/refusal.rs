@@ -88,8 +88,11 @@ impl From<TargetError> for Refusal {
             TargetError::Conflict(_) => ErrorCode::Conflict,
             TargetError::Invalid(_) => ErrorCode::InvalidArgument,
             TargetError::Os { name, .. } => ErrorCode::Os(name.clone()),
+            TargetError::Unsupported(_) => ErrorCode::Unsupported,
             TargetError::Cancelled => ErrorCode::Cancelled,
-            TargetError::NoRoom { .. } => ErrorCode::Other(Some("limit".to_owned())),
+            TargetError::NoRoom { .. } | TargetError::Limit { .. } => {
+                ErrorCode::Other(Some("limit".to_owned()))
+            }
             TargetError::Gone(_) => ErrorCode::Other(Some("target-gone".to_owned())),
         };
         Self::new(code, error.to_string())

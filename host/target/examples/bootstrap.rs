@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use dibhost_sys::Cancel;
 use dibhost_target::apt::{Apt, AptOptions, PackageSpec, run_deferred};
-use dibhost_target::{Worker, WorkerOptions};
+use dibhost_target::{ProgramLimits, Worker, WorkerOptions};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1).collect::<Vec<_>>();
@@ -42,6 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             work: tree,
             tmpfs: Some(8 << 30),
             source_date_epoch: 1_700_000_000,
+            limits: ProgramLimits::default(),
         },
         &cancel,
     )?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ProgramLimits;
 use crate::path::TargetPath;
 
 /// What kind of node a path is.
@@ -229,6 +230,10 @@ pub struct Command {
     pub binds: Vec<ReadOnlyBind>,
     /// Keep standard output and error for [`Output`]; lines are told either way.
     pub capture: bool,
+    /// It reaches the network, by user-mode networking; none of the host's own sockets.
+    pub network: bool,
+    /// What it may have; none: as the worker was started with.
+    pub limits: Option<ProgramLimits>,
 }
 
 /// How a program in the target ended.
@@ -244,6 +249,17 @@ pub struct Output {
     pub stdout: Vec<u8>,
     /// The end of standard error.
     pub stderr: Vec<u8>,
+}
+
+/// What a program had too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Over {
+    /// [`ProgramLimits::program_memory`].
+    Memory,
+    /// [`ProgramLimits::programs`].
+    Processes,
+    /// The memory that holds the tree.
+    Tree,
 }
 
 /// Why the target could not do what was asked.
@@ -282,6 +298,17 @@ pub enum TargetError {
         /// It may make no more files; else it may write no more bytes.
         files: bool,
     },
+    /// A program went beyond what it may have.
+    #[error("{said}")]
+    Limit {
+        /// Of what.
+        over: Over,
+        /// One sentence.
+        said: String,
+    },
+    /// This machine cannot do it.
+    #[error("{0}")]
+    Unsupported(String),
     /// The build was cancelled.
     #[error("cancelled")]
     Cancelled,

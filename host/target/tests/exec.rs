@@ -66,24 +66,17 @@ fn nothing_of_the_kernel_can_be_switched() {
         // Not there at all, or empty.
         assert!(run(worker, &format!("cat /proc/{file}")).stdout.is_empty(), "{file}");
     }
-    // A node of the host's disk can be made, but not opened.
-    let kept = sh(
-        worker,
-        "mknod /usr/disk b 254 0 && echo made; dd if=/usr/disk count=1 of=/dev/null 2>/dev/null && echo read; rm -f /usr/disk; true",
-    );
-    assert_eq!(kept, "made");
-    for folder in ["/dev", "/tmp", "/run", "/dev/shm"] {
-        let script = format!(
-            "mknod {folder}/disk c 1 5 && dd if={folder}/disk count=1 of=/dev/null 2>/dev/null"
-        );
-        assert_ne!(run(worker, &script).status, 0, "{folder}");
+    // No node of the host's disk.
+    for folder in ["/usr", "/dev", "/tmp", "/run", "/dev/shm"] {
+        let output = run(worker, &format!("mknod {folder}/disk b 254 0"));
+        assert_ne!(output.status, 0, "{folder}");
     }
     let status = sh(worker, "cat /proc/self/status");
     let line = |name: &str| status.lines().find(|l| l.starts_with(name)).unwrap().to_owned();
     assert!(line("NoNewPrivs:").ends_with('1'));
     // CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID NET_BIND_SERVICE
-    // SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP.
-    let kept = [0, 1, 2, 3, 4, 5, 6, 7, 10, 18, 27, 29, 31].iter().fold(0_u64, |m, b| m | 1 << b);
+    // SYS_CHROOT AUDIT_WRITE SETFCAP.
+    let kept = [0, 1, 2, 3, 4, 5, 6, 7, 10, 18, 29, 31].iter().fold(0_u64, |m, b| m | 1 << b);
     for set in ["CapPrm:", "CapEff:", "CapBnd:"] {
         let bits = u64::from_str_radix(line(set).split_whitespace().nth(1).unwrap(), 16).unwrap();
         assert_eq!(bits, kept, "{set} {bits:x}");

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use dibhost_check::Check;
-use dibhost_target::{Command, Line, Output, TargetPath};
+use dibhost_definition::Limit;
+use dibhost_target::{Command, Line, Output, Over, ProgramLimits, TargetError, TargetPath};
 use wasmtime::component::{Linker, Resource};
 use zeroize::Zeroize as _;
 
@@ -12,7 +13,7 @@ use super::host::Secret;
 use super::wishes::known_extensions;
 use crate::bindings::dib::element::exec;
 use crate::bindings::dib::element::types::ErrorCode;
-use crate::limits::{CALL_BYTES, LOG_LINE_BYTES, spoken_bytes};
+use crate::limits::{CALL_BYTES, Exceeded, LOG_LINE_BYTES, spoken_bytes};
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::text::harmless;
@@ -53,6 +54,11 @@ impl State {
         let allow_failure = command.settings.contains(exec::Settings::ALLOW_FAILURE);
         let left = self.deadline.saturating_duration_since(std::time::Instant::now());
         let mut command = to_target(command, left.as_secs())?;
+        let limits = &self.call.limits;
+        command.limits = Some(ProgramLimits {
+            programs: limits.get(Limit::Programs),
+            program_memory: limits.get(Limit::ProgramMemory),
+        });
         let program = harmless(&command.program, 200);
         let timeout = command.timeout_seconds;
         let name = program.clone();
@@ -76,9 +82,22 @@ impl State {
             observer.program_ended(&name, status);
             output
         });
-        let output = output.ok_or_else(Refusal::cancelled)??;
+        let output = match output.ok_or_else(Refusal::cancelled)? {
+            Err(TargetError::Limit { over, said }) => return Err(self.too_much(over, said)),
+            output => output?,
+        };
         self.log.counted()?;
         judge(&program, output, allow_failure, timeout)
+    }
+
+    /// A program that was ended for what it used, with the lines that allow more.
+    fn too_much(&self, over: Over, said: String) -> Refusal {
+        let limit = match over {
+            Over::Memory => Limit::ProgramMemory,
+            Over::Processes => Limit::Programs,
+            Over::Tree => return Refusal::limit(said),
+        };
+        Refusal::limit(said).with_help(Exceeded(limit).help(&self.call.limits, &self.call.element))
     }
 
     fn may_start(&self, command: &exec::Command) -> Result<(), Refusal> {
@@ -100,9 +119,6 @@ impl State {
             if Check::ExecNetworkGrant.holds() && !granted {
                 return Err(self.not_granted("exec", "network"));
             }
-            return Err(Refusal::unsupported(
-                "programs in the target have no network yet, whatever is granted",
-            ));
         }
         Ok(())
     }
@@ -145,6 +161,8 @@ fn to_target(command: exec::Command, left: u64) -> Result<Command, Refusal> {
         timeout_seconds: Some(command.timeout_seconds.map_or(left, |t| t.min(left))),
         binds: Vec::new(),
         capture: command.settings.contains(exec::Settings::CAPTURE),
+        network: command.settings.contains(exec::Settings::NETWORK),
+        limits: None,
     })
 }
 

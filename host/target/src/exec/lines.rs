@@ -1,5 +1,7 @@
 //! What a program says: told line by line, the end of it kept.
 
+use dibhost_check::Check;
+
 use crate::Line;
 
 /// A longer line is told up to here; a person could not read it, and a hostile program gains
@@ -12,6 +14,13 @@ const TAIL: usize = 16 << 10;
 /// Kept of a program whose output was asked for.
 pub(crate) const CAPTURE_MAX: usize = 16 << 20;
 
+/// Lines that a program may tell on one output. Debian's largest task tells about 30,000; one that
+/// never ends must not fill the log's disk.
+const LINES_MAX: u64 = 200_000;
+
+/// Bytes that a program may tell on one output, for the same reason.
+const TOLD_MAX: u64 = 32 << 20;
+
 /// One of the two outputs of a program.
 #[derive(Debug)]
 pub(crate) struct Lines {
@@ -20,12 +29,24 @@ pub(crate) struct Lines {
     cut: bool,
     kept: Vec<u8>,
     keep: usize,
+    lines: u64,
+    told: u64,
+    untold: u64,
 }
 
 impl Lines {
     pub(crate) fn new(error: bool, capture: bool) -> Self {
         let keep = if capture { CAPTURE_MAX } else { TAIL };
-        Self { error, line: Vec::new(), cut: false, kept: Vec::new(), keep }
+        Self {
+            error,
+            line: Vec::new(),
+            cut: false,
+            kept: Vec::new(),
+            keep,
+            lines: 0,
+            told: 0,
+            untold: 0,
+        }
     }
 
     /// Takes what was read and tells the lines that are complete.
@@ -50,6 +71,15 @@ impl Lines {
     }
 
     fn tell(&mut self, tell: &mut dyn FnMut(Line)) {
+        self.lines += 1;
+        self.told += self.line.len() as u64;
+        let too_much = self.lines > LINES_MAX || self.told > TOLD_MAX;
+        if Check::ProgramLines.holds() && too_much {
+            self.untold += 1;
+            self.cut = false;
+            self.line.clear();
+            return;
+        }
         let mut text = String::from_utf8_lossy(&self.line).into_owned();
         if std::mem::take(&mut self.cut) {
             text.push('…');
@@ -62,6 +92,10 @@ impl Lines {
     pub(crate) fn finish(mut self, tell: &mut dyn FnMut(Line)) -> Vec<u8> {
         if !self.line.is_empty() {
             self.tell(tell);
+        }
+        if self.untold > 0 {
+            let text = format!("… and {} lines more, which are not told.", self.untold);
+            tell(Line { error: self.error, text });
         }
         self.kept.drain(..self.kept.len().saturating_sub(self.keep));
         self.kept
@@ -87,6 +121,17 @@ mod tests {
         let (lines, kept) = told(&[b"one\ntw", b"o\n\nthree"]);
         assert_eq!(lines, ["one", "two", "", "three"]);
         assert_eq!(kept, b"one\ntwo\n\nthree");
+    }
+
+    #[test]
+    fn lines_without_end_are_counted_instead_of_told() {
+        let many = vec![b'\n'; usize::try_from(LINES_MAX).unwrap() + 7];
+        let (lines, _) = told(&[&many]);
+        assert_eq!(lines.len() as u64, LINES_MAX + 1);
+        assert_eq!(lines.last().unwrap(), "… and 7 lines more, which are not told.");
+        let long = [[b'a'; LINE_MAX].as_slice(), b"\n"].concat().repeat(5000);
+        let (lines, _) = told(&[&long]);
+        assert_eq!(lines.len() as u64, TOLD_MAX / LINE_MAX as u64 + 1);
     }
 
     #[test]

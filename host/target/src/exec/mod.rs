@@ -9,12 +9,15 @@
 //! When the program ends, the first process does, and the kernel ends all that is left in the
 //! box. The same when the worker ends, however that is.
 
+mod calls;
+pub(crate) mod landlock;
 pub(crate) mod lines;
 mod mounts;
 pub(crate) mod supervise;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -26,12 +29,20 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, waitpid};
-use rustix::thread::{CapabilitySet, CapabilitySets};
+use rustix::thread::{CapabilitySet, CapabilitySets, LinkNameSpaceType, move_into_link_name_space};
 use serde::{Deserialize, Serialize};
 
+use crate::cgroup::{self, Exceeded, Place, ProgramGroups};
+use crate::network::Connection;
 use crate::rooted::{Rooted, os};
-use crate::{Attributes, Change, Command, Line, Output, Scope, TargetError, TargetPath};
+use crate::{
+    Attributes, Change, Command, Line, Output, Over, ProgramLimits, Scope, TargetError, TargetPath,
+};
 use mounts::{Bind, MOUNT_POINTS, OWN, StandIn};
+
+/// With less left, a filesystem in memory is full: a program that wrote in pieces may have left a
+/// part of the last one.
+const FULL: u64 = 128 << 10;
 
 const PATH: &str = "/run/dibhost/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -53,8 +64,8 @@ const UPDATE_INITRAMFS: StandIn = StandIn {
              echo \"$*\" >>/run/dibhost/deferred/update-initramfs\nexit 0\n",
 };
 
-/// What root needs to install packages and to configure a system; nothing of the kernel's.
-/// `MKNOD` makes device nodes that nothing in the box can open: all its mounts are `nodev`.
+/// What root needs to install packages and to configure a system; nothing of the kernel's, and no
+/// device nodes: no package has any, and in a tree nobody looks for them.
 const CAPABILITIES: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::DAC_OVERRIDE)
     .union(CapabilitySet::DAC_READ_SEARCH)
@@ -66,7 +77,6 @@ const CAPABILITIES: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::SETFCAP)
     .union(CapabilitySet::NET_BIND_SERVICE)
     .union(CapabilitySet::SYS_CHROOT)
-    .union(CapabilitySet::MKNOD)
     .union(CapabilitySet::AUDIT_WRITE);
 
 /// What the box tells of itself.
@@ -94,6 +104,13 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) epoch: u64,
     /// An empty folder of the worker's, when the program may put things off.
     pub(crate) deferred: Option<PathBuf>,
+    /// Where control groups are made.
+    pub(crate) places: &'a [Place],
+    pub(crate) limits: ProgramLimits,
+    /// A number that no other program of this build has.
+    pub(crate) turn: u64,
+    /// The network namespace to run in; none: an empty one of its own.
+    pub(crate) network: Option<Connection>,
 }
 
 /// What was made in the tree for one program and has to go again.
@@ -101,6 +118,7 @@ pub(crate) struct Surroundings<'a> {
 struct Scaffold {
     folders: Vec<TargetPath>,
     policy: bool,
+    resolver: bool,
 }
 
 /// Runs a program in the target.
@@ -111,14 +129,76 @@ pub(crate) fn run(
     tell: &mut dyn FnMut(Line),
 ) -> Result<Ran, TargetError> {
     check(command)?;
+    let tree = rooted.path();
+    let groups = ProgramGroups::make(
+        surroundings.places,
+        surroundings.turn,
+        command.limits.unwrap_or(surroundings.limits),
+        cgroup::room(&tree).unwrap_or(0),
+    )?;
     let mut scaffold = Scaffold::default();
     let result = scaffold
         .raise(rooted, command)
-        .and_then(|()| boxed(&rooted.path(), command, surroundings, tell));
+        .and_then(|()| boxed(&tree, command, surroundings, &groups, tell));
     let taken_down = scaffold.take_down(rooted);
     let ran = result?;
     taken_down?;
+    within_limits(&command.program, &ran.output, &groups, &tree)?;
     Ok(ran)
+}
+
+/// Whether a program ended of itself; if not, it says what it had too much of.
+fn within_limits(
+    program: &str,
+    output: &Output,
+    groups: &ProgramGroups,
+    tree: &Path,
+) -> Result<(), TargetError> {
+    let limits = groups.limits();
+    let failed = output.status != 0;
+    let (over, said) = match groups.exceeded() {
+        // Also when it went on without what was ended: it is not what it was meant to be.
+        Some(Exceeded::Memory) => (
+            Over::Memory,
+            format!(
+                "was ended because it used more than {} of memory",
+                spoken(limits.program_memory)
+            ),
+        ),
+        // One that can do with less processes is welcome to.
+        Some(Exceeded::Processes) if failed && !output.timed_out => (
+            Over::Processes,
+            format!(
+                "failed with status {} after it had started {} processes and threads, which is \
+                 the most it may have at once",
+                output.status, limits.programs
+            ),
+        ),
+        _ if failed && cgroup::room(tree).is_some_and(|room| room < FULL) => (
+            Over::Tree,
+            format!(
+                "failed with status {} when the memory that holds the tree was full; \
+                 `--no-tmpfs` puts the tree on the disk",
+                output.status
+            ),
+        ),
+        _ => return Ok(()),
+    };
+    Err(TargetError::Limit { over, said: format!("`{program}` {said}") })
+}
+
+/// Whole units where it can be.
+fn spoken(bytes: u64) -> String {
+    const UNITS: [(&str, u32); 3] = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    UNITS
+        .iter()
+        .find(|(_, shift)| {
+            bytes >= 1 << shift && (bytes.trailing_zeros() >= *shift || *shift == 20)
+        })
+        .map_or_else(
+            || format!("{bytes} bytes"),
+            |(unit, shift)| format!("{} {unit}", bytes >> shift),
+        )
 }
 
 fn check(command: &Command) -> Result<(), TargetError> {
@@ -171,6 +251,17 @@ impl Scaffold {
             rooted.apply(&Scope::all(), &[Change::Write { path: policy, content, attributes }])?;
             self.policy = true;
         }
+        // Something to mount the program's own over; a link will do, wherever it leads.
+        let resolver = path(mounts::RESOLVER_FILE)?;
+        if command.network
+            && rooted.stat(&Scope::all(), &path("/etc")?)?.is_some()
+            && rooted.stat(&Scope::all(), &resolver)?.is_none()
+        {
+            let (content, attributes) = (Vec::new(), Attributes::default());
+            let change = Change::Write { path: resolver, content, attributes };
+            rooted.apply(&Scope::all(), &[change])?;
+            self.resolver = true;
+        }
         Ok(())
     }
 
@@ -184,6 +275,13 @@ impl Scaffold {
                 Err(error) => return Err(error),
             };
             if ours {
+                rooted.apply(&Scope::all(), &[Change::Remove { path }])?;
+            }
+        }
+        if self.resolver {
+            let path = TargetPath::new(mounts::RESOLVER_FILE)
+                .map_err(|e| TargetError::Invalid(e.to_string()))?;
+            if rooted.stat(&Scope::all(), &path)?.is_some() {
                 rooted.apply(&Scope::all(), &[Change::Remove { path }])?;
             }
         }
@@ -202,6 +300,7 @@ fn boxed(
     tree: &Path,
     command: &Command,
     surroundings: &Surroundings<'_>,
+    groups: &ProgramGroups,
     tell: &mut dyn FnMut(Line),
 ) -> Result<Ran, TargetError> {
     let mut binds: Vec<Bind> = command
@@ -229,15 +328,19 @@ fn boxed(
             (null.into(), None)
         }
     };
-    match fork(namespaces()).map_err(|e| os("making the namespaces of a program", e))? {
+    let own = namespaces();
+    let network = own.network && surroundings.network.is_none();
+    let namespaces = Namespaces { network, ..own };
+    match fork(namespaces).map_err(|e| os("making the namespaces of a program", e))? {
         Forked::Child => {
             drop((stdout, stderr, reports, stdin));
             first_process(
                 tree,
                 &binds,
                 &stand_ins,
+                groups,
                 command,
-                surroundings.epoch,
+                surroundings,
                 Ends { input, out, err, report },
             )
         }
@@ -330,11 +433,18 @@ fn first_process(
     tree: &Path,
     binds: &[Bind],
     stand_ins: &[StandIn],
+    groups: &ProgramGroups,
     command: &Command,
-    epoch: u64,
+    surroundings: &Surroundings<'_>,
     ends: Ends,
 ) -> ! {
-    let forked = prepare(tree, binds, stand_ins)
+    let (epoch, network) = (surroundings.epoch, surroundings.network.as_ref());
+    let forked = groups
+        .enter()
+        .and_then(|()| connect(network))
+        .and_then(|()| prepare(tree, binds, stand_ins, network.map(|n| n.nameservers.as_slice())))
+        .and_then(|()| landlock::restrict())
+        .and_then(|()| calls::restrict())
         .and_then(|()| fork(Namespaces::default()).map_err(|e| os("starting a process", e)));
     match forked {
         Err(error) => {
@@ -376,10 +486,22 @@ fn status_of(status: WaitStatus) -> (i32, Option<i32>) {
     }
 }
 
-fn prepare(tree: &Path, binds: &[Bind], stand_ins: &[StandIn]) -> Result<(), TargetError> {
+/// Enters the network namespace that was made for it.
+fn connect(network: Option<&Connection>) -> Result<(), TargetError> {
+    let Some(network) = network else { return Ok(()) };
+    move_into_link_name_space(network.namespace.as_fd(), Some(LinkNameSpaceType::Network))
+        .map_err(|e| os("entering the network of a program", e))
+}
+
+fn prepare(
+    tree: &Path,
+    binds: &[Bind],
+    stand_ins: &[StandIn],
+    nameservers: Option<&[IpAddr]>,
+) -> Result<(), TargetError> {
     let doing = |e: Errno| os("leaving the worker's session", e);
     rustix::process::setsid().map_err(doing)?;
-    mounts::enter(tree, binds, stand_ins)?;
+    mounts::enter(tree, binds, stand_ins, nameservers)?;
     rustix::system::sethostname(b"localhost").map_err(|e| os("setting the host name", e))?;
     rustix::process::umask(rustix::fs::Mode::from(0o022));
     drop_privileges().map_err(|e| os("dropping capabilities", e))?;
@@ -437,11 +559,11 @@ fn execute(command: &Command, epoch: u64, ends: &Ends) -> TargetError {
         ("TZ", "UTC".to_owned()),
     ]);
     environment.extend(command.env.iter().map(|(k, v)| (k.as_str(), v.clone())));
-    let error = std::process::Command::new(&command.program)
-        .args(&command.args)
-        .env_clear()
-        .envs(environment)
-        .exec();
+    let mut program = std::process::Command::new(&command.program);
+    if Check::ProgramEnvironment.holds() {
+        program.env_clear();
+    }
+    let error = program.args(&command.args).envs(environment).exec();
     if error.kind() == io::ErrorKind::NotFound {
         return TargetError::NotFound(command.program.clone());
     }

@@ -9,6 +9,7 @@
 //! The host's nodes and folders are taken hold of *before* the tree becomes the root and put in
 //! place *after* it, so that no symbolic link of the tree can lead a mount out of it.
 
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -29,6 +30,9 @@ pub(crate) const OWN: &str = "/run/dibhost";
 
 /// Folders that the box mounts over: made when the tree has none.
 pub(crate) const MOUNT_POINTS: [&str; 5] = ["/dev", "/proc", "/sys", "/run", "/tmp"];
+
+/// What a program with a network has a file of its own for.
+pub(crate) const RESOLVER_FILE: &str = "/etc/resolv.conf";
 
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
@@ -87,8 +91,13 @@ fn fresh(
 }
 
 /// Makes the tree the root of this process, which must be in mount, PID, IPC, UTS and network
-/// namespaces of its own.
-pub(crate) fn enter(tree: &Path, binds: &[Bind], stand_ins: &[StandIn]) -> Result<(), TargetError> {
+/// namespaces of its own. With a network, these resolve names.
+pub(crate) fn enter(
+    tree: &Path,
+    binds: &[Bind],
+    stand_ins: &[StandIn],
+    nameservers: Option<&[IpAddr]>,
+) -> Result<(), TargetError> {
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).map_err(|e| os("making the mounts private", e))?;
     let devices = DEVICES
@@ -145,7 +154,7 @@ pub(crate) fn enter(tree: &Path, binds: &[Bind], stand_ins: &[StandIn]) -> Resul
         });
         shield(&path, done)?;
     }
-    for name in PROC_MASKED {
+    for name in PROC_MASKED.into_iter().filter(|_| Check::ProgramSwitches.holds()) {
         let path = format!("/proc/{name}");
         shield(&path, mount_bind("/dev/null", &path))?;
     }
@@ -160,6 +169,15 @@ pub(crate) fn enter(tree: &Path, binds: &[Bind], stand_ins: &[StandIn]) -> Resul
         let path = format!("{OWN}/bin/{}", stand_in.name);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
             .map_err(|e| os(format!("making `{path}` in the target"), e))?;
+    }
+    if let Some(nameservers) = nameservers
+        && std::fs::symlink_metadata(RESOLVER_FILE).is_ok()
+    {
+        let own = format!("{OWN}/resolv.conf");
+        let lines: String = nameservers.iter().map(|a| format!("nameserver {a}\n")).collect();
+        file(&own, 0o644, &lines)?;
+        // Over a symbolic link itself, not over what it leads to, if it leads anywhere.
+        put(&hold(&own)?, RESOLVER_FILE)?;
     }
     for (bind, held) in held {
         if ["/run/", "/tmp/"].iter().any(|fresh| bind.target.starts_with(fresh)) {

@@ -10,7 +10,7 @@ mod serve;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Read as _;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
@@ -19,12 +19,14 @@ use std::process::{Child, ExitCode, ExitStatus, Stdio};
 use dibhost_sys::{Cancel, Guard, Program, ProgramError, ProgramOutput};
 use rustix::process::Pid;
 
+use crate::cgroup::BuildGroups;
 use crate::exec::Ran;
+use crate::network::{Network, nameservers};
 use crate::{
-    Change, Command, Entry, Line, Output, Room, Scope, Stat, Target, TargetError, TargetPath, Walk,
-    Written,
+    Change, Command, Entry, Line, Output, ProgramLimits, Room, Scope, Stat, Target, TargetError,
+    TargetPath, Walk, Written,
 };
-use protocol::{Answer, Message, Request, receive, send};
+use protocol::{Answer, Message, Request, receive, send, send_file};
 
 /// How to start a worker.
 #[derive(Debug, Clone)]
@@ -40,6 +42,8 @@ pub struct WorkerOptions {
     pub tmpfs: Option<u64>,
     /// The time that what is written bears, in seconds since the epoch.
     pub source_date_epoch: u64,
+    /// What each program in the target may have.
+    pub limits: ProgramLimits,
 }
 
 /// What the worker's program calls, before it starts any thread. Its standard input is the
@@ -53,6 +57,8 @@ pub fn main() -> ExitCode {
 #[derive(Debug)]
 pub struct Worker {
     process: Process,
+    /// After the process: what is in them is gone by then. Or why there are none.
+    groups: Result<BuildGroups, String>,
     socket: UnixStream,
     tree: PathBuf,
     cancel: Cancel,
@@ -126,9 +132,16 @@ impl Worker {
         let guard = Some(cancel.hold_process(Pid::from_child(&child)));
         let process = Process { child, guard };
         let tree = options.work.join("tree");
-        let mut worker =
-            Self { process, socket, tree, cancel: cancel.clone(), deferred: Vec::new() };
-        let begin = Request::Begin { work, tmpfs: options.tmpfs, epoch: options.source_date_epoch };
+        let groups = BuildGroups::make();
+        let (cancel, deferred) = (cancel.clone(), Vec::new());
+        let mut worker = Self { process, groups, socket, tree, cancel, deferred };
+        let begin = Request::Begin {
+            work,
+            tmpfs: options.tmpfs,
+            epoch: options.source_date_epoch,
+            places: worker.groups.as_ref().map_or_else(|_| Vec::new(), BuildGroups::places),
+            limits: options.limits,
+        };
         worker.request(&begin)?;
         Ok(worker)
     }
@@ -137,6 +150,18 @@ impl Worker {
     #[must_use]
     pub fn tree(&self) -> &Path {
         &self.tree
+    }
+
+    /// What does not hold programs in the target because this machine lacks it, beside limits.
+    pub fn notes(&self) -> impl Iterator<Item = &'static str> {
+        crate::exec::landlock::missing().into_iter()
+    }
+
+    /// Why programs in the target have no limits of processes and memory, as the end of a
+    /// sentence; none: they have.
+    #[must_use]
+    pub fn unlimited(&self) -> Option<&str> {
+        self.groups.as_ref().err().map(String::as_str)
     }
 
     /// Runs a program of the host where the tree can be seen (`mke2fs -d TREE …`). The host's
@@ -209,7 +234,7 @@ impl Worker {
     /// # Errors
     /// It had ended before, or the build was cancelled.
     pub fn stop(self) -> Result<(), TargetError> {
-        let Self { mut process, socket, cancel, .. } = self;
+        let Self { mut process, groups, socket, cancel, .. } = self;
         let ended = process.child.try_wait();
         drop(socket);
         if cancel.is_cancelled() {
@@ -223,6 +248,7 @@ impl Worker {
         // one with it but would not wait for it.
         process.guard = None;
         let status = process.child.wait();
+        drop(groups);
         status.map(|_| ()).map_err(|e| crate::rooted::os("waiting for the worker process", e))
     }
 
@@ -232,11 +258,27 @@ impl Worker {
         command: &Command,
         line: &mut dyn FnMut(Line),
     ) -> Result<Ran, TargetError> {
-        let request = Request::Exec { command: command.clone(), defer: true };
-        match self.request_with(&request, line)? {
+        match self.exec_request(command, true, line)? {
             Answer::Ran(ran) => Ok(ran),
             other => Err(unexpected(&other)),
         }
+    }
+
+    fn exec_request(
+        &mut self,
+        command: &Command,
+        defer: bool,
+        line: &mut dyn FnMut(Line),
+    ) -> Result<Answer, TargetError> {
+        self.cancel.check().map_err(|_| TargetError::Cancelled)?;
+        let network = command.network.then(|| Network::start(&self.cancel)).transpose()?;
+        if let Some(network) = &network {
+            // Before the request that takes it up, so that both ends know when it comes.
+            self.request(&Request::Network { nameservers: nameservers() })?;
+            send_file(&self.socket, network.namespace.as_fd())
+                .map_err(|e| crate::rooted::os("handing over a network", e))?;
+        }
+        self.request_with(&Request::Exec { command: command.clone(), defer }, line)
     }
 
     /// Lays package files of the host into the tree.
@@ -359,8 +401,7 @@ impl Target for Worker {
         command: &Command,
         line: &mut dyn FnMut(Line),
     ) -> Result<Output, TargetError> {
-        let request = Request::Exec { command: command.clone(), defer: false };
-        match self.request_with(&request, line)? {
+        match self.exec_request(command, false, line)? {
             Answer::Ran(ran) => Ok(ran.output),
             other => Err(unexpected(&other)),
         }

@@ -5,13 +5,23 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
+use std::mem::MaybeUninit;
+use std::net::IpAddr;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::cgroup::Place;
 use crate::exec::Ran;
 use crate::{
-    Change, Command, Entry, Line, Room, Scope, Stat, TargetError, TargetPath, Walk, Written,
+    Change, Command, Entry, Line, ProgramLimits, Room, Scope, Stat, TargetError, TargetPath, Walk,
+    Written,
 };
 
 /// More than the changes of any step hold; a length beyond it is a broken frame.
@@ -25,6 +35,9 @@ pub(crate) enum Request {
         work: String,
         tmpfs: Option<u64>,
         epoch: u64,
+        /// Where the control groups of programs are made; none: nowhere.
+        places: Vec<Place>,
+        limits: ProgramLimits,
     },
     Stat {
         scope: Scope,
@@ -53,6 +66,10 @@ pub(crate) enum Request {
         command: Command,
         defer: bool,
     },
+    /// A file follows: the network namespace of the next program.
+    Network {
+        nameservers: Vec<IpAddr>,
+    },
     Host {
         program: OsString,
         args: Vec<OsString>,
@@ -76,6 +93,10 @@ pub(crate) enum Request {
 pub(crate) enum Answer {
     Done,
     Written(Written),
+    /// For the file that follows.
+    Waiting {
+        nameservers: Vec<IpAddr>,
+    },
     Stat(Option<Stat>),
     Content(Vec<u8>),
     Entries(Vec<Entry>),
@@ -124,6 +145,30 @@ pub(crate) fn receive<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<O
     let mut frame = vec![0; length as usize];
     from.read_exact(&mut frame)?;
     postcard::from_bytes(&frame).map(Some).map_err(io::Error::other)
+}
+
+/// Sends an open file.
+pub(crate) fn send_file(to: &UnixStream, file: BorrowedFd<'_>) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let files = [file];
+    control.push(SendAncillaryMessage::ScmRights(&files));
+    sendmsg(to, &[io::IoSlice::new(b"f")], &mut control, SendFlags::empty())?;
+    Ok(())
+}
+
+/// Receives one.
+pub(crate) fn receive_file(from: &UnixStream) -> io::Result<OwnedFd> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    let mut bytes = [io::IoSliceMut::new(&mut byte)];
+    recvmsg(from, &mut bytes, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    let files = control.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(files) => Some(files),
+        _ => None,
+    });
+    files.flatten().next().ok_or_else(|| io::Error::other("no file came with the message"))
 }
 
 #[cfg(test)]

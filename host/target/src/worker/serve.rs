@@ -25,10 +25,12 @@ use rustix::process::{
     Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, kill_process, pidfd_open, waitpid,
 };
 
-use super::protocol::{Answer, Message, Request, receive, send};
+use super::protocol::{Answer, Message, Request, receive, receive_file, send};
+use crate::cgroup::Place;
 use crate::exec::{self, Surroundings, supervise};
+use crate::network::Connection;
 use crate::rooted::{Rooted, os};
-use crate::{Line, TargetError, unpack};
+use crate::{Line, ProgramLimits, TargetError, unpack};
 
 /// What the worker's program calls; the engine's socket is its standard input.
 pub(super) fn main() -> ExitCode {
@@ -119,8 +121,16 @@ fn inner(socket: OwnedFd) -> ExitCode {
         let answer = state.answer(&socket, request);
         reap_orphans();
         // Nobody to tell: the engine is gone, and so is the reason to live.
+        let file_follows = match &answer {
+            Ok(Answer::Waiting { nameservers }) => Some(nameservers.clone()),
+            _ => None,
+        };
         if send(&mut socket, &Message::End(answer)).is_err() {
             return ExitCode::SUCCESS;
+        }
+        if let Some(nameservers) = file_follows {
+            let Ok(namespace) = receive_file(&socket) else { return ExitCode::FAILURE };
+            state.network = Some(Connection { namespace, nameservers });
         }
     }
 }
@@ -148,13 +158,21 @@ struct State {
     rooted: Rooted,
     work: PathBuf,
     epoch: u64,
+    places: Vec<Place>,
+    limits: ProgramLimits,
+    /// Programs started so far.
+    turn: u64,
+    /// Of the next program.
+    network: Option<Connection>,
 }
 
 /// Takes the first request and makes the work folder.
 fn begin(socket: &mut UnixStream) -> Result<Option<State>, TargetError> {
     let first = receive(socket).map_err(|e| os("reading the first request of the engine", e))?;
-    let (work, tmpfs, epoch) = match first {
-        Some(Request::Begin { work, tmpfs, epoch }) => (PathBuf::from(work), tmpfs, epoch),
+    let (work, tmpfs, epoch, places, limits) = match first {
+        Some(Request::Begin { work, tmpfs, epoch, places, limits }) => {
+            (PathBuf::from(work), tmpfs, epoch, places, limits)
+        }
         Some(_) => return Err(TargetError::Invalid("a request came before the first".to_owned())),
         None => return Ok(None),
     };
@@ -172,7 +190,7 @@ fn begin(socket: &mut UnixStream) -> Result<Option<State>, TargetError> {
     }
     let seconds = i64::try_from(epoch).map_err(|e| TargetError::Invalid(e.to_string()))?;
     let rooted = Rooted::create(&work, seconds, true)?;
-    Ok(Some(State { rooted, work, epoch }))
+    Ok(Some(State { rooted, work, epoch, places, limits, turn: 0, network: None }))
 }
 
 impl State {
@@ -192,11 +210,20 @@ impl State {
             }
             Request::Exec { command, defer } => {
                 let deferred = if defer { Some(self.deferred_folder()?) } else { None };
-                let surroundings =
-                    Surroundings { control: socket.as_fd(), epoch: self.epoch, deferred };
+                self.turn += 1;
+                let surroundings = Surroundings {
+                    control: socket.as_fd(),
+                    epoch: self.epoch,
+                    deferred,
+                    places: &self.places,
+                    limits: self.limits,
+                    turn: self.turn,
+                    network: self.network.take(),
+                };
                 exec::run(&mut self.rooted, &command, &surroundings, &mut tell(socket))
                     .map(Answer::Ran)
             }
+            Request::Network { nameservers } => Ok(Answer::Waiting { nameservers }),
             Request::Host { program, args, env, folder } => {
                 let mut command = std::process::Command::new(program);
                 command.args(args).env_clear().envs(env);

@@ -4,7 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use dibhost_sys::{Cancel, Program};
-use dibhost_target::{Command, Line, Output, Scope, Target, TargetPath, Worker, WorkerOptions};
+use dibhost_target::{
+    Command, Line, Output, ProgramLimits, Scope, Target, TargetError, TargetPath, Worker,
+    WorkerOptions,
+};
 use tempfile::TempDir;
 
 pub const EPOCH: u64 = 1_700_000_000;
@@ -18,9 +21,15 @@ pub struct Bench {
 
 /// A work folder somewhere. The worker needs root, and so do these tests: without it they fail.
 pub fn start(tmpfs: Option<u64>) -> Bench {
+    limited(tmpfs, ProgramLimits::default())
+}
+
+/// The same, with limits for programs.
+pub fn limited(tmpfs: Option<u64>, limits: ProgramLimits) -> Bench {
     let folder = TempDir::new().unwrap();
     let cancel = Cancel::new();
-    let worker = Worker::start(&options(folder.path(), tmpfs), &cancel).unwrap();
+    let options = WorkerOptions { limits, ..options(folder.path(), tmpfs) };
+    let worker = Worker::start(&options, &cancel).unwrap();
     Bench { worker, cancel, folder }
 }
 
@@ -33,6 +42,7 @@ pub fn options(folder: &Path, tmpfs: Option<u64>) -> WorkerOptions {
         work,
         tmpfs,
         source_date_epoch: EPOCH,
+        limits: ProgramLimits::default(),
     }
 }
 
@@ -65,6 +75,30 @@ pub fn furnished(tmpfs: Option<u64>) -> Bench {
 pub fn furnish(worker: &mut Worker) {
     let program = Program::new("sh").args(["-c", FURNISH, "sh"]).arg(worker.tree());
     worker.run_on_host(&program).unwrap();
+}
+
+/// Compiles the hostile programs into the tree, and runs one of them by its words.
+pub fn hostile(worker: &mut Worker, word: &str) -> Output {
+    try_hostile(worker, word).unwrap()
+}
+
+/// Compiles the hostile programs into the tree.
+pub fn compile_hostile(worker: &mut Worker) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile/hostile.c");
+    let to = worker.tree().join("usr/bin/hostile");
+    let compiler = Program::new("cc").args(["-static", "-O1", "-w", "-o"]).args([&to, &source]);
+    worker.run_on_host(&compiler).unwrap();
+}
+
+/// The same, whether or not the box lets it end of itself.
+pub fn try_hostile(worker: &mut Worker, words: &str) -> Result<Output, TargetError> {
+    compile_hostile(worker);
+    worker.exec(&hostile_command(words), &mut ignore)
+}
+
+pub fn hostile_command(words: &str) -> Command {
+    let args = words.split(' ').map(str::to_owned).collect();
+    Command { program: "hostile".to_owned(), args, capture: true, ..Command::default() }
 }
 
 pub fn path(text: &str) -> TargetPath {

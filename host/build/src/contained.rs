@@ -1,0 +1,94 @@
+//! What holds programs in the target on this machine: whether it is enough for elements that did
+//! not come with dibhost, and what to tell about it.
+
+use dibhost_check::Check;
+use dibhost_plan::PlannedElement;
+use dibhost_target::Worker;
+
+use crate::event::Level;
+use crate::failure::BuildFailure;
+use crate::teller::Teller;
+
+/// Tells what is missing, and refuses when it is too much.
+pub(crate) fn check(
+    elements: &[PlannedElement],
+    worker: &Worker,
+    teller: &mut Teller<'_>,
+) -> Result<(), BuildFailure> {
+    for note in worker.notes() {
+        teller.line(Level::Info, "host", note);
+    }
+    let Some(why) = worker.unlimited() else { return Ok(()) };
+    if let Some(element) = third_party_exec(elements)
+        && Check::ProgramUnlimited.holds()
+    {
+        return Err(unlimited(&element.name, why));
+    }
+    let text = format!(
+        "programs in the target have no limits of memory and processes on this machine: {why}"
+    );
+    teller.line(Level::Warning, "host", &text);
+    Ok(())
+}
+
+/// An element from elsewhere that may start programs.
+fn third_party_exec(elements: &[PlannedElement]) -> Option<&PlannedElement> {
+    elements.iter().find(|e| !e.first_party && e.grants.iter().any(|g| g.capability == "exec"))
+}
+
+fn unlimited(element: &str, why: &str) -> BuildFailure {
+    BuildFailure {
+        element: Some(element.to_owned()),
+        ..BuildFailure::new(format!(
+            "`{element}` may start programs in the target, but this machine cannot limit their \
+             memory and processes: {why}"
+        ))
+    }
+    .with_help(
+        "Build where control groups can be used: as root on a system with systemd, or with \
+         `systemd-run --scope -p Delegate=yes dibhost build …`; in a container, with its \
+         control groups writable.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dibhost_plan::HeldGrant;
+
+    fn element(first_party: bool, capability: &str) -> PlannedElement {
+        PlannedElement {
+            name: "theirs".to_owned(),
+            version: "1.0.0".to_owned(),
+            digest: "sha256:0".to_owned(),
+            origin: String::new(),
+            reference: "theirs".to_owned(),
+            first_party,
+            summary: String::new(),
+            required_by: Vec::new(),
+            listed: true,
+            limits: dibhost_definition::Limits::default(),
+            parameters: std::collections::BTreeMap::new(),
+            grants: vec![HeldGrant {
+                capability: capability.to_owned(),
+                scope: "sh".to_owned(),
+                reason: String::new(),
+            }],
+        }
+    }
+
+    #[test]
+    fn only_elements_from_elsewhere_that_may_start_programs_need_limits() {
+        let elements = [element(true, "exec"), element(false, "rootfs")];
+        assert!(third_party_exec(&elements).is_none());
+        assert!(third_party_exec(&[element(false, "exec")]).is_some());
+    }
+
+    #[test]
+    fn the_refusal_names_the_element_and_the_reason() {
+        let failure = unlimited("theirs", "no hierarchy of control groups has `pids`");
+        assert_eq!(failure.element.as_deref(), Some("theirs"));
+        assert!(failure.message.ends_with(": no hierarchy of control groups has `pids`"));
+        assert!(failure.help.unwrap().contains("Delegate=yes"));
+    }
+}

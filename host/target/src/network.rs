@@ -1,0 +1,180 @@
+//! A network for a program: user-mode networking by pasta.
+//!
+//! ```text
+//! pasta, as `nobody` ── its user and network namespaces ── a holder that waits
+//!   ▲ plain sockets of the host       ▲ the program's box enters the network one
+//! ```
+//!
+//! The program reaches what an unprivileged program of the host reaches from its outside
+//! addresses: never the host's loopback, nor its abstract sockets, which belong to the host's own
+//! namespace. It holds no capability over its namespace, for another user's namespace owns that.
+
+use std::io::Read as _;
+use std::net::IpAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use dibhost_check::Check;
+use dibhost_sys::{Cancel, Guard};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Pid;
+
+use crate::TargetError;
+use crate::rooted::os;
+
+/// The host's resolvers; then those behind the one of systemd, which listens on the loopback.
+const RESOLVERS: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
+
+/// Who pasta runs as.
+const NOBODY: u32 = 65534;
+
+/// Nothing is forwarded into the namespace, and nothing of its loopback to the host's; the
+/// gateway's address is the gateway's, not another name of the host.
+const SEPARATE: [&str; 9] = ["--no-map-gw", "-t", "none", "-u", "none", "-T", "none", "-U", "none"];
+
+/// Says that it runs, which it does when the network is set up, and ends when the engine does.
+const HOLDER: &str = "echo ready; exec cat >/dev/null";
+
+/// pasta sets up a network in well below a second; a machine may be busy.
+const PATIENCE: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
+
+/// A network namespace that is connected. Gone when dropped.
+#[derive(Debug)]
+pub(crate) struct Network {
+    pasta: Child,
+    /// Closed when the holder is to end.
+    stdin: Option<ChildStdin>,
+    guard: Option<Guard>,
+    /// The namespace.
+    pub(crate) namespace: OwnedFd,
+}
+
+/// What a box needs to be connected.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) namespace: OwnedFd,
+    /// Who resolves names.
+    pub(crate) nameservers: Vec<IpAddr>,
+}
+
+/// Resolvers of the host that can be reached from elsewhere.
+pub(crate) fn nameservers() -> Vec<IpAddr> {
+    let of = |file: &&str| parse(&std::fs::read_to_string(file).unwrap_or_default());
+    RESOLVERS.iter().map(of).find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+fn parse(resolv: &str) -> Vec<IpAddr> {
+    let addresses = resolv.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        words.next().filter(|word| *word == "nameserver")?;
+        words.next()?.parse::<IpAddr>().ok()
+    });
+    addresses.filter(|a| !a.is_loopback() && !a.is_unspecified()).collect()
+}
+
+impl Network {
+    /// Sets one up.
+    ///
+    /// # Errors
+    /// There is no pasta, or it says why it cannot.
+    pub(crate) fn start(cancel: &Cancel) -> Result<Self, TargetError> {
+        let mut command = Command::new("pasta");
+        command.args(["--foreground", "--quiet", "--config-net"]);
+        if Check::ProgramLoopback.holds() {
+            command.args(SEPARATE);
+        }
+        command
+            .args(["--", "/bin/sh", "-c", HOLDER])
+            .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .current_dir("/")
+            .uid(NOBODY)
+            .gid(NOBODY)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        let mut pasta = command.spawn().map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => TargetError::Unsupported(
+                "programs in the target get their network by `pasta`, which is not installed: \
+                 `apt-get install passt`"
+                    .to_owned(),
+            ),
+            _ => os("starting `pasta`", error),
+        })?;
+        let pid = Pid::from_child(&pasta);
+        let guard = Some(cancel.hold_process(pid));
+        let stdin = pasta.stdin.take();
+        match ready(&mut pasta).and_then(|()| namespace(pid)) {
+            Ok(namespace) => Ok(Self { pasta, stdin, guard, namespace }),
+            Err(why) => {
+                drop(stdin);
+                let _ = pasta.kill();
+                let mut said = String::new();
+                if let Some(errors) = &mut pasta.stderr {
+                    let _ = errors.take(4096).read_to_string(&mut said);
+                }
+                drop(guard);
+                let _ = pasta.wait();
+                cancel.check().map_err(|_| TargetError::Cancelled)?;
+                let said = said.lines().filter(|l| !l.contains("to syslog")).collect::<Vec<_>>();
+                Err(TargetError::Unsupported(format!(
+                    "`pasta` could not make a network for a program ({why}): {}",
+                    said.join("; ")
+                )))
+            }
+        }
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        // The holder ends, and pasta with it; not without being made to when it is stuck.
+        drop(self.stdin.take());
+        let _ = self.pasta.kill();
+        self.guard = None;
+        let _ = self.pasta.wait();
+    }
+}
+
+/// Waits for the holder's word.
+fn ready(pasta: &mut Child) -> Result<(), String> {
+    let stdout = pasta.stdout.as_mut().ok_or("it has no output")?;
+    let mut fds = [PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::IN)];
+    match poll(&mut fds, Some(&PATIENCE)) {
+        Ok(0) => return Err("it took too long".to_owned()),
+        Ok(_) => (),
+        Err(error) => return Err(error.to_string()),
+    }
+    let mut word = [0; 6];
+    stdout.read_exact(&mut word).map_err(|_| "it ended".to_owned())
+}
+
+/// The network namespace of pasta's child.
+fn namespace(pasta: Pid) -> Result<OwnedFd, String> {
+    let parent = format!("PPid:\t{}", pasta.as_raw_nonzero());
+    for entry in std::fs::read_dir("/proc").map_err(|e| e.to_string())?.flatten() {
+        let status = std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+        if status.lines().any(|line| line == parent) {
+            let namespace = std::fs::File::open(entry.path().join("ns/net"));
+            return namespace.map(OwnedFd::from).map_err(|e| e.to_string());
+        }
+    }
+    Err("its namespace was not found".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resolvers_on_the_loopback_are_of_no_use_elsewhere() {
+        let text = "# by hand\nsearch example.org\nnameserver 127.0.0.53\n\
+                    nameserver 192.0.2.1\nnameserver 2001:db8::1 \nnameserver fe80::1%eth0\n";
+        let expected: Vec<IpAddr> =
+            ["192.0.2.1", "2001:db8::1"].iter().map(|a| a.parse().unwrap()).collect();
+        assert_eq!(parse(text), expected);
+        assert_eq!(parse("nameserver 127.0.0.1\n"), Vec::<IpAddr>::new());
+    }
+}

@@ -1,0 +1,300 @@
+//! Programs in the target that want more than they were given. A test's name begins with the
+//! check that it is about (`dibhost_check::Check`), where there is one.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{furnish, furnished, hostile, limited, run, sh, shell, try_hostile};
+use dibhost_target::{Over, ProgramLimits, Target as _, TargetError, Worker};
+
+/// What the program said, `call: answer` a line.
+fn answers(worker: &mut Worker, word: &str) -> Vec<String> {
+    let output = hostile(worker, word);
+    assert_eq!(output.status, 0, "{output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn said(word: &str) -> Vec<String> {
+    answers(&mut furnished(None).worker, word)
+}
+
+#[test]
+fn program_mounts_are_refused() {
+    for line in said("mounts") {
+        assert!(line.ends_with(": EPERM"), "{line}");
+    }
+}
+
+#[test]
+fn program_namespaces_are_refused() {
+    assert_eq!(
+        said("namespaces"),
+        [
+            "user: EPERM",
+            "mount: EPERM",
+            "network: EPERM",
+            "pid: EPERM",
+            "time: EPERM",
+            "clone: EPERM",
+            "clone3: ENOSYS",
+            "setns: EPERM",
+            "files: done",
+        ]
+    );
+}
+
+#[test]
+fn program_tracing_is_refused() {
+    assert_eq!(said("tracing"), ["traceme: EPERM", "readv: EPERM", "pidfd_getfd: EPERM"]);
+}
+
+#[test]
+fn program_kernel_switches_are_refused() {
+    for line in said("kernel") {
+        assert!(line.ends_with(": EPERM"), "{line}");
+    }
+}
+
+#[test]
+fn program_machinery_is_not_there() {
+    for line in said("machinery") {
+        assert!(line.ends_with(": ENOSYS"), "{line}");
+    }
+}
+
+#[test]
+fn program_keys_are_refused() {
+    assert_eq!(said("keys"), ["session: EPERM", "add: EPERM"]);
+}
+
+#[test]
+fn program_handles_are_refused() {
+    assert_eq!(said("handles"), ["name: done", "open: EPERM"]);
+}
+
+#[test]
+fn program_sockets_of_odd_families_are_refused() {
+    assert_eq!(
+        said("sockets"),
+        [
+            "unix: done",
+            "inet: done",
+            "inet6: done",
+            "route: done",
+            "audit: EAFNOSUPPORT",
+            "generic: EAFNOSUPPORT",
+            "vsock: EAFNOSUPPORT",
+            "alg: EAFNOSUPPORT",
+            "packet: EAFNOSUPPORT",
+            "raw: EPERM",
+        ]
+    );
+}
+
+#[test]
+fn program_terminal_cannot_be_typed_into() {
+    assert_eq!(said("terminal"), ["type: EPERM", "linux: EPERM", "width: EBADF", "upper: EPERM"]);
+}
+
+#[test]
+fn program_young_calls_are_not_there() {
+    assert_eq!(said("young"), ["file_setattr: ENOSYS", "x32: ENOSYS"]);
+}
+
+#[test]
+fn a_call_of_another_architecture_ends_the_program() {
+    let mut bench = furnished(None);
+    let output = hostile(&mut bench.worker, "foreign");
+    assert_eq!((output.signal, output.stdout.as_slice()), (Some(31), b"".as_slice()), "{output:?}");
+}
+
+#[test]
+fn program_landlock_makes_no_devices_and_lets_none_be_asked() {
+    let bench = furnished(None);
+    // This kernel has Landlock; where a kernel has not, the build says so.
+    assert_eq!(bench.worker.notes().collect::<Vec<_>>(), Vec::<&str>::new());
+    drop(bench);
+    assert_eq!(said("landlock"), ["ioctl: EACCES", "terminal: done"]);
+    assert_eq!(said("devices"), ["character: EACCES", "block: EACCES", "pipe: done"]);
+}
+
+#[test]
+fn program_switches_cannot_be_written() {
+    let lines = said("files");
+    for line in ["core_pattern: EROFS", "sys: EROFS", "mem: ENOENT"] {
+        assert!(lines.contains(&line.to_owned()), "{line}: {lines:?}");
+    }
+    // Not every kernel has them; `/dev/null` lies over the second.
+    assert!(!lines.contains(&"sysrq: done".to_owned()), "{lines:?}");
+    assert!(!lines.contains(&"of it: 16".to_owned()), "{lines:?}");
+}
+
+#[test]
+fn program_capabilities_are_bounded() {
+    assert_eq!(said("capabilities"), ["hostname: EPERM", "nice: EPERM", "init: EACCES"]);
+}
+
+#[test]
+fn program_environment_is_the_boxes_own() {
+    let environment = sh(&mut furnished(None).worker, "env");
+    let mut names: Vec<_> =
+        environment.lines().filter_map(|l| l.split_once('=')).map(|(name, _)| name).collect();
+    names.sort_unstable();
+    names.retain(|name| *name != "PWD");
+    assert_eq!(
+        names,
+        ["DEBIAN_FRONTEND", "HOME", "LC_ALL", "PATH", "SOURCE_DATE_EPOCH", "TZ"],
+        "{environment}"
+    );
+}
+
+#[test]
+fn no_way_out_of_the_tree_finds_a_file_of_the_host() {
+    let marker = tempfile::NamedTempFile::new().unwrap();
+    let lines = said(&format!("escape {}", marker.path().display()));
+    assert_eq!(
+        lines,
+        [
+            "plain: ENOENT",
+            "init: EACCES",
+            "cwd: EACCES",
+            "chroot: done",
+            "again: done",
+            "kept: ENOENT",
+        ]
+    );
+}
+
+#[test]
+fn processes_of_the_host_cannot_be_reached() {
+    let lines = said(&format!("signals {}", std::process::id()));
+    // The first process of a namespace takes no signal from within.
+    assert_eq!(lines, ["of the host: ESRCH", "its parent: done", "init: done"]);
+}
+
+#[test]
+fn a_setuid_file_gives_nothing() {
+    assert_eq!(said("setuid first"), ["mode: done", "user: done", "uid 1"]);
+}
+
+#[test]
+fn abstract_sockets_of_the_host_cannot_be_reached() {
+    use std::os::linux::net::SocketAddrExt as _;
+    use std::os::unix::net::{SocketAddr, UnixListener};
+    let name = format!("dibhost-test-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
+    let _listener = UnixListener::bind_addr(&address).unwrap();
+    assert_eq!(said(&format!("abstract {name}")), ["abstract: ECONNREFUSED"]);
+}
+
+#[test]
+fn a_line_of_a_gibibyte_is_cut_and_what_is_kept_is_bounded() {
+    let mut bench = furnished(None);
+    let mut told = Vec::new();
+    let command = shell("dd if=/dev/zero bs=1M count=1024 2>/dev/null");
+    let output = bench.worker.exec(&command, &mut |line| told.push(line.text)).unwrap();
+    assert_eq!((output.status, output.stdout.len()), (0, 16 << 20));
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].len(), (8 << 10) + "…".len());
+}
+
+#[test]
+fn programs_are_limited() {
+    let limits = ProgramLimits { programs: 50, ..ProgramLimits::default() };
+    let mut bench = limited(None, limits);
+    furnish(&mut bench.worker);
+    assert_eq!(bench.worker.unlimited(), None);
+    let error = try_hostile(&mut bench.worker, "forks").unwrap_err();
+    assert_eq!(
+        error,
+        TargetError::Limit {
+            over: Over::Processes,
+            said: "`hostile` failed with status 1 after it had started 50 processes and threads, \
+                   which is the most it may have at once"
+                .to_owned()
+        }
+    );
+    // The next one has all of them again.
+    assert_eq!(
+        sh(&mut bench.worker, "for i in 1 2 3 4 5 6 7 8; do sleep 0 & done; wait; echo on"),
+        "on"
+    );
+}
+
+#[test]
+fn program_memory_is_limited() {
+    let limits = ProgramLimits { program_memory: 64 << 20, ..ProgramLimits::default() };
+    let mut bench = limited(None, limits);
+    furnish(&mut bench.worker);
+    let error = try_hostile(&mut bench.worker, "memory").unwrap_err();
+    assert_eq!(
+        error,
+        TargetError::Limit {
+            over: Over::Memory,
+            said: "`hostile` was ended because it used more than 64 MiB of memory".to_owned()
+        }
+    );
+    // A file in the box's own tmpfs is memory as well.
+    let fill = shell("dd if=/dev/zero of=/tmp/x bs=1M count=300 2>/dev/null");
+    let error = bench.worker.exec(&fill, &mut common::ignore).unwrap_err();
+    assert!(error.to_string().contains("64 MiB of memory"), "{error}");
+    assert_eq!(sh(&mut bench.worker, "echo on"), "on");
+}
+
+#[test]
+fn what_is_written_to_a_tree_in_memory_is_no_use_of_memory() {
+    let limits = ProgramLimits { program_memory: 64 << 20, ..ProgramLimits::default() };
+    let mut bench = limited(Some(256 << 20), limits);
+    furnish(&mut bench.worker);
+    sh(&mut bench.worker, "dd if=/dev/zero of=/srv bs=1M count=150 2>/dev/null");
+    // When the tree's memory is full, that is what is told.
+    let error = bench
+        .worker
+        .exec(&shell("dd if=/dev/zero of=/home bs=1M count=500"), &mut common::ignore)
+        .unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains("the memory that holds the tree was full"), "{said}");
+    assert!(said.contains("`--no-tmpfs`"), "{said}");
+}
+
+/// Control groups of builds, by what their names begin with.
+fn groups(prefix: &str) -> Vec<PathBuf> {
+    fn below(folder: &Path, prefix: &str, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|t| t.is_dir()) {
+                if entry.file_name().to_string_lossy().starts_with(prefix) {
+                    found.push(entry.path());
+                }
+                below(&entry.path(), prefix, found);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    below("/sys/fs/cgroup".as_ref(), prefix, &mut found);
+    found
+}
+
+#[test]
+fn control_groups_go_with_the_build_and_so_do_those_of_a_killed_one() {
+    let own = format!("dibhost-{}-", std::process::id());
+    let mut bench = furnished(None);
+    sh(&mut bench.worker, "echo on");
+    run(&mut bench.worker, "exit 1");
+    let made = groups(&own);
+    assert!(!made.is_empty());
+    for group in &made {
+        let inner = std::fs::read_dir(group).unwrap().flatten();
+        let left: Vec<_> = inner.filter(|e| e.file_type().unwrap().is_dir()).collect();
+        assert!(left.is_empty(), "a program's group is left: {left:?}");
+        // As a build that was killed leaves it, with a program's in it.
+        let killed = group.with_file_name("dibhost-4194999-0");
+        std::fs::create_dir_all(killed.join("1")).unwrap();
+    }
+    let second = furnished(None);
+    assert_eq!(groups("dibhost-4194999-"), Vec::<PathBuf>::new());
+    assert!(made.iter().all(|group| group.exists()), "that of a living build was swept");
+    second.worker.stop().unwrap();
+    bench.worker.stop().unwrap();
+    assert_eq!(groups(&own), Vec::<PathBuf>::new());
+}
