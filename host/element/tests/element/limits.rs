@@ -231,7 +231,7 @@ fn a_description_that_nobody_could_read() {
     let failure = Bench::with(&guest).plan("x", &none()).unwrap_err();
     assert!(
         failure.message.ends_with(
-            "its description is not sound: it has 10003 parameters, slots, requests and the \
+            "its description is not sound: it has 10004 parameters, slots, requests and the \
              like; 10000 is the most"
         ),
         "{failure}"
