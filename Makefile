@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dibhost/target
 cargo := scripts/cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help build elements host image test test-all test-hostile golden lint bench bench-plan clean
+.PHONY: help build elements host languages image test test-all test-hostile golden lint bench bench-plan bench-step clean
 
 help: ## Lists these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -24,6 +24,9 @@ host: elements
 
 elements:
 	elements/build.sh --out $(out)/elements
+
+languages: ## Builds the examples in C, JavaScript and Python (out/languages/*.wasm)
+	@elements/examples/build-languages.sh --out $(out)/languages
 
 image: ## Makes out/debian-vm.qcow2, from nothing, and shows how to boot it
 	@scripts/install-dependencies image
@@ -56,6 +59,9 @@ bench: ## Compares time and CPU with diskimage-builder
 
 bench-plan: host ## Measures `dibhost plan` with 100 elements and 1,000 facts
 	tests/bench/plan.py
+
+bench-step: host ## Measures what a step that does nothing costs, beside `bash -c true`
+	$(cargo) run --quiet --locked -p dibhost-tests --example step
 
 clean: ## Removes out/ (not cargo's target folder, which clones share)
 	rm -rf $(out)

@@ -3,6 +3,8 @@
 use anyhow::{Result, ensure};
 use dibhost_tests::{dibhost, disk, tool};
 
+use crate::languages;
+
 #[test]
 fn without_vm_the_image_is_one_labelled_ext4() -> Result<()> {
     let dibhost = dibhost()?;
@@ -20,16 +22,20 @@ fn without_vm_the_image_is_one_labelled_ext4() -> Result<()> {
     Ok(())
 }
 
+/// With elements in four languages, and whatever runs side by side.
 #[test]
 fn two_builds_of_one_plan_are_equal_bit_by_bit() -> Result<()> {
     let dibhost = dibhost()?;
-    for name in ["a", "b"] {
+    languages::definition(&dibhost, "debian-minimal", "")?;
+    for (name, jobs) in [("a", "1"), ("b", "4")] {
         std::fs::create_dir(dibhost.folder().join(name))?;
-        let output = format!("{name}/x");
-        dibhost.run(&["build", "-o", &output, "-t", "raw", "debian-minimal"])?.expect_code(0)?;
+        let output = format!("{name}/menu");
+        let build = ["build", "-o", &output, "--jobs", jobs, "menu.toml"];
+        dibhost.run(&build)?.expect_code(0)?;
     }
-    let compared =
-        tool::output("cmp", &[dibhost.folder().join("a/x.raw"), dibhost.folder().join("b/x.raw")])?;
+    let images = ["a", "b"].map(|name| dibhost.folder().join(name).join("menu.raw"));
+    languages::check_menus(&images[0])?;
+    let compared = tool::output("cmp", &images)?;
     ensure!(compared.status.success(), "{}", String::from_utf8_lossy(&compared.stdout));
     Ok(())
 }

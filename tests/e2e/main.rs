@@ -5,6 +5,7 @@
 
 mod faults;
 mod filesystem;
+mod languages;
 mod misbehaviour;
 mod plan;
 mod refusals;

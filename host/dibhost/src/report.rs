@@ -176,7 +176,8 @@ fn json_of(event: &Event) -> serde_json::Value {
         Event::Started(a) => activity("started", a),
         Event::Ended { activity: a, took } => {
             let mut value = activity("ended", a);
-            value["milliseconds"] = json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+            // To the microsecond: a step that does little takes a fraction of a millisecond.
+            value["milliseconds"] = json!((took.as_secs_f64() * 1e6).round() / 1e3);
             value
         }
         Event::Progress { done, total } => {
