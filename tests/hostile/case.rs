@@ -250,6 +250,7 @@ impl Case {
         let before = Snapshot::take(&[&watched[0], &watched[1]])?;
         let host = HostState::look(dibhost.folder())?;
         let running = dibhost.spawn(&self.arguments())?;
+        let id = running.id();
         let outcome = running.wait(PATIENCE).context("the attack was not stopped")?;
         if !self.harmless {
             self.stopped(&outcome)?;
@@ -257,6 +258,8 @@ impl Case {
         self.said(&outcome)?;
         before.assert_none_left()?;
         host.unchanged(dibhost.folder())?;
+        let left = control_groups_of(id);
+        ensure!(left.is_empty(), "control groups are left: {left:?}");
         if let Some(got_out) = &self.got_out {
             ensure!(!got_out(dibhost.folder(), &outcome), "it had its effect:\n{}", outcome.stderr);
         }
@@ -377,11 +380,10 @@ pub(crate) mod loot {
     pub(crate) const PROXY: &str = "http://proxy.invalid:3128";
 }
 
-/// What an attack may not change: the machine's configuration, its control groups, the home.
+/// What an attack may not change: the machine's configuration, the home.
 #[derive(PartialEq, Eq)]
 struct HostState {
     files: BTreeMap<PathBuf, (u64, i64, u64)>,
-    groups: Vec<PathBuf>,
     canary: String,
 }
 
@@ -389,19 +391,11 @@ impl HostState {
     fn look(folder: &Path) -> Result<Self> {
         use std::os::unix::fs::MetadataExt as _;
         let mut files = BTreeMap::new();
-        let mut groups = Vec::new();
         visit(Path::new("/etc"), &mut |path, stat| {
             files.insert(path.to_owned(), (stat.size(), stat.mtime(), stat.ino()));
         });
-        visit(Path::new("/sys/fs/cgroup"), &mut |path, stat| {
-            if stat.is_dir() {
-                groups.push(path.to_owned());
-            }
-        });
-        groups.retain(|g| g.to_string_lossy().contains("dibhost"));
-        groups.sort();
         let canary = std::fs::read_to_string(folder.join("home/canary")).context("the canary")?;
-        Ok(Self { files, groups, canary })
+        Ok(Self { files, canary })
     }
 
     fn unchanged(&self, folder: &Path) -> Result<()> {
@@ -410,11 +404,21 @@ impl HostState {
         ensure!(changed.is_none(), "`/etc` is not as before: {changed:?}");
         let gone = self.files.keys().find(|path| !now.files.contains_key(*path));
         ensure!(gone.is_none(), "`/etc` is not as before: no {gone:?}");
-        let left: Vec<_> = now.groups.iter().filter(|g| !self.groups.contains(g)).collect();
-        ensure!(left.is_empty(), "control groups are left: {left:?}");
         ensure!(now.canary == self.canary, "the canary says {:?}", now.canary);
         Ok(())
     }
+}
+
+/// Control groups of one build, which have its process id in their names.
+fn control_groups_of(id: u32) -> Vec<PathBuf> {
+    let mut groups = Vec::new();
+    visit(Path::new("/sys/fs/cgroup"), &mut |path, stat| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if stat.is_dir() && name.starts_with(&format!("dibhost-{id}-")) {
+            groups.push(path.to_owned());
+        }
+    });
+    groups
 }
 
 /// All below a folder; what cannot be looked at is left out, before and after.

@@ -52,7 +52,8 @@ fn without_grants() -> Vec<Case> {
             .may("exec", "*")
             .runs([call("Exec", json!({"program": "sh", "args": [], "network": true}))])
             .says("`exec` of `network` is not granted")
-            .second_wall("programs in the target have no network yet"),
+            // What follows is a program that is not there, or a machine without the network's program.
+            .otherwise(),
         Case::on(Check::ExecName, "a_program_by_a_path_that_climbs")
             .may("exec", "*")
             .runs([exec("../../../bin/sh", &[])])
