@@ -221,7 +221,9 @@ fn odd_names() -> Vec<Case> {
             "an_owner_that_leaves_the_owner",
             &[apply(&[mode(0o755, Some("4294967295"))])],
         )
-        .says("`4294967295` is no number of a user"),
+        .says("`4294967295` is no number of a user")
+        // In a build with debug assertions, rustix stops at that number.
+        .otherwise(),
         all_of_it(
             Check::Changes,
             "a_hundred_thousand_changes_in_one_call",
