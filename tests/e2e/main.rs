@@ -6,7 +6,9 @@
 mod faults;
 mod filesystem;
 mod languages;
+mod lock;
 mod misbehaviour;
 mod plan;
 mod refusals;
+mod secrets;
 mod vm;
