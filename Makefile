@@ -37,7 +37,7 @@ image: ## Makes out/debian-vm.qcow2, from nothing, and shows how to boot it
 test: ## Runs what CI runs: formats, lints, all tests but the long ones
 	@scripts/test
 
-test-all: ## Runs every test, the long ones, fuzzing and `make test-hostile` too
+test-all: ## Runs every test, the long ones, all fuzz targets and `make test-hostile` too
 	@scripts/test --all
 
 golden: host ## Writes the golden plans, the plan's schema and its picture anew

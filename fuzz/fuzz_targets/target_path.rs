@@ -1,17 +1,6 @@
-//! A path inside the image is normal, stays normal, and goes over the worker's socket unchanged.
 #![no_main]
 
-use dibhost_target::TargetPath;
-use libfuzzer_sys::fuzz_target;
+#[path = "../functions/target_path.rs"]
+mod function;
 
-fuzz_target!(|text: &str| {
-    let Ok(path) = TargetPath::new(text) else { return };
-    let shown = path.as_str();
-    assert!(shown.starts_with('/') && !shown.contains("//") && !shown.contains('\0'));
-    assert!(shown == "/" || !shown.ends_with('/'));
-    assert_eq!(TargetPath::new(shown).as_ref(), Ok(&path));
-    if let Some((parent, name)) = path.split() {
-        assert!(!name.is_empty() && !name.contains('/') && name != "..");
-        assert_eq!(parent.join(name).as_ref(), Ok(&path));
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| function::target_path(data));

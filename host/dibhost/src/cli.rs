@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dibhost_plan::Phase;
 
 /// Builds disk images from sandboxed elements.
 #[derive(Debug, Parser)]
@@ -90,7 +91,7 @@ pub(crate) enum Verb {
     #[command(after_help = "Examples:\n  dibhost grant image.toml\n  dibhost grant --write \
         image.toml\n  dibhost grant --format json image.toml")]
     Grant(GrantArgs),
-    /// Show elements.
+    /// Show elements, and run one step of one.
     #[command(subcommand)]
     Element(ElementVerb),
 }
@@ -193,4 +194,44 @@ pub(crate) enum ElementVerb {
         #[arg(long, value_enum, default_value = "text")]
         format: DataFormat,
     },
+    /// Run one step of one element on a tree that is thrown away; record it, or replay a record.
+    #[command(
+        after_help = "It holds all that it requests, unless `--definition` says what it holds.\n\n\
+        Examples:\n  dibhost element run ./motd.wasm --phase install --record s.json\n  \
+        dibhost element run ./motd.wasm --replay s.json"
+    )]
+    Run(RunArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Its name, or the path of its component.
+    pub(crate) element: String,
+    /// The phase whose step is run, as `install`.
+    #[arg(long, conflicts_with = "replay")]
+    pub(crate) phase: Option<Phase>,
+    /// Plan the step instead of running it.
+    #[arg(long, conflicts_with = "replay")]
+    pub(crate) plan: bool,
+    /// A folder to start with: it is copied, and the copy is thrown away.
+    ///
+    /// Without it: an empty tree. Programs in it are run for root only, in the box of a build.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["plan", "replay"])]
+    pub(crate) tree: Option<PathBuf>,
+    /// An image definition with the element's parameters, grants and limits.
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    pub(crate) definition: Option<PathBuf>,
+    /// A parameter; may be given several times, and comes before the definition's.
+    #[arg(long = "parameter", value_name = "NAME=VALUE", conflicts_with = "replay")]
+    pub(crate) parameters: Vec<String>,
+    /// Facts that it may read, as JSON: a list as `facts` of `dibhost plan --format json`.
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    pub(crate) facts: Option<PathBuf>,
+    /// Write what it was given, asked and was answered to this file.
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    pub(crate) record: Option<PathBuf>,
+    /// Answer it from this record instead of a host: no root, no tree, no effects. A call that
+    /// differs from the record is an error.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) replay: Option<PathBuf>,
 }

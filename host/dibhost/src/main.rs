@@ -33,6 +33,9 @@ fn main() -> ExitCode {
         Verb::Element(ElementVerb::Inspect { element, format }) => {
             verb::element::inspect(&cli.common, element, *format)
         }
+        Verb::Element(ElementVerb::Run(args)) => {
+            verb::element_run::run(&cli.common, args, &reporter)
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

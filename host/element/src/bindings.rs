@@ -7,6 +7,7 @@ wasmtime::component::bindgen!({
     path: "../../wit",
     world: "element",
     imports: { default: trappable },
+    additional_derives: [serde::Serialize, serde::Deserialize],
     trappable_error_type: { "dib:element/types.error" => crate::refusal::Refusal },
     with: {
         "dib:element/host.build": crate::interface::host::Build,

@@ -57,6 +57,25 @@ impl Effects {
     }
 }
 
+/// Runs `guest` on a thread of its own and its effects on this one.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn serve<R: Send>(
+    target: &mut dyn Target,
+    observer: &mut dyn Observer,
+    guest: impl FnOnce(Effects) -> R + Send,
+) -> std::thread::Result<R> {
+    let (way, receiver) = sync_channel(WAITING);
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(move || guest(Effects { step: 0, way }));
+        for message in receiver {
+            if let Message::Do(_, job) = message {
+                job(&mut *target, &mut *observer);
+            }
+        }
+        thread.join()
+    })
+}
+
 /// Steps that run at the same time, and who decides which and when.
 pub trait SideBySide {
     /// The next step that may start now, under a number of the caller's own. Asked again until it

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use dibhost_check::Check;
@@ -28,6 +28,7 @@ use crate::interface::{blobs, cache, facts, log::Log, outputs, wishes};
 use crate::limits::{
     DESCRIBE_MEMORY, DESCRIPTION_LIFTED, Exceeded, LIFTED_BYTES, Memory, in_force, spoken_bytes,
 };
+use crate::record::{Differs, Ending, Half, Record, Tape};
 use crate::secrets::{NoSecrets, SecretStore};
 use crate::state::{Call, Mode, State, table};
 use crate::text::harmless;
@@ -94,6 +95,34 @@ enum Stopped {
     Cancelled,
 }
 
+/// What a store holds for `call`.
+pub(crate) fn state(call: Call, effects: Option<Effects>, secrets: Arc<dyn SecretStore>) -> State {
+    let limit = |limit| in_force(&call.limits, limit);
+    let lines = limit(Limit::LogLines);
+    let log = Arc::new(Log::new(lines, effects.clone(), Arc::clone(&secrets)));
+    // A year is longer than any build, and no overflow.
+    let most = Duration::from_hours(24 * 365);
+    let time = Duration::from_millis(limit(call.mode.time())).min(most);
+    State {
+        wasi: crate::wasi::context(&call.element, call.machine.source_date_epoch, &log),
+        table: table(),
+        memory: Memory::new(limit(Limit::Memory)),
+        log,
+        facts: facts::Facts::default(),
+        wishes: wishes::Wishes::default(),
+        blobs: blobs::Blobs::default(),
+        outputs: outputs::Outputs::default(),
+        cache: cache::Cache::default(),
+        written: Written::default(),
+        tape: Tape::Off,
+        effects,
+        secrets,
+        clock: crate::wasi::GuestClock::default(),
+        deadline: Instant::now() + time,
+        call,
+    }
+}
+
 /// Everything one call needs.
 struct Session<'a> {
     code: &'a Code,
@@ -108,36 +137,13 @@ impl<'a> Session<'a> {
         stops: Vec<Cancel>,
         secrets: Arc<dyn SecretStore>,
     ) -> Self {
-        let limit = |limit| in_force(&call.limits, limit);
-        let lines = limit(Limit::LogLines);
-        let log = Arc::new(Log::new(lines, effects.clone(), Arc::clone(&secrets)));
-        let memory = limit(Limit::Memory);
-        let fuel = limit(Limit::Fuel);
+        let fuel = in_force(&call.limits, Limit::Fuel);
         let lifted = match call.mode {
             Mode::Describe => DESCRIPTION_LIFTED,
             Mode::Plan | Mode::Run => LIFTED_BYTES,
         };
-        // A year is longer than any build, and no overflow.
-        let most = Duration::from_hours(24 * 365);
-        let time = Duration::from_millis(limit(call.mode.time())).min(most);
-        let deadline = Instant::now() + time;
-        let state = State {
-            wasi: crate::wasi::context(&call.element, call.machine.source_date_epoch, &log),
-            table: table(),
-            memory: Memory::new(memory),
-            log,
-            facts: facts::Facts::default(),
-            wishes: wishes::Wishes::default(),
-            blobs: blobs::Blobs::default(),
-            outputs: outputs::Outputs::default(),
-            cache: cache::Cache::default(),
-            written: Written::default(),
-            effects,
-            secrets,
-            clock: crate::wasi::GuestClock::default(),
-            deadline,
-            call,
-        };
+        let state = state(call, effects, secrets);
+        let deadline = state.deadline;
         let mut store = Store::new(&code.runtime.engine, state);
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(if Check::LiftedBytes.holds() { lifted } else { usize::MAX });
@@ -174,6 +180,29 @@ impl<'a> Session<'a> {
         build.map_err(|e| ElementFailure::new(format!("lending the build failed: {e}")))
     }
 
+    /// Calls `plan(phase)` and waits.
+    fn plan(&mut self, phase: Phase) -> Result<Vec<Finding>, ElementFailure> {
+        let build = self.lend()?;
+        let lent = Resource::new_borrow(build.rep());
+        let phase = convert::phase_to_wit(phase);
+        let said = self
+            .call(|element, store| element.dib_element_lifecycle().call_plan(store, phase, lent))?;
+        Ok(said.map_err(convert::failure)?.into_iter().map(convert::finding).collect())
+    }
+
+    /// Calls `run(phase)` and waits.
+    fn run(&mut self, phase: Phase) -> Result<Outcome, ElementFailure> {
+        let build = self.lend()?;
+        let lent = Resource::new_borrow(build.rep());
+        let phase = convert::phase_to_wit(phase);
+        let said = self
+            .call(|element, store| element.dib_element_lifecycle().call_run(store, phase, lent))?;
+        Ok(match said.map_err(convert::failure)? {
+            lifecycle::Outcome::Done => Outcome::Done,
+            lifecycle::Outcome::Skipped(why) => Outcome::Skipped(harmless(&why, 1000)),
+        })
+    }
+
     /// A trap as a sentence: the reason, then what the element said last.
     fn failure(&self, error: &wasmtime::Error) -> ElementFailure {
         let state = self.store.data();
@@ -192,6 +221,9 @@ impl<'a> Session<'a> {
         let stopped = error.downcast_ref::<Stopped>();
         let trap = error.downcast_ref::<Trap>();
         let exit = error.downcast_ref::<wasmtime_wasi::I32Exit>();
+        if let Some(differs) = error.downcast_ref::<Differs>() {
+            return ElementFailure::new(format!("{differs} (in {call})"));
+        }
         let (message, help) = if let Some(Stopped::Cancelled) = stopped {
             return ElementFailure::new(format!("was stopped in {call}: the build was cancelled"));
         } else if let Some(Stopped::Time) = stopped {
@@ -279,6 +311,7 @@ pub(crate) fn plan(
     code: &Code,
     description: &Arc<Description>,
     call: &StepCall<'_>,
+    tape: &mut Tape,
 ) -> Result<StepAnswer, ElementFailure> {
     let state = Call {
         element: call.element.to_owned(),
@@ -295,13 +328,10 @@ pub(crate) fn plan(
     let data = session.store.data_mut();
     data.facts = facts::Facts::new(call.facts.clone());
     data.wishes = wishes::Wishes::new(call.nodes.to_vec(), call.builder.clone());
-    let build = session.lend()?;
-    let lent = Resource::new_borrow(build.rep());
-    let phase = convert::phase_to_wit(call.phase);
-    let said = session
-        .call(|element, store| element.dib_element_lifecycle().call_plan(store, phase, lent))?;
-    let mut findings: Vec<_> =
-        said.map_err(convert::failure)?.into_iter().map(convert::finding).collect();
+    data.tape = std::mem::take(tape);
+    let said = session.plan(call.phase);
+    *tape = std::mem::take(&mut session.store.data_mut().tape);
+    let mut findings = said?;
     let data = session.store.data_mut();
     // A plan has no log: what was said aloud is shown as remarks.
     findings.extend(data.log.remarks().into_iter().map(|message| Finding {
@@ -322,6 +352,8 @@ pub struct Prepared {
     cancel: Cancel,
     stop: Cancel,
     secrets: Arc<dyn SecretStore>,
+    /// What becomes of its calls: taken while it runs, and put back.
+    tape: Arc<Mutex<Tape>>,
 }
 
 impl Prepared {
@@ -349,7 +381,13 @@ impl Prepared {
             cancel: call.cancel.clone(),
             stop: Cancel::new(),
             secrets: Arc::clone(call.secrets),
+            tape: Arc::default(),
         }
+    }
+
+    /// Has its calls recorded on this tape.
+    pub(crate) fn record(&mut self, tape: &Arc<Mutex<Tape>>) {
+        self.tape = Arc::clone(tape);
     }
 
     /// Thrown, it stops this step and no other.
@@ -371,23 +409,67 @@ impl Prepared {
     }
 
     fn call(self, effects: Effects) -> Result<RunAnswer, ElementFailure> {
-        let Self { code, call, facts, cache, cancel, stop, secrets } = self;
+        let Self { code, call, facts, cache, cancel, stop, secrets, tape } = self;
         let told = Arc::clone(&secrets);
-        let phase = convert::phase_to_wit(call.phase);
+        let phase = call.phase;
         let stops = vec![cancel, stop];
         let mut session = Session::new(&code, call, Some(effects), stops, secrets);
         let data = session.store.data_mut();
         data.facts = facts::Facts::new(facts);
         data.cache = cache::Cache(cache);
-        let build = session.lend()?;
-        let lent = Resource::new_borrow(build.rep());
-        let said = session
-            .call(|element, store| element.dib_element_lifecycle().call_run(store, phase, lent))?;
-        let outcome = match said.map_err(convert::failure)? {
-            lifecycle::Outcome::Done => Outcome::Done,
-            lifecycle::Outcome::Skipped(why) => Outcome::Skipped(harmless(&told.redact(why), 1000)),
+        data.tape = std::mem::take(&mut *lock(&tape));
+        let outcome = session.run(phase);
+        *lock(&tape) = std::mem::take(&mut session.store.data_mut().tape);
+        let outcome = match outcome? {
+            Outcome::Skipped(why) => Outcome::Skipped(told.redact(why)),
+            Outcome::Done => Outcome::Done,
         };
         let data = session.store.data_mut();
         Ok(RunAnswer { outcome, facts: data.facts.provided(), outputs: data.outputs.emitted() })
     }
+}
+
+fn lock(tape: &Mutex<Tape>) -> MutexGuard<'_, Tape> {
+    tape.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Calls what was recorded again, with the answers of the record: no target, no effects.
+pub(crate) fn replay(
+    code: &Code,
+    description: &Arc<Description>,
+    record: &Record,
+) -> Result<Ending, ElementFailure> {
+    let call = Call {
+        element: record.element.clone(),
+        mode: match record.half {
+            Half::Plan => Mode::Plan,
+            Half::Run => Mode::Run,
+        },
+        phase: record.phase,
+        machine: record.machine.clone(),
+        parameters: record.parameters.clone(),
+        grants: record.grants.clone(),
+        limits: record.limits.clone(),
+        time_is_ours: false,
+        description: Some(Arc::clone(description)),
+    };
+    let mut session = Session::new(code, call, None, Vec::new(), none());
+    session.store.data_mut().tape = Tape::replay(record.calls.clone());
+    let ended = match record.half {
+        Half::Plan => session.plan(record.phase).map(|_| Outcome::Done),
+        Half::Run => session.run(record.phase),
+    };
+    let ending = Ending::of(&ended);
+    let tape = &session.store.data().tape;
+    match ended {
+        Err(failure) if tape.differed() => return Err(failure),
+        _ => tape.left().map_err(|differs| ElementFailure::new(differs.to_string()))?,
+    }
+    if record.ends_as(&ending) {
+        return Ok(ending);
+    }
+    let (before, now) = (record.ending.shown(), ending.shown());
+    Err(ElementFailure::new(format!(
+        "ends otherwise than its record: it {before}, and now it {now}"
+    )))
 }

@@ -1,5 +1,7 @@
 //! The elements at hand: found by name in folders or by path, known by digest, described once.
 
+mod record;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +21,7 @@ use crate::interface::blobs::digest;
 use crate::invoke::{self, Prepared, RunAnswer, RunCall};
 use crate::limits::{LoadLimits, spoken_bytes};
 use crate::observer::Observer;
+use crate::record::Tape;
 use crate::text::harmless;
 use crate::trusted::TrustedFolder;
 
@@ -225,10 +228,7 @@ impl Library {
         target: &mut dyn Target,
         observer: &mut dyn Observer,
     ) -> Result<RunAnswer, ElementFailure> {
-        let mut alone = Alone { prepared: Some(self.prepare(call)?), observer, answer: None };
-        run_side_by_side(target, &mut alone);
-        let gone = || ElementFailure::new("its thread ended without an answer");
-        alone.answer.unwrap_or_else(|| Err(gone()))
+        run_alone(self.prepare(call)?, target, observer)
     }
 
     /// Makes a call of `run(phase)` ready for [`run_side_by_side`].
@@ -408,6 +408,18 @@ struct Alone<'a> {
     answer: Option<Result<RunAnswer, ElementFailure>>,
 }
 
+/// Runs one step, and nothing beside it.
+fn run_alone(
+    prepared: Prepared,
+    target: &mut dyn Target,
+    observer: &mut dyn Observer,
+) -> Result<RunAnswer, ElementFailure> {
+    let mut alone = Alone { prepared: Some(prepared), observer, answer: None };
+    run_side_by_side(target, &mut alone);
+    let gone = || ElementFailure::new("its thread ended without an answer");
+    alone.answer.unwrap_or_else(|| Err(gone()))
+}
+
 impl SideBySide for Alone<'_> {
     fn next(&mut self) -> Option<(usize, Prepared)> {
         self.prepared.take().map(|prepared| (0, prepared))
@@ -473,7 +485,7 @@ impl Planner for Library {
     fn plan_step(&self, call: &StepCall<'_>) -> Result<StepAnswer, ElementFailure> {
         let element = self.described(call.element)?;
         let code = self.code(&element, metered(call.limits))?;
-        invoke::plan(&code, &element.about.description, call)
+        invoke::plan(&code, &element.about.description, call, &mut Tape::Off)
     }
 }
 

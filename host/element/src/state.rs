@@ -17,6 +17,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::effects::Effects;
 use crate::interface::{blobs, cache, facts, log, outputs, wishes};
 use crate::limits::{Exceeded, HANDLES, Memory, in_force};
+use crate::record::Tape;
 use crate::refusal::{Refusal, grant_lines};
 use crate::secrets::SecretStore;
 
@@ -74,6 +75,7 @@ pub(crate) struct State {
     pub(crate) outputs: outputs::Outputs,
     pub(crate) cache: cache::Cache,
     pub(crate) written: Written,
+    pub(crate) tape: Tape,
     pub(crate) effects: Option<Effects>,
     pub(crate) secrets: Arc<dyn SecretStore>,
     pub(crate) clock: crate::wasi::GuestClock,

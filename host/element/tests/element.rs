@@ -3,6 +3,8 @@
 mod common;
 #[path = "element/limits.rs"]
 mod limits;
+#[path = "element/record.rs"]
+mod record;
 #[path = "element/secrets.rs"]
 mod secrets;
 

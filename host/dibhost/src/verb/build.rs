@@ -96,7 +96,7 @@ fn missing_secrets(plan: &Plan, secrets: &Secrets) -> Result<(), Failure> {
 }
 
 /// Ctrl-C, SIGTERM and a closed terminal cancel the build.
-fn cancelled_by_signals(cancel: &Cancel) -> Result<(), Failure> {
+pub(super) fn cancelled_by_signals(cancel: &Cancel) -> Result<(), Failure> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(Failure::failed)?;
     let cancel = cancel.clone();
     thread::spawn(move || {

@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 pub(crate) mod element;
+pub(crate) mod element_run;
 pub(crate) mod grant;
 pub(crate) mod plan;
 

@@ -3,7 +3,7 @@
 use dibhost_plan::wish::Wish;
 use wasmtime::component::{Linker, Resource};
 
-use super::Own;
+use super::hook::{Own, hooked};
 use super::host::Secret;
 use super::wishes::known_extensions;
 use crate::bindings::dib::element::accounts;
@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 use crate::state::State;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    accounts::add_to_linker::<_, Own>(linker, |s| s)
+    accounts::add_to_linker::<_, Own>(linker, hooked)
 }
 
 impl accounts::Host for State {

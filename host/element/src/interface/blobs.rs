@@ -7,14 +7,14 @@ use dibhost_definition::Limit;
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Linker, Resource};
 
-use super::Own;
+use super::hook::{Own, hooked};
 use crate::bindings::dib::element::blobs;
 use crate::limits::{CALL_BYTES, spoken_bytes};
 use crate::refusal::Refusal;
 use crate::state::State;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    blobs::add_to_linker::<_, Own>(linker, |s| s)
+    blobs::add_to_linker::<_, Own>(linker, hooked)
 }
 
 /// Bytes the host holds.

@@ -4,7 +4,7 @@ use dibhost_definition::Limit;
 use dibhost_plan::wish::Wish;
 use wasmtime::component::Linker;
 
-use super::Own;
+use super::hook::{Own, hooked};
 use super::wishes::known_extensions;
 use crate::bindings::dib::element::block_device;
 use crate::convert;
@@ -13,7 +13,7 @@ use crate::state::State;
 use crate::text::harmless;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    block_device::add_to_linker::<_, Own>(linker, |s| s)
+    block_device::add_to_linker::<_, Own>(linker, hooked)
 }
 
 impl block_device::Host for State {

@@ -4,7 +4,7 @@ use dibhost_plan::Phase;
 use dibhost_plan::wish::Wish;
 use wasmtime::component::Linker;
 
-use super::Own;
+use super::hook::{Own, hooked};
 use super::wishes::known_extensions;
 use crate::bindings::dib::element::bootstrap;
 use crate::convert;
@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 use crate::state::State;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    bootstrap::add_to_linker::<_, Own>(linker, |s| s)
+    bootstrap::add_to_linker::<_, Own>(linker, hooked)
 }
 
 impl bootstrap::Host for State {

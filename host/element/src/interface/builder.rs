@@ -2,13 +2,13 @@
 
 use wasmtime::component::Linker;
 
-use super::Own;
+use super::hook::{Own, hooked};
 use crate::bindings::dib::element::builder;
 use crate::refusal::Refusal;
 use crate::state::State;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    builder::add_to_linker::<_, Own>(linker, |s| s)
+    builder::add_to_linker::<_, Own>(linker, hooked)
 }
 
 impl builder::Host for State {

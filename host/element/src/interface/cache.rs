@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use dibhost_check::Check;
 use wasmtime::component::{Linker, Resource};
 
-use super::Own;
 use super::blobs::{Blob, digest};
+use super::hook::{Own, hooked};
 use crate::bindings::dib::element::cache;
 use crate::limits::{CALL_BYTES, spoken_bytes};
 use crate::refusal::Refusal;
@@ -18,7 +18,7 @@ use crate::state::State;
 const HEADER: usize = "sha256:".len() + 64 + 1;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    cache::add_to_linker::<_, Own>(linker, |s| s)
+    cache::add_to_linker::<_, Own>(linker, hooked)
 }
 
 /// Where this element's bytes are; none: nothing is kept.

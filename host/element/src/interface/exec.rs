@@ -8,7 +8,7 @@ use dibhost_target::{Command, Line, Output, Over, ProgramLimits, TargetError, Ta
 use wasmtime::component::{Linker, Resource};
 use zeroize::Zeroize as _;
 
-use super::Own;
+use super::hook::{Own, hooked};
 use super::host::Secret;
 use super::wishes::known_extensions;
 use crate::bindings::dib::element::exec;
@@ -22,7 +22,7 @@ use crate::text::harmless;
 const SHOWN_LINES: usize = 5;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    exec::add_to_linker::<_, Own>(linker, |s| s)
+    exec::add_to_linker::<_, Own>(linker, hooked)
 }
 
 impl exec::Host for State {

@@ -10,7 +10,7 @@ use dibhost_plan::fact::Fact;
 use serde_json::Value;
 use wasmtime::component::Linker;
 
-use super::Own;
+use super::hook::{Own, hooked};
 use crate::bindings::dib::element::facts;
 use crate::convert;
 use crate::refusal::Refusal;
@@ -19,7 +19,7 @@ use crate::state::{Mode, State};
 use crate::text::harmless;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    facts::add_to_linker::<_, Own>(linker, |s| s)
+    facts::add_to_linker::<_, Own>(linker, hooked)
 }
 
 /// What the call reads and wrote.

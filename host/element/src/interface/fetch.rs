@@ -3,15 +3,15 @@
 
 use wasmtime::component::{Linker, Resource};
 
-use super::Own;
 use super::blobs::Blob;
+use super::hook::{Own, hooked};
 use crate::bindings::dib::element::fetch;
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::text::harmless;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    fetch::add_to_linker::<_, Own>(linker, |s| s)
+    fetch::add_to_linker::<_, Own>(linker, hooked)
 }
 
 impl fetch::Host for State {

@@ -8,7 +8,7 @@ use dibhost_sys::SecretBytes;
 use serde_json::Value as Json;
 use wasmtime::component::{Linker, Resource};
 
-use super::Own;
+use super::hook::{Own, hooked};
 use crate::bindings::dib::element::host::{self, Target, Value};
 use crate::refusal::Refusal;
 use crate::state::State;
@@ -29,7 +29,7 @@ pub struct Secret {
 }
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    host::add_to_linker::<_, Own>(linker, |s| s)
+    host::add_to_linker::<_, Own>(linker, hooked)
 }
 
 impl host::Host for State {}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use dibhost_definition::Limit;
 use wasmtime::component::{Linker, Resource};
 
-use super::Own;
+use super::hook::{Own, hooked};
 use crate::bindings::dib::element::log;
 use crate::effects::Effects;
 use crate::limits::{Exceeded, LOG_LINE_BYTES};
@@ -24,7 +24,7 @@ const TAIL: usize = 20;
 const FIELDS: usize = 32;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    log::add_to_linker::<_, Own>(linker, |s| s)
+    log::add_to_linker::<_, Own>(linker, hooked)
 }
 
 /// The log of one call, shared with the guest's standard output and error.

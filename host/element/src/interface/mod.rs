@@ -10,6 +10,7 @@ pub(crate) mod cache;
 pub(crate) mod exec;
 pub(crate) mod facts;
 pub(crate) mod fetch;
+pub(crate) mod hook;
 pub(crate) mod host;
 pub(crate) mod log;
 pub(crate) mod outputs;
@@ -18,19 +19,16 @@ pub(crate) mod rootfs;
 pub(crate) mod services;
 pub(crate) mod wishes;
 
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::Linker;
 
-use crate::bindings::dib::element::types;
-use crate::refusal::Refusal;
 use crate::state::State;
-
-type Own = HasSelf<State>;
+use hook::{Own, hooked};
 
 /// Adds every interface. All are linked for every element, for a script's component imports its
 /// whole world; what is not granted answers `denied`.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     use crate::bindings::dib::element;
-    element::types::add_to_linker::<_, Own>(linker, |s| s)?;
+    element::types::add_to_linker::<_, Own>(linker, hooked)?;
     host::add_to_linker(linker)?;
     log::add_to_linker(linker)?;
     facts::add_to_linker(linker)?;
@@ -46,13 +44,4 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     fetch::add_to_linker(linker)?;
     cache::add_to_linker(linker)?;
     outputs::add_to_linker(linker)
-}
-
-impl types::Host for State {
-    fn convert_error(&mut self, refusal: Refusal) -> wasmtime::Result<types::Error> {
-        match refusal {
-            Refusal::Answer(error) => Ok(error),
-            Refusal::Trap(error) => Err(error),
-        }
-    }
 }

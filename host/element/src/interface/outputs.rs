@@ -6,15 +6,15 @@ use dibhost_check::Check;
 use dibhost_definition::Limit;
 use wasmtime::component::{Linker, Resource};
 
-use super::Own;
 use super::blobs::Blob;
+use super::hook::{Own, hooked};
 use crate::bindings::dib::element::outputs;
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::text::harmless;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    outputs::add_to_linker::<_, Own>(linker, |s| s)
+    outputs::add_to_linker::<_, Own>(linker, hooked)
 }
 
 /// What was put beside the image.

@@ -3,7 +3,7 @@
 use dibhost_plan::wish::Wish;
 use wasmtime::component::Linker;
 
-use super::Own;
+use super::hook::{Own, hooked};
 use super::wishes::known_extensions;
 use crate::bindings::dib::element::packages;
 use crate::convert;
@@ -11,7 +11,7 @@ use crate::refusal::Refusal;
 use crate::state::State;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    packages::add_to_linker::<_, Own>(linker, |s| s)
+    packages::add_to_linker::<_, Own>(linker, hooked)
 }
 
 impl packages::Host for State {

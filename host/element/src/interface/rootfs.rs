@@ -12,8 +12,8 @@ use dibhost_target::{Change, Scope, Target, TargetError, TargetPath, Walk};
 use wasmtime::component::{Linker, Resource};
 use zeroize::Zeroize as _;
 
-use super::Own;
 use super::blobs::Blob;
+use super::hook::{Own, hooked};
 use super::host::Secret;
 use crate::bindings::dib::element::rootfs;
 use crate::convert;
@@ -22,7 +22,7 @@ use crate::refusal::{Refusal, grant_lines};
 use crate::state::State;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    rootfs::add_to_linker::<_, Own>(linker, |s| s)
+    rootfs::add_to_linker::<_, Own>(linker, hooked)
 }
 
 /// A part of the tree.

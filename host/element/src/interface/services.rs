@@ -4,13 +4,13 @@
 use dibhost_plan::wish::{UnitState, Wish};
 use wasmtime::component::Linker;
 
-use super::Own;
+use super::hook::{Own, hooked};
 use crate::bindings::dib::element::services;
 use crate::refusal::Refusal;
 use crate::state::State;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    services::add_to_linker::<_, Own>(linker, |s| s)
+    services::add_to_linker::<_, Own>(linker, hooked)
 }
 
 impl services::Host for State {

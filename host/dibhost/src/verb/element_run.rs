@@ -1,0 +1,363 @@
+//! `dibhost element run`: one step of one element, for its author: on a tree that is thrown away,
+//! recorded, or replayed from a record without root and without a tree.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dibhost_build::{Event, Level};
+use dibhost_definition::{Definition, Limits};
+use dibhost_element::{
+    Library, NoSecrets, Observer, Outcome, Record, RunAnswer, RunCall, SecretStore,
+};
+use dibhost_plan::description::{Description, ParameterKind};
+use dibhost_plan::fact::Fact;
+use dibhost_plan::grant::Grants;
+use dibhost_plan::planner::{ElementFailure, Planner as _, StepAnswer, StepCall, TargetMachine};
+use dibhost_plan::{DEFAULT_SOURCE_DATE_EPOCH, Phase};
+use dibhost_sys::{Cancel, Program};
+use dibhost_target::{ProgramLimits, SimulatedTarget, Target, TargetError, Worker, WorkerOptions};
+use serde_json::Value;
+
+use crate::cli::{Common, RunArgs};
+use crate::failure::Failure;
+use crate::report::Reporter;
+use crate::{TARGET_WORKER, surroundings};
+
+/// Runs, records or replays.
+pub(crate) fn run(common: &Common, args: &RunArgs, reporter: &Reporter) -> Result<(), Failure> {
+    let library = super::library(common)?;
+    let described =
+        library.describe(&args.element, Path::new(".")).map_err(super::wrong_element)?;
+    if let Some(file) = &args.replay {
+        return replay(&library, &described.description, &described.digest, file);
+    }
+    let phase = args.phase.ok_or_else(|| {
+        Failure::wrong("which step is to run?\n  help: name its phase, as `--phase install`")
+    })?;
+    let given = Given::of(args, &described.description)?;
+    if args.plan {
+        plan(&library, &described.description.name, phase, &given, args)
+    } else {
+        effects(&library, &described.description.name, phase, &given, args, reporter)
+    }
+}
+
+/// What a step is given.
+struct Given {
+    machine: TargetMachine,
+    parameters: BTreeMap<String, Value>,
+    grants: Grants,
+    limits: Limits,
+    facts: BTreeMap<String, Vec<Fact>>,
+}
+
+impl Given {
+    fn of(args: &RunArgs, description: &Description) -> Result<Self, Failure> {
+        let name = &description.name;
+        let mut given = Self {
+            machine: TargetMachine {
+                arch: surroundings::builder_arch(),
+                image_name: "image".to_owned(),
+                source_date_epoch: DEFAULT_SOURCE_DATE_EPOCH,
+            },
+            parameters: BTreeMap::new(),
+            grants: Grants::all_of(&description.requests),
+            limits: Limits::default(),
+            facts: BTreeMap::new(),
+        };
+        if let Some(file) = &args.definition {
+            let definition = Definition::load(file).map_err(Failure::wrong)?;
+            given.machine.image_name = definition.image.name.value.clone();
+            let settings = definition.parameters.get(name).into_iter().flat_map(|s| &s.settings);
+            given.parameters.extend(settings.map(|(k, s)| (k.clone(), s.value.value.clone())));
+            let granted = definition.grants.get(name).into_iter().flat_map(|s| &s.grants);
+            given.grants =
+                granted.map(|g| (g.capability.value.clone(), g.scope.value.clone())).collect();
+            given.limits = definition.limits.of(name);
+        }
+        for setting in &args.parameters {
+            let (key, value) = parameter(setting, description)?;
+            given.parameters.insert(key, value);
+        }
+        if let Some(file) = &args.facts {
+            for fact in facts(file)? {
+                given.facts.entry(fact.slot.clone()).or_default().push(fact);
+            }
+        }
+        for of_slot in given.facts.values_mut() {
+            of_slot.sort_by(|a, b| (&a.provider, &a.key).cmp(&(&b.provider, &b.key)));
+        }
+        Ok(given)
+    }
+}
+
+/// `NAME=VALUE`: text where the element declares text, else JSON.
+fn parameter(setting: &str, description: &Description) -> Result<(String, Value), Failure> {
+    let Some((name, value)) = setting.split_once('=') else {
+        return Err(Failure::wrong(format!(
+            "`--parameter {setting}` has no `=`\n  help: write `--parameter NAME=VALUE`"
+        )));
+    };
+    let declared = description.parameters.iter().find(|p| p.name == name).ok_or_else(|| {
+        let known = description.parameters.iter().map(|p| p.name.as_str());
+        let help = dibhost_definition::did_you_mean(name, known).unwrap_or_else(|| {
+            format!("`dibhost element inspect {}` lists them", description.name)
+        });
+        Failure::wrong(format!("`{}` has no parameter `{name}`\n  help: {help}", description.name))
+    })?;
+    let value = match declared.kind {
+        ParameterKind::Text | ParameterKind::Choice(_) => Value::from(value),
+        _ => serde_json::from_str(value).map_err(|e| {
+            Failure::wrong(format!(
+                "the value of `{name}` is no JSON: {e}\n  help: write it as in `--parameter '{name}=[\"a\", \"b\"]'`"
+            ))
+        })?,
+    };
+    Ok((name.to_owned(), value))
+}
+
+fn facts(file: &Path) -> Result<Vec<Fact>, Failure> {
+    let text = read(file)?;
+    serde_json::from_str(&text).map_err(|e| {
+        Failure::wrong(format!(
+            "`{}` holds no facts: {e}\n  help: a list of {{\"slot\": …, \"provider\": …, \"phase\": …, \"key\": …, \"value\": …}}, as `facts` of `dibhost plan --format json`",
+            file.display()
+        ))
+    })
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(file)
+        .map_err(|e| Failure::wrong(format!("reading `{}`: {e}", file.display())))
+}
+
+/// Writes the record, if one is wanted, then says how it ended.
+fn keep<T>(
+    recorded: (Record, Result<T, ElementFailure>),
+    file: Option<&Path>,
+) -> Result<T, Failure> {
+    let (record, answer) = recorded;
+    if let Some(file) = file {
+        std::fs::write(file, record.to_text()).map_err(|e| {
+            Failure::failed(format!("writing the record `{}`: {e}", file.display()))
+        })?;
+    }
+    answer.map_err(|failure| {
+        let said = super::sentence(failure);
+        Failure::failed(format!("`{}` {said}", record.element))
+    })
+}
+
+fn plan(
+    library: &Library,
+    element: &str,
+    phase: Phase,
+    given: &Given,
+    args: &RunArgs,
+) -> Result<(), Failure> {
+    let builder = surroundings::builder();
+    let call = StepCall {
+        element,
+        phase,
+        machine: &given.machine,
+        parameters: &given.parameters,
+        grants: &given.grants,
+        limits: &given.limits,
+        facts: &given.facts,
+        nodes: &[],
+        builder: &builder,
+    };
+    let recorded = library.record_plan(&call).map_err(super::said)?;
+    let StepAnswer { facts, wishes, findings } = keep(recorded, args.record.as_deref())?;
+    let mut text = String::from("planned\n");
+    facts_as_text(&mut text, &facts);
+    for wish in wishes {
+        let wish = serde_json::to_string(&wish).map_err(Failure::failed)?;
+        let _ = writeln!(text, "wish {wish}");
+    }
+    for finding in findings {
+        let kind = if finding.fatal { "error" } else { "remark" };
+        let _ = writeln!(text, "{kind} {}", finding.message);
+    }
+    super::show(&text)
+}
+
+fn effects(
+    library: &Library,
+    element: &str,
+    phase: Phase,
+    given: &Given,
+    args: &RunArgs,
+    reporter: &Reporter,
+) -> Result<(), Failure> {
+    let cancel = Cancel::new();
+    super::build::cancelled_by_signals(&cancel)?;
+    let mut scratch = Scratch::of(args.tree.as_deref(), &cancel)?;
+    // None is handed over: what is recorded is kept in a file.
+    let secrets: Arc<dyn SecretStore> = Arc::new(NoSecrets);
+    let call = RunCall {
+        element,
+        phase,
+        machine: &given.machine,
+        parameters: &given.parameters,
+        grants: &given.grants,
+        facts: &given.facts,
+        limits: &given.limits,
+        secrets: &secrets,
+        cache: None,
+        cancel: &cancel,
+    };
+    let mut told = Told { element, reporter };
+    let recorded = library.record_step(&call, scratch.target(), &mut told).map_err(super::said)?;
+    let RunAnswer { outcome, facts, outputs } = keep(recorded, args.record.as_deref())?;
+    let mut text = match outcome {
+        Outcome::Done => "done\n".to_owned(),
+        Outcome::Skipped(why) => format!("nothing to do: {why}\n"),
+    };
+    facts_as_text(&mut text, &facts);
+    for (suffix, content) in outputs {
+        let _ = writeln!(text, "output {suffix} ({} bytes)", content.len());
+    }
+    super::show(&text)
+}
+
+fn facts_as_text(text: &mut String, facts: &[(String, String, Value)]) {
+    for (slot, key, value) in facts {
+        let _ = writeln!(text, "fact {slot} `{key}` {value}");
+    }
+}
+
+fn replay(
+    library: &Library,
+    description: &Description,
+    digest: &str,
+    file: &Path,
+) -> Result<(), Failure> {
+    let text = read(file)?;
+    let record = Record::parse(&text)
+        .map_err(|why| Failure::wrong(format!("`{}` {why}", file.display())))?;
+    if record.element != description.name {
+        return Err(Failure::wrong(format!(
+            "`{}` is a record of `{}` and not of `{}`",
+            file.display(),
+            record.element,
+            description.name
+        )));
+    }
+    let ending = library.replay(&record).map_err(|failure| {
+        Failure::failed(format!("`{}` {}", record.element, super::sentence(failure)))
+    })?;
+    let same = if record.digest == digest { "the same" } else { "another" };
+    super::show(&format!(
+        "replayed {} calls by {same} component: it {}\n",
+        record.calls.len(),
+        ending.shown()
+    ))
+}
+
+/// A tree to work on, thrown away afterwards: the real target for root, whose programs run as in
+/// a build, else its simulated twin, which runs none.
+enum Scratch {
+    Real { worker: Worker, _folder: Folder },
+    Simulated(SimulatedTarget),
+}
+
+/// A folder that goes with its value.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left lies in the temporary folder, under a name that says whose it is.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Scratch {
+    fn of(tree: Option<&Path>, cancel: &Cancel) -> Result<Self, Failure> {
+        if !dibhost_sys::is_root() {
+            let no_programs = |command: &dibhost_target::Command, _: &mut dyn FnMut(_)| {
+                Err(TargetError::Invalid(format!(
+                    "`{}` cannot be started: programs of a tree are run for root only",
+                    command.program
+                )))
+            };
+            let epoch = i64::try_from(DEFAULT_SOURCE_DATE_EPOCH).unwrap_or_default();
+            let target =
+                SimulatedTarget::new(epoch, Box::new(no_programs)).map_err(Failure::failed)?;
+            copy(tree, &target.tree(), cancel)?;
+            return Ok(Self::Simulated(target));
+        }
+        let work = std::env::temp_dir().join(format!("dibhost-run-{}", std::process::id()));
+        // A tree may hold what only root may read.
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&work)
+            .map_err(|e| Failure::failed(format!("making `{}`: {e}", work.display())))?;
+        let folder = Folder(work.clone());
+        let options = WorkerOptions {
+            program: PathBuf::from("/proc/self/exe"),
+            args: vec![OsString::from(TARGET_WORKER)],
+            work: work.clone(),
+            tmpfs: None,
+            limits: ProgramLimits::default(),
+            source_date_epoch: DEFAULT_SOURCE_DATE_EPOCH,
+        };
+        let worker = Worker::start(&options, cancel).map_err(Failure::failed)?;
+        copy(tree, &work.join("tree"), cancel)?;
+        Ok(Self::Real { worker, _folder: folder })
+    }
+
+    fn target(&mut self) -> &mut dyn Target {
+        match self {
+            Self::Real { worker, .. } => worker,
+            Self::Simulated(target) => target,
+        }
+    }
+}
+
+/// Copies a tree with all that its files are.
+fn copy(from: Option<&Path>, to: &Path, cancel: &Cancel) -> Result<(), Failure> {
+    let Some(from) = from else { return Ok(()) };
+    if !from.is_dir() {
+        return Err(Failure::wrong(format!("`--tree {}` is no folder", from.display())));
+    }
+    Program::new("cp")
+        .args(["-a", "--"])
+        .arg(from.join("."))
+        .arg(to)
+        .run(cancel)
+        .map(drop)
+        .map_err(|e| Failure::failed(format!("copying the tree: {e}")))
+}
+
+/// Passes on what the step says.
+struct Told<'a> {
+    element: &'a str,
+    reporter: &'a Reporter,
+}
+
+impl Told<'_> {
+    fn line(&self, level: Level, text: String) {
+        self.reporter.event(&Event::Line { level, source: self.element.to_owned(), text });
+    }
+}
+
+impl Observer for Told<'_> {
+    fn log(&mut self, level: dibhost_element::Level, message: &str, _: &[(String, String)]) {
+        use dibhost_element::Level as Said;
+        let level = match level {
+            Said::Trace | Said::Debug => Level::Debug,
+            Said::Info => Level::Info,
+            Said::Warn | Said::Error => Level::Warning,
+        };
+        self.line(level, message.to_owned());
+    }
+
+    fn program_line(&mut self, program: &str, _error: bool, text: &str) {
+        self.line(Level::Debug, format!("{program}: {text}"));
+    }
+}
