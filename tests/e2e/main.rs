@@ -9,6 +9,7 @@ mod languages;
 mod lock;
 mod misbehaviour;
 mod plan;
+mod record;
 mod refusals;
 mod secrets;
 mod vm;
