@@ -16,7 +16,7 @@ use crate::cases;
 const ELSEWHERE: &[(&str, &str)] = &[
     ("compile-time", "host/element/tests/element/limits.rs"),
     ("lock-growth", "nothing yet"),
-    ("program", "host/target/tests/hostile.rs"),
+    ("program", "host/target/tests/programs.rs"),
     ("secret", "host/element/tests/element/secrets.rs"),
 ];
 
