@@ -1,6 +1,8 @@
 //! Durations as people write them.
 
-/// The units, in milliseconds; longest names first where one ends in another.
+use crate::quantity::{self, Wrong};
+
+/// The units, in milliseconds, smallest first.
 const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("min", 60_000), ("h", 3_600_000)];
 
 /// Milliseconds of a duration such as `10 min`, `90s`, `500 ms` or `600` (seconds).
@@ -8,40 +10,21 @@ const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("min", 60_000), ("h",
 /// # Errors
 /// A sentence that names the known units.
 pub fn parse_duration(text: &str) -> Result<u64, String> {
-    let trimmed = text.trim();
-    let digits = trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(trimmed.len());
-    let (number, unit) = trimmed.split_at(digits);
-    let unit = unit.trim_start();
-    let factor = match UNITS.iter().find(|(name, _)| *name == unit) {
-        Some((_, factor)) => *factor,
-        None if unit.is_empty() => 1_000,
-        None => {
-            return Err(format!(
-                "`{text}` is no duration: after a whole number comes `ms`, `s`, `min` or `h`, and without a unit it is seconds"
-            ));
+    quantity::parse(text, &UNITS, 1_000).map_err(|wrong| match wrong {
+        Wrong::Unit => format!(
+            "`{text}` is no duration: after a whole number comes `ms`, `s`, `min` or `h`, and without a unit it is seconds"
+        ),
+        Wrong::Number => {
+            format!("`{text}` is no duration: it starts with no number, as `10 min` does")
         }
-    };
-    if number.is_empty() {
-        return Err(format!("`{text}` is no duration: it starts with no number, as `10 min` does"));
-    }
-    number
-        .parse::<u64>()
-        .ok()
-        .and_then(|n| n.checked_mul(factor))
-        .ok_or_else(|| format!("`{text}` is more milliseconds than 64 bits can count"))
+        Wrong::TooMuch => format!("`{text}` is more milliseconds than 64 bits can count"),
+    })
 }
 
 /// A duration for people: the largest unit that leaves a whole number.
 #[must_use]
 pub fn format_duration(milliseconds: u64) -> String {
-    UNITS
-        .iter()
-        .rev()
-        .find(|(_, factor)| milliseconds >= *factor && milliseconds.is_multiple_of(*factor))
-        .map_or_else(
-            || format!("{milliseconds} ms"),
-            |(name, factor)| format!("{} {name}", milliseconds / factor),
-        )
+    quantity::format(milliseconds, &UNITS, "ms")
 }
 
 #[cfg(test)]

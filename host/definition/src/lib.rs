@@ -10,6 +10,7 @@ mod limit;
 mod location;
 mod lock;
 mod parse;
+mod quantity;
 mod secrets;
 mod size;
 mod write;

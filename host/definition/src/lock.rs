@@ -23,7 +23,7 @@ use toml::de::{DeTable, DeValue};
 use crate::capability::{CAPABILITIES, UNSCOPED};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::location::Source;
-use crate::parse::{Item, Key, Reader, integer, kind};
+use crate::parse::{Item, Key, Reader, integer, kind, not_toml};
 use crate::write::{toml_key, toml_text};
 
 /// The file's name, beside the definition.
@@ -72,12 +72,7 @@ impl Lock {
         let source = Source::new(file, text);
         let (root, errors) = DeTable::parse_recoverable(text);
         let mut wrong = Diagnostics::default();
-        wrong.extend(errors.iter().map(|error| {
-            let place = error.span().map(|span| source.locate(&span));
-            Diagnostic::new(format!("this is no TOML: {}", error.message().trim_end()))
-                .at(place.as_ref())
-                .with_help(HELP)
-        }));
+        wrong.extend(errors.iter().map(|error| not_toml(error, &source).with_help(HELP)));
         let root = wrong.or(root)?;
         let mut reader = Reader { source, wrong: Diagnostics::default() };
         let lock = reader.lock(root.get_ref(), file);

@@ -42,16 +42,18 @@ pub(crate) fn parse(text: &str, file: &str, base: &Path) -> Result<Definition, D
     let source = Source::new(file, text);
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut wrong = Diagnostics::default();
-    wrong.extend(errors.iter().map(|error| {
-        let place = error.span().map(|span| source.locate(&span));
-        Diagnostic::new(format!("this is no TOML: {}", error.message().trim_end()))
-            .at(place.as_ref())
-    }));
+    wrong.extend(errors.iter().map(|error| not_toml(error, &source)));
     // What is left of a broken text says nothing reliable about keys.
     let root = wrong.or(root)?;
     let mut reader = Reader { source, wrong: Diagnostics::default() };
     let definition = reader.definition(root.get_ref(), file, base);
     reader.wrong.or(definition)
+}
+
+/// What TOML's parser found wrong, with its place.
+pub(crate) fn not_toml(error: &toml::de::Error, source: &Source<'_>) -> Diagnostic {
+    let place = error.span().map(|span| source.locate(&span));
+    Diagnostic::new(format!("this is no TOML: {}", error.message().trim_end())).at(place.as_ref())
 }
 
 /// What is read, and what was found wrong so far.

@@ -1,6 +1,8 @@
 //! Sizes as people write them.
 
-/// The units, longest names first where one ends in another.
+use crate::quantity::{self, Wrong};
+
+/// The units: binary ones first, smallest first.
 const UNITS: [(&str, u64); 12] = [
     ("KiB", 1 << 10),
     ("MiB", 1 << 20),
@@ -21,39 +23,23 @@ const UNITS: [(&str, u64); 12] = [
 /// # Errors
 /// A sentence that names the known units.
 pub fn parse_size(text: &str) -> Result<u64, String> {
-    let trimmed = text.trim();
-    let digits = trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(trimmed.len());
-    let (number, unit) = trimmed.split_at(digits);
-    let unit = unit.trim_start();
-    let factor = match UNITS.iter().find(|(name, _)| *name == unit) {
-        Some((_, factor)) => *factor,
-        None if unit.is_empty() => 1,
-        None => {
+    quantity::parse(text, &UNITS, 1).map_err(|wrong| match wrong {
+        Wrong::Unit => {
             let binary = "`KiB`, `MiB`, `GiB`, `TiB`, `PiB` (powers of 1024)";
             let decimal = "`KB`, `MB`, `GB`, `TB`, `PB` (powers of 1000)";
-            return Err(format!(
-                "`{text}` is no size: after a whole number come {binary}, {decimal} or `B`"
-            ));
+            format!("`{text}` is no size: after a whole number come {binary}, {decimal} or `B`")
         }
-    };
-    if number.is_empty() {
-        return Err(format!("`{text}` is no size: it starts with no number, as `64MiB` does"));
-    }
-    number
-        .parse::<u64>()
-        .ok()
-        .and_then(|n| n.checked_mul(factor))
-        .ok_or_else(|| format!("`{text}` is more bytes than 64 bits can count"))
+        Wrong::Number => {
+            format!("`{text}` is no size: it starts with no number, as `64MiB` does")
+        }
+        Wrong::TooMuch => format!("`{text}` is more bytes than 64 bits can count"),
+    })
 }
 
 /// A size for people: the largest binary unit that leaves a whole number.
 #[must_use]
 pub fn format_size(bytes: u64) -> String {
-    UNITS[..5]
-        .iter()
-        .rev()
-        .find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor))
-        .map_or_else(|| format!("{bytes} B"), |(name, factor)| format!("{} {name}", bytes / factor))
+    quantity::format(bytes, &UNITS[..5], "B")
 }
 
 #[cfg(test)]
