@@ -20,6 +20,7 @@ mod graph;
 mod grub;
 mod identity;
 mod layout;
+mod medium;
 mod node;
 mod partition_type;
 mod place;
@@ -36,6 +37,7 @@ pub use layout::{
     FilesystemLayout, FormatLayout, GrubLayout, Layout, LayoutError, PartitionLayout, RootFolder,
     TableLayout, layout,
 };
+pub use medium::{FileMedium, Medium};
 pub use node::{Node, NodeKind, Size, TableKind};
 pub use partition_type::{
     PARTITION_ATTRIBUTES, PARTITION_TYPES, partition_type, partition_type_name,
