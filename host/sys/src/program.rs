@@ -4,10 +4,13 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::Read;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
 
+use rustix::io::FdFlags;
 use rustix::process::Pid;
 
 use crate::Cancel;
@@ -22,6 +25,8 @@ pub struct Program {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     folder: Option<PathBuf>,
+    /// What the program inherits beside its standard streams.
+    descriptors: Vec<Arc<OwnedFd>>,
 }
 
 /// What a program that ended well said.
@@ -95,6 +100,7 @@ impl Program {
             args: Vec::new(),
             env: env.map(|(k, v)| (k.into(), v.into())).to_vec(),
             folder: None,
+            descriptors: Vec::new(),
         }
     }
 
@@ -112,6 +118,15 @@ impl Program {
         self
     }
 
+    /// Adds an argument that names `descriptor` (`/dev/fd/NUMBER`), which this program alone
+    /// inherits: how secrets are handed over (`SecretBytes::pipe`). A pipe serves one run.
+    #[must_use]
+    pub fn arg_descriptor(mut self, descriptor: OwnedFd) -> Self {
+        self.args.push(format!("/dev/fd/{}", descriptor.as_raw_fd()).into());
+        self.descriptors.push(Arc::new(descriptor));
+        self
+    }
+
     /// Sets one variable on top of the small clean environment.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
@@ -126,7 +141,8 @@ impl Program {
         self
     }
 
-    /// The name, the arguments and the environment, for who runs it elsewhere.
+    /// The name, the arguments and the environment, for who runs it elsewhere, where no
+    /// descriptor goes along.
     #[must_use]
     pub fn parts(&self) -> (&OsStr, &[OsString], &[(OsString, OsString)]) {
         (&self.name, &self.args, &self.env)
@@ -156,6 +172,7 @@ impl Program {
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
+        inherit(&mut command, &self.descriptors);
         let start = |source| ProgramError::Start { program: self.name(), source };
         let mut child = command.spawn().map_err(start)?;
         let guard = cancel.hold_group(Pid::from_child(&child));
@@ -184,6 +201,27 @@ impl Program {
             status,
             stderr: String::from_utf8_lossy(&stderr).into_owned(),
         })
+    }
+}
+
+/// Has what `command` starts inherit `descriptors` under their numbers. They stay close-on-exec
+/// here: a program that another thread starts meanwhile gets none of them.
+#[expect(unsafe_code, reason = "what runs between fork and exec has no safe interface")]
+fn inherit(command: &mut Command, descriptors: &[Arc<OwnedFd>]) {
+    if descriptors.is_empty() {
+        return;
+    }
+    let descriptors = descriptors.to_vec();
+    let keep = move || {
+        for descriptor in &descriptors {
+            rustix::io::fcntl_setfd(descriptor, FdFlags::empty())?;
+        }
+        Ok(())
+    };
+    // SAFETY: the closure only makes system calls on descriptors that it owns; it neither
+    // allocates nor takes a lock.
+    unsafe {
+        command.pre_exec(keep);
     }
 }
 
@@ -224,6 +262,19 @@ mod tests {
         let error = Program::new("sh").args(["-c", "sleep 1000 | cat"]).run(&cancel).unwrap_err();
         assert!(matches!(error, ProgramError::Cancelled(_)));
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_descriptor_reaches_its_program_and_no_other() {
+        let secret = crate::SecretBytes::read_from(&mut &b"hunter2"[..], 64).unwrap();
+        let pipe = secret.pipe().unwrap();
+        let number = pipe.as_raw_fd();
+        let other = Program::new("test").args(["!", "-e", &format!("/proc/self/fd/{number}")]);
+        other.run(&Cancel::new()).unwrap();
+        let program = Program::new("cat").arg_descriptor(pipe);
+        other.run(&Cancel::new()).unwrap();
+        assert_eq!(program.run(&Cancel::new()).unwrap().stdout, b"hunter2");
+        assert_eq!(program.to_string(), format!("cat /dev/fd/{number}"));
     }
 
     #[test]

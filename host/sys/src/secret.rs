@@ -7,10 +7,13 @@
 
 use std::fmt;
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::ptr::{NonNull, null_mut};
 
 use nix::libc;
+use rustix::pipe::{PipeFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::rand::{GetRandomFlags, getrandom};
 use zeroize::Zeroize as _;
 
 /// The bytes of a secret, in pages of their own.
@@ -48,6 +51,38 @@ impl SecretBytes {
             }
         }
         Err(io::Error::other(format!("it is longer than {limit} bytes")))
+    }
+
+    /// `length` bytes that nobody can guess, from the kernel.
+    ///
+    /// # Errors
+    /// The kernel gives none; no memory.
+    pub fn random(length: usize) -> io::Result<Self> {
+        struct Kernel;
+        impl Read for Kernel {
+            fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+                Ok(getrandom(bytes, GetRandomFlags::empty())?)
+            }
+        }
+        Self::read_from(&mut Kernel.take(length as u64), length)
+    }
+
+    /// A pipe that the bytes are in, for a program to read to its end: they are in the kernel's
+    /// memory, which is never swapped, and in no file.
+    ///
+    /// # Errors
+    /// The kernel gives no pipe, or none that holds so many bytes.
+    pub fn pipe(&self) -> io::Result<OwnedFd> {
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+        if self.length > fcntl_getpipe_size(&writer)? {
+            fcntl_setpipe_size(&writer, self.length)?;
+        }
+        let mut left = self.expose();
+        while !left.is_empty() {
+            let written = rustix::io::retry_on_intr(|| rustix::io::write(&writer, left))?;
+            left = &left[written..];
+        }
+        Ok(reader)
     }
 
     /// The bytes. Whoever copies them has to overwrite the copy.
@@ -122,6 +157,21 @@ mod tests {
         let long = vec![7; 70_000];
         assert_eq!(read(&long, 1 << 20).unwrap().expose(), long);
         assert_eq!(format!("{:?}", read(b"hunter2", 7).unwrap()), "SecretBytes(***)");
+    }
+
+    #[test]
+    fn random_bytes_are_as_many_as_wanted_and_never_the_same() {
+        let (one, other) = (SecretBytes::random(64).unwrap(), SecretBytes::random(64).unwrap());
+        assert_eq!((one.expose().len(), other.expose().len()), (64, 64));
+        assert_ne!(one.expose(), other.expose());
+    }
+
+    #[test]
+    fn a_pipe_holds_more_than_it_does_by_default() {
+        let secret = SecretBytes::random(300_000).unwrap();
+        let mut read = Vec::new();
+        std::fs::File::from(secret.pipe().unwrap()).read_to_end(&mut read).unwrap();
+        assert_eq!(read, secret.expose());
     }
 
     #[test]
