@@ -20,6 +20,7 @@ mod graph;
 mod grub;
 mod identity;
 mod layout;
+pub mod luks;
 mod medium;
 mod node;
 mod partition_type;
