@@ -11,6 +11,7 @@
 //! A disk is a seekable file. The back-end here is `file`: a sparse file becomes the disk.
 
 mod check;
+pub mod dib;
 mod ext4;
 mod fact;
 mod fat;
