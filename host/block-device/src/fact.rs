@@ -65,12 +65,7 @@ impl Graph {
                 [] => "defaults".to_owned(),
                 options => options.join(","),
             };
-            let pass = match filesystem.kind {
-                // Their `fsck` does nothing, or there is none.
-                FilesystemKind::Btrfs | FilesystemKind::Squashfs | FilesystemKind::Erofs => 0,
-                _ if mount.at == "/" => 1,
-                _ => 2,
-            };
+            let pass = filesystem.kind.fsck_pass(&mount.at);
             let kind = filesystem.kind.name();
             lines.push_str(&format!("{source} {} {kind} {options} 0 {pass}\n", mount.at));
         }

@@ -9,6 +9,10 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FilesystemKind {
+    /// ext2: no journal.
+    Ext2,
+    /// ext3: a journal, and files mapped block by block.
+    Ext3,
     /// ext4.
     Ext4,
     /// FAT with long names.
@@ -27,13 +31,24 @@ pub enum FilesystemKind {
 
 impl FilesystemKind {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Ext4, Self::Vfat, Self::Xfs, Self::Btrfs, Self::Swap, Self::Squashfs, Self::Erofs];
+    pub const ALL: [Self; 9] = [
+        Self::Ext2,
+        Self::Ext3,
+        Self::Ext4,
+        Self::Vfat,
+        Self::Xfs,
+        Self::Btrfs,
+        Self::Swap,
+        Self::Squashfs,
+        Self::Erofs,
+    ];
 
     /// As `fstab` and `mount` call it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Ext2 => "ext2",
+            Self::Ext3 => "ext3",
             Self::Ext4 => "ext4",
             Self::Vfat => "vfat",
             Self::Xfs => "xfs",
@@ -53,11 +68,41 @@ impl FilesystemKind {
     /// How many bytes a label may have.
     fn label_limit(self) -> usize {
         match self {
-            Self::Ext4 | Self::Swap | Self::Erofs => 16,
+            Self::Ext2 | Self::Ext3 | Self::Ext4 | Self::Swap => 16,
             Self::Vfat => 11,
             Self::Xfs => 12,
             Self::Btrfs => 255,
-            Self::Squashfs => 0,
+            // SquashFS has none on the disk, and `mkfs.erofs` writes none before 1.7.
+            Self::Squashfs | Self::Erofs => 0,
+        }
+    }
+
+    /// Whether its superblock has a UUID (or FAT's serial number) to be found by.
+    #[must_use]
+    pub fn has_uuid(self) -> bool {
+        self != Self::Squashfs
+    }
+
+    /// Whether it can be mounted read-only alone.
+    #[must_use]
+    pub fn is_read_only(self) -> bool {
+        matches!(self, Self::Squashfs | Self::Erofs)
+    }
+
+    /// Whether files can lie in it.
+    #[must_use]
+    pub fn is_mounted(self) -> bool {
+        self != Self::Swap
+    }
+
+    /// The sixth field of fstab: when `fsck` looks at it while booting. 0: never.
+    #[must_use]
+    pub fn fsck_pass(self, at: &str) -> u8 {
+        match self {
+            // Their `fsck` does nothing, or there is none.
+            Self::Xfs | Self::Btrfs | Self::Swap | Self::Squashfs | Self::Erofs => 0,
+            Self::Ext2 | Self::Ext3 | Self::Ext4 | Self::Vfat if at == "/" => 1,
+            Self::Ext2 | Self::Ext3 | Self::Ext4 | Self::Vfat => 2,
         }
     }
 }
@@ -216,14 +261,66 @@ pub struct VfatTuning {
     pub free_space: u64,
 }
 
+/// What can be set on an XFS or Btrfs filesystem.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FreeTuning {
+    /// Bytes that stay free.
+    pub free_space: u64,
+}
+
+/// How a filesystem that is only read packs its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// Zstandard.
+    Zstd,
+    /// XZ.
+    Xz,
+    /// zlib.
+    Gzip,
+    /// LZ4.
+    Lz4,
+    /// LZ4, packed with more effort.
+    Lz4hc,
+}
+
+impl Compression {
+    /// As `mksquashfs` and `mkfs.erofs` call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Zstd => "zstd",
+            Self::Xz => "xz",
+            Self::Gzip => "gzip",
+            Self::Lz4 => "lz4",
+            Self::Lz4hc => "lz4hc",
+        }
+    }
+}
+
+/// What can be set on a SquashFS or EROFS filesystem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PackedTuning {
+    /// SquashFS: Zstandard, XZ, zlib or LZ4. EROFS: none, LZ4 or LZ4HC.
+    pub compression: Compression,
+}
+
 /// Tuning of any filesystem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Tuning {
-    /// ext4's.
+    /// Of ext2, ext3 and ext4.
     Ext4(Ext4Tuning),
     /// FAT's.
     Vfat(VfatTuning),
+    /// Of XFS and Btrfs.
+    Free(FreeTuning),
+    /// Of SquashFS and EROFS.
+    Packed(PackedTuning),
     /// Nothing can be set.
     Other,
 }
@@ -245,7 +342,7 @@ pub(crate) fn parse_tuning(
         refuse(format!("{kind} has no setting `{key}`"), format!("the settings are {known}"))
     };
     match kind {
-        FilesystemKind::Ext4 => {
+        FilesystemKind::Ext2 | FilesystemKind::Ext3 | FilesystemKind::Ext4 => {
             let mut tuning = Ext4Tuning::default();
             for (key, value) in pairs {
                 match key.as_str() {
@@ -282,11 +379,49 @@ pub(crate) fn parse_tuning(
             }
             Ok(Tuning::Vfat(tuning))
         }
-        _ => match pairs.first() {
-            Some((key, _)) => unknown(key, "none yet"),
+        FilesystemKind::Xfs | FilesystemKind::Btrfs => {
+            let mut tuning = FreeTuning::default();
+            for (key, value) in pairs {
+                match key.as_str() {
+                    "free-space" => tuning.free_space = bytes(key, value, 0, 1 << 50)?,
+                    _ => return unknown(key, "`free-space` alone"),
+                }
+            }
+            Ok(Tuning::Free(tuning))
+        }
+        FilesystemKind::Squashfs => {
+            packed(Compression::Zstd, "`zstd`, `xz`, `gzip` or `lz4`", pairs, &unknown)
+        }
+        FilesystemKind::Erofs => {
+            packed(Compression::None, "`none`, `lz4` or `lz4hc`", pairs, &unknown)
+        }
+        FilesystemKind::Swap => match pairs.first() {
+            Some((key, _)) => unknown(key, "none"),
             None => Ok(Tuning::Other),
         },
     }
+}
+
+/// `kinds` names what the kind can do, each between back-ticks.
+fn packed(
+    usual: Compression,
+    kinds: &str,
+    pairs: &[(String, String)],
+    unknown: &dyn Fn(&str, &str) -> Result<Tuning, Refused>,
+) -> Result<Tuning, Refused> {
+    use Compression::{Gzip, Lz4, Lz4hc, None, Xz, Zstd};
+    let mut tuning = PackedTuning { compression: usual };
+    for (key, value) in pairs {
+        if key != "compression" {
+            return unknown(key, "`compression` alone");
+        }
+        let named = [None, Zstd, Xz, Gzip, Lz4, Lz4hc].into_iter().find(|c| c.name() == value);
+        match named.filter(|c| kinds.contains(&format!("`{}`", c.name()))) {
+            Some(compression) => tuning.compression = compression,
+            Option::None => return wrong(key, value, kinds),
+        }
+    }
+    Ok(Tuning::Packed(tuning))
 }
 
 fn wrong<T>(key: &str, value: &str, want: &str) -> Result<T, Refused> {
@@ -372,7 +507,22 @@ mod tests {
         }
         assert!(tuned(FilesystemKind::Ext4, &[("free-space", "1"), ("free-space", "2")]).is_err());
         assert!(tuned(FilesystemKind::Vfat, &[("fat-bits", "12")]).is_err());
-        assert!(tuned(FilesystemKind::Xfs, &[("free-space", "1")]).is_err());
+        assert!(tuned(FilesystemKind::Xfs, &[("free-space", "1")]).is_ok());
+        assert!(tuned(FilesystemKind::Btrfs, &[("inode-ratio", "8192")]).is_err());
+        assert!(tuned(FilesystemKind::Swap, &[("free-space", "1")]).is_err());
+        let xz = PackedTuning { compression: Compression::Xz };
+        assert_eq!(
+            tuned(FilesystemKind::Squashfs, &[("compression", "xz")]),
+            Ok(Tuning::Packed(xz))
+        );
+        for (kind, value) in [
+            (FilesystemKind::Squashfs, "none"),
+            (FilesystemKind::Squashfs, "-d"),
+            (FilesystemKind::Erofs, "zstd"),
+            (FilesystemKind::Erofs, ""),
+        ] {
+            assert!(tuned(kind, &[("compression", value)]).is_err(), "{value}");
+        }
     }
 
     #[test]

@@ -6,16 +6,13 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::check::noun;
-use crate::ext4;
-use crate::fat;
-use crate::filesystem::{
-    Ext4Tuning, FatSerial, FilesystemKind, FilesystemUuid, Tuning, VfatTuning,
-};
+use crate::filesystem::FilesystemKind;
+use crate::format::{Counted, FormatLayout};
 use crate::graph::{Filesystem, Graph, GrubBios, relative_to};
 use crate::grub;
 use crate::identity::Identities;
 use crate::node::{NodeKind, Size, TableKind};
-use crate::place::{Extent, Ground, Request, human, place};
+use crate::place::{Extent, Ground, Request, place};
 use crate::tree::Tree;
 
 /// A disk that cannot be laid out.
@@ -92,46 +89,6 @@ pub struct FilesystemLayout {
     pub format: FormatLayout,
 }
 
-/// What a filesystem is made with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum FormatLayout {
-    /// ext4.
-    #[serde(rename_all = "kebab-case")]
-    Ext4 {
-        /// Its UUID.
-        uuid: Uuid,
-        /// The seed of hashed folders.
-        hash_seed: Uuid,
-        /// Blocks of 4096 bytes.
-        blocks: u64,
-        /// Settings.
-        tuning: Ext4Tuning,
-        /// Mode, owner, group and time of its root folder.
-        root: Option<RootFolder>,
-    },
-    /// FAT.
-    Vfat {
-        /// Its volume serial number.
-        serial: FatSerial,
-        /// Its numbers.
-        geometry: fat::Geometry,
-    },
-}
-
-/// What a part's own root has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct RootFolder {
-    /// Permission bits.
-    pub mode: u32,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-    /// Seconds since the epoch.
-    pub mtime: i64,
-}
-
 /// GRUB for BIOS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -168,30 +125,7 @@ pub struct Layout {
 struct Sized<'a> {
     filesystem: &'a Filesystem,
     mount: Option<&'a str>,
-    root: Option<RootFolder>,
-    content: Content,
-}
-
-enum Content {
-    Ext4(ext4::Content, Ext4Tuning),
-    Vfat(fat::Folder, VfatTuning),
-}
-
-impl Sized<'_> {
-    /// Bytes of the smallest place it fits into, with `extra` bytes free beside what it keeps free
-    /// of itself.
-    fn bytes(&self, extra: u64, sector: u64) -> u64 {
-        match &self.content {
-            Content::Ext4(content, tuning) => {
-                let free = tuning.free_space.saturating_add(extra);
-                ext4::blocks_for(*content, free, tuning) * ext4::BLOCK
-            }
-            Content::Vfat(folder, tuning) => {
-                let free = tuning.free_space.saturating_add(extra);
-                fat::bytes_for(folder, free, sector, tuning.fat_bits)
-            }
-        }
-    }
+    counted: Counted,
 }
 
 /// Reads the tree's sizes and lays out the disk.
@@ -223,7 +157,7 @@ pub fn layout(
                 "put a table or a filesystem on it",
             ));
         };
-        let size = disk.size.unwrap_or_else(|| sized.bytes(0, sector));
+        let size = disk.size.unwrap_or_else(|| sized.counted.bytes_for(0, sector));
         let extent = Extent { offset: 0, size };
         return Ok(Layout {
             size,
@@ -239,7 +173,7 @@ pub fn layout(
         let extra = if let Size::Content(extra) = partition.size { extra } else { 0 };
         let of_grub = grub.filter(|g| g.partition == partition.node).and(core.as_ref());
         let content = match (on(&partition.node), of_grub) {
-            (Some(sized), _) => Some(sized.bytes(extra, sector)),
+            (Some(sized), _) => Some(sized.counted.bytes_for(extra, sector)),
             (None, Some((_, core))) => Some(core + extra),
             (None, None) => Some(extra).filter(|extra| *extra > 0),
         };
@@ -300,8 +234,7 @@ fn known<T: Copy>(identity: Option<&T>, node: &str) -> Result<T, LayoutError> {
 
 /// What this back-end makes: the rest is known to the graph and comes with later ones.
 fn supported(graph: &Graph) -> Result<(), LayoutError> {
-    const HELP: &str =
-        "use a disk, a GPT, partitions, ext4 and vfat filesystems, mounts and grub-bios";
+    const HELP: &str = "use a disk, a GPT, partitions, filesystems, mounts and grub-bios";
     for node in &graph.nodes {
         let problem = match &node.kind {
             NodeKind::Encryption { .. }
@@ -318,9 +251,9 @@ fn supported(graph: &Graph) -> Result<(), LayoutError> {
                 "it is to be preserved, and a new image file has nothing to preserve".to_owned()
             }
             NodeKind::Filesystem { kind, .. }
-                if !matches!(
+                if matches!(
                     FilesystemKind::by_name(kind),
-                    Some(FilesystemKind::Ext4 | FilesystemKind::Vfat)
+                    None | Some(FilesystemKind::Xfs | FilesystemKind::Btrfs)
                 ) =>
             {
                 format!("the back-end `file` cannot make the filesystem `{kind}` yet")
@@ -353,40 +286,10 @@ fn count<'a>(
     tree: &mut dyn Tree,
 ) -> Result<Sized<'a>, LayoutError> {
     let mount = graph.mount_of(&filesystem.node).map(|mount| mount.at.as_str());
-    let mut root = None;
-    let mut counter = ext4::Counter::default();
-    let mut folder = fat::Folder::default();
-    let mut problem = None;
-    let is_fat = matches!(filesystem.tuning, Tuning::Vfat(_));
-    if let Some(mount) = mount {
-        let mut each = |entry: &crate::tree::TreeEntry| {
-            if entry.path.as_os_str().is_empty() {
-                let (mode, uid, gid, mtime) = (entry.mode, entry.uid, entry.gid, entry.mtime);
-                root = Some(RootFolder { mode, uid, gid, mtime });
-            }
-            if is_fat {
-                if let Err(why) = folder.add(entry) {
-                    problem.get_or_insert(why);
-                }
-            } else {
-                counter.add(entry);
-            }
-        };
-        tree.entries(mount, &mut each)
-            .map_err(|source| LayoutError::Tree { mount: mount.to_owned(), source })?;
-    }
-    if let Some(problem) = problem.or_else(|| folder.check().err()) {
-        let help = "put it elsewhere in the image, or use ext4 here";
-        return Err(refused(&filesystem.node, problem, help));
-    }
-    let content = match filesystem.tuning {
-        Tuning::Vfat(tuning) => Content::Vfat(folder, tuning),
-        Tuning::Ext4(tuning) => Content::Ext4(counter.content(), tuning),
-        Tuning::Other => {
-            return Err(refused(&filesystem.node, "it cannot be made yet", "use ext4 or vfat"));
-        }
-    };
-    Ok(Sized { filesystem, mount, root, content })
+    let counted = Counted::of(filesystem.kind, filesystem.tuning, mount, tree)
+        .map_err(|source| LayoutError::Tree { mount: mount.unwrap_or("").to_owned(), source })?
+        .map_err(|(problem, help)| refused(&filesystem.node, problem, help))?;
+    Ok(Sized { filesystem, mount, counted })
 }
 
 /// Gives a filesystem its place, if it fits.
@@ -397,58 +300,22 @@ fn fitted(
     identities: &Identities,
 ) -> Result<FilesystemLayout, LayoutError> {
     let Filesystem { node, label, .. } = sized.filesystem;
-    let identity = identities.filesystems.get(node);
-    let help = "make the partition or the disk larger, or its content smaller";
-    let (format, size) = match (&sized.content, identity.map(|i| (i.uuid, i.hash_seed))) {
-        (Content::Ext4(content, tuning), Some((FilesystemUuid::Uuid(uuid), hash_seed))) => {
-            let blocks = extent.size / ext4::BLOCK;
-            ext4::fits(*content, blocks, tuning).map_err(|missing| {
-                let problem = match missing {
-                    ext4::Missing::Blocks(blocks) => {
-                        let missing = human(blocks * ext4::BLOCK);
-                        format!(
-                            "its files do not fit into {}: {missing} are missing",
-                            human(extent.size)
-                        )
-                    }
-                    ext4::Missing::Inodes(inodes) => {
-                        format!("it has {inodes} inodes too few for its files")
-                    }
-                };
-                refused(node, problem, help)
-            })?;
-            let (uuid, hash_seed, tuning, root) = (uuid, hash_seed, *tuning, sized.root);
-            let format = FormatLayout::Ext4 { uuid, hash_seed, blocks, tuning, root };
-            (format, blocks * ext4::BLOCK)
-        }
-        (Content::Vfat(folder, tuning), Some((FilesystemUuid::Serial(serial), _))) => {
-            let geometry = fat::Geometry::new(extent.size, sector, tuning.fat_bits);
-            let Some(geometry) = geometry else {
-                let problem = format!("FAT cannot have a size of {}", human(extent.size));
-                return Err(refused(node, problem, "make it 4 MiB at least; FAT32, 34 MiB"));
-            };
-            let clusters = folder.clusters(&geometry);
-            if clusters > geometry.clusters || !folder.root_fits(&geometry) {
-                let missing = clusters.saturating_sub(geometry.clusters) * geometry.cluster;
-                let missing = human(missing);
-                let problem = format!(
-                    "its files do not fit into {}: {missing} are missing",
-                    human(extent.size)
-                );
-                return Err(refused(node, problem, help));
-            }
-            (FormatLayout::Vfat { serial, geometry }, geometry.sectors * geometry.sector)
-        }
-        _ => {
-            let help = "derive the identities from the same graph";
-            return Err(refused(node, "it has no identity of its kind", help));
-        }
+    let Some(identity) = identities.filesystems.get(node) else {
+        return Err(refused(
+            node,
+            "it has no identity",
+            "derive the identities from the same graph",
+        ));
     };
+    let format = sized
+        .counted
+        .fit(extent.size, sector, identity)
+        .map_err(|(problem, help)| refused(node, problem, help))?;
     Ok(FilesystemLayout {
         node: node.clone(),
         mount: sized.mount.map(str::to_owned),
         label: label.clone(),
-        extent: Extent { offset: extent.offset, size },
+        extent: Extent { offset: extent.offset, size: format.size() },
         format,
     })
 }

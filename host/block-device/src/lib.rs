@@ -16,6 +16,7 @@ mod ext4;
 mod fact;
 mod fat;
 mod filesystem;
+mod format;
 mod gpt;
 mod graph;
 mod grub;
@@ -31,13 +32,14 @@ mod tree;
 
 pub use fat::Geometry as FatGeometry;
 pub use filesystem::{
-    Ext4Tuning, FatBits, FatSerial, FilesystemKind, FilesystemUuid, Tuning, VfatTuning, parse_bytes,
+    Compression, Ext4Tuning, FatBits, FatSerial, FilesystemKind, FilesystemUuid, FreeTuning,
+    PackedTuning, Tuning, VfatTuning, parse_bytes,
 };
+pub use format::{ExtLayout, FormatLayout, PackedLayout, RootFolder};
 pub use graph::{Disk, Filesystem, Graph, GraphError, GrubBios, Mount, Partition, Table};
 pub use identity::{FilesystemIdentity, Identities};
 pub use layout::{
-    FilesystemLayout, FormatLayout, GrubLayout, Layout, LayoutError, PartitionLayout, RootFolder,
-    TableLayout, layout,
+    FilesystemLayout, GrubLayout, Layout, LayoutError, PartitionLayout, TableLayout, layout,
 };
 pub use medium::{FileMedium, Medium};
 pub use node::{Node, NodeKind, Size, TableKind};

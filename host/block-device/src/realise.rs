@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use dibhost_sys::{Cancel, Cancelled, ProgramError};
 
-use crate::ext4;
-use crate::fat;
+use crate::format::{MakeError, Place};
 use crate::gpt;
 use crate::grub;
-use crate::layout::{FilesystemLayout, FormatLayout, Layout};
+use crate::layout::{FilesystemLayout, Layout};
+use crate::place::Extent;
 use crate::tree::Tree;
 
 /// A disk could not be made.
@@ -119,39 +119,52 @@ fn filesystem(
     time: i64,
 ) -> Result<(), RealiseError> {
     let node = &filesystem.node;
-    let context = |source| RealiseError::Write { node: node.clone(), source };
-    let mount = filesystem.mount.as_deref();
-    let offset = filesystem.extent.offset;
-    let label = filesystem.label.as_deref();
-    match &filesystem.format {
-        FormatLayout::Ext4 { uuid, hash_seed, blocks, tuning, root } => {
-            let (uuid, hash_seed, blocks) = (*uuid, *hash_seed, *blocks);
-            let ext4 = ext4::Ext4 { offset, blocks, label, uuid, hash_seed, tuning };
-            ext4::make(&ext4, tree, mount, path, time).map_err(|error| match error {
-                ext4::MakeError::Io(source) => context(source),
-                ext4::MakeError::Program(source) => {
-                    RealiseError::Program { node: node.clone(), source }
-                }
-            })?;
-            ext4::normalise(file, offset, time, root.as_ref()).map_err(context)
-        }
-        FormatLayout::Vfat { serial, geometry } => {
-            let mut folder = fat::Folder::default();
-            let mut problem = None;
-            if let Some(mount) = mount {
-                let mut each = |entry: &crate::tree::TreeEntry| {
-                    if let Err(why) = folder.add(entry) {
-                        problem.get_or_insert(why);
-                    }
-                };
-                tree.entries(mount, &mut each).map_err(context)?;
-            }
-            if let Some(problem) = problem {
-                return Err(context(io::Error::other(problem)));
-            }
-            let mut read = |below: &str| tree.read(mount.unwrap_or_default(), below);
-            let volume = fat::Volume { offset, geometry, label, serial: *serial, time };
-            fat::write(&volume, &folder, &mut read, file).map_err(context)
+    let context = |error| match error {
+        MakeError::Io(source) => RealiseError::Write { node: node.clone(), source },
+        MakeError::Program(source) => RealiseError::Program { node: node.clone(), source },
+    };
+    let scratch = path.parent().unwrap_or(Path::new("/"));
+    let place = |file, path, offset| Place {
+        file,
+        path,
+        offset,
+        zeroed: true,
+        scratch,
+        label: filesystem.label.as_deref(),
+        mount: filesystem.mount.as_deref(),
+        time,
+    };
+    let Extent { offset, size } = filesystem.extent;
+    if filesystem.format.in_place() {
+        return filesystem.format.make(&place(file, path, offset), tree).map_err(context);
+    }
+    let own = tempfile::Builder::new().prefix("filesystem-").tempfile_in(scratch);
+    let own = own.map_err(|e| context(e.into()))?;
+    own.as_file().set_len(size).map_err(|e| context(e.into()))?;
+    filesystem.format.make(&place(own.as_file(), own.path(), 0), tree).map_err(context)?;
+    copy(own.as_file(), file, offset).map_err(|e| context(e.into()))
+}
+
+/// Copies what is data of a file, and no hole, to an offset of another.
+fn copy(from: &File, to: &File, offset: u64) -> io::Result<()> {
+    use std::os::unix::fs::FileExt as _;
+    let size = from.metadata()?.len();
+    let mut bytes = vec![0; 1 << 20];
+    let mut at = 0;
+    while at < size {
+        let data = match rustix::fs::seek(from, rustix::fs::SeekFrom::Data(at)) {
+            Ok(data) => data,
+            Err(rustix::io::Errno::NXIO) => break,
+            Err(error) => return Err(error.into()),
+        };
+        let end = rustix::fs::seek(from, rustix::fs::SeekFrom::Hole(data))?;
+        at = data;
+        while at < end {
+            let step = usize::try_from((end - at).min(bytes.len() as u64)).unwrap_or(bytes.len());
+            from.read_exact_at(&mut bytes[..step], at)?;
+            to.write_all_at(&bytes[..step], offset + at)?;
+            at += step as u64;
         }
     }
+    Ok(())
 }

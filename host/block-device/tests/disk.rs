@@ -195,8 +195,8 @@ fn offset_of(layout: &Layout, filesystem: &str) -> u64 {
 
 fn blocks_of(layout: &Layout, filesystem: &str) -> u64 {
     match &layout.filesystems.iter().find(|f| f.node == filesystem).unwrap().format {
-        FormatLayout::Ext4 { blocks, .. } => *blocks,
-        FormatLayout::Vfat { .. } => panic!("{filesystem} is FAT"),
+        FormatLayout::Ext4(ext) => ext.blocks,
+        other => panic!("{filesystem} is {}", other.kind().name()),
     }
 }
 

@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 
 use super::crc32c::crc32c;
-use crate::layout::RootFolder;
+use crate::format::RootFolder;
 
 const SUPERBLOCK: u64 = 1024;
 const MAGIC: u16 = 0xef53;
@@ -76,7 +76,8 @@ struct Superblock {
     groups: u32,
     descriptor_size: usize,
     first_data_block: u64,
-    checksum_seed: u32,
+    /// None: its metadata has no checksums.
+    checksum_seed: Option<u32>,
 }
 
 fn superblock(bytes: &[u8]) -> io::Result<Superblock> {
@@ -85,24 +86,27 @@ fn superblock(bytes: &[u8]) -> io::Result<Superblock> {
         return not("there is no ext4 superblock where the filesystem was made");
     }
     let (incompat, ro_compat) = (u32_at(bytes, 0x60), u32_at(bytes, 0x64));
-    if ro_compat & RO_COMPAT_METADATA_CSUM == 0
-        || incompat & INCOMPAT_64BIT == 0
-        || incompat & INCOMPAT_META_BG != 0
-    {
+    // ext4 has both, ext2 and ext3 neither.
+    let checksums = ro_compat & RO_COMPAT_METADATA_CSUM != 0;
+    let wide = incompat & INCOMPAT_64BIT != 0;
+    if checksums != wide || incompat & INCOMPAT_META_BG != 0 {
         return not("mke2fs made a filesystem with other features than it was told to");
     }
     let block = 1024u64 << u32_at(bytes, 0x18).min(6);
     let inode_size = usize::from(u16_at(bytes, 0x58));
-    let descriptor_size = usize::from(u16_at(bytes, 0xfe));
+    let descriptor_size = if wide { usize::from(u16_at(bytes, 0xfe)) } else { 32 };
     let inodes_per_group = u32_at(bytes, 0x28);
-    if !(256..=4096).contains(&inode_size) || descriptor_size < 64 || inodes_per_group == 0 {
+    if !(256..=4096).contains(&inode_size) || wide && descriptor_size < 64 || inodes_per_group == 0
+    {
         return not("mke2fs made a filesystem with inodes or descriptors of an unexpected size");
     }
-    let checksum_seed = if incompat & INCOMPAT_CSUM_SEED != 0 {
-        u32_at(bytes, 0x270)
-    } else {
-        crc32c(!0, &bytes[0x68..0x78])
-    };
+    let checksum_seed = checksums.then(|| {
+        if incompat & INCOMPAT_CSUM_SEED != 0 {
+            u32_at(bytes, 0x270)
+        } else {
+            crc32c(!0, &bytes[0x68..0x78])
+        }
+    });
     Ok(Superblock {
         block,
         inodes_per_group,
@@ -132,10 +136,13 @@ pub(crate) fn normalise(
         if u16_at(descriptor, 0x12) & GROUP_INODE_UNINIT != 0 {
             continue;
         }
-        let unused =
-            u32::from(u16_at(descriptor, 0x1c)) | u32::from(u16_at(descriptor, 0x32)) << 16;
+        let mut unused = u32::from(u16_at(descriptor, 0x1c));
+        let mut at = u64::from(u32_at(descriptor, 0x08));
+        if descriptor.len() >= 64 {
+            unused |= u32::from(u16_at(descriptor, 0x32)) << 16;
+            at |= u64::from(u32_at(descriptor, 0x28)) << 32;
+        }
         let used = super_block.inodes_per_group.saturating_sub(unused);
-        let at = u64::from(u32_at(descriptor, 0x08)) | u64::from(u32_at(descriptor, 0x28)) << 32;
         let at = offset + at * super_block.block;
         let mut inodes = vec![0u8; used as usize * super_block.inode_size];
         image.read_exact_at(&mut inodes, at)?;
@@ -146,7 +153,9 @@ pub(crate) fn normalise(
             }
             let root = root.filter(|_| number == ROOT_INODE);
             set(inode, time, root);
-            check(inode, number, super_block.checksum_seed);
+            if let Some(seed) = super_block.checksum_seed {
+                check(inode, number, seed);
+            }
         }
         image.write_all_at(&inodes, at)?;
     }
@@ -171,14 +180,21 @@ fn set(inode: &mut [u8], time: i64, root: Option<&RootFolder>) {
         (mtime, nanoseconds) = (time, 0);
     }
     let (low, extra) = encoded(mtime);
+    // What lies behind the first 128 bytes is times only as far as the inode says so.
+    let end = 128 + usize::from(u16_at(inode, EXTRA_SIZE));
+    let mut put_within = |at: usize, value: u32| {
+        if at < 128 || at + 4 <= end {
+            put(inode, at, &value.to_le_bytes());
+        }
+    };
     for (at, at_extra) in [(MTIME, MTIME_EXTRA), (ATIME, ATIME_EXTRA)] {
-        put(inode, at, &low.to_le_bytes());
-        put(inode, at_extra, &(extra | nanoseconds).to_le_bytes());
+        put_within(at, low);
+        put_within(at_extra, extra | nanoseconds);
     }
     let (low, extra) = encoded(time);
     for (at, at_extra) in [(CTIME, CTIME_EXTRA), (CRTIME, CRTIME_EXTRA)] {
-        put(inode, at, &low.to_le_bytes());
-        put(inode, at_extra, &extra.to_le_bytes());
+        put_within(at, low);
+        put_within(at_extra, extra);
     }
 }
 

@@ -6,13 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::BLOCK;
+use super::{BLOCK, Revision};
 use crate::filesystem::Ext4Tuning;
 use crate::tree::{EntryKind, TreeEntry};
 
 const INODE: u64 = 256;
 const BLOCKS_PER_GROUP: u64 = 32768;
-const DESCRIPTORS_PER_BLOCK: u64 = BLOCK / 64;
 /// Inodes 1 to 10 are the filesystem's own, 11 is `lost+found`.
 const OWN_INODES: u64 = 11;
 /// `mke2fs` gives `lost+found` 16 KiB so that `fsck` need not allocate.
@@ -24,6 +23,11 @@ const EXTENT_BLOCKS: u64 = 32768;
 /// Extents in the inode, and in a block of their own.
 const INODE_EXTENTS: u64 = 4;
 const BLOCK_EXTENTS: u64 = 340;
+/// Blocks that ext2 and ext3 map in the inode, and in an indirect block.
+const INODE_BLOCKS: u64 = 12;
+const INDIRECT_BLOCKS: u64 = BLOCK / 4;
+/// The most folders within one that ext2 and ext3 count.
+const MOST_LINKS: u32 = 32_000;
 /// Attributes that fit behind the inode: 256 bytes less 128, 32 of extra fields, 4 of magic number
 /// and 4 of end mark.
 const INODE_XATTR_SPACE: u64 = 88;
@@ -38,6 +42,8 @@ const FREE_PERCENT: u64 = 3;
 /// What a tree needs of a filesystem, whatever its size.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Content {
+    /// What kind of filesystem it was counted for.
+    pub(crate) revision: Revision,
     /// Inodes of the tree.
     pub(crate) inodes: u64,
     /// Blocks of data, folders, extent trees, long links and attributes.
@@ -49,15 +55,35 @@ pub(crate) struct Content {
 pub(crate) struct Counter {
     content: Content,
     linked: BTreeSet<u64>,
+    /// Folders within each folder.
+    subfolders: BTreeMap<PathBuf, u32>,
     /// Names by folder: they fill blocks in the order in which `mke2fs` adds them.
     folders: BTreeMap<PathBuf, Vec<OsString>>,
 }
 
 impl Counter {
+    pub(crate) fn new(revision: Revision) -> Self {
+        Self { content: Content { revision, ..Content::default() }, ..Self::default() }
+    }
+
+    /// What ext2 and ext3 cannot hold, as a sentence without its place.
+    pub(crate) fn problem(&self) -> Option<String> {
+        if self.content.revision == Revision::Ext4 {
+            return None;
+        }
+        let (folder, count) =
+            self.subfolders.iter().find(|(_, count)| **count >= MOST_LINKS - 2)?;
+        let (folder, name) = (folder.display(), self.content.revision.name());
+        Some(format!("`/{folder}` has {count} folders in it, and {name} takes {}", MOST_LINKS - 2))
+    }
+
     pub(crate) fn add(&mut self, entry: &TreeEntry) {
         let is_root = entry.path.as_os_str().is_empty();
         if entry.kind == EntryKind::Folder {
             self.folders.entry(entry.path.clone()).or_default();
+            if let Some(parent) = entry.path.parent() {
+                *self.subfolders.entry(parent.to_owned()).or_default() += 1;
+            }
         }
         if let (Some(parent), Some(name)) = (entry.path.parent(), entry.path.file_name()) {
             self.folders.entry(parent.to_owned()).or_default().push(name.to_owned());
@@ -74,7 +100,10 @@ impl Counter {
             self.content.blocks += 1;
         }
         self.content.blocks += match entry.kind {
-            EntryKind::File => file_blocks(entry.size, entry.holes),
+            EntryKind::File if self.content.revision == Revision::Ext4 => {
+                file_blocks(entry.size, entry.holes)
+            }
+            EntryKind::File => mapped_blocks(entry.size, entry.holes),
             EntryKind::Symlink if entry.size >= FAST_SYMLINK => 1,
             EntryKind::Symlink | EntryKind::Folder | EntryKind::Special => 0,
         };
@@ -85,7 +114,11 @@ impl Counter {
             names.sort_unstable();
             let own = if folder.as_os_str().is_empty() { Some("lost+found".len()) } else { None };
             let lengths = own.into_iter().chain(names.iter().map(|name| name.len()));
-            self.content.blocks += folder_blocks(lengths);
+            let blocks = folder_blocks(lengths);
+            self.content.blocks += blocks;
+            if self.content.revision != Revision::Ext4 {
+                self.content.blocks += indirect_blocks(blocks);
+            }
         }
         self.content.blocks += LOST_AND_FOUND_BLOCKS;
         self.content
@@ -103,6 +136,24 @@ fn file_blocks(size: u64, holes: u64) -> u64 {
     } else {
         blocks
     }
+}
+
+/// Blocks of a file that is mapped block by block. Holes may need indirect blocks of their own, so
+/// these are counted for all of its length.
+fn mapped_blocks(size: u64, holes: u64) -> u64 {
+    let blocks = size.div_ceil(BLOCK);
+    blocks.saturating_sub(holes / BLOCK) + indirect_blocks(blocks)
+}
+
+/// Indirect blocks, of one, two and three levels, of so many mapped ones.
+fn indirect_blocks(blocks: u64) -> u64 {
+    if blocks <= INODE_BLOCKS {
+        return 0;
+    }
+    let first = (blocks - INODE_BLOCKS).div_ceil(INDIRECT_BLOCKS);
+    let second = first.saturating_sub(1).div_ceil(INDIRECT_BLOCKS);
+    let third = second.saturating_sub(1).div_ceil(INDIRECT_BLOCKS);
+    first + second + third
 }
 
 /// Blocks of a folder, filled one after the other; the last 12 bytes of each hold its checksum.
@@ -144,32 +195,39 @@ fn has_superblock(group: u64) -> bool {
     group < 2 || power_of(3) || power_of(5) || power_of(7)
 }
 
-fn reserved_descriptors(blocks: u64, descriptors: u64, tuning: &Ext4Tuning) -> u64 {
+fn reserved_descriptors(
+    revision: Revision,
+    blocks: u64,
+    descriptors: u64,
+    tuning: &Ext4Tuning,
+) -> u64 {
     let most = BLOCK / 4;
     let grown = match tuning.max_online_resize {
         Some(bytes) if bytes / BLOCK > blocks => bytes / BLOCK,
         _ => (blocks * 1024).min(u64::from(u32::MAX)),
     };
-    let wanted = grown.div_ceil(BLOCKS_PER_GROUP).div_ceil(DESCRIPTORS_PER_BLOCK);
+    let grown = if revision == Revision::Ext4 { grown } else { grown.min(u64::from(u32::MAX)) };
+    let wanted = grown.div_ceil(BLOCKS_PER_GROUP).div_ceil(revision.descriptors_per_block());
     wanted.saturating_sub(descriptors).min(most)
 }
 
 /// Blocks of the journal. 64 MiB, as DIB: an image grows and its journal does not. Less where that
 /// would be more than an eighth of it.
-pub(crate) fn journal_blocks(blocks: u64) -> u64 {
+pub(crate) fn journal_blocks(revision: Revision, blocks: u64) -> u64 {
     match blocks {
+        _ if revision == Revision::Ext2 => 0,
         0..32_768 => 1024,
         32_768..131_072 => 4096,
         _ => 16_384,
     }
 }
 
-fn geometry(blocks: u64, tuning: &Ext4Tuning) -> Geometry {
+fn geometry(revision: Revision, blocks: u64, tuning: &Ext4Tuning) -> Geometry {
     let mut blocks = blocks;
     loop {
         let groups = blocks.div_ceil(BLOCKS_PER_GROUP).max(1);
-        let descriptors = groups.div_ceil(DESCRIPTORS_PER_BLOCK);
-        let reserved = reserved_descriptors(blocks, descriptors, tuning);
+        let descriptors = groups.div_ceil(revision.descriptors_per_block());
+        let reserved = reserved_descriptors(revision, blocks, descriptors, tuning);
         let wanted = blocks * BLOCK / u64::from(tuning.inode_ratio);
         let table = (wanted.div_ceil(groups) * INODE).div_ceil(BLOCK).clamp(1, 8 * BLOCK / 16);
         let super_blocks = 1 + descriptors + reserved;
@@ -181,7 +239,12 @@ fn geometry(blocks: u64, tuning: &Ext4Tuning) -> Geometry {
         }
         let tables: u64 = (0..groups).map(of_group).sum();
         // The resize inode's indirect block, and the journal with a block for its extents.
-        let overhead = tables + 1 + journal_blocks(blocks) + 1;
+        let journal = journal_blocks(revision, blocks);
+        let mapping = match revision {
+            Revision::Ext4 => 1,
+            Revision::Ext2 | Revision::Ext3 => indirect_blocks(journal),
+        };
+        let overhead = tables + 1 + journal + mapping;
         return Geometry { blocks, inodes: groups * table * (BLOCK / INODE), overhead };
     }
 }
@@ -194,7 +257,7 @@ pub(crate) fn blocks_for(content: Content, free: u64, tuning: &Ext4Tuning) -> u6
     let inodes = content.inodes + content.inodes / 20 + 256 + OWN_INODES;
     let mut blocks = (content.blocks + 1).next_multiple_of(step);
     loop {
-        let geometry = geometry(blocks, tuning);
+        let geometry = geometry(content.revision, blocks, tuning);
         let reserved = blocks * u64::from(tuning.reserved_percent) / 100;
         let air = (LEAST_FREE / BLOCK).max(blocks * FREE_PERCENT / 100);
         let needed = content.blocks + air + reserved + free.div_ceil(BLOCK) + geometry.overhead;
@@ -209,7 +272,7 @@ pub(crate) fn blocks_for(content: Content, free: u64, tuning: &Ext4Tuning) -> u6
 
 /// Whether `content` fits into so many blocks, and what is missing.
 pub(crate) fn fits(content: Content, blocks: u64, tuning: &Ext4Tuning) -> Result<(), Missing> {
-    let geometry = geometry(blocks, tuning);
+    let geometry = geometry(content.revision, blocks, tuning);
     let needed = geometry.overhead + content.blocks;
     if geometry.blocks < needed {
         return Err(Missing::Blocks(needed - geometry.blocks));

@@ -139,6 +139,12 @@ impl Writer<'_, '_> {
             };
             bytes.extend_from_slice(&entry);
         }
+        // What follows the last entry reads as zeros, whatever was there.
+        let is_root = parent.is_none();
+        if cluster != 0 {
+            let length = folder.own(self.geometry(), is_root) * self.geometry().cluster;
+            bytes.resize(usize::try_from(length).unwrap_or(bytes.len()), 0);
+        }
         self.image.write_all_at(&bytes, self.at_cluster(cluster))
     }
 

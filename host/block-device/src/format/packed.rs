@@ -1,0 +1,70 @@
+//! SquashFS and EROFS: packed once, read ever after.
+
+use std::io;
+
+use dibhost_sys::Program;
+
+use super::{MakeError, PackedLayout, Place};
+use crate::filesystem::Compression;
+use crate::tree::Tree;
+
+/// Nothing younger than this is in it; both tools clamp the times of files to it.
+fn clamped(program: Program, place: &Place<'_>) -> Program {
+    program.env("SOURCE_DATE_EPOCH", place.time.max(0).to_string())
+}
+
+pub(super) fn squashfs(
+    packed: &PackedLayout,
+    place: &Place<'_>,
+    tree: &mut dyn Tree,
+) -> Result<(), MakeError> {
+    fill(packed, place, tree, |part| {
+        Program::new("mksquashfs")
+            .arg(part)
+            .arg(place.path)
+            .args(["-noappend", "-no-progress", "-no-recovery", "-quiet", "-xattrs"])
+            .args(["-reproducible", "-comp", packed.tuning.compression.name()])
+    })
+}
+
+pub(super) fn erofs(
+    packed: &PackedLayout,
+    place: &Place<'_>,
+    tree: &mut dyn Tree,
+) -> Result<(), MakeError> {
+    let uuid = packed.uuid.unwrap_or_default();
+    fill(packed, place, tree, |part| {
+        let mut program = Program::new("mkfs.erofs").arg("--quiet").arg(format!("-U{uuid}"));
+        if packed.tuning.compression != Compression::None {
+            program = program.arg(format!("-z{}", packed.tuning.compression.name()));
+        }
+        program.arg(place.path).arg(part)
+    })
+}
+
+/// Has the tool write from the file's start; it cuts the file to what it wrote, so its length is
+/// put back.
+fn fill(
+    packed: &PackedLayout,
+    place: &Place<'_>,
+    tree: &mut dyn Tree,
+    program: impl FnOnce(&std::path::Path) -> Program,
+) -> Result<(), MakeError> {
+    // What is not mounted is an empty folder.
+    let empty = tempfile::Builder::new().prefix("empty-").tempdir_in(place.scratch)?;
+    let part = place.part(tree)?;
+    let part = part.as_deref().unwrap_or(empty.path());
+    let is_file = place.file.metadata()?.is_file();
+    let length = place.file.metadata()?.len();
+    tree.program(&clamped(program(part), place))?;
+    if is_file {
+        let written = place.file.metadata()?.len();
+        if written > packed.size {
+            let (have, size) = (crate::place::human(written), crate::place::human(packed.size));
+            let problem = format!("its files, packed, take {have}, and its volume has {size}");
+            return Err(io::Error::new(io::ErrorKind::StorageFull, problem).into());
+        }
+        place.file.set_len(length)?;
+    }
+    Ok(())
+}
