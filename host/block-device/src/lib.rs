@@ -23,6 +23,7 @@ mod grub;
 mod identity;
 mod layout;
 pub mod luks;
+pub mod lvm;
 mod medium;
 mod node;
 mod partition_type;
