@@ -24,12 +24,14 @@ mod identity;
 mod layout;
 pub mod luks;
 pub mod lvm;
+pub mod md;
 mod medium;
 mod node;
 mod partition_type;
 mod place;
 mod realise;
 mod tree;
+pub mod verity;
 
 pub use fat::Geometry as FatGeometry;
 pub use filesystem::{

@@ -207,3 +207,92 @@ impl std::fmt::Debug for LuksMedium<'_> {
         write!(f, "LuksMedium {{ offset: {offset}, sector: {sector}, size: {size} }}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use dibhost_sys::SecretBytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::medium::FileMedium;
+    use crate::place::Extent;
+
+    const SIZE: u64 = 3 << 20;
+    const OFFSET: u64 = 8192;
+
+    fn key(byte: u8) -> VolumeKey {
+        let bytes: Vec<u8> = (0..64).map(|index| index ^ byte).collect();
+        VolumeKey::new(SecretBytes::read_from(&mut &bytes[..], 64).unwrap()).unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8))]
+        /// Whatever is written, in whatever pieces, is what a scratch file would hold: what lies
+        /// beside it in a sector that nothing was written to before is zeros.
+        #[test]
+        fn writes_of_any_range_read_back(
+            writes in proptest::collection::vec(
+                (0..SIZE - OFFSET, prop_oneof![0usize..6000, 200_000usize..2_500_000], any::<u8>()),
+                1..6,
+            ),
+            large in any::<bool>(),
+        ) {
+            let sector = if large { 4096 } else { 512 };
+            let file = tempfile::tempfile().unwrap();
+            let lower = FileMedium::new(&file, Extent { offset: 0, size: SIZE });
+            file.set_len(SIZE).unwrap();
+            let medium = LuksMedium::new(&lower, OFFSET, sector, &key(1)).unwrap();
+            let mut mirror = vec![0; (SIZE - OFFSET) as usize];
+            let mut written = vec![false; mirror.len() / sector as usize];
+            for (offset, length, byte) in writes {
+                let at = offset as usize;
+                let end = (at + length).min(mirror.len());
+                let bytes: Vec<u8> = (at..end).map(|place| (place as u8) ^ byte).collect();
+                medium.write_all_at(&bytes, offset).unwrap();
+                mirror[at..end].copy_from_slice(&bytes);
+                if at < end {
+                    written[at / sector as usize..end.div_ceil(sector as usize)].fill(true);
+                }
+            }
+            let mut read = vec![0; mirror.len()];
+            medium.read_exact_at(&mut read, 0).unwrap();
+            let step = sector as usize;
+            for (index, written) in written.iter().enumerate() {
+                let range = index * step..(index + 1) * step;
+                // What was never written is noise, as the kernel sees it.
+                prop_assert_eq!(read[range.clone()] == mirror[range], *written, "sector {}", index);
+            }
+            // Ranges that begin and end anywhere read the same.
+            let (from, to) = (step - 1, mirror.len() - step - 1);
+            let mut part = vec![0; to - from];
+            medium.read_exact_at(&mut part, from as u64).unwrap();
+            prop_assert!(part == read[from..to]);
+        }
+    }
+
+    #[test]
+    fn zeros_fill_a_range_and_no_more() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(8 << 20).unwrap();
+        let lower = FileMedium::whole(&file).unwrap();
+        let medium = LuksMedium::new(&lower, OFFSET, 4096, &key(2)).unwrap();
+        let size = usize::try_from(medium.size()).unwrap();
+        medium.write_all_at(&vec![0x77; size], 0).unwrap();
+        medium.fill_zeros(5000..5_000_001).unwrap();
+        let mut read = vec![0; size];
+        medium.read_exact_at(&mut read, 0).unwrap();
+        assert!(read[..5000].iter().chain(&read[5_000_001..]).all(|byte| *byte == 0x77));
+        assert!(read[5000..5_000_001].iter().all(|byte| *byte == 0));
+        assert!(medium.fill_zeros(0..size as u64 + 1).is_err());
+    }
+
+    #[test]
+    fn what_is_no_payload_is_refused() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(SIZE).unwrap();
+        let lower = FileMedium::whole(&file).unwrap();
+        for (offset, sector) in [(SIZE, 512), (8192, 513), (8192, 0), (100, 512), (u64::MAX, 512)] {
+            assert!(LuksMedium::new(&lower, offset, sector, &key(3)).is_err());
+        }
+    }
+}
