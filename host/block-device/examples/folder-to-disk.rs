@@ -7,11 +7,14 @@
 //! A GPT with an ESP of what is in `FOLDER/boot/efi` (which must be there) and an ext4 root of the
 //! rest, just large enough. Prints the layout. Mind that owners are those of the folder's files.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use dibhost_block_device::{FolderTree, Graph, Node, NodeKind, Size, TableKind, layout, realise};
+use dibhost_block_device::{
+    FolderTree, Graph, NoSecrets, Node, NodeKind, Realise, Size, TableKind, layout, realise,
+};
 use dibhost_sys::Cancel;
 
 fn node(name: &str, on: &[&str], kind: NodeKind) -> Node {
@@ -60,7 +63,9 @@ fn main() -> Result<()> {
     let mut tree = FolderTree::split(&folder, aside.path(), &["/", "/boot/efi"], cancel.clone())?;
     let made = (|| {
         let layout = layout(&graph, &graph.identities(&[0; 32]), &mut tree)?;
-        realise(&layout, &mut tree, &disk, 1_700_000_000, &cancel)?;
+        let disks = BTreeMap::from([("image".to_owned(), disk.clone())]);
+        let (secrets, time) = (&NoSecrets, 1_700_000_000);
+        realise(&layout, &mut tree, &Realise { disks: &disks, secrets, time, cancel: &cancel })?;
         anyhow::Ok(layout)
     })();
     std::fs::rename(aside.path().join("part-0"), folder.join("boot/efi"))?;

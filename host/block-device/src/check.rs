@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use uuid::Uuid;
-
+use crate::driver::Driver;
 use crate::filesystem::{FilesystemKind, check_label, parse_tuning, parse_uuid};
-use crate::graph::{Filesystem, Graph, GraphError};
-use crate::node::{Node, NodeKind, Size};
-use crate::partition_type::{PARTITION_ATTRIBUTES, PARTITION_TYPES, partition_type};
+use crate::graph::{Filesystem, Graph, GraphError, LogicalVolume, TypeId};
+use crate::node::{Node, NodeKind, Size, TableKind};
+use crate::partition_type::{PARTITION_ATTRIBUTES, PARTITION_TYPES, mbr_type, partition_type};
 
 /// GPT keeps a name in 36 UTF-16 units.
 const GPT_NAME_UNITS: usize = 36;
@@ -26,47 +25,68 @@ pub(crate) fn noun(kind: &NodeKind) -> &'static str {
         NodeKind::Encryption { .. } => "encryption",
         NodeKind::PhysicalVolume => "physical volume",
         NodeKind::VolumeGroup { .. } => "volume group",
+        NodeKind::LogicalVolume { is_thin_pool: true, .. } => "thin pool",
         NodeKind::LogicalVolume { .. } => "logical volume",
         NodeKind::Filesystem { .. } => "filesystem",
         NodeKind::Mount { .. } => "mount",
         NodeKind::GrubBios { .. } => "grub-bios",
-        NodeKind::Driver { .. } => "driver",
+        NodeKind::Driver { name, .. } => match name.as_str() {
+            "raid" => "RAID",
+            "verity" => "verity",
+            "subvolume" => "subvolume",
+            _ => "driver",
+        },
     }
+}
+
+fn is_driver(kind: &NodeKind, wanted: &str) -> bool {
+    matches!(kind, NodeKind::Driver { name, .. } if name == wanted)
 }
 
 fn one_on_one(upper: &NodeKind, lower: &NodeKind) -> bool {
     use NodeKind as N;
-    let volume = matches!(
-        lower,
-        N::Disk { .. } | N::Partition { .. } | N::LogicalVolume { .. } | N::Driver { .. }
-    );
+    let raid = is_driver(lower, "raid");
+    let volume = raid
+        || matches!(lower, N::Disk { .. } | N::Partition { .. } | N::Encryption { .. })
+        || matches!(lower, N::LogicalVolume { is_thin_pool: false, .. });
     match upper {
         N::Disk { .. } => false,
-        N::Table { .. } => matches!(lower, N::Disk { .. }),
+        N::Table { .. } => raid || matches!(lower, N::Disk { .. }),
         N::Partition { .. } => matches!(lower, N::Table { .. }),
-        N::Encryption { .. } => volume,
-        N::PhysicalVolume | N::Filesystem { .. } => volume || matches!(lower, N::Encryption { .. }),
+        N::Encryption { .. } | N::PhysicalVolume => volume,
+        N::Filesystem { .. } => volume || is_driver(lower, "verity"),
         N::VolumeGroup { .. } => matches!(lower, N::PhysicalVolume),
         N::LogicalVolume { .. } => matches!(lower, N::VolumeGroup { .. }),
-        N::Mount { .. } => matches!(lower, N::Filesystem { .. } | N::Driver { .. }),
+        N::Mount { .. } => matches!(lower, N::Filesystem { .. }) || is_driver(lower, "subvolume"),
         N::GrubBios { .. } => matches!(lower, N::Disk { .. } | N::Partition { .. }),
-        N::Driver { .. } => !matches!(lower, N::Mount { .. } | N::GrubBios { .. }),
+        N::Driver { name, .. } => match name.as_str() {
+            "raid" | "verity" => volume,
+            "subvolume" => matches!(lower, N::Filesystem { .. }),
+            _ => false,
+        },
     }
 }
 
 fn stands_on(kind: &NodeKind) -> &'static str {
+    const VOLUME: &str = "one disk, partition, logical volume, RAID or encryption";
     match kind {
         NodeKind::Disk { .. } => "nothing: leave `on` empty",
-        NodeKind::Table { .. } => "one disk",
+        NodeKind::Table { .. } => "one disk or RAID",
         NodeKind::Partition { .. } => "one partition table",
-        NodeKind::Encryption { .. } => "one disk, partition or logical volume",
-        NodeKind::PhysicalVolume => "one disk, partition or encryption",
+        NodeKind::Encryption { .. } | NodeKind::PhysicalVolume => VOLUME,
         NodeKind::VolumeGroup { .. } => "one physical volume or several",
         NodeKind::LogicalVolume { .. } => "one volume group",
-        NodeKind::Filesystem { .. } => "one disk, partition, logical volume or encryption",
-        NodeKind::Mount { .. } => "one filesystem",
+        NodeKind::Filesystem { .. } => {
+            "one disk, partition, logical volume, RAID, encryption or verity"
+        }
+        NodeKind::Mount { .. } => "one filesystem or subvolume",
         NodeKind::GrubBios { .. } => "a disk and its BIOS boot partition",
-        NodeKind::Driver { .. } => "disks, partitions, volumes and filesystems",
+        NodeKind::Driver { name, .. } => match name.as_str() {
+            "raid" => "two volumes or more",
+            "verity" => "the volume with the data and the volume for the hashes",
+            "subvolume" => "one btrfs filesystem",
+            _ => "nothing that is known",
+        },
     }
 }
 
@@ -86,6 +106,7 @@ pub(crate) fn stacking(nodes: &[Node]) -> Result<ByName, GraphError> {
     }
     let mut occupied: BTreeMap<&str, &str> = BTreeMap::new();
     for node in nodes {
+        Driver::of(node)?;
         let kind = noun(&node.kind);
         let mut seen = BTreeSet::new();
         for lower in &node.on {
@@ -106,7 +127,7 @@ pub(crate) fn stacking(nodes: &[Node]) -> Result<ByName, GraphError> {
                 NodeKind::GrubBios { .. }
                     | NodeKind::Partition { .. }
                     | NodeKind::LogicalVolume { .. }
-            );
+            ) || is_driver(&node.kind, "subvolume");
             if !shared && let Some(other) = occupied.insert(lower, &node.name) {
                 let problem = format!("`{lower}` already carries `{other}`");
                 let help = "let only one of them stand on it";
@@ -118,7 +139,8 @@ pub(crate) fn stacking(nodes: &[Node]) -> Result<ByName, GraphError> {
             NodeKind::Disk { .. } => count == 0,
             NodeKind::GrubBios { .. } => count == 2,
             NodeKind::VolumeGroup { .. } => count > 0,
-            NodeKind::Driver { .. } => true,
+            NodeKind::Driver { .. } if is_driver(&node.kind, "raid") => count >= 2,
+            NodeKind::Driver { .. } if is_driver(&node.kind, "verity") => count == 2,
             _ => count == 1,
         };
         if !fine {
@@ -131,7 +153,7 @@ pub(crate) fn stacking(nodes: &[Node]) -> Result<ByName, GraphError> {
     Ok(by_name)
 }
 
-/// Only drivers can make a cycle, as they alone may stand on what may stand on them.
+/// Encryptions, RAIDs and volumes may stand on one another, so they can make a cycle.
 fn cycles(nodes: &[Node], by_name: &ByName) -> Result<(), GraphError> {
     let mut grounded = vec![false; nodes.len()];
     loop {
@@ -183,13 +205,35 @@ pub(crate) fn alignment(node: &str, alignment: Option<u64>) -> Result<u64, Graph
     Err(GraphError::at(node, problem, "write a power of two from 4096 to 1 GiB"))
 }
 
+/// What the attributes of a partition come to.
+#[derive(Default)]
+pub(crate) struct Marks {
+    /// GPT attribute bits.
+    pub(crate) bits: u64,
+    pub(crate) active: bool,
+    pub(crate) logical: bool,
+    pub(crate) hybrid: bool,
+}
+
+fn sized(node: &str, size: Size) -> Result<(), GraphError> {
+    match size {
+        Size::Bytes(0) => Err(GraphError::at(node, "its size is 0", "write a size in bytes")),
+        Size::Share(share) | Size::ShareOfRest(share) if share == 0 || share > 1_000_000 => {
+            let problem = format!("its size is {share} millionths");
+            Err(GraphError::at(node, problem, "write from 1 to 1000000"))
+        }
+        _ => Ok(()),
+    }
+}
+
 pub(crate) fn partition(
     node: &str,
+    table: TableKind,
     label: &str,
     type_id: &str,
     size: Size,
     attributes: &[String],
-) -> Result<(Uuid, u64), GraphError> {
+) -> Result<(TypeId, Marks), GraphError> {
     let units = label.encode_utf16().count();
     if units > GPT_NAME_UNITS {
         let problem = format!("the label `{}` has {units} UTF-16 units", label.escape_debug());
@@ -199,34 +243,114 @@ pub(crate) fn partition(
         let problem = format!("the label `{}` has a control character", label.escape_debug());
         return Err(GraphError::at(node, problem, "use printable characters"));
     }
-    let Some(id) = partition_type(type_id) else {
+    let id = match table {
+        TableKind::Gpt => partition_type(type_id).map(TypeId::Gpt),
+        TableKind::Mbr => mbr_type(type_id).map(TypeId::Mbr),
+    };
+    let Some(id) = id else {
         let names: Vec<&str> = PARTITION_TYPES.iter().map(|(name, _)| *name).collect();
         let problem = format!("`{}` is no partition type", type_id.escape_debug());
-        let help = format!("write a UUID, or one of `{}`", names.join("`, `"));
+        let what = match table {
+            TableKind::Gpt => "a UUID",
+            TableKind::Mbr => "two hexadecimal digits but `00`",
+        };
+        let help = format!("write {what}, or one of `{}`", names.join("`, `"));
         return Err(GraphError::at(node, problem, help));
     };
-    match size {
-        Size::Bytes(0) => {
-            return Err(GraphError::at(node, "its size is 0", "write a size in bytes"));
-        }
-        Size::Share(share) | Size::ShareOfRest(share) if share == 0 || share > 1_000_000 => {
-            let problem = format!("its size is {share} millionths");
-            return Err(GraphError::at(node, problem, "write from 1 to 1000000"));
-        }
-        _ => {}
-    }
-    let mut bits = 0u64;
+    sized(node, size)?;
+    let mut marks = Marks::default();
     for attribute in attributes {
         let known = PARTITION_ATTRIBUTES.iter().find(|(name, _)| name == attribute);
-        let Some((_, bit)) = known else {
-            let names: Vec<&str> = PARTITION_ATTRIBUTES.iter().map(|(name, _)| *name).collect();
-            let problem = format!("`{}` is no attribute", attribute.escape_debug());
-            let help = format!("the attributes are `{}`", names.join("`, `"));
-            return Err(GraphError::at(node, problem, help));
-        };
-        bits |= 1 << bit;
+        match (attribute.as_str(), table, known) {
+            ("active", TableKind::Mbr, _) => marks.active = true,
+            ("logical", TableKind::Mbr, _) => marks.logical = true,
+            ("hybrid", TableKind::Gpt, _) => marks.hybrid = true,
+            (_, TableKind::Gpt, Some((_, bit))) => marks.bits |= 1 << bit,
+            (_, TableKind::Mbr, _) => {
+                let problem = format!("an MBR has no attribute `{}`", attribute.escape_debug());
+                return Err(GraphError::at(node, problem, "it has `active` and `logical`"));
+            }
+            _ => {
+                let names: Vec<&str> = PARTITION_ATTRIBUTES.iter().map(|(name, _)| *name).collect();
+                let problem = format!("`{}` is no attribute", attribute.escape_debug());
+                let help = format!("the attributes are `hybrid`, `{}`", names.join("`, `"));
+                return Err(GraphError::at(node, problem, help));
+            }
+        }
     }
-    Ok((id, bits))
+    Ok((id, marks))
+}
+
+/// LUKS2 keeps a label in 48 bytes, one of which is NUL.
+const LUKS_LABEL: usize = 47;
+/// As many key slots as `cryptsetup` makes room for in a header of 16 MiB.
+const KEY_SLOTS: usize = 32;
+
+pub(crate) fn encryption(
+    node: &str,
+    secrets: &[String],
+    label: Option<&str>,
+) -> Result<(), GraphError> {
+    if secrets.is_empty() || secrets.len() > KEY_SLOTS {
+        let problem = format!("{} secrets open it", secrets.len());
+        let help = format!("name one secret at least and {KEY_SLOTS} at most");
+        return Err(GraphError::at(node, problem, help));
+    }
+    for (i, secret) in secrets.iter().enumerate() {
+        if secrets[..i].contains(secret) {
+            let problem = format!("the secret `{}` is there twice", secret.escape_debug());
+            return Err(GraphError::at(node, problem, "name it once"));
+        }
+    }
+    let Some(label) = label else { return Ok(()) };
+    let fine = |c: char| c.is_ascii_alphanumeric() || "-_.+:@".contains(c);
+    if label.is_empty() || label.len() > LUKS_LABEL || !label.chars().all(fine) {
+        let problem = format!("`{}` is no label of LUKS", label.escape_debug());
+        let help = format!("write at most {LUKS_LABEL} letters, digits and `-_.+:@`");
+        return Err(GraphError::at(node, problem, help));
+    }
+    Ok(())
+}
+
+pub(crate) fn volume_group(node: &str, extent_size: u64) -> Result<(), GraphError> {
+    if extent_size.is_power_of_two() && (128 << 10..=1 << 34).contains(&extent_size) {
+        return Ok(());
+    }
+    let problem = format!("extents of {extent_size} bytes");
+    Err(GraphError::at(node, problem, "write a power of two from 128 KiB to 16 GiB"))
+}
+
+pub(crate) fn logical_volume(
+    volume: &LogicalVolume,
+    nodes: &[Node],
+    by_name: &ByName,
+) -> Result<(), GraphError> {
+    let node = volume.node.as_str();
+    sized(node, volume.size)?;
+    let members = nodes[by_name[&volume.group]].on.len();
+    if volume.stripes as usize > members {
+        let problem = format!("{} stripes over {members} physical volumes", volume.stripes);
+        let help = "add physical volumes to its group, or make it less striped";
+        return Err(GraphError::at(node, problem, help));
+    }
+    let Some(pool) = &volume.thin_pool else { return Ok(()) };
+    let is_pool = |pool: &Node| {
+        matches!(pool.kind, NodeKind::LogicalVolume { is_thin_pool: true, .. })
+            && pool.on.first() == Some(&volume.group)
+    };
+    if volume.is_thin_pool || volume.stripes > 1 {
+        let help = "leave `thin-pool` out, or let it be a plain thin volume";
+        return Err(GraphError::at(node, "a thin volume that is a pool or striped", help));
+    }
+    if !by_name.get(pool).is_some_and(|i| is_pool(&nodes[*i])) {
+        let problem = format!("`{}` is no thin pool of its group", pool.escape_debug());
+        return Err(GraphError::at(node, problem, "name a pool of the same volume group"));
+    }
+    if matches!(volume.size, Size::Rest | Size::Share(_) | Size::ShareOfRest(_)) {
+        let help = "say how large it claims to be, in bytes or by its content";
+        return Err(GraphError::at(node, "a thin volume takes no share of its group", help));
+    }
+    Ok(())
 }
 
 pub(crate) fn filesystem(
@@ -340,6 +464,8 @@ pub(crate) fn grub_bios(
 
 /// What only shows when all nodes are seen.
 pub(crate) fn together(graph: &Graph) -> Result<(), GraphError> {
+    crate::fstab::check(graph)?;
+    volumes(graph)?;
     for (i, mount) in graph.mounts.iter().enumerate() {
         if let Some(other) = graph.mounts[..i].iter().find(|m| m.at == mount.at) {
             let problem = format!("`{}` is where `{}` is mounted", mount.at, other.node);
@@ -350,10 +476,6 @@ pub(crate) fn together(graph: &Graph) -> Result<(), GraphError> {
             let help = "leave the mount out: swap space is used by its type";
             return Err(GraphError::at(&mount.node, "swap space is not mounted", help));
         }
-    }
-    if !graph.mounts.iter().any(|m| m.at == "/") {
-        let help = "add a mount node with `at` = `/` on the filesystem that holds the system";
-        return Err(GraphError::whole("nothing is mounted at `/`", help));
     }
     for (i, filesystem) in graph.filesystems.iter().enumerate() {
         let Some(label) = &filesystem.label else { continue };
@@ -375,6 +497,14 @@ pub(crate) fn together(graph: &Graph) -> Result<(), GraphError> {
             let problem = format!("it has more than {MOST_PARTITIONS} partitions");
             return Err(GraphError::at(&table.node, problem, "use fewer, or logical volumes"));
         }
+        if let Some(fourth) = of_it().filter(|p| p.hybrid).nth(3) {
+            let help = "a hybrid MBR has room for three, beside the entry that covers the GPT";
+            return Err(GraphError::at(&fourth.node, "a fourth partition is `hybrid`", help));
+        }
+        if let Some(second) = of_it().filter(|p| p.active).nth(1) {
+            let help = "let one partition be `active`";
+            return Err(GraphError::at(&second.node, "a second partition is `active`", help));
+        }
         if let Some(second) = of_it().filter(|p| p.size == Size::Rest).nth(1) {
             let help = "let one partition take the rest, and say how large the others are";
             return Err(GraphError::at(&second.node, "a second partition takes the rest", help));
@@ -384,4 +514,41 @@ pub(crate) fn together(graph: &Graph) -> Result<(), GraphError> {
         }
     }
     Ok(())
+}
+
+/// Volumes of LVM and subvolumes, among one another.
+fn volumes(graph: &Graph) -> Result<(), GraphError> {
+    for group in &graph.volume_groups {
+        let rest = |v: &&LogicalVolume| v.group == group.node && v.size == Size::Rest;
+        if let Some(second) = graph.logical_volumes.iter().filter(rest).nth(1) {
+            let help = "let one volume take the rest, and say how large the others are";
+            return Err(GraphError::at(&second.node, "a second volume takes the rest", help));
+        }
+    }
+    for (i, subvolume) in graph.subvolumes.iter().enumerate() {
+        let filesystem = graph.filesystem(&subvolume.filesystem);
+        if filesystem.is_none_or(|f| f.kind != FilesystemKind::Btrfs) {
+            let help = "let it stand on a btrfs filesystem";
+            return Err(GraphError::at(&subvolume.node, "only btrfs has subvolumes", help));
+        }
+        let mut before = graph.subvolumes[..i].iter();
+        let other = before.find(|other| {
+            other.filesystem == subvolume.filesystem
+                && (other.path == subvolume.path || (other.default && subvolume.default))
+        });
+        if let Some(other) = other {
+            let problem = format!("it has the path of `{}`, or is a second default", other.node);
+            return Err(GraphError::at(&subvolume.node, problem, "give it a path of its own"));
+        }
+    }
+    Ok(())
+}
+
+/// An image has a root.
+pub(crate) fn bootable(graph: &Graph) -> Result<(), GraphError> {
+    if graph.mounts.iter().any(|m| m.at == "/") {
+        return Ok(());
+    }
+    let help = "add a mount node with `at` = `/` on the filesystem that holds the system";
+    Err(GraphError::whole("nothing is mounted at `/`", help))
 }

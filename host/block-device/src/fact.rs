@@ -1,17 +1,18 @@
 //! What others learn of the block device before it is made: the fact
-//! `dib:block-device/layout@1`, and the lines of fstab.
+//! `dib:block-device/layout@1`.
 
 use serde_json::{Value, json};
 
-use crate::filesystem::FilesystemKind;
-use crate::graph::{Graph, Mount};
+use crate::driver::RaidLevel;
+use crate::graph::{Graph, Mount, Partition, TypeId};
 use crate::identity::Identities;
 use crate::node::TableKind;
 use crate::partition_type::partition_type_name;
 
 impl Graph {
     /// The value of the planned fact `dib:block-device/layout@1`. A partition's `type` is its name
-    /// where it has one (`esp`), else its UUID.
+    /// where it has one (`esp`), else a UUID or the two digits of an MBR. `volumes` is there where
+    /// something is encrypted, mirrored, or a volume of LVM: what an initramfs has to know of.
     #[must_use]
     pub fn layout_fact(&self, identities: &Identities) -> Value {
         let uuid = |node: &str| identities.filesystems.get(node).map(|f| f.uuid.to_string());
@@ -22,58 +23,60 @@ impl Graph {
                 "filesystem": filesystem.kind.name(),
                 "label": filesystem.label,
                 "uuid": uuid(&filesystem.node),
-                "options": mount.options,
+                "options": self.fstab_options(mount),
             }))
         };
-        let partition = |partition: &crate::graph::Partition| {
-            let type_id = partition.type_id;
-            let partuuid = identities.partitions.get(&partition.node).map(ToString::to_string);
+        let partition = |partition: &Partition| {
+            let name = match partition.type_id {
+                TypeId::Gpt(id) => partition_type_name(id),
+                TypeId::Mbr(_) => None,
+            };
             json!({
                 "number": partition.number,
                 "label": partition.label,
-                "type": partition_type_name(type_id).map_or(type_id.to_string(), str::to_owned),
-                "partuuid": partuuid,
+                "type": name.map_or(partition.type_id.to_string(), str::to_owned),
+                "partuuid": self.partuuid(identities, partition),
             })
         };
         let table = self.tables.first().map(|table| match table.kind {
             TableKind::Gpt => "gpt",
             TableKind::Mbr => "mbr",
         });
-        json!({
+        let mut fact = json!({
             "mounts": self.mounts.iter().filter_map(mount).collect::<Vec<_>>(),
             "partitions": self.partitions.iter().map(partition).collect::<Vec<_>>(),
             "table": table,
-        })
+        });
+        let volumes = self.volume_facts(identities);
+        if !volumes.is_empty() {
+            fact["volumes"] = Value::Array(volumes);
+        }
+        fact
     }
 
-    /// The image's `/etc/fstab`: by label where there is one, else by UUID; `/` first, parents
-    /// before what is mounted below them, swap last.
-    #[must_use]
-    pub fn fstab(&self, identities: &Identities) -> String {
-        let source = |node: &str| {
-            let filesystem = self.filesystem(node)?;
-            match &filesystem.label {
-                Some(label) => Some(format!("LABEL={label}")),
-                None => Some(format!("UUID={}", identities.filesystems.get(node)?.uuid)),
-            }
+    /// From the disk upwards within a kind: name, kind, UUID, what it stands on.
+    fn volume_facts(&self, identities: &Identities) -> Vec<Value> {
+        let volume = |name: &str, kind: &str, on: &[&str]| {
+            let uuid = identities.volumes.get(name).map(ToString::to_string);
+            json!({"name": name, "kind": kind, "uuid": uuid, "on": on})
         };
-        let mut lines = String::new();
-        for mount in self.mounts.iter().filter(|m| m.in_fstab) {
-            let Some(filesystem) = self.filesystem(&mount.filesystem) else { continue };
-            let Some(source) = source(&filesystem.node) else { continue };
-            let options = match mount.options.as_slice() {
-                [] => "defaults".to_owned(),
-                options => options.join(","),
+        let raids = self.raids.iter().map(|raid| {
+            let kind = match raid.level {
+                RaidLevel::Stripe => "raid0",
+                RaidLevel::Mirror => "raid1",
             };
-            let pass = filesystem.kind.fsck_pass(&mount.at);
-            let kind = filesystem.kind.name();
-            lines.push_str(&format!("{source} {} {kind} {options} 0 {pass}\n", mount.at));
-        }
-        for swap in self.filesystems.iter().filter(|f| f.kind == FilesystemKind::Swap) {
-            if let Some(source) = source(&swap.node) {
-                lines.push_str(&format!("{source} none swap sw 0 0\n"));
-            }
-        }
-        lines
+            volume(&raid.node, kind, &raid.on.iter().map(String::as_str).collect::<Vec<_>>())
+        });
+        let encryptions = self.encryptions.iter().map(|e| volume(&e.node, "luks", &[&e.on]));
+        let logical = self.logical_volumes.iter().map(|v| {
+            let kind = match (&v.thin_pool, v.is_thin_pool) {
+                (Some(_), _) => "thin-volume",
+                (None, true) => "thin-pool",
+                (None, false) => "logical-volume",
+            };
+            volume(&v.node, kind, &[v.thin_pool.as_deref().unwrap_or(&v.group)])
+        });
+        let verities = self.verities.iter().map(|v| volume(&v.node, "verity", &[&v.data, &v.hash]));
+        raids.chain(encryptions).chain(logical).chain(verities).collect()
     }
 }

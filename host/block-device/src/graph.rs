@@ -7,7 +7,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::check;
+use crate::driver::{Driver, RaidLevel};
 use crate::filesystem::{FilesystemKind, FilesystemUuid, Tuning};
+use crate::fstab::FstabSettings;
 use crate::node::{Node, NodeKind, Size, TableKind};
 
 /// A node that is wrong: which, why, and what to do.
@@ -49,7 +51,7 @@ pub struct Disk {
 pub struct Table {
     /// Its node.
     pub node: String,
-    /// The node of its disk.
+    /// The node of its disk or RAID.
     pub disk: String,
     /// GPT or MBR.
     pub kind: TableKind,
@@ -64,16 +66,132 @@ pub struct Partition {
     pub node: String,
     /// The node of its table.
     pub table: String,
-    /// From 1, in the order of the nodes.
+    /// From 1, in the order of the nodes; logical ones of an MBR from 5.
     pub number: u32,
     /// The GPT name, which may be empty.
     pub label: String,
-    /// The GPT type.
-    pub type_id: Uuid,
+    /// Its type.
+    pub type_id: TypeId,
     /// GPT attribute bits.
     pub attributes: u64,
+    /// It is the one a BIOS's boot sector starts.
+    pub active: bool,
+    /// It lies in the extended partition of an MBR.
+    pub logical: bool,
+    /// It stands in a hybrid MBR too.
+    pub hybrid: bool,
     /// How large.
     pub size: Size,
+    /// Left as it is on an existing device.
+    pub preserve: bool,
+}
+
+/// The type of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum TypeId {
+    /// A GPT's.
+    Gpt(Uuid),
+    /// An MBR's.
+    Mbr(u8),
+}
+
+impl std::fmt::Display for TypeId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Gpt(id) => id.fmt(f),
+            Self::Mbr(id) => write!(f, "{id:02x}"),
+        }
+    }
+}
+
+/// LUKS2.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Encryption {
+    /// Its node; once open, the device has this name.
+    pub node: String,
+    /// The volume it encrypts.
+    pub on: String,
+    /// Names of the secrets that open it, a key slot each.
+    pub secrets: Vec<String>,
+    /// Its label.
+    pub label: Option<String>,
+}
+
+/// An LVM physical volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PhysicalVolume {
+    /// Its node.
+    pub node: String,
+    /// The volume it stands on.
+    pub on: String,
+}
+
+/// An LVM volume group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VolumeGroup {
+    /// Its node, and its name.
+    pub node: String,
+    /// The nodes of its physical volumes.
+    pub on: Vec<String>,
+    /// Bytes.
+    pub extent_size: u64,
+}
+
+/// An LVM logical volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogicalVolume {
+    /// Its node, and its name.
+    pub node: String,
+    /// The node of its volume group.
+    pub group: String,
+    /// How large; of a thin volume, how large it claims to be.
+    pub size: Size,
+    /// The node of the pool a thin volume is in.
+    pub thin_pool: Option<String>,
+    /// It is a pool itself.
+    pub is_thin_pool: bool,
+    /// How many physical volumes it is striped over.
+    pub stripes: u32,
+}
+
+/// A RAID of the kernel's `md`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Raid {
+    /// Its node.
+    pub node: String,
+    /// Its members, in their order.
+    pub on: Vec<String>,
+    /// Its level.
+    pub level: RaidLevel,
+    /// The name of the array.
+    pub name: String,
+    /// Bytes.
+    pub chunk: u64,
+}
+
+/// A dm-verity device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verity {
+    /// Its node.
+    pub node: String,
+    /// The volume with the data.
+    pub data: String,
+    /// The volume with the hashes.
+    pub hash: String,
+}
+
+/// A btrfs subvolume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Subvolume {
+    /// Its node.
+    pub node: String,
+    /// The node of its filesystem.
+    pub filesystem: String,
+    /// Below the top level.
+    pub path: String,
+    /// Mounted where no subvolume is named.
+    pub default: bool,
 }
 
 /// A filesystem.
@@ -100,10 +218,14 @@ pub struct Mount {
     pub node: String,
     /// The node of its filesystem.
     pub filesystem: String,
+    /// The node of its subvolume.
+    pub subvolume: Option<String>,
     /// An absolute path of the image.
     pub at: String,
     /// Mount options; empty: `defaults`.
     pub options: Vec<String>,
+    /// How fstab writes it.
+    pub fstab: FstabSettings,
     /// Listed in fstab.
     pub in_fstab: bool,
 }
@@ -123,6 +245,32 @@ pub struct GrubBios {
     pub core_image: String,
 }
 
+/// Counts the partitions of a table.
+#[derive(Default)]
+struct Numbers {
+    primary: u32,
+    logical: u32,
+}
+
+impl Numbers {
+    fn next(&mut self, node: &str, table: TableKind, logical: bool) -> Result<u32, GraphError> {
+        if logical {
+            self.logical += 1;
+            return Ok(self.logical + 4);
+        }
+        if self.logical > 0 {
+            let help = "put it before the logical ones";
+            return Err(GraphError::at(node, "a primary partition after a logical one", help));
+        }
+        self.primary += 1;
+        if table == TableKind::Mbr && self.primary > 4 {
+            let help = "mark it `logical`, with at most three primary ones before, or use a GPT";
+            return Err(GraphError::at(node, "an MBR has four primary partitions at most", help));
+        }
+        Ok(self.primary)
+    }
+}
+
 /// A checked graph of nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Graph {
@@ -133,6 +281,13 @@ pub struct Graph {
     pub(crate) filesystems: Vec<Filesystem>,
     pub(crate) mounts: Vec<Mount>,
     pub(crate) grub: Vec<GrubBios>,
+    pub(crate) encryptions: Vec<Encryption>,
+    pub(crate) physical_volumes: Vec<PhysicalVolume>,
+    pub(crate) volume_groups: Vec<VolumeGroup>,
+    pub(crate) logical_volumes: Vec<LogicalVolume>,
+    pub(crate) raids: Vec<Raid>,
+    pub(crate) verities: Vec<Verity>,
+    pub(crate) subvolumes: Vec<Subvolume>,
 }
 
 impl Graph {
@@ -151,8 +306,15 @@ impl Graph {
             filesystems: Vec::new(),
             mounts: Vec::new(),
             grub: Vec::new(),
+            encryptions: Vec::new(),
+            physical_volumes: Vec::new(),
+            volume_groups: Vec::new(),
+            logical_volumes: Vec::new(),
+            raids: Vec::new(),
+            verities: Vec::new(),
+            subvolumes: Vec::new(),
         };
-        let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut numbers: BTreeMap<&str, Numbers> = BTreeMap::new();
         for node in &nodes {
             let name = node.name.clone();
             let on = |i: usize| node.on.get(i).cloned().unwrap_or_default();
@@ -166,19 +328,24 @@ impl Graph {
                     let alignment = check::alignment(&name, *alignment)?;
                     graph.tables.push(Table { node: name, disk: on(0), kind: *kind, alignment });
                 }
-                NodeKind::Partition { label, type_id, size, attributes, preserve: _ } => {
-                    let (type_id, attributes) =
-                        check::partition(&name, label, type_id, *size, attributes)?;
-                    let number = numbers.entry(node.on[0].as_str()).or_default();
-                    *number += 1;
+                NodeKind::Partition { label, type_id, size, attributes, preserve } => {
+                    let table = &nodes[by_name[&node.on[0]]];
+                    let NodeKind::Table { kind, .. } = &table.kind else { continue };
+                    let (type_id, marks) =
+                        check::partition(&name, *kind, label, type_id, *size, attributes)?;
+                    let numbers = numbers.entry(node.on[0].as_str()).or_default();
                     graph.partitions.push(Partition {
+                        number: numbers.next(&name, *kind, marks.logical)?,
                         node: name,
                         table: on(0),
-                        number: *number,
                         label: label.clone(),
                         type_id,
-                        attributes,
+                        attributes: marks.bits,
+                        active: marks.active,
+                        logical: marks.logical,
+                        hybrid: marks.hybrid,
                         size: *size,
+                        preserve: *preserve,
                     });
                 }
                 NodeKind::Filesystem { kind, label, uuid, tuning } => {
@@ -188,12 +355,21 @@ impl Graph {
                 }
                 NodeKind::Mount { at, options, in_fstab } => {
                     check::mount(&name, at, options)?;
+                    let (fstab, options) = FstabSettings::of(&name, options)?;
+                    let below = &nodes[by_name[&node.on[0]]];
+                    let (filesystem, subvolume) = match &below.kind {
+                        NodeKind::Driver { .. } => (below.on[0].clone(), Some(on(0))),
+                        _ => (on(0), None),
+                    };
+                    let (at, in_fstab) = (at.clone(), *in_fstab);
                     graph.mounts.push(Mount {
                         node: name,
-                        filesystem: on(0),
-                        at: at.clone(),
-                        options: options.clone(),
-                        in_fstab: *in_fstab,
+                        filesystem,
+                        subvolume,
+                        at,
+                        options,
+                        fstab,
+                        in_fstab,
                     });
                 }
                 NodeKind::GrubBios { boot_image, core_image } => {
@@ -208,17 +384,60 @@ impl Graph {
                         core_image: core_image.clone(),
                     });
                 }
-                // Checked by the back-end that makes them.
-                NodeKind::Encryption { .. }
-                | NodeKind::PhysicalVolume
-                | NodeKind::VolumeGroup { .. }
-                | NodeKind::LogicalVolume { .. }
-                | NodeKind::Driver { .. } => {}
+                NodeKind::Encryption { secrets, label } => {
+                    check::encryption(&name, secrets, label.as_deref())?;
+                    let (secrets, label) = (secrets.clone(), label.clone());
+                    graph.encryptions.push(Encryption { node: name, on: on(0), secrets, label });
+                }
+                NodeKind::PhysicalVolume => {
+                    graph.physical_volumes.push(PhysicalVolume { node: name, on: on(0) });
+                }
+                NodeKind::VolumeGroup { extent_size } => {
+                    check::volume_group(&name, *extent_size)?;
+                    let (on, extent_size) = (node.on.clone(), *extent_size);
+                    graph.volume_groups.push(VolumeGroup { node: name, on, extent_size });
+                }
+                NodeKind::LogicalVolume { size, thin_pool, is_thin_pool, stripes } => {
+                    let volume = LogicalVolume {
+                        node: name,
+                        group: on(0),
+                        size: *size,
+                        thin_pool: thin_pool.clone(),
+                        is_thin_pool: *is_thin_pool,
+                        stripes: (*stripes).max(1),
+                    };
+                    check::logical_volume(&volume, &nodes, &by_name)?;
+                    graph.logical_volumes.push(volume);
+                }
+                NodeKind::Driver { .. } => match Driver::of(node)? {
+                    Some(Driver::Raid { level, name: array, chunk }) => {
+                        let on = node.on.clone();
+                        graph.raids.push(Raid { node: name, on, level, name: array, chunk });
+                    }
+                    Some(Driver::Verity) => {
+                        graph.verities.push(Verity { node: name, data: on(0), hash: on(1) });
+                    }
+                    Some(Driver::Subvolume { path, default }) => {
+                        let filesystem = on(0);
+                        graph.subvolumes.push(Subvolume { node: name, filesystem, path, default });
+                    }
+                    None => {}
+                },
             }
         }
         graph.mounts.sort_by(|a, b| a.at.cmp(&b.at));
         check::together(&graph)?;
         graph.nodes = nodes;
+        Ok(graph)
+    }
+
+    /// The same for an image: something is mounted at `/`.
+    ///
+    /// # Errors
+    /// As [`Graph::new`]; and when nothing is mounted there.
+    pub fn of_image(nodes: Vec<Node>) -> Result<Self, GraphError> {
+        let graph = Self::new(nodes)?;
+        check::bootable(&graph)?;
         Ok(graph)
     }
 
@@ -264,16 +483,68 @@ impl Graph {
         &self.grub
     }
 
+    /// Encryptions, in the order of their nodes.
+    #[must_use]
+    pub fn encryptions(&self) -> &[Encryption] {
+        &self.encryptions
+    }
+
+    /// Physical volumes of LVM, in the order of their nodes.
+    #[must_use]
+    pub fn physical_volumes(&self) -> &[PhysicalVolume] {
+        &self.physical_volumes
+    }
+
+    /// Volume groups, in the order of their nodes.
+    #[must_use]
+    pub fn volume_groups(&self) -> &[VolumeGroup] {
+        &self.volume_groups
+    }
+
+    /// Logical volumes, in the order of their nodes.
+    #[must_use]
+    pub fn logical_volumes(&self) -> &[LogicalVolume] {
+        &self.logical_volumes
+    }
+
+    /// RAIDs, in the order of their nodes.
+    #[must_use]
+    pub fn raids(&self) -> &[Raid] {
+        &self.raids
+    }
+
+    /// dm-verity devices, in the order of their nodes.
+    #[must_use]
+    pub fn verities(&self) -> &[Verity] {
+        &self.verities
+    }
+
+    /// Btrfs subvolumes, in the order of their nodes.
+    #[must_use]
+    pub fn subvolumes(&self) -> &[Subvolume] {
+        &self.subvolumes
+    }
+
     /// The filesystem of that node.
     #[must_use]
     pub fn filesystem(&self, node: &str) -> Option<&Filesystem> {
         self.filesystems.iter().find(|f| f.node == node)
     }
 
-    /// Where the filesystem of that node is mounted.
+    /// Where the filesystem of that node, or a subvolume of it, is mounted.
+    pub fn mounts_of(&self, filesystem: &str) -> impl Iterator<Item = &Mount> {
+        self.mounts.iter().filter(move |m| m.filesystem == filesystem)
+    }
+
+    /// The node of that name.
     #[must_use]
-    pub fn mount_of(&self, filesystem: &str) -> Option<&Mount> {
-        self.mounts.iter().find(|m| m.filesystem == filesystem)
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// The nodes that stand on that one, in their order.
+    pub fn above(&self, node: &str) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(move |above| above.on.iter().any(|on| on == node))
     }
 
     /// The mount that holds a path of the image: the deepest one above it.

@@ -7,7 +7,8 @@ use serde::Serialize;
 use uuid::{Uuid, uuid};
 
 use crate::filesystem::{FatSerial, FilesystemKind, FilesystemUuid};
-use crate::graph::Graph;
+use crate::graph::{Graph, Partition};
+use crate::node::{NodeKind, TableKind};
 
 /// The UUIDv5 name space of this project. Changing it changes every UUID of every image.
 const NAMESPACE: Uuid = uuid!("3f1d7b6c-52c9-4c0e-9a5e-6e0c8a4d9b21");
@@ -32,6 +33,20 @@ pub struct Identities {
     pub partitions: BTreeMap<String, Uuid>,
     /// By the node of the filesystem.
     pub filesystems: BTreeMap<String, FilesystemIdentity>,
+    /// UUIDs of encryptions, physical volumes, volume groups, logical volumes, RAIDs and verity
+    /// devices, by their node.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub volumes: BTreeMap<String, Uuid>,
+}
+
+impl Identities {
+    /// The signature of an MBR: the first four bytes of its table's UUID, never 0, which means
+    /// that there is none.
+    #[must_use]
+    pub fn signature(&self, table: &str) -> Option<u32> {
+        let [a, b, c, d, ..] = self.tables.get(table)?.into_bytes();
+        Some(u32::from_be_bytes([a, b, c, d]).max(1))
+    }
 }
 
 fn derive(seed: &[u8; 32], role: &str, node: &str) -> Uuid {
@@ -71,6 +86,32 @@ impl Graph {
                 .map(|p| (p.node.clone(), derive(seed, "partition", &p.node)))
                 .collect(),
             filesystems: self.filesystems.iter().map(filesystem).collect(),
+            volumes: self
+                .nodes
+                .iter()
+                .filter(|node| match &node.kind {
+                    NodeKind::Encryption { .. }
+                    | NodeKind::PhysicalVolume
+                    | NodeKind::VolumeGroup { .. }
+                    | NodeKind::LogicalVolume { .. } => true,
+                    NodeKind::Driver { name, .. } => name != "subvolume",
+                    _ => false,
+                })
+                .map(|node| (node.name.clone(), derive(seed, "volume", &node.name)))
+                .collect(),
+        }
+    }
+
+    /// As `PARTUUID=` names a partition.
+    #[must_use]
+    pub fn partuuid(&self, identities: &Identities, partition: &Partition) -> Option<String> {
+        let table = self.tables.iter().find(|table| table.node == partition.table)?;
+        match table.kind {
+            TableKind::Gpt => identities.partitions.get(&partition.node).map(Uuid::to_string),
+            TableKind::Mbr => {
+                let signature = identities.signature(&table.node)?;
+                Some(format!("{signature:08x}-{:02x}", partition.number))
+            }
         }
     }
 }

@@ -8,15 +8,17 @@
 //!                       fstab (planning)
 //! ```
 //!
-//! A disk is a seekable file. The back-end here is `file`: a sparse file becomes the disk.
+//! A disk is a seekable file. The back-end here is `file`: sparse files become the disks.
 
 mod check;
 pub mod dib;
+mod driver;
 mod ext4;
 mod fact;
 mod fat;
 mod filesystem;
 mod format;
+mod fstab;
 mod gpt;
 mod graph;
 mod grub;
@@ -30,25 +32,34 @@ mod node;
 mod partition_type;
 mod place;
 mod realise;
+mod secret;
+mod stack;
 mod tree;
 pub mod verity;
 
+pub use driver::RaidLevel;
 pub use fat::Geometry as FatGeometry;
 pub use filesystem::{
     Compression, Ext4Tuning, FatBits, FatSerial, FilesystemKind, FilesystemUuid, FreeTuning,
     PackedTuning, Tuning, VfatTuning, parse_bytes,
 };
 pub use format::{ExtLayout, FormatLayout, PackedLayout, RootFolder};
-pub use graph::{Disk, Filesystem, Graph, GraphError, GrubBios, Mount, Partition, Table};
+pub use fstab::{FstabBy, FstabSettings};
+pub use graph::{
+    Disk, Encryption, Filesystem, Graph, GraphError, GrubBios, LogicalVolume, Mount, Partition,
+    PhysicalVolume, Raid, Subvolume, Table, TypeId, Verity, VolumeGroup,
+};
 pub use identity::{FilesystemIdentity, Identities};
 pub use layout::{
-    FilesystemLayout, GrubLayout, Layout, LayoutError, PartitionLayout, TableLayout, layout,
+    DiskLayout, FilesystemLayout, GrubLayout, Layout, LayoutError, PartitionLayout, Place,
+    TableLayout, VolumeLayout, VolumeMap, layout,
 };
 pub use medium::{FileMedium, Medium};
 pub use node::{Node, NodeKind, Size, TableKind};
 pub use partition_type::{
-    PARTITION_ATTRIBUTES, PARTITION_TYPES, partition_type, partition_type_name,
+    PARTITION_ATTRIBUTES, PARTITION_TYPES, mbr_type, partition_type, partition_type_name,
 };
 pub use place::Extent;
-pub use realise::{RealiseError, realise};
+pub use realise::{Realise, RealiseError, Realised, realise};
+pub use secret::{NoSecrets, Secrets};
 pub use tree::{EntryKind, FolderTree, Tree, TreeEntry, xattr_space};

@@ -79,6 +79,57 @@ impl Medium for FileMedium<'_> {
     }
 }
 
+/// A medium as a stream with a place in it, for libraries that want one.
+pub(crate) struct MediumStream<'a> {
+    medium: &'a dyn Medium,
+    at: u64,
+}
+
+impl<'a> MediumStream<'a> {
+    pub(crate) fn new(medium: &'a dyn Medium) -> Self {
+        Self { medium, at: 0 }
+    }
+
+    fn room(&self, wanted: usize) -> usize {
+        let room = self.medium.size().saturating_sub(self.at);
+        usize::try_from(room).unwrap_or(usize::MAX).min(wanted)
+    }
+}
+
+impl io::Read for MediumStream<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let length = self.room(bytes.len());
+        self.medium.read_exact_at(&mut bytes[..length], self.at)?;
+        self.at += length as u64;
+        Ok(length)
+    }
+}
+
+impl io::Write for MediumStream<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = self.room(bytes.len());
+        self.medium.write_all_at(&bytes[..length], self.at)?;
+        self.at += length as u64;
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl io::Seek for MediumStream<'_> {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            io::SeekFrom::Start(at) => Some(at),
+            io::SeekFrom::End(by) => self.medium.size().checked_add_signed(by),
+            io::SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = at.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.at)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

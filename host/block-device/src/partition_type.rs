@@ -64,6 +64,36 @@ pub fn partition_type_name(id: Uuid) -> Option<&'static str> {
     PARTITION_TYPES.iter().find(|(_, known)| *known == id).map(|(name, _)| *name)
 }
 
+/// MBR types of what has a name here.
+const MBR_TYPES: &[(&str, u8)] = &[
+    ("esp", 0xef),
+    ("linux-generic", 0x83),
+    ("swap", 0x82),
+    ("linux-lvm", 0x8e),
+    ("linux-raid", 0xfd),
+    ("luks", 0xe8),
+    ("prep", 0x41),
+    ("xbootldr", 0xea),
+    ("microsoft-basic-data", 0x0c),
+    ("root-x86", 0x83),
+    ("root-x86-64", 0x83),
+    ("home", 0x83),
+    ("var", 0x83),
+    ("srv", 0x83),
+    ("tmp", 0x83),
+];
+
+/// The MBR type a text means: two hexadecimal digits, or a name of [`PARTITION_TYPES`] that an MBR
+/// knows too.
+#[must_use]
+pub fn mbr_type(text: &str) -> Option<u8> {
+    if let Some((_, id)) = MBR_TYPES.iter().find(|(name, _)| *name == text) {
+        return Some(*id);
+    }
+    let hex = text.len() == 2 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    u8::from_str_radix(text, 16).ok().filter(|id| hex && *id != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dibhost_block_device::{
-    FolderTree, FormatLayout, Graph, Layout, Node, NodeKind, Size, TableKind, layout, realise,
+    FolderTree, FormatLayout, Graph, Layout, NoSecrets, Node, NodeKind, Realise, RealiseError,
+    Size, TableKind, layout,
 };
 use dibhost_sys::Cancel;
 use tempfile::TempDir;
@@ -164,6 +165,13 @@ fn at(image: &Path, offset: u64) -> String {
     format!("{}?offset={offset}", image.display())
 }
 
+fn realise(layout: &Layout, tree: &mut FolderTree, out: &Path) -> Result<(), RealiseError> {
+    let disks = BTreeMap::from([("image".to_owned(), out.to_owned())]);
+    let cancel = Cancel::new();
+    let to = Realise { disks: &disks, secrets: &NoSecrets, time: EPOCH, cancel: &cancel };
+    dibhost_block_device::realise(layout, tree, &to).map(drop)
+}
+
 struct Built {
     folder: TempDir,
     layout: Layout,
@@ -185,12 +193,13 @@ fn build(graph: &Graph, fill: impl Fn(&Path)) -> Built {
     let mut tree = FolderTree::split(&root, &aside, &mounts, Cancel::new()).unwrap();
     let layout = layout(graph, &graph.identities(&SEED), &mut tree).unwrap();
     let built = Built { folder, layout };
-    realise(&built.layout, &mut tree, &built.image(), EPOCH, &Cancel::new()).unwrap();
+    realise(&built.layout, &mut tree, &built.image()).unwrap();
     built
 }
 
 fn offset_of(layout: &Layout, filesystem: &str) -> u64 {
-    layout.filesystems.iter().find(|f| f.node == filesystem).unwrap().extent.offset
+    let found = layout.filesystems.iter().find(|f| f.node == filesystem).unwrap();
+    found.place.as_ref().unwrap().extent.offset
 }
 
 fn blocks_of(layout: &Layout, filesystem: &str) -> u64 {
@@ -314,8 +323,8 @@ fn an_unpartitioned_disk_is_one_filesystem() {
     let super_block = superblock(&image, 0);
     assert_eq!(super_block["Filesystem volume name"], "cloudimg-rootfs");
     let blocks: u64 = super_block["Block count"].parse().unwrap();
-    assert_eq!(blocks * 4096, built.layout.size);
-    assert_eq!(fs::metadata(&image).unwrap().len(), built.layout.size);
+    assert_eq!(blocks * 4096, built.layout.disk().unwrap().size);
+    assert_eq!(fs::metadata(&image).unwrap().len(), built.layout.disk().unwrap().size);
 }
 
 #[test]
@@ -399,15 +408,14 @@ fn an_existing_file_is_never_written_over() {
     let parts = [("/", root.as_path()), ("/boot/efi", esp.as_path())];
     let mut tree = FolderTree::of_parts(parts, Cancel::new()).unwrap();
     let before = fs::metadata(built.image()).unwrap().mtime();
-    let error =
-        realise(&built.layout, &mut tree, &built.image(), EPOCH, &Cancel::new()).unwrap_err();
+    let error = realise(&built.layout, &mut tree, &built.image()).unwrap_err();
     assert!(error.to_string().contains("disk.raw"), "{error}");
     assert_eq!(fs::metadata(built.image()).unwrap().mtime(), before);
 
     // And nothing is left of one that could not be made.
     let out = built.folder.path().join("other.raw");
     fs::remove_file(root.join("boot/grub/i386-pc/core.img")).unwrap();
-    let error = realise(&built.layout, &mut tree, &out, EPOCH, &Cancel::new()).unwrap_err();
+    let error = realise(&built.layout, &mut tree, &out).unwrap_err();
     assert!(error.to_string().contains("node `grub`"), "{error}");
     assert!(!out.exists());
     let left: Vec<_> =

@@ -1,9 +1,6 @@
 //! What a graph may be, and what is known of it before it is made.
 
-use dibhost_block_device::{
-    FolderTree, Graph, Node, NodeKind, Size, TableKind, layout, partition_type,
-};
-use dibhost_sys::Cancel;
+use dibhost_block_device::{Graph, Node, NodeKind, Size, TableKind, partition_type};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -63,7 +60,7 @@ type Change = Box<dyn FnOnce(&mut Vec<Node>)>;
 fn refused(change: impl FnOnce(&mut Vec<Node>)) -> String {
     let mut nodes = valid();
     change(&mut nodes);
-    Graph::new(nodes).unwrap_err().to_string()
+    Graph::of_image(nodes).unwrap_err().to_string()
 }
 
 fn kind_of<'a>(nodes: &'a mut [Node], name: &str) -> &'a mut NodeKind {
@@ -295,7 +292,7 @@ fn what_is_wrong_is_named_with_what_to_do() {
             "stands on itself",
             "node `a`",
             Box::new(|n| {
-                let driver = || N::Driver { name: "x".into(), settings: "{}".into() };
+                let driver = || N::Encryption { secrets: vec!["k".into()], label: None };
                 n.push(node("a", &["b"], driver()));
                 n.push(node("b", &["a"], driver()));
             }),
@@ -306,45 +303,6 @@ fn what_is_wrong_is_named_with_what_to_do() {
         let said = refused(change);
         assert!(said.contains(problem) && said.contains(also), "{problem}: {said}");
         assert!(said.starts_with("block device: "), "{said}");
-    }
-}
-
-#[test]
-fn what_this_back_end_cannot_make_is_a_sentence_that_names_the_node() {
-    let root = [
-        node("disk", &[], NodeKind::Disk { size: None, sector_size: 512 }),
-        node("root-fs", &["disk"], filesystem("ext4", None)),
-        node("root-mount", &["root-fs"], mount("/", &[])),
-        node("spare", &[], NodeKind::Disk { size: None, sector_size: 512 }),
-    ];
-    let encryption = NodeKind::Encryption { secrets: vec![], label: None };
-    let cases = [
-        (
-            node("crypt", &["spare"], encryption),
-            "node `crypt`: the back-end `file` cannot make an encryption",
-        ),
-        (
-            node("pv", &["spare"], NodeKind::PhysicalVolume),
-            "node `pv`: the back-end `file` cannot make a physical",
-        ),
-        (
-            node("xfs", &["spare"], filesystem("xfs", None)),
-            "node `xfs`: the back-end `file` cannot make the filesystem `xfs`",
-        ),
-        (
-            node("mbr", &["spare"], NodeKind::Table { kind: TableKind::Mbr, alignment: None }),
-            "node `mbr`: the back-end `file` cannot make an MBR",
-        ),
-        (node("more", &["spare"], filesystem("ext4", None)), "node `spare`: it is the second disk"),
-    ];
-    let folder = tempfile::tempdir().unwrap();
-    let mut tree = FolderTree::of_parts([("/", folder.path())], Cancel::new()).unwrap();
-    for (extra, want) in cases {
-        let mut nodes = root.to_vec();
-        nodes.push(extra);
-        let graph = Graph::new(nodes).unwrap();
-        let said = layout(&graph, &graph.identities(&[0; 32]), &mut tree).unwrap_err().to_string();
-        assert!(said.contains(want), "{said}");
     }
 }
 

@@ -1,13 +1,13 @@
 //! Trees that nobody thought of: what is reckoned must hold, whatever is in them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
 use dibhost_block_device::{
-    FolderTree, Graph, Layout, Node, NodeKind, Size, TableKind, layout, realise,
+    FolderTree, Graph, Layout, NoSecrets, Node, NodeKind, Realise, Size, TableKind, layout, realise,
 };
 use dibhost_sys::Cancel;
 use proptest::prelude::*;
@@ -62,7 +62,10 @@ fn build(nodes: Vec<Node>, parts: &[(&str, &Path)], out: &Path) -> Result<Layout
     let mut tree = FolderTree::of_parts(parts.iter().copied(), Cancel::new()).unwrap();
     let fail = |e: &dyn std::error::Error| TestCaseError::fail(e.to_string());
     let layout = layout(&graph, &graph.identities(&[9; 32]), &mut tree).map_err(|e| fail(&e))?;
-    realise(&layout, &mut tree, out, 1_700_000_000, &Cancel::new()).map_err(|e| fail(&e))?;
+    let disks = BTreeMap::from([("disk".to_owned(), out.to_owned())]);
+    let cancel = Cancel::new();
+    let to = Realise { disks: &disks, secrets: &NoSecrets, time: 1_700_000_000, cancel: &cancel };
+    realise(&layout, &mut tree, &to).map_err(|e| fail(&e))?;
     Ok(layout)
 }
 
@@ -225,6 +228,6 @@ fn the_filesystem_is_not_much_larger_than_the_smallest() {
     run("e2fsck", &["-fp", image.to_str().unwrap()]).unwrap();
     run("resize2fs", &["-M", image.to_str().unwrap()]).unwrap();
     let (blocks, _) = free_blocks(&image).unwrap();
-    let ratio = layout.size as f64 / (blocks * 4096) as f64;
+    let ratio = layout.disk().unwrap().size as f64 / (blocks * 4096) as f64;
     assert!((1.0..1.15).contains(&ratio), "{ratio}");
 }

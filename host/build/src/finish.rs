@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dibhost_block_device::{Graph, layout, realise};
+use dibhost_block_device::{Graph, NoSecrets, Realise, layout, realise};
 use dibhost_definition::Qcow2Compression;
 use dibhost_image::{
     Compression, Format, Manifest, ManifestElement, ManifestPackage, Output, Publication, Scratch,
@@ -78,7 +78,9 @@ pub(crate) fn finish(
 
     let running = teller.begin("write the disk");
     let raw = scratch.path().join("disk.raw");
-    realise(&layout, &mut tree, &raw, epoch, cancel).map_err(BuildFailure::new)?;
+    let disks = layout.disk().map(|disk| (disk.node.clone(), raw.clone())).into_iter().collect();
+    let to = Realise { disks: &disks, secrets: &NoSecrets, time: epoch, cancel };
+    realise(&layout, &mut tree, &to).map_err(BuildFailure::new)?;
     teller.end(running);
 
     let running = teller.begin("convert and publish");
@@ -98,7 +100,7 @@ pub(crate) fn finish(
 }
 
 fn graph(plan: &Plan) -> Result<Graph, BuildFailure> {
-    Graph::new(plan.block_device.nodes.clone()).map_err(BuildFailure::new)
+    Graph::of_image(plan.block_device.nodes.clone()).map_err(BuildFailure::new)
 }
 
 /// What dpkg has installed; nothing when the tree has no dpkg.

@@ -86,7 +86,7 @@ pub(crate) fn plan(
     let mut nodes = if is_default { default_nodes() } else { wished.nodes };
     apply(&definition.root_filesystem, &mut nodes)?;
     let mut planned = PlannedBlockDevice { seed, nodes, identities: Value::Null, is_default };
-    let graph = Graph::new(planned.nodes.clone()).map_err(|error| {
+    let graph = Graph::of_image(planned.nodes.clone()).map_err(|error| {
         refused(
             error,
             &wished.added_by,

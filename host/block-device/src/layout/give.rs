@@ -1,0 +1,191 @@
+//! From the disks upwards: how large each volume is, and where it lies.
+
+use crate::check::noun;
+use crate::graph::Graph;
+use crate::identity::Identities;
+use crate::layout::need::Needs;
+use crate::layout::sector_of;
+use crate::layout::types::{
+    DiskLayout, FilesystemLayout, Layout, LayoutError, PartitionLayout, Place, TableLayout, refused,
+};
+use crate::node::{Node, NodeKind, TableKind};
+use crate::place::Extent;
+
+/// What is decided so far.
+struct Given<'a> {
+    needs: &'a Needs<'a>,
+    identities: &'a Identities,
+    layout: Layout,
+}
+
+/// Gives everything its place. Nodes are gone through from the disks upwards, each after all that
+/// it stands on.
+pub(crate) fn give(needs: &Needs<'_>, identities: &Identities) -> Result<Layout, LayoutError> {
+    let layout = Layout {
+        disks: Vec::new(),
+        tables: Vec::new(),
+        partitions: Vec::new(),
+        volumes: Vec::new(),
+        filesystems: Vec::new(),
+        grub: Vec::new(),
+    };
+    let mut given = Given { needs, identities, layout };
+    for node in upwards(needs.graph) {
+        given.node(node)?;
+    }
+    given.in_order();
+    Ok(given.layout)
+}
+
+/// Each node after all that it stands on, else in the order they were given.
+pub(crate) fn upwards(graph: &Graph) -> Vec<&Node> {
+    let mut order: Vec<&Node> = Vec::new();
+    let mut left: Vec<&Node> = graph.nodes.iter().collect();
+    while !left.is_empty() {
+        let ready = left
+            .iter()
+            .position(|node| node.on.iter().all(|on| order.iter().any(|n| n.name == *on)));
+        // The graph has no cycle: something is always ready.
+        let Some(ready) = ready else { break };
+        order.push(left.remove(ready));
+    }
+    order
+}
+
+impl Given<'_> {
+    fn size_of(&self, node: &str) -> Result<u64, LayoutError> {
+        let missing = || refused(node, "it has no size", "let it stand on a disk");
+        self.layout.size_of(node).ok_or_else(missing)
+    }
+
+    fn node(&mut self, node: &Node) -> Result<(), LayoutError> {
+        let name = node.name.as_str();
+        let graph = self.needs.graph;
+        match &node.kind {
+            NodeKind::Disk { size, sector_size } => self.disk(name, *size, *sector_size),
+            NodeKind::Table { kind: TableKind::Gpt, .. } => self.table(name),
+            NodeKind::Encryption { .. }
+            | NodeKind::PhysicalVolume
+            | NodeKind::VolumeGroup { .. }
+            | NodeKind::LogicalVolume { .. }
+            | NodeKind::Driver { .. } => {
+                let problem = format!("a {} cannot be made yet", noun(&node.kind));
+                Err(refused(name, problem, "use disks, GPTs, partitions, ext4 and vfat"))
+            }
+            NodeKind::Table { kind: TableKind::Mbr, .. } => {
+                Err(refused(name, "an MBR partition table cannot be made yet", "use a GPT"))
+            }
+            NodeKind::Filesystem { .. } => {
+                let Some(sized) = self.needs.sized.iter().find(|s| s.filesystem.node == name)
+                else {
+                    return Ok(());
+                };
+                let on = &sized.filesystem.on;
+                let (size, sector) = (self.size_of(on)?, sector_of(graph, on));
+                let mut filesystem = sized.fitted(size, sector, self.identities)?;
+                filesystem.place = place_of(&self.layout, on, filesystem.size);
+                self.layout.filesystems.push(filesystem);
+                Ok(())
+            }
+            NodeKind::GrubBios { .. } => {
+                let Some(grub) = self.needs.grub.iter().find(|g| g.node.node == name) else {
+                    return Ok(());
+                };
+                let extent = self.layout.partition(&grub.node.partition).map(|(p, _)| p.extent);
+                let extent = extent.unwrap_or(Extent { offset: 0, size: 0 });
+                self.layout.grub.push(grub.placed(extent)?);
+                Ok(())
+            }
+            // Partitions come with their table.
+            NodeKind::Partition { .. } | NodeKind::Mount { .. } => Ok(()),
+        }
+    }
+
+    fn disk(&mut self, name: &str, size: Option<u64>, sector: u32) -> Result<(), LayoutError> {
+        let missing = || {
+            let help = "give it a size, or put a table or a filesystem on it";
+            refused(name, "its size comes from its content, and there is none to know", help)
+        };
+        let size = match size {
+            Some(size) => size,
+            None => match self.needs.of(name) {
+                Some(size) => size.next_multiple_of(u64::from(sector)),
+                None => return Err(self.why_not(name).unwrap_or_else(missing)),
+            },
+        };
+        let (node, sector_size) = (name.to_owned(), sector);
+        self.layout.disks.push(DiskLayout { node, size, sector_size });
+        Ok(())
+    }
+
+    /// What the table on a disk has against being placed.
+    fn why_not(&self, disk: &str) -> Option<LayoutError> {
+        let table = self.needs.graph.tables.iter().find(|table| table.disk == disk)?;
+        self.needs.placed(table, None).err()
+    }
+
+    fn table(&mut self, name: &str) -> Result<(), LayoutError> {
+        let Some(table) = self.needs.graph.tables.iter().find(|table| table.node == name) else {
+            return Ok(());
+        };
+        let size = self.size_of(&table.disk)?;
+        let (extents, _) = self.needs.placed(table, Some(size))?;
+        let sector = sector_of(self.needs.graph, &table.disk);
+        for (partition, extent) in self.needs.partitions(table).zip(extents) {
+            let node = &partition.node;
+            self.layout.partitions.push(PartitionLayout {
+                node: node.clone(),
+                table: table.node.clone(),
+                number: partition.number,
+                label: partition.label.clone(),
+                type_id: partition.type_id,
+                id: known(self.identities.partitions.get(node), node)?,
+                attributes: partition.attributes,
+                active: partition.active,
+                logical: partition.logical,
+                hybrid: partition.hybrid,
+                preserve: partition.preserve,
+                extent,
+            });
+        }
+        self.layout.tables.push(TableLayout {
+            node: name.to_owned(),
+            on: table.disk.clone(),
+            kind: table.kind,
+            id: known(self.identities.tables.get(name), name)?,
+            alignment: table.alignment,
+            sector_size: u32::try_from(sector).unwrap_or(512),
+        });
+        Ok(())
+    }
+
+    /// Lists are in the order of nodes, but for volumes.
+    fn in_order(&mut self) {
+        let nodes = &self.needs.graph.nodes;
+        let at = |name: &str| nodes.iter().position(|node| node.name == name);
+        self.layout.partitions.sort_by_key(|p| at(&p.node));
+        self.layout.filesystems.sort_by_key(|f: &FilesystemLayout| at(&f.node));
+    }
+}
+
+fn known<T: Copy>(identity: Option<&T>, node: &str) -> Result<T, LayoutError> {
+    let help = "derive the identities from the same graph";
+    identity.copied().ok_or_else(|| refused(node, "it has no identity", help))
+}
+
+/// Where the first `size` bytes of a volume lie, if that is one stretch of one disk.
+pub(crate) fn place_of(layout: &Layout, node: &str, size: u64) -> Option<Place> {
+    let mut node = node.to_owned();
+    let mut offset = 0;
+    loop {
+        if layout.disks.iter().any(|disk| disk.node == node) {
+            return Some(Place { disk: node, extent: Extent { offset, size } });
+        }
+        if let Some((partition, table)) = layout.partition(&node) {
+            offset += partition.extent.offset;
+            node.clone_from(&table.on);
+            continue;
+        }
+        return None;
+    }
+}

@@ -1,0 +1,262 @@
+//! A disk, decided: what [`layout`](crate::layout()) answers.
+
+use std::io;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::driver::RaidLevel;
+use crate::format::FormatLayout;
+use crate::graph::TypeId;
+use crate::node::TableKind;
+use crate::place::Extent;
+
+/// A disk that cannot be laid out.
+#[derive(Debug, thiserror::Error)]
+pub enum LayoutError {
+    /// A node cannot be made, or its content does not fit.
+    #[error("block device: node `{node}`: {problem}: {help}")]
+    Refused {
+        /// The node.
+        node: String,
+        /// Why.
+        problem: String,
+        /// What to do.
+        help: String,
+    },
+    /// The tree could not be read.
+    #[error("block device: reading the tree below `{mount}`: {source}")]
+    Tree {
+        /// The mount point.
+        mount: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+pub(crate) fn refused(
+    node: &str,
+    problem: impl Into<String>,
+    help: impl Into<String>,
+) -> LayoutError {
+    let node = node.to_owned();
+    LayoutError::Refused { node, problem: problem.into(), help: help.into() }
+}
+
+/// A disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DiskLayout {
+    /// Its node.
+    pub node: String,
+    /// Bytes.
+    pub size: u64,
+    /// Bytes of a sector.
+    pub sector_size: u32,
+}
+
+/// A partition table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TableLayout {
+    /// Its node.
+    pub node: String,
+    /// The disk or RAID it stands on.
+    pub on: String,
+    /// GPT or MBR.
+    pub kind: TableKind,
+    /// The disk GUID; its first four bytes are the signature of an MBR.
+    pub id: Uuid,
+    /// Bytes.
+    pub alignment: u64,
+    /// Bytes of a sector.
+    pub sector_size: u32,
+}
+
+/// A partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PartitionLayout {
+    /// Its node.
+    pub node: String,
+    /// The node of its table.
+    pub table: String,
+    /// From 1.
+    pub number: u32,
+    /// Its name in the table.
+    pub label: String,
+    /// Its type.
+    pub type_id: TypeId,
+    /// Its PARTUUID in a GPT.
+    pub id: Uuid,
+    /// GPT attribute bits.
+    pub attributes: u64,
+    /// The flag of an MBR.
+    pub active: bool,
+    /// In the extended partition of an MBR.
+    pub logical: bool,
+    /// In a hybrid MBR too.
+    pub hybrid: bool,
+    /// Left as it is on an existing device.
+    pub preserve: bool,
+    /// Where it lies on what its table stands on.
+    pub extent: Extent,
+}
+
+/// A volume that something else makes of other volumes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct VolumeLayout {
+    /// Its node.
+    pub node: String,
+    /// Its UUID.
+    pub id: Uuid,
+    /// Bytes that it offers.
+    pub size: u64,
+    /// What makes it.
+    pub map: VolumeMap,
+}
+
+/// What makes a volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum VolumeMap {
+    /// LUKS2.
+    #[serde(rename_all = "kebab-case")]
+    Luks {
+        /// What it encrypts.
+        on: String,
+        /// Bytes of the header before the payload.
+        data_offset: u64,
+        /// Bytes that are encrypted together.
+        sector_size: u32,
+        /// Names of the secrets that open it.
+        secrets: Vec<String>,
+        /// Its label.
+        label: Option<String>,
+    },
+    /// md.
+    #[serde(rename_all = "kebab-case")]
+    Raid {
+        /// Its members.
+        on: Vec<String>,
+        /// Its level.
+        level: RaidLevel,
+        /// The name of the array.
+        name: String,
+        /// Bytes.
+        chunk: u64,
+        /// Bytes of each member before its data.
+        data_offset: u64,
+        /// Bytes of each member that are used.
+        member_size: u64,
+    },
+    /// A logical volume.
+    #[serde(rename_all = "kebab-case")]
+    Logical {
+        /// Its volume group.
+        group: String,
+    },
+    /// dm-verity.
+    #[serde(rename_all = "kebab-case")]
+    Verity {
+        /// The volume with the data.
+        data: String,
+        /// The volume with the hashes.
+        hash: String,
+    },
+}
+
+/// A filesystem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FilesystemLayout {
+    /// Its node.
+    pub node: String,
+    /// The volume it stands on, and starts with.
+    pub on: String,
+    /// Where it is mounted, and so which part of the tree fills it; none: it stays empty.
+    pub mount: Option<String>,
+    /// Its label.
+    pub label: Option<String>,
+    /// Bytes it uses of its volume.
+    pub size: u64,
+    /// Where it lies, if it lies on one disk and in one piece.
+    pub place: Option<Place>,
+    /// The rest, by its kind.
+    pub format: FormatLayout,
+}
+
+/// A stretch of a disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Place {
+    /// The node of the disk.
+    pub disk: String,
+    /// Where on it.
+    pub extent: Extent,
+}
+
+/// GRUB for BIOS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct GrubLayout {
+    /// Its node.
+    pub node: String,
+    /// The disk it starts.
+    pub disk: String,
+    /// The BIOS boot partition.
+    pub extent: Extent,
+    /// `boot.img`: mount point, and path below it.
+    pub boot_image: (String, String),
+    /// `core.img`: mount point, and path below it.
+    pub core_image: (String, String),
+}
+
+/// The disks of a block device, decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Layout {
+    /// In the order of their nodes; the first is the one that is meant where nobody says which.
+    pub disks: Vec<DiskLayout>,
+    /// In the order of their nodes.
+    pub tables: Vec<TableLayout>,
+    /// In the order of their nodes.
+    pub partitions: Vec<PartitionLayout>,
+    /// Encryptions, RAIDs, logical volumes, verity devices: what stands on another after it.
+    pub volumes: Vec<VolumeLayout>,
+    /// In the order of their nodes.
+    pub filesystems: Vec<FilesystemLayout>,
+    /// GRUB for BIOS.
+    pub grub: Vec<GrubLayout>,
+}
+
+impl Layout {
+    /// The first disk.
+    #[must_use]
+    pub fn disk(&self) -> Option<&DiskLayout> {
+        self.disks.first()
+    }
+
+    /// The volume of that node.
+    #[must_use]
+    pub fn volume(&self, node: &str) -> Option<&VolumeLayout> {
+        self.volumes.iter().find(|volume| volume.node == node)
+    }
+
+    /// The partition of that node, with its table.
+    #[must_use]
+    pub fn partition(&self, node: &str) -> Option<(&PartitionLayout, &TableLayout)> {
+        let partition = self.partitions.iter().find(|partition| partition.node == node)?;
+        let table = self.tables.iter().find(|table| table.node == partition.table)?;
+        Some((partition, table))
+    }
+
+    /// Bytes of a disk, partition or volume.
+    #[must_use]
+    pub fn size_of(&self, node: &str) -> Option<u64> {
+        let disk = self.disks.iter().find(|disk| disk.node == node).map(|disk| disk.size);
+        disk.or_else(|| self.partition(node).map(|(partition, _)| partition.extent.size))
+            .or_else(|| self.volume(node).map(|volume| volume.size))
+    }
+}

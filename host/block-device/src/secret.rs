@@ -1,0 +1,24 @@
+//! Secrets that open encryptions. Who holds them is the caller's affair.
+
+use std::io;
+
+use zeroize::Zeroizing;
+
+/// Answers secrets by their names.
+pub trait Secrets {
+    /// The bytes of a secret: a passphrase without a line's end, or a key.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it cannot be read.
+    fn secret(&self, name: &str) -> io::Result<Zeroizing<Vec<u8>>>;
+}
+
+/// Where nothing is encrypted.
+#[derive(Debug, Clone, Copy)]
+pub struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn secret(&self, _name: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+        Err(io::Error::new(io::ErrorKind::NotFound, "there are no secrets here"))
+    }
+}
