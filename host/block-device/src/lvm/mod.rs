@@ -20,6 +20,7 @@ mod map;
 mod name;
 mod read;
 mod text;
+pub mod thin;
 mod validate;
 mod write;
 
