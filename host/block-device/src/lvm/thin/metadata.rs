@@ -7,7 +7,6 @@ use std::path::Path;
 use dibhost_sys::{Cancel, Program, ProgramError};
 
 use super::PoolMap;
-use super::xml;
 use crate::lvm::LvmError;
 use crate::medium::{FileMedium, Medium};
 
@@ -62,7 +61,7 @@ pub fn write_metadata(
     let io = || LvmError::io("writing a thin pool's metadata");
     let folder = tempfile::tempdir_in(folder).map_err(io())?;
     let (text, made) = (folder.path().join("pool.xml"), folder.path().join("metadata"));
-    std::fs::write(&text, xml::print(map)).map_err(io())?;
+    std::fs::write(&text, map.to_xml()).map_err(io())?;
     let file = File::options().read(true).write(true).create_new(true).open(&made).map_err(io())?;
     file.set_len(metadata.size().min(METADATA_MOST)).map_err(io())?;
     let restore = Program::new("thin_restore").arg("-i").arg(&text).arg("-o").arg(&made);
@@ -96,7 +95,7 @@ pub fn read_metadata(
         return Err(wrong(format!("its dump is longer than {DUMP_MOST} bytes")));
     }
     let text = std::fs::read_to_string(&text).map_err(io())?;
-    xml::parse(&text).map_err(wrong)
+    PoolMap::from_xml(&text).map_err(wrong)
 }
 
 fn wrong(why: String) -> LvmError {

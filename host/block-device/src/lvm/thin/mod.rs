@@ -118,6 +118,20 @@ impl PoolMap {
         Ok(map)
     }
 
+    /// The map as the XML that `thin_restore` reads.
+    #[must_use]
+    pub fn to_xml(&self) -> String {
+        xml::print(self)
+    }
+
+    /// The map of what `thin_dump` writes.
+    ///
+    /// # Errors
+    /// Says what cannot be.
+    pub fn from_xml(text: &str) -> Result<Self, String> {
+        xml::parse(text)
+    }
+
     /// The map of a thin volume.
     #[must_use]
     pub fn device(&self, number: u32) -> Option<&DeviceMap> {
@@ -148,8 +162,8 @@ mod tests {
 
     #[test]
     fn a_chunk_that_two_ranges_touch_is_one() {
-        let ranges = [250..260, 0..1, 99..101, 5..5, 300..400];
-        assert_eq!(chunk_ranges(&ranges, 100), [0..4]);
+        let ranges = [250..260, 0..1, 99..101, 5..5, 300..400, 800..900];
+        assert_eq!(chunk_ranges(&ranges, 100), [0..4, 8..9]);
         assert_eq!(chunk_ranges(&[500..501, 0..100], 100), [0..1, 5..6]);
     }
 }
