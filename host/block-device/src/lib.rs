@@ -26,6 +26,7 @@ mod identity;
 mod layout;
 pub mod luks;
 pub mod lvm;
+pub mod mbr;
 pub mod md;
 mod medium;
 mod node;
@@ -59,7 +60,7 @@ pub use node::{Node, NodeKind, Size, TableKind};
 pub use partition_type::{
     PARTITION_ATTRIBUTES, PARTITION_TYPES, mbr_type, partition_type, partition_type_name,
 };
-pub use place::Extent;
+pub use place::{Extent, Ground, NoPlace};
 pub use realise::{Realise, RealiseError, Realised, realise};
 pub use secret::{NoSecrets, Secrets};
 pub use tree::{EntryKind, FolderTree, Tree, TreeEntry, xattr_space};

@@ -21,13 +21,15 @@ impl Extent {
     }
 }
 
-/// A disk with a GPT.
+/// A disk that partitions are placed on.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ground {
+pub struct Ground {
     /// Bytes; none: as large as need be.
-    pub(crate) disk: Option<u64>,
-    pub(crate) sector: u64,
-    pub(crate) alignment: u64,
+    pub disk: Option<u64>,
+    /// Bytes: 512 or 4096.
+    pub sector: u64,
+    /// Bytes, whole sectors: partitions start at multiples of it.
+    pub alignment: u64,
 }
 
 /// What a partition asks for.
@@ -40,10 +42,39 @@ pub(crate) struct Request {
 
 /// A partition that has no place, by its index.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NoPlace {
-    pub(crate) index: usize,
-    pub(crate) problem: String,
-    pub(crate) help: &'static str,
+pub struct NoPlace {
+    /// From 0.
+    pub index: usize,
+    /// What is wrong.
+    pub problem: String,
+    /// What to do.
+    pub help: &'static str,
+}
+
+impl NoPlace {
+    pub(crate) fn too_large(index: usize) -> Self {
+        Self {
+            index,
+            problem: "its size is beyond what a disk can have".to_owned(),
+            help: "write a smaller size",
+        }
+    }
+
+    pub(crate) fn share_of_unknown(index: usize) -> Self {
+        Self {
+            index,
+            problem: "it takes a share of a disk whose size comes from its content".to_owned(),
+            help: "give the disk a size, or let the partition take `rest` or its content",
+        }
+    }
+
+    pub(crate) fn unknown_content(index: usize) -> Self {
+        Self {
+            index,
+            problem: "its size comes from its content, and there is none to know".to_owned(),
+            help: "put a filesystem or GRUB on it, or write its size in bytes",
+        }
+    }
 }
 
 /// 128 entries of 128 bytes.
@@ -75,13 +106,9 @@ impl Ground {
 /// Places partitions one after the other, in their order, and says how large the disk is.
 pub(crate) fn place(ground: &Ground, requests: &[Request]) -> Result<(Vec<Extent>, u64), NoPlace> {
     let step = ground.alignment;
-    let too_large = |index| NoPlace {
-        index,
-        problem: "its size is beyond what a disk can have".to_owned(),
-        help: "write a smaller size",
-    };
     let rounded = |index, size: u64, to: u64| {
-        size.checked_next_multiple_of(to).filter(|s| *s < 1 << 62).ok_or_else(|| too_large(index))
+        let size = size.checked_next_multiple_of(to).filter(|size| *size < 1 << 62);
+        size.ok_or_else(|| NoPlace::too_large(index))
     };
     let mut sizes: Vec<Option<u64>> = Vec::new();
     let mut taken = 0u64;
@@ -91,16 +118,8 @@ pub(crate) fn place(ground: &Ground, requests: &[Request]) -> Result<(Vec<Extent
             let part = u64::try_from(part).unwrap_or(u64::MAX);
             part - part % step
         };
-        let no_whole = || NoPlace {
-            index,
-            problem: "it takes a share of a disk whose size comes from its content".to_owned(),
-            help: "give the disk a size, or let the partition take `rest` or its content",
-        };
-        let no_content = || NoPlace {
-            index,
-            problem: "its size comes from its content, and there is none to know".to_owned(),
-            help: "put a filesystem or GRUB on it, or write its size in bytes",
-        };
+        let no_whole = || NoPlace::share_of_unknown(index);
+        let no_content = || NoPlace::unknown_content(index);
         let size = match request.size {
             Size::Bytes(bytes) => Some(rounded(index, bytes, ground.sector)?),
             Size::Content(_) => {
@@ -118,7 +137,7 @@ pub(crate) fn place(ground: &Ground, requests: &[Request]) -> Result<(Vec<Extent
         };
         taken = taken
             .checked_add(rounded(index, size.unwrap_or_default(), step)?)
-            .ok_or_else(|| too_large(index))?;
+            .ok_or_else(|| NoPlace::too_large(index))?;
         sizes.push(size);
     }
     let rest = ground.usable().unwrap_or_default().saturating_sub(taken);
