@@ -1,11 +1,16 @@
 //! Floor 0: the few system calls that rustix and nix lack, programs of the host, and
 //! cancelling them. The only crate with `unsafe`.
 
+mod block;
 mod cancel;
 mod process;
 mod program;
 mod secret;
 
+pub use block::{
+    LoopDevice, LoopOptions, add_partition, device_node, device_size, flush_device, private_mounts,
+    remove_partition, reread_partitions, sector_size, trim,
+};
 pub use cancel::{Cancel, Cancelled, Guard};
 pub use process::{Forked, Namespaces, close_on_exec, fork};
 pub use program::{Program, ProgramError, ProgramOutput};
