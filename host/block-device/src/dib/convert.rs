@@ -25,7 +25,8 @@ pub struct DibLayout {
     pub nodes: Vec<Node>,
     /// Where each of them is in the file.
     pub positions: Vec<Position>,
-    /// What fstab holds, in its order.
+    /// What fstab holds, in its order. Fit for one only once [`crate::Graph::new`] took the nodes:
+    /// labels, kinds and mount points are checked there.
     pub fstab: Vec<DibFstabLine>,
     /// What a reader of the file should know, in its order: [`Dib::diagnostics`] among it.
     pub diagnostics: Vec<Diagnostic>,
