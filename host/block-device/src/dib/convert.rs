@@ -397,7 +397,7 @@ impl<'a> Conversion<'a> {
         };
         let kind = NodeKind::Filesystem {
             kind: kernel_name(&mkfs.kind.text).to_owned(),
-            label: Some(mkfs.label.text.clone()),
+            label: Some(label(mkfs)),
             uuid: mkfs.uuid.as_ref().map(|uuid| uuid.text.clone()),
             tuning,
         };
@@ -420,7 +420,7 @@ impl<'a> Conversion<'a> {
         }
         if let Some(fstab) = fstab {
             self.fstab.push(DibFstabLine {
-                label: mkfs.label.text.clone(),
+                label: label(mkfs),
                 at: at.to_owned(),
                 kind: kernel_name(&mkfs.kind.text).to_owned(),
                 options: if swap { "sw".into() } else { fstab.options.clone() },
@@ -479,6 +479,16 @@ impl<'a> Conversion<'a> {
             }
         }
         Ok(mounts)
+    }
+}
+
+/// A label made of a node's name has no character that a line of fstab ends a field at, or that FAT
+/// does not take.
+fn label(mkfs: &Mkfs) -> String {
+    let fine = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' };
+    match mkfs.label_given {
+        true => mkfs.label.text.clone(),
+        false => mkfs.label.text.chars().map(fine).collect(),
     }
 }
 

@@ -141,6 +141,8 @@ pub(crate) struct Mkfs {
     pub(crate) base: Text,
     pub(crate) kind: Text,
     pub(crate) label: Text,
+    /// By the file; else it is the node's name.
+    pub(crate) label_given: bool,
     pub(crate) options: Option<Text>,
     pub(crate) uuid: Option<Text>,
 }
@@ -434,7 +436,9 @@ fn mkfs(entry: &Entry, state: &mut State<'_>) -> Result<Vec<Built>, DibError> {
     let name = needs(entry, "name", "a `mkfs` has no `name`", "write one")?;
     let base = needs(entry, "base", "Mkfs config needs [base]", "name what it stands on")?;
     let kind = needs(entry, "type", "Mkfs config needs [type]", "write `type: ext4` or another")?;
-    let mut label = Text::optional(entry.get("label"))?.unwrap_or_else(|| name.clone());
+    let given = Text::optional(entry.get("label"))?;
+    let label_given = given.is_some();
+    let mut label = given.unwrap_or_else(|| name.clone());
     if ["vfat", "fat"].contains(&kind.text.as_str()) {
         label.text = label.text.to_uppercase();
     }
@@ -453,7 +457,8 @@ fn mkfs(entry: &Entry, state: &mut State<'_>) -> Result<Vec<Built>, DibError> {
     }
     let options = Text::optional(entry.get("opts"))?;
     let uuid = Text::optional(entry.get("uuid"))?;
-    Ok(vec![Built { name, detail: Detail::Mkfs(Mkfs { base, kind, label, options, uuid }) }])
+    let mkfs = Mkfs { base, kind, label, label_given, options, uuid };
+    Ok(vec![Built { name, detail: Detail::Mkfs(mkfs) }])
 }
 
 fn mount(entry: &Entry, state: &mut State<'_>) -> Result<Vec<Built>, DibError> {

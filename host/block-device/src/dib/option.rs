@@ -91,17 +91,23 @@ pub(super) fn of_mkfs(
             ("ext2" | "ext3" | "ext4", "-q" | "-v" | "-F" | "-D" | "-K") => {}
             ("ext2" | "ext3" | "ext4", "-i") => set("inode-ratio", words.value(&word)?.into()),
             ("ext2" | "ext3" | "ext4", "-m") => set("reserved-percent", words.value(&word)?.into()),
-            ("ext2" | "ext3" | "ext4", "-b") => set("block-size", words.value(&word)?.into()),
-            ("ext2" | "ext3" | "ext4", "-I") => set("inode-size", words.value(&word)?.into()),
-            ("ext2" | "ext3" | "ext4", "-N") => set("inodes", words.value(&word)?.into()),
-            ("ext2" | "ext3" | "ext4", "-O") => set("features", words.value(&word)?.into()),
+            // What they are here anyway.
+            ("ext2" | "ext3" | "ext4", "-b" | "-I") => {
+                let value = words.value(&word)?;
+                let is = if word.name == "-b" { "4096" } else { "256" };
+                if value != is {
+                    return refuse(&of, &word, Some(value), &format!("it is {is} bytes here"));
+                }
+            }
             ("ext2" | "ext3" | "ext4", "-J") => {
                 let value = words.value(&word)?;
-                let mebibytes = value.strip_prefix("size=").and_then(|n| n.parse::<u32>().ok());
-                let Some(mebibytes) = mebibytes else {
+                if value.strip_prefix("size=").is_none_or(|n| n.parse::<u32>().is_err()) {
                     return refuse(&of, &word, Some(value), "write `-J size=` and MiB");
-                };
-                set("journal-size", format!("{mebibytes}MiB"));
+                }
+                // `disk-image-create` always passes one.
+                let problem = format!("the option `-J {value}` of `{of}` is left out");
+                let help = "the journal is as large as the filesystem's size asks for";
+                diagnostics.push(Diagnostic::warning(word.at, problem, help));
             }
             ("ext2" | "ext3" | "ext4", "-E") => {
                 let value = words.value(&word)?;
@@ -125,7 +131,6 @@ pub(super) fn of_mkfs(
             ("xfs" | "btrfs", "-q" | "-f" | "-K") => {}
             ("vfat" | "fat", "-v" | "-I" | "-a") => {}
             ("vfat" | "fat", "-F") => set("fat-bits", words.value(&word)?.into()),
-            ("vfat" | "fat", "-s") => set("cluster-sectors", words.value(&word)?.into()),
             ("ext2" | "ext3" | "ext4" | "xfs" | "btrfs", "-L") | ("vfat" | "fat", "-n") => {
                 return refuse(&of, &word, None, "write `label`");
             }
@@ -241,14 +246,12 @@ mod tests {
 
     #[test]
     fn what_disk_image_create_passes_is_understood() {
-        let all = "-E resize=536870912 -O ^metadata_csum -i 4096 -J size=64 -m1 -q";
+        let all = "-E resize=536870912 -i 4096 -J size=64 -m1 -b 4096 -q";
         assert_eq!(
             mkfs("ext4", all).unwrap(),
             pairs(&[
                 ("max-online-resize", "2199023255552"),
-                ("features", "^metadata_csum"),
                 ("inode-ratio", "4096"),
-                ("journal-size", "64MiB"),
                 ("reserved-percent", "1"),
             ])
         );
@@ -264,6 +267,9 @@ mod tests {
             ("ext4", "-E offset=0"),
             ("ext4", "-L x"),
             ("ext4", "-J device=/dev/sda"),
+            ("ext4", "-b 1024"),
+            ("ext4", "-O ^metadata_csum"),
+            ("vfat", "-s 8"),
             ("xfs", "-d name=/dev/sda"),
             ("xfs", "-p /etc/passwd"),
             ("btrfs", "--rootdir=/etc"),

@@ -1,7 +1,10 @@
 //! Our nodes of DIB's files: sizes, types, labels, fstab.
 
+use std::fs;
+
 use dibhost_block_device::dib::{DIB_FALLBACK, Dib, DibLayout, DibParameters};
-use dibhost_block_device::{Node, NodeKind, Size, TableKind};
+use dibhost_block_device::{FolderTree, Graph, Node, NodeKind, Size, TableKind};
+use dibhost_sys::Cancel;
 
 use crate::case::{case, parse, text};
 
@@ -75,7 +78,7 @@ fn gpt_efi() {
             "mount_mkfs_ESP",
         ]
     );
-    assert_eq!(filesystems(&layout.nodes), ["vfat MKFS_ESP ESP", "ext4 mkfs_Root Part Root-Part"]);
+    assert_eq!(filesystems(&layout.nodes), ["vfat MKFS_ESP ESP", "ext4 mkfs_Root-Part Root-Part"]);
 }
 
 #[test]
@@ -155,6 +158,56 @@ fn a_gpt_s_type_in_an_mbr_is_translated_with_a_warning() {
              `fsck-passno`?",
         ]
     );
+}
+
+/// `test_gpt_efi` on its disk of 1 GiB, and the same of the layouts that DIB ships: MiB of each
+/// partition, which DIB tells `sgdisk`.
+#[test]
+fn partitions_have_the_sizes_that_dib_gives_them() {
+    for (file, gib, want) in [
+        ("cases/gpt_efi.yaml", 1, [8, 8, 1006].as_slice()),
+        ("elements/block-device-gpt-default.yaml", 1, &[8, 1014]),
+        ("elements/block-device-gpt-ppc64el.yaml", 1, &[8, 1014]),
+        ("elements/block-device-efi-default.yaml", 3, &[550, 8, 2512]),
+        ("elements/block-device-efi-4k-default.yaml", 3, &[500, 8, 2562]),
+    ] {
+        let parameters = DibParameters { image_size: Some(gib << 30), ..DibParameters::default() };
+        let dib = Dib::parse(&text(file), &parameters).unwrap();
+        let graph = Graph::new(dib.layout().unwrap().nodes).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (root, aside) = (folder.path().join("root"), folder.path().join("aside"));
+        fs::create_dir_all(root.join("boot/efi")).unwrap();
+        fs::create_dir(&aside).unwrap();
+        let mounts: Vec<&str> = graph.mounts().iter().map(|mount| mount.at.as_str()).collect();
+        let mut tree = FolderTree::split(&root, &aside, &mounts, Cancel::new()).unwrap();
+        let identities = graph.identities(&[7; 32]);
+        let made = dibhost_block_device::layout(&graph, &identities, &mut tree).unwrap();
+        let mebibytes: Vec<u64> = made.partitions.iter().map(|p| p.extent.size >> 20).collect();
+        assert_eq!(mebibytes, want, "{file}");
+        assert!(made.partitions.iter().all(|p| p.extent.size % (1 << 20) == 0), "{file}");
+    }
+}
+
+/// The checks of our graph find their place in the file.
+#[test]
+fn a_fault_of_our_graph_has_its_place() {
+    let layout = layout("multiple_partitions_graph");
+    let efi = text("elements/block-device-efi-default.yaml");
+    for (from, to, want) in [
+        ("type: ext4", "type: zfs", "24:9: node `mkfs_root`: `zfs` is no kind of filesystem"),
+        (
+            "type: ext4",
+            "type: ext4\n          uuid: x",
+            "24:9: node `mkfs_root`: `x` is not a UUID",
+        ),
+        ("mount_point: /boot/efi", "mount_point: /boot/", "13:11: node `mount_mkfs_ESP`: `/boot/`"),
+    ] {
+        assert!(efi.contains(from));
+        let layout = parse(&efi.replacen(from, to, 1)).unwrap().layout().unwrap();
+        let why = layout.locate(&Graph::new(layout.nodes.clone()).unwrap_err()).to_string();
+        assert!(why.starts_with(want), "{why}");
+    }
+    assert_eq!(layout.positions.len(), layout.nodes.len());
 }
 
 /// The goldens of the layouts that DIB ships.
@@ -254,11 +307,18 @@ fn options_of_mkfs_become_settings() {
         root_options: Some("-i 4096 -J size=64 -m 1".into()),
         ..DibParameters::default()
     };
-    let made = Dib::parse(DIB_FALLBACK, &parameters).unwrap().layout().unwrap().nodes;
-    let NodeKind::Filesystem { tuning, .. } = &made[1].kind else { panic!("{:?}", made[1]) };
-    let want = [("inode-ratio", "4096"), ("journal-size", "64MiB"), ("reserved-percent", "1")];
+    let layout = Dib::parse(DIB_FALLBACK, &parameters).unwrap().layout().unwrap();
+    let NodeKind::Filesystem { tuning, .. } = &layout.nodes[1].kind else { panic!() };
+    let want = [("inode-ratio", "4096"), ("reserved-percent", "1")];
     let have: Vec<(&str, &str)> = tuning.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     assert_eq!(have, want);
+    let lines: Vec<String> = layout.diagnostics.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        lines,
+        ["3:5: warning: the option `-J size=64` of `mkfs -t ext4` is left out: the journal is as \
+          large as the filesystem's size asks for"]
+    );
+    Graph::new(layout.nodes).unwrap();
 }
 
 const DISK: &str = "\
