@@ -10,6 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::graph::GraphError;
+use crate::md;
 use crate::node::{Node, NodeKind};
 
 /// The level of a RAID.
@@ -20,6 +21,16 @@ pub enum RaidLevel {
     Stripe,
     /// Mirrored: as large as one member, there as long as one is.
     Mirror,
+}
+
+impl RaidLevel {
+    /// As md's superblock says it.
+    pub(crate) fn of_md(self, chunk: u64) -> md::RaidLevel {
+        match self {
+            Self::Stripe => md::RaidLevel::Raid0 { chunk: u32::try_from(chunk).unwrap_or(0) },
+            Self::Mirror => md::RaidLevel::Raid1,
+        }
+    }
 }
 
 /// What a driver's settings mean.

@@ -52,8 +52,8 @@ pub use graph::{
 };
 pub use identity::{FilesystemIdentity, Identities};
 pub use layout::{
-    DiskLayout, FilesystemLayout, GrubLayout, Layout, LayoutError, PartitionLayout, Place,
-    TableLayout, VolumeLayout, VolumeMap, layout,
+    DiskLayout, FilesystemLayout, GroupLayout, GrubLayout, Layout, LayoutError, PartitionLayout,
+    PhysicalVolumeLayout, Place, TableLayout, VolumeLayout, VolumeMap, layout,
 };
 pub use medium::{FileMedium, Medium};
 pub use node::{Node, NodeKind, Size, TableKind};

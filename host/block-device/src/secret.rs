@@ -2,15 +2,15 @@
 
 use std::io;
 
-use zeroize::Zeroizing;
+use dibhost_sys::SecretBytes;
 
 /// Answers secrets by their names.
 pub trait Secrets {
-    /// The bytes of a secret: a passphrase without a line's end, or a key.
+    /// The bytes of a secret, byte for byte: a passphrase without a line's end, or a keyfile.
     ///
     /// # Errors
     /// When there is none of that name, or it cannot be read.
-    fn secret(&self, name: &str) -> io::Result<Zeroizing<Vec<u8>>>;
+    fn secret(&self, name: &str) -> io::Result<SecretBytes>;
 }
 
 /// Where nothing is encrypted.
@@ -18,7 +18,7 @@ pub trait Secrets {
 pub struct NoSecrets;
 
 impl Secrets for NoSecrets {
-    fn secret(&self, _name: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+    fn secret(&self, _name: &str) -> io::Result<SecretBytes> {
         Err(io::Error::new(io::ErrorKind::NotFound, "there are no secrets here"))
     }
 }

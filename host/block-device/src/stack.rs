@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 
-use crate::layout::Layout;
+use crate::driver::RaidLevel;
+use crate::layout::{Layout, VolumeLayout, VolumeMap};
+use crate::luks::{LuksMedium, VolumeKey};
+use crate::lvm::LogicalVolumeMedium;
+use crate::md::{Raid0Medium, Raid1Medium};
 use crate::medium::{FileMedium, Medium, within};
 use crate::place::Extent;
 
@@ -14,35 +18,95 @@ pub(crate) struct Stack<'a> {
     pub(crate) layout: &'a Layout,
     /// By the node of the disk.
     pub(crate) files: &'a BTreeMap<String, File>,
+    /// By the node of the encryption.
+    pub(crate) keys: BTreeMap<String, VolumeKey>,
 }
 
-/// A medium of any kind.
-pub(crate) type Boxed<'a> = Box<dyn Medium + Send + Sync + 'a>;
+/// What is done with a medium. A medium borrows those below it, so it is lent and not given.
+type Act<'f> = &'f mut dyn FnMut(&dyn Medium) -> io::Result<()>;
+type ActAll<'f> = &'f mut dyn FnMut(&[&dyn Medium]) -> io::Result<()>;
 
 fn missing(node: &str) -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, format!("there is no volume `{node}`"))
 }
 
 impl Stack<'_> {
-    /// The medium that a disk, partition or volume is. A thin volume is none: its chunks have no
-    /// place before they are written.
-    pub(crate) fn medium(&self, node: &str) -> io::Result<Boxed<'_>> {
+    /// Lends the medium that a disk, partition or volume is.
+    pub(crate) fn with(&self, node: &str, act: Act<'_>) -> io::Result<()> {
         if let Some(disk) = self.layout.disks.iter().find(|disk| disk.node == node) {
             let file = self.files.get(node).ok_or_else(|| missing(node))?;
-            let extent = Extent { offset: 0, size: disk.size };
-            return Ok(Box::new(FileMedium::new(file, extent)));
+            return act(&FileMedium::new(file, Extent { offset: 0, size: disk.size }));
         }
         if let Some((partition, table)) = self.layout.partition(node) {
-            let lower = self.medium(&table.on)?;
-            return Ok(Box::new(Part { lower, extent: partition.extent }));
+            let extent = partition.extent;
+            return self.with(&table.on, &mut |lower| act(&Part { lower, extent }));
         }
-        Err(missing(node))
+        let volume = self.layout.volume(node).ok_or_else(|| missing(node))?;
+        self.volume(volume, act)
+    }
+
+    fn volume(&self, volume: &VolumeLayout, act: Act<'_>) -> io::Result<()> {
+        let (node, size) = (&volume.node, volume.size);
+        match &volume.map {
+            VolumeMap::Luks { on, data_offset, sector_size, .. } => {
+                let key = self.keys.get(node).ok_or_else(|| missing(node))?;
+                self.with(on, &mut |lower| {
+                    let luks = LuksMedium::new(lower, *data_offset, *sector_size, key);
+                    act(&luks.map_err(io::Error::other)?)
+                })
+            }
+            VolumeMap::Raid { on, level, chunk, data_offset, member_size, .. } => {
+                let (offset, used) = (*data_offset, *member_size);
+                let chunk = u32::try_from(*chunk).map_err(io::Error::other)?;
+                self.with_all(on, &[], &mut |members| {
+                    let members = members.to_vec();
+                    match level {
+                        RaidLevel::Stripe => act(&Raid0Medium::new(members, offset, used, chunk)
+                            .map_err(io::Error::other)?),
+                        RaidLevel::Mirror => {
+                            act(&Raid1Medium::new(members, offset, used)
+                                .map_err(io::Error::other)?)
+                        }
+                    }
+                })
+            }
+            VolumeMap::Verity { data, .. } => {
+                let extent = Extent { offset: 0, size };
+                self.with(data, &mut |lower| act(&Part { lower, extent }))
+            }
+            VolumeMap::Logical { group } => {
+                let group = self.layout.groups.iter().find(|g| g.node == *group);
+                let group = group.ok_or_else(|| missing(node))?;
+                let volume = group.group.logical_volume(node).ok_or_else(|| missing(node))?;
+                let below: Vec<String> =
+                    group.physical_volumes.iter().map(|pv| pv.on.clone()).collect();
+                self.with_all(&below, &[], &mut |lower| {
+                    let medium = LogicalVolumeMedium::new(&group.group, volume, lower);
+                    act(&medium.map_err(io::Error::other)?)
+                })
+            }
+        }
+    }
+
+    /// Lends the media of several nodes, in their order, behind those that are lent already.
+    pub(crate) fn with_all(
+        &self,
+        nodes: &[String],
+        lent: &[&dyn Medium],
+        act: ActAll<'_>,
+    ) -> io::Result<()> {
+        let Some((first, rest)) = nodes.split_first() else { return act(lent) };
+        self.with(first, &mut |medium| {
+            let mut lent = lent.to_vec();
+            lent.push(medium);
+            self.with_all(rest, &lent, act)
+        })
     }
 }
 
 /// A part of a medium.
 pub(crate) struct Part<'a> {
-    pub(crate) lower: Boxed<'a>,
+    pub(crate) lower: &'a dyn Medium,
     pub(crate) extent: Extent,
 }
 

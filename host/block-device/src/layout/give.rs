@@ -1,15 +1,21 @@
 //! From the disks upwards: how large each volume is, and where it lies.
 
-use crate::check::noun;
-use crate::graph::Graph;
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use crate::graph::{Graph, LogicalVolume};
 use crate::identity::Identities;
 use crate::layout::need::Needs;
-use crate::layout::sector_of;
 use crate::layout::types::{
-    DiskLayout, FilesystemLayout, Layout, LayoutError, PartitionLayout, Place, TableLayout, refused,
+    DiskLayout, FilesystemLayout, Layout, LayoutError, PartitionLayout, Place, TableLayout,
+    VolumeLayout, VolumeMap, refused,
 };
+use crate::layout::{LUKS_HEADER, MD_HEADER, groups, sector_of};
+use crate::md::MdOptions;
 use crate::node::{Node, NodeKind, TableKind};
-use crate::place::Extent;
+use crate::place::{Extent, human};
+use crate::verity;
 
 /// What is decided so far.
 struct Given<'a> {
@@ -25,6 +31,7 @@ pub(crate) fn give(needs: &Needs<'_>, identities: &Identities) -> Result<Layout,
         disks: Vec::new(),
         tables: Vec::new(),
         partitions: Vec::new(),
+        groups: Vec::new(),
         volumes: Vec::new(),
         filesystems: Vec::new(),
         grub: Vec::new(),
@@ -53,6 +60,10 @@ pub(crate) fn upwards(graph: &Graph) -> Vec<&Node> {
 }
 
 impl Given<'_> {
+    fn id(&self, node: &str) -> Result<Uuid, LayoutError> {
+        known(self.identities.volumes.get(node), node)
+    }
+
     fn size_of(&self, node: &str) -> Result<u64, LayoutError> {
         let missing = || refused(node, "it has no size", "let it stand on a disk");
         self.layout.size_of(node).ok_or_else(missing)
@@ -63,18 +74,29 @@ impl Given<'_> {
         let graph = self.needs.graph;
         match &node.kind {
             NodeKind::Disk { size, sector_size } => self.disk(name, *size, *sector_size),
-            NodeKind::Table { kind: TableKind::Gpt, .. } => self.table(name),
-            NodeKind::Encryption { .. }
-            | NodeKind::PhysicalVolume
-            | NodeKind::VolumeGroup { .. }
-            | NodeKind::LogicalVolume { .. }
-            | NodeKind::Driver { .. } => {
-                let problem = format!("a {} cannot be made yet", noun(&node.kind));
-                Err(refused(name, problem, "use disks, GPTs, partitions, ext4 and vfat"))
-            }
             NodeKind::Table { kind: TableKind::Mbr, .. } => {
                 Err(refused(name, "an MBR partition table cannot be made yet", "use a GPT"))
             }
+            NodeKind::Table { kind: TableKind::Gpt, .. } => self.table(name),
+            NodeKind::Encryption { .. } => {
+                let Some(encryption) = graph.encryptions.iter().find(|e| e.node == name) else {
+                    return Ok(());
+                };
+                let on = self.size_of(&encryption.on)?;
+                // A sector of 4096 bytes needs volumes that are whole ones.
+                let sector_size = if on % 4096 == 0 { 4096 } else { 512 };
+                let size = left(name, on, LUKS_HEADER)?;
+                let map = VolumeMap::Luks {
+                    on: encryption.on.clone(),
+                    data_offset: LUKS_HEADER,
+                    sector_size,
+                    secrets: encryption.secrets.clone(),
+                    label: encryption.label.clone(),
+                };
+                self.volume(name, size - size % u64::from(sector_size), map)
+            }
+            NodeKind::Driver { .. } => self.driver(name),
+            NodeKind::VolumeGroup { .. } => self.group(name),
             NodeKind::Filesystem { .. } => {
                 let Some(sized) = self.needs.sized.iter().find(|s| s.filesystem.node == name)
                 else {
@@ -96,9 +118,18 @@ impl Given<'_> {
                 self.layout.grub.push(grub.placed(extent)?);
                 Ok(())
             }
-            // Partitions come with their table.
-            NodeKind::Partition { .. } | NodeKind::Mount { .. } => Ok(()),
+            // Partitions come with their table, logical volumes with their group.
+            NodeKind::Partition { .. }
+            | NodeKind::LogicalVolume { .. }
+            | NodeKind::PhysicalVolume
+            | NodeKind::Mount { .. } => Ok(()),
         }
+    }
+
+    fn volume(&mut self, node: &str, size: u64, map: VolumeMap) -> Result<(), LayoutError> {
+        let (node, id) = (node.to_owned(), self.id(node)?);
+        self.layout.volumes.push(VolumeLayout { node, id, size, map });
+        Ok(())
     }
 
     fn disk(&mut self, name: &str, size: Option<u64>, sector: u32) -> Result<(), LayoutError> {
@@ -159,6 +190,72 @@ impl Given<'_> {
         Ok(())
     }
 
+    fn driver(&mut self, name: &str) -> Result<(), LayoutError> {
+        let graph = self.needs.graph;
+        if let Some(raid) = graph.raids.iter().find(|raid| raid.node == name) {
+            let sizes = raid.on.iter().map(|on| self.size_of(on)).collect::<Result<Vec<_>, _>>()?;
+            let options = MdOptions {
+                uuid: self.id(name)?,
+                name: &raid.name,
+                level: raid.level.of_md(raid.chunk),
+                data_offset: MD_HEADER,
+                time: 0,
+            };
+            let help = "make the members larger, or equally large";
+            let wrong = |error: crate::md::MdError| refused(name, error.to_string(), help);
+            let member_size = options.used_size(&sizes).map_err(wrong)?;
+            let size = options.array_size(&sizes).map_err(wrong)?;
+            let map = VolumeMap::Raid {
+                on: raid.on.clone(),
+                level: raid.level,
+                name: raid.name.clone(),
+                chunk: raid.chunk,
+                data_offset: MD_HEADER,
+                member_size,
+            };
+            return self.volume(name, size, map);
+        }
+        if let Some(verity) = graph.verities.iter().find(|verity| verity.node == name) {
+            let data = self.size_of(&verity.data)? / verity::BLOCK * verity::BLOCK;
+            let needed = verity::hash_size(data / verity::BLOCK).unwrap_or(u64::MAX);
+            let hash = self.size_of(&verity.hash)?;
+            if hash < needed {
+                let (needed, hash) = (human(needed), human(hash));
+                let problem = format!("its hashes take {needed} and their volume has {hash}");
+                return Err(refused(name, problem, "make the volume for the hashes larger"));
+            }
+            let (data_node, hash) = (verity.data.clone(), verity.hash.clone());
+            return self.volume(name, data, VolumeMap::Verity { data: data_node, hash });
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, name: &str) -> Result<(), LayoutError> {
+        let graph = self.needs.graph;
+        let Some(group) = graph.volume_groups.iter().find(|group| group.node == name) else {
+            return Ok(());
+        };
+        let mut sizes = BTreeMap::new();
+        for on in &group.on {
+            let below = graph.physical_volumes.iter().find(|pv| pv.node == *on);
+            let below = below.map_or("", |pv| pv.on.as_str());
+            sizes.insert(on.clone(), (below.to_owned(), self.size_of(below)?));
+        }
+        let laid_out = groups::lay_out(self.needs, group, &sizes, self.identities)?;
+        let volumes: Vec<&LogicalVolume> =
+            graph.logical_volumes.iter().filter(|v| v.group == name).collect();
+        for volume in volumes {
+            if volume.is_thin_pool {
+                continue;
+            }
+            let found = laid_out.group.logical_volume(&volume.node);
+            let size = found.map_or(0, |found| laid_out.group.size_of(found));
+            self.volume(&volume.node, size, VolumeMap::Logical { group: name.to_owned() })?;
+        }
+        self.layout.groups.push(laid_out);
+        Ok(())
+    }
+
     /// Lists are in the order of nodes, but for volumes.
     fn in_order(&mut self) {
         let nodes = &self.needs.graph.nodes;
@@ -171,6 +268,16 @@ impl Given<'_> {
 fn known<T: Copy>(identity: Option<&T>, node: &str) -> Result<T, LayoutError> {
     let help = "derive the identities from the same graph";
     identity.copied().ok_or_else(|| refused(node, "it has no identity", help))
+}
+
+fn left(node: &str, whole: u64, taken: u64) -> Result<u64, LayoutError> {
+    match whole.checked_sub(taken) {
+        Some(left) if left > 0 => Ok(left),
+        _ => {
+            let problem = format!("{} are too few for it", human(whole));
+            Err(refused(node, problem, "make what it stands on larger"))
+        }
+    }
 }
 
 /// Where the first `size` bytes of a volume lie, if that is one stretch of one disk.
@@ -186,6 +293,17 @@ pub(crate) fn place_of(layout: &Layout, node: &str, size: u64) -> Option<Place> 
             node.clone_from(&table.on);
             continue;
         }
-        return None;
+        match &layout.volume(&node)?.map {
+            VolumeMap::Verity { data, .. } => node.clone_from(data),
+            VolumeMap::Logical { group } => {
+                let group = layout.groups.iter().find(|g| g.node == *group)?;
+                let volume = group.group.logical_volume(&node)?;
+                let ranges = group.group.map(volume, offset, size).ok()?;
+                let [range] = ranges.as_slice() else { return None };
+                offset = range.physical_offset;
+                node.clone_from(&group.physical_volumes.get(range.physical_volume)?.on);
+            }
+            VolumeMap::Luks { .. } | VolumeMap::Raid { .. } => return None,
+        }
     }
 }

@@ -13,13 +13,14 @@
 
 mod content;
 mod give;
+mod groups;
 mod grub;
 mod need;
 mod types;
 
 pub use types::{
-    DiskLayout, FilesystemLayout, GrubLayout, Layout, LayoutError, PartitionLayout, Place,
-    TableLayout, VolumeLayout, VolumeMap,
+    DiskLayout, FilesystemLayout, GroupLayout, GrubLayout, Layout, LayoutError, PartitionLayout,
+    PhysicalVolumeLayout, Place, TableLayout, VolumeLayout, VolumeMap,
 };
 
 use crate::graph::Graph;
@@ -28,6 +29,11 @@ use crate::tree::Tree;
 use content::Sized;
 use need::Needs;
 use types::refused;
+
+/// Bytes of a LUKS2 header.
+const LUKS_HEADER: u64 = crate::luks::DEFAULT_OFFSET;
+/// Bytes before the data of a RAID's member.
+const MD_HEADER: u64 = crate::md::DEFAULT_DATA_OFFSET;
 
 /// Reads the tree's sizes and lays out the disks.
 ///

@@ -1,12 +1,15 @@
 //! From the filesystems downwards: how large each volume has to be.
 
-use crate::graph::{Graph, Partition, Table};
+use crate::driver::RaidLevel;
+use crate::graph::{Graph, LogicalVolume, Partition, Table};
 use crate::layout::content::Sized;
 use crate::layout::grub::Images;
-use crate::layout::sector_of;
 use crate::layout::types::{LayoutError, refused};
+use crate::layout::{LUKS_HEADER, MD_HEADER, sector_of};
+use crate::lvm;
 use crate::node::{NodeKind, Size};
 use crate::place::{Extent, Ground, Request, place};
+use crate::verity;
 
 /// What everything needs.
 pub(crate) struct Needs<'a> {
@@ -32,7 +35,62 @@ impl Needs<'_> {
                 let table = self.graph.tables.iter().find(|table| table.node == above.name)?;
                 self.placed(table, None).ok().map(|(_, size)| size)
             }
+            NodeKind::Encryption { .. } => Some(self.of(&above.name)? + LUKS_HEADER),
+            NodeKind::PhysicalVolume => self.physical_volume(&above.name),
+            NodeKind::Driver { .. } => self.driver(&above.name, node),
             _ => None,
+        }
+    }
+
+    fn driver(&self, above: &str, node: &str) -> Option<u64> {
+        if let Some(raid) = self.graph.raids.iter().find(|raid| raid.node == above) {
+            let members = raid.on.len() as u64;
+            let data = match raid.level {
+                RaidLevel::Mirror => self.of(above)?,
+                RaidLevel::Stripe => self.of(above)?.div_ceil(members).next_multiple_of(raid.chunk),
+            };
+            return Some(data + MD_HEADER);
+        }
+        let verity = self.graph.verities.iter().find(|verity| verity.node == above)?;
+        let data = self.of(above)?.next_multiple_of(verity::BLOCK);
+        if node == verity.data {
+            return Some(data);
+        }
+        // The data may get more than it needs: what is known of its volume counts.
+        let partition = self.graph.partitions.iter().find(|p| p.node == verity.data);
+        let data = match partition.map(|p| p.size) {
+            Some(Size::Bytes(bytes)) => bytes.max(data),
+            Some(Size::Content(extra)) => data + extra,
+            _ => data,
+        };
+        // A table rounds the data's partition up to its alignment.
+        verity::hash_size((data + (1 << 20)).div_ceil(verity::BLOCK))
+    }
+
+    fn physical_volume(&self, node: &str) -> Option<u64> {
+        let mut groups = self.graph.volume_groups.iter();
+        let group = groups.find(|group| group.on.iter().any(|on| on == node))?;
+        // With several, nobody says which of them takes what.
+        let [_] = group.on.as_slice() else { return None };
+        let mut extents = 0u64;
+        for volume in self.graph.logical_volumes.iter().filter(|v| v.group == group.node) {
+            if volume.thin_pool.is_none() {
+                let bytes = lvm::round(self.logical_volume(volume)?, group.extent_size);
+                let stripes = u64::from(volume.stripes);
+                extents += (bytes / group.extent_size).next_multiple_of(stripes);
+            }
+        }
+        Some(lvm::DATA_START + extents * group.extent_size)
+    }
+
+    /// Bytes of a logical volume where its group has no size yet; none: it takes a share.
+    pub(crate) fn logical_volume(&self, volume: &LogicalVolume) -> Option<u64> {
+        let content = |volume: &LogicalVolume| self.of(&volume.node);
+        match volume.size {
+            Size::Bytes(bytes) => Some(bytes),
+            Size::Content(extra) => content(volume).or((extra > 0).then_some(0)).map(|c| c + extra),
+            Size::Rest => content(volume),
+            Size::Share(_) | Size::ShareOfRest(_) => None,
         }
     }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::driver::RaidLevel;
 use crate::format::FormatLayout;
 use crate::graph::TypeId;
+use crate::lvm;
 use crate::node::TableKind;
 use crate::place::Extent;
 
@@ -101,6 +102,31 @@ pub struct PartitionLayout {
     pub preserve: bool,
     /// Where it lies on what its table stands on.
     pub extent: Extent,
+}
+
+/// A volume group of LVM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct GroupLayout {
+    /// Its node, and its name.
+    pub node: String,
+    /// Its physical volumes, in their order.
+    pub physical_volumes: Vec<PhysicalVolumeLayout>,
+    /// Bytes of an extent.
+    pub extent_size: u64,
+    /// Where every extent lies. When it was made is said by whoever writes it.
+    #[serde(skip)]
+    pub group: lvm::VolumeGroup,
+}
+
+/// A physical volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PhysicalVolumeLayout {
+    /// Its node.
+    pub node: String,
+    /// What it stands on.
+    pub on: String,
 }
 
 /// A volume that something else makes of other volumes.
@@ -223,6 +249,8 @@ pub struct Layout {
     pub tables: Vec<TableLayout>,
     /// In the order of their nodes.
     pub partitions: Vec<PartitionLayout>,
+    /// Volume groups, in the order of their nodes.
+    pub groups: Vec<GroupLayout>,
     /// Encryptions, RAIDs, logical volumes, verity devices: what stands on another after it.
     pub volumes: Vec<VolumeLayout>,
     /// In the order of their nodes.

@@ -100,7 +100,7 @@ pub struct MdSuperblock {
 
 impl MdOptions<'_> {
     /// Checks, and says what each member of these sizes (bytes) gives the array.
-    fn used_size(&self, sizes: &[u64]) -> Result<u64, MdError> {
+    pub(crate) fn used_size(&self, sizes: &[u64]) -> Result<u64, MdError> {
         let unfit = |why: String| Err(MdError::Unfit(why));
         if !(2..=ROLES).contains(&sizes.len()) {
             let count = sizes.len();

@@ -10,7 +10,7 @@ use rustix::fs::{SeekFrom, seek};
 
 use super::{Realise, RealiseError};
 use crate::format::{MakeError, Place};
-use crate::layout::{FilesystemLayout, Layout};
+use crate::layout::{FilesystemLayout, Layout, VolumeMap};
 use crate::medium::Medium;
 use crate::stack::Stack;
 use crate::tree::Tree;
@@ -39,9 +39,10 @@ pub(crate) fn make(
         }
         let scratch = Scratch::beside(paths, filesystem.size).map_err(context)?;
         fill(filesystem, tree, &scratch.file, &scratch.path, 0, to.time)?;
-        let medium = stack.medium(&filesystem.on).map_err(context)?;
         let zeros = is_encrypted(stack.layout, &filesystem.on);
-        copy(&scratch.file, medium.as_ref(), zeros, to).map_err(context)?;
+        let copied =
+            stack.with(&filesystem.on, &mut |to_medium| copy(&scratch.file, to_medium, zeros, to));
+        copied.map_err(context)?;
     }
     Ok(())
 }
@@ -71,7 +72,17 @@ fn is_encrypted(layout: &Layout, node: &str) -> bool {
     if let Some((_, table)) = layout.partition(node) {
         return is_encrypted(layout, &table.on);
     }
-    false
+    let Some(volume) = layout.volume(node) else { return false };
+    match &volume.map {
+        VolumeMap::Luks { .. } => true,
+        VolumeMap::Raid { on, .. } => on.iter().any(|on| is_encrypted(layout, on)),
+        VolumeMap::Verity { data, .. } => is_encrypted(layout, data),
+        VolumeMap::Logical { group } => {
+            let group = layout.groups.iter().find(|g| g.node == *group);
+            let mut volumes = group.iter().flat_map(|group| &group.physical_volumes);
+            volumes.any(|pv| is_encrypted(layout, &pv.on))
+        }
+    }
 }
 
 /// Copies what is no hole of a file; with `zeros`, holes too.

@@ -146,10 +146,11 @@ pub fn realise(
         .zip(&new.paths)
         .map(|(disk, path)| (disk.node.as_str(), path.as_path()))
         .collect();
-    let stack = Stack { layout, files: &files };
-    volumes::tables(&stack)?;
+    let mut stack = Stack { layout, files: &files, keys: BTreeMap::new() };
+    let folder = new.paths.first().and_then(|path| path.parent()).unwrap_or(Path::new("/"));
+    volumes::make(&mut stack, to, folder)?;
     filesystems::make(&stack, tree, to, &paths)?;
-    let realised = Realised::default();
+    let realised = volumes::seal(&stack, to)?;
     for grub in &layout.grub {
         boot(grub, &files, tree)?;
     }

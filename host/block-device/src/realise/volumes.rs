@@ -1,22 +1,204 @@
-//! Writes what makes volumes of other volumes.
+//! Writes what makes volumes of other volumes: tables, headers, superblocks, metadata.
 
-use super::RealiseError;
+use std::io;
+use std::path::Path;
+
+use super::{Realise, RealiseError, Realised};
 use crate::gpt;
+use crate::layout::{Layout, TableLayout, VolumeLayout, VolumeMap};
+use crate::luks::{self, Argon2Cost, LuksError, LuksOptions, VolumeKey};
+use crate::lvm;
+use crate::md::{self, MdOptions};
 use crate::node::TableKind;
 use crate::stack::Stack;
+use crate::verity;
 
-/// Writes partition tables, from the disks upwards.
-pub(crate) fn tables(stack: &Stack<'_>) -> Result<(), RealiseError> {
-    for table in &stack.layout.tables {
-        let context = |source| RealiseError::Write { node: table.node.clone(), source };
-        let partitions: Vec<_> =
-            stack.layout.partitions.iter().filter(|p| p.table == table.node).collect();
-        let medium = stack.medium(&table.on).map_err(context)?;
-        match table.kind {
-            TableKind::Gpt => gpt::write(medium.as_ref(), table, &partitions),
-            TableKind::Mbr => continue,
+/// Writes them all, what is below before what is above it.
+pub(crate) fn make(
+    stack: &mut Stack<'_>,
+    to: &Realise<'_>,
+    folder: &Path,
+) -> Result<(), RealiseError> {
+    let layout = stack.layout;
+    let mut left: Vec<Part<'_>> = layout.tables.iter().map(Part::Table).collect();
+    left.extend(layout.volumes.iter().map(Part::Volume));
+    left.extend(layout.groups.iter().map(Part::Group));
+    // What stands on something that is still to be written waits.
+    while !left.is_empty() {
+        let waits = |part: &Part<'_>| {
+            part.below(layout).iter().any(|on| left.iter().any(|other| other.makes(layout, on)))
+        };
+        let Some(next) = left.iter().position(|part| !waits(part)) else { break };
+        to.cancel.check()?;
+        match left.remove(next) {
+            Part::Table(table) => self::table(stack, table)?,
+            Part::Volume(volume) => self::volume(stack, volume, to, folder)?,
+            Part::Group(group) => self::group(stack, group, to)?,
         }
-        .map_err(context)?;
     }
     Ok(())
+}
+
+/// Something that is written once what it stands on is.
+enum Part<'a> {
+    Table(&'a TableLayout),
+    Volume(&'a VolumeLayout),
+    Group(&'a crate::layout::GroupLayout),
+}
+
+impl Part<'_> {
+    /// The volumes it is written to.
+    fn below(&self, layout: &Layout) -> Vec<String> {
+        match self {
+            Self::Table(table) => vec![table.on.clone()],
+            Self::Group(group) => group.physical_volumes.iter().map(|pv| pv.on.clone()).collect(),
+            Self::Volume(volume) => match &volume.map {
+                VolumeMap::Luks { on, .. } => vec![on.clone()],
+                VolumeMap::Raid { on, .. } => on.clone(),
+                VolumeMap::Verity { data, hash } => vec![data.clone(), hash.clone()],
+                VolumeMap::Logical { group } => layout
+                    .groups
+                    .iter()
+                    .filter(|g| g.node == *group)
+                    .flat_map(|g| g.physical_volumes.iter().map(|pv| pv.on.clone()))
+                    .collect(),
+            },
+        }
+    }
+
+    /// Whether `node` is there once it is written.
+    fn makes(&self, layout: &Layout, node: &str) -> bool {
+        match self {
+            Self::Table(table) => {
+                layout.partition(node).is_some_and(|(_, of)| of.node == table.node)
+            }
+            Self::Volume(volume) => volume.node == node,
+            Self::Group(group) => matches!(
+                layout.volume(node).map(|v| &v.map),
+                Some(VolumeMap::Logical { group: of }) if *of == group.node
+            ),
+        }
+    }
+}
+
+fn writing(node: &str) -> impl Fn(io::Error) -> RealiseError {
+    let node = node.to_owned();
+    move |source| RealiseError::Write { node: node.clone(), source }
+}
+
+fn table(stack: &Stack<'_>, table: &TableLayout) -> Result<(), RealiseError> {
+    let partitions: Vec<_> =
+        stack.layout.partitions.iter().filter(|p| p.table == table.node).collect();
+    let write = &mut |medium: &dyn crate::medium::Medium| match table.kind {
+        TableKind::Gpt => gpt::write(medium, table, &partitions),
+        TableKind::Mbr => Err(io::Error::other("an MBR cannot be made yet")),
+    };
+    stack.with(&table.on, write).map_err(writing(&table.node))
+}
+
+fn group(
+    stack: &Stack<'_>,
+    group: &crate::layout::GroupLayout,
+    to: &Realise<'_>,
+) -> Result<(), RealiseError> {
+    let mut metadata = group.group.clone();
+    metadata.time = u64::try_from(to.time).unwrap_or_default();
+    for (index, volume) in group.physical_volumes.iter().enumerate() {
+        let write = &mut |medium: &dyn crate::medium::Medium| {
+            lvm::write(&metadata, index, medium).map_err(io::Error::other)
+        };
+        stack.with(&volume.on, write).map_err(writing(&volume.node))?;
+    }
+    Ok(())
+}
+
+fn volume(
+    stack: &mut Stack<'_>,
+    volume: &VolumeLayout,
+    to: &Realise<'_>,
+    folder: &Path,
+) -> Result<(), RealiseError> {
+    let node = &volume.node;
+    match &volume.map {
+        VolumeMap::Luks { on, data_offset, sector_size, secrets, label } => {
+            let secret = |name: &String| {
+                to.secrets.secret(name).map_err(|source| RealiseError::Secret {
+                    node: node.clone(),
+                    secret: name.clone(),
+                    source,
+                })
+            };
+            let secrets = secrets.iter().map(secret).collect::<Result<Vec<_>, _>>()?;
+            let keys: Vec<_> = secrets.iter().collect();
+            let options = LuksOptions {
+                uuid: volume.id,
+                label: label.as_deref(),
+                sector: *sector_size,
+                offset: *data_offset,
+                cost: Argon2Cost::default(),
+            };
+            let key = VolumeKey::random().map_err(writing(node))?;
+            let size = data_offset + volume.size;
+            let mut program = None;
+            let done = stack.with(on, &mut |lower| {
+                // The payload ends at a whole sector, and so does what the header is made for.
+                let extent = crate::place::Extent { offset: 0, size };
+                let lower = crate::stack::Part { lower, extent };
+                let made = luks::format(&lower, &options, &key, &keys, folder, to.cancel);
+                made.map(drop).map_err(|error| match error {
+                    LuksError::Io(source) => source,
+                    LuksError::Program(source) => {
+                        program = Some(source);
+                        io::Error::other("cryptsetup failed")
+                    }
+                    other => io::Error::other(other),
+                })
+            });
+            if let Some(source) = program {
+                return Err(RealiseError::Program { node: node.clone(), source });
+            }
+            done.map_err(writing(node))?;
+            stack.keys.insert(node.clone(), key);
+            Ok(())
+        }
+        VolumeMap::Raid { on, level, name, chunk, data_offset, .. } => {
+            let options = MdOptions {
+                uuid: volume.id,
+                name,
+                level: level.of_md(*chunk),
+                data_offset: *data_offset,
+                time: u64::try_from(to.time).unwrap_or_default(),
+            };
+            let create = &mut |members: &[&dyn crate::medium::Medium]| {
+                md::create(members, &options).map_err(io::Error::other)
+            };
+            stack.with_all(on, &[], create).map_err(writing(node))
+        }
+        // Its group's metadata makes it; the hashes come when the data is there.
+        VolumeMap::Logical { .. } | VolumeMap::Verity { .. } => Ok(()),
+    }
+}
+
+/// Writes what depends on all that is written: the hashes of verity devices, the lower one first.
+pub(crate) fn seal(stack: &Stack<'_>, to: &Realise<'_>) -> Result<Realised, RealiseError> {
+    let mut realised = Realised::default();
+    for volume in &stack.layout.volumes {
+        let VolumeMap::Verity { data, hash } = &volume.map else { continue };
+        to.cancel.check()?;
+        let extent = crate::place::Extent { offset: 0, size: volume.size };
+        let both = [data.clone(), hash.clone()];
+        // Salt keeps equal blocks of different images apart; that it is known is no loss.
+        let salt = volume.id.as_bytes();
+        let mut root = String::new();
+        let write = &mut |media: &[&dyn crate::medium::Medium]| {
+            let [data, hashes] = media else { return Err(io::Error::other("no two volumes")) };
+            let data = crate::stack::Part { lower: *data, extent };
+            let hash = verity::write(&data, *hashes, volume.id, salt).map_err(io::Error::other)?;
+            root = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            Ok(())
+        };
+        stack.with_all(&both, &[], write).map_err(writing(&volume.node))?;
+        realised.root_hashes.insert(volume.node.clone(), root);
+    }
+    Ok(realised)
 }

@@ -1,0 +1,368 @@
+//! Filesystems on volumes on volumes, made without the kernel and looked at by the tools of others
+//! and by our own readers.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use dibhost_block_device::{
+    Extent, FileMedium, FolderTree, Graph, Layout, Medium, Node, NodeKind, Realise, Realised,
+    Secrets, Size, TableKind, layout, luks, md, realise,
+};
+use dibhost_sys::{Cancel, SecretBytes};
+use tempfile::TempDir;
+
+const MIB: u64 = 1 << 20;
+const PASSPHRASE: &[u8] = b"correct horse";
+
+struct Known;
+
+impl Secrets for Known {
+    fn secret(&self, name: &str) -> io::Result<SecretBytes> {
+        let mut bytes: &[u8] = match name {
+            "passphrase" => PASSPHRASE,
+            "spare" => b"battery staple",
+            other => return Err(io::Error::other(format!("no secret `{other}`"))),
+        };
+        SecretBytes::read_from(&mut bytes, 64)
+    }
+}
+
+fn node(name: &str, on: &[&str], kind: NodeKind) -> Node {
+    Node { name: name.into(), on: on.iter().map(|n| (*n).into()).collect(), kind }
+}
+
+fn disk(name: &str) -> Node {
+    node(name, &[], NodeKind::Disk { size: None, sector_size: 512 })
+}
+
+fn gpt(name: &str, on: &str) -> Node {
+    node(name, &[on], NodeKind::Table { kind: TableKind::Gpt, alignment: None })
+}
+
+fn partition(name: &str, table: &str, type_id: &str, size: Size) -> Node {
+    let kind = NodeKind::Partition {
+        label: name.into(),
+        type_id: type_id.into(),
+        size,
+        attributes: vec![],
+        preserve: false,
+    };
+    node(name, &[table], kind)
+}
+
+fn ext4(name: &str, on: &str) -> Node {
+    let kind = NodeKind::Filesystem {
+        kind: "ext4".into(),
+        label: Some(name.into()),
+        uuid: None,
+        tuning: vec![],
+    };
+    node(name, &[on], kind)
+}
+
+fn mount(at: &str, on: &str) -> Node {
+    let name = format!("mount-{on}");
+    node(&name, &[on], NodeKind::Mount { at: at.into(), options: vec![], in_fstab: true })
+}
+
+fn luks_on(name: &str, on: &str) -> Node {
+    let secrets = vec!["passphrase".into(), "spare".into()];
+    node(name, &[on], NodeKind::Encryption { secrets, label: None })
+}
+
+fn volume(name: &str, group: &str, size: Size, stripes: u32) -> Node {
+    let kind = NodeKind::LogicalVolume { size, thin_pool: None, is_thin_pool: false, stripes };
+    node(name, &[group], kind)
+}
+
+fn driver(name: &str, on: &[&str], driver: &str, settings: &str) -> Node {
+    node(name, on, NodeKind::Driver { name: driver.into(), settings: settings.into() })
+}
+
+struct Built {
+    folder: TempDir,
+    layout: Layout,
+    realised: Realised,
+}
+
+impl Built {
+    fn path(&self, disk: &str) -> PathBuf {
+        self.folder.path().join(disk)
+    }
+
+    /// A volume's bytes as a file, read through whatever is below it.
+    fn extract(&self, node: &str) -> PathBuf {
+        let size = self.layout.size_of(node).unwrap();
+        let out = self.folder.path().join(format!("extracted-{node}"));
+        let bytes = self.read(node, size);
+        fs::write(&out, bytes).unwrap();
+        out
+    }
+
+    fn read(&self, node: &str, size: u64) -> Vec<u8> {
+        let mut bytes = vec![0; usize::try_from(size).unwrap()];
+        let read = |medium: &dyn Medium, bytes: &mut [u8]| medium.read_exact_at(bytes, 0).unwrap();
+        if let Some((partition, table)) = self.layout.partition(node) {
+            let file = File::open(self.path(&table.on)).unwrap();
+            read(&FileMedium::new(&file, partition.extent), &mut bytes);
+        } else {
+            let file = File::open(self.path(node)).unwrap();
+            read(&FileMedium::new(&file, Extent { offset: 0, size }), &mut bytes);
+        }
+        bytes
+    }
+}
+
+fn build(nodes: Vec<Node>) -> Built {
+    let graph = Graph::new(nodes).unwrap_or_else(|error| panic!("{error}"));
+    let folder = TempDir::new().unwrap();
+    let (root, aside) = (folder.path().join("tree"), folder.path().join("aside"));
+    fs::create_dir_all(root.join("home/someone")).unwrap();
+    fs::create_dir(&aside).unwrap();
+    fs::write(root.join("hello"), "world\n").unwrap();
+    fs::write(root.join("home/someone/large"), vec![0xa5; 3 << 20]).unwrap();
+    let mounts: Vec<&str> = graph.mounts().iter().map(|m| m.at.as_str()).collect();
+    let cancel = Cancel::new();
+    let mut tree = FolderTree::split(&root, &aside, &mounts, cancel.clone()).unwrap();
+    let layout = layout(&graph, &graph.identities(&[5; 32]), &mut tree)
+        .unwrap_or_else(|error| panic!("{error}"));
+    let path = |disk: &dibhost_block_device::DiskLayout| {
+        (disk.node.clone(), folder.path().join(&disk.node))
+    };
+    let disks: BTreeMap<_, _> = layout.disks.iter().map(path).collect();
+    let to = Realise { disks: &disks, secrets: &Known, time: 1_700_000_000, cancel: &cancel };
+    let realised = realise(&layout, &mut tree, &to).unwrap_or_else(|error| panic!("{error}"));
+    Built { folder, layout, realised }
+}
+
+fn run(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program).args(args).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{program} {args:?}: {said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    said
+}
+
+fn holds_the_files(image: &str) {
+    run("e2fsck", &["-fn", image]);
+    assert_eq!(run("debugfs", &["-R", "cat /hello", image]), "world\n");
+}
+
+fn decrypted(file: &Path) -> Vec<u8> {
+    let file = File::open(file).unwrap();
+    let medium = FileMedium::whole(&file).unwrap();
+    let header = luks::read_header(&medium).unwrap().unwrap();
+    let mut bytes = PASSPHRASE;
+    let key = SecretBytes::read_from(&mut bytes, 64).unwrap();
+    let key = luks::open(&medium, &header, &key).unwrap();
+    let payload = header.payload(&medium, &key).unwrap();
+    let mut bytes = vec![0; usize::try_from(payload.size()).unwrap()];
+    payload.read_exact_at(&mut bytes, 0).unwrap();
+    bytes
+}
+
+#[test]
+fn a_logical_volume_is_made_in_place_and_lvm_finds_nothing_wrong() {
+    let built = build(vec![
+        disk("disk"),
+        gpt("table", "disk"),
+        partition("lvm", "table", "linux-lvm", Size::Content(0)),
+        node("pv", &["lvm"], NodeKind::PhysicalVolume),
+        node("vg", &["pv"], NodeKind::VolumeGroup { extent_size: 4 * MIB }),
+        volume("lv-root", "vg", Size::Content(0), 1),
+        volume("lv-home", "vg", Size::Bytes(40 * MIB), 1),
+        ext4("root", "lv-root"),
+        ext4("home", "lv-home"),
+        mount("/", "root"),
+        mount("/home", "home"),
+    ]);
+    let root = built.layout.filesystems.iter().find(|f| f.node == "root").unwrap();
+    let offset = root.place.as_ref().unwrap().extent.offset;
+    holds_the_files(&format!("{}?offset={offset}", built.path("disk").display()));
+    let lvm = built.extract("lvm");
+    let config = format!(
+        "devices {{ dir=\"{0}\" scan=[\"{0}\"] use_devicesfile=0 filter=[\"r|.*|\"] }}",
+        built.folder.path().display()
+    );
+    let said = run("pvck", &["--config", &config, "--dump", "metadata", lvm.to_str().unwrap()]);
+    assert!(said.contains("lv-root") && said.contains("lv-home"), "{said}");
+}
+
+#[test]
+fn an_encrypted_filesystem_is_whole_once_decrypted() {
+    let built = build(vec![
+        disk("disk"),
+        gpt("table", "disk"),
+        partition("crypt", "table", "luks", Size::Content(0)),
+        luks_on("cryptroot", "crypt"),
+        ext4("root", "cryptroot"),
+        mount("/", "root"),
+    ]);
+    let crypt = built.extract("crypt");
+    run("cryptsetup", &["luksDump", crypt.to_str().unwrap()]);
+    let plain = built.folder.path().join("plain");
+    fs::write(&plain, decrypted(&crypt)).unwrap();
+    holds_the_files(plain.to_str().unwrap());
+}
+
+#[test]
+fn both_members_of_a_mirror_hold_everything() {
+    let built = build(vec![
+        disk("one"),
+        disk("two"),
+        gpt("table-one", "one"),
+        gpt("table-two", "two"),
+        partition("a", "table-one", "linux-raid", Size::Content(0)),
+        partition("b", "table-two", "linux-raid", Size::Content(0)),
+        driver("mirror", &["a", "b"], "raid", r#"{"level": 1, "name": "root"}"#),
+        ext4("root", "mirror"),
+        mount("/", "root"),
+    ]);
+    for member in ["a", "b"] {
+        let file = built.extract(member);
+        let said = run("mdadm", &["--examine", file.to_str().unwrap()]);
+        assert!(said.contains("Raid Level : raid1") && said.contains("correct"), "{said}");
+        holds_the_files(&format!("{}?offset={}", file.display(), md::DEFAULT_DATA_OFFSET));
+    }
+}
+
+#[test]
+fn a_verity_device_is_verified_by_its_root_hash() {
+    let built = build(vec![
+        disk("disk"),
+        gpt("table", "disk"),
+        partition("data", "table", "root-x86-64", Size::Content(0)),
+        partition("hash", "table", "root-x86-64-verity", Size::Content(0)),
+        driver("verity-root", &["data", "hash"], "verity", "{}"),
+        ext4("root", "verity-root"),
+        mount("/", "root"),
+    ]);
+    let (data, hash) = (built.extract("data"), built.extract("hash"));
+    let root = &built.realised.root_hashes["verity-root"];
+    let paths = [data.to_str().unwrap(), hash.to_str().unwrap()];
+    run("veritysetup", &["verify", paths[0], paths[1], root]);
+    holds_the_files(paths[0]);
+    let wrong = format!("00{}", &root[2..]);
+    let output = Command::new("veritysetup").arg("verify").args(paths).arg(&wrong).output();
+    assert!(!output.unwrap().status.success() || root.starts_with("00"));
+}
+
+#[test]
+fn six_deep() {
+    // GPT, RAID 0, LUKS, PV, VG, a volume, a filesystem.
+    let built = build(vec![
+        disk("one"),
+        disk("two"),
+        gpt("table-one", "one"),
+        gpt("table-two", "two"),
+        partition("a", "table-one", "linux-raid", Size::Content(0)),
+        partition("b", "table-two", "linux-raid", Size::Content(0)),
+        driver("stripe", &["a", "b"], "raid", r#"{"level": 0, "chunk": 65536}"#),
+        luks_on("crypt", "stripe"),
+        node("pv", &["crypt"], NodeKind::PhysicalVolume),
+        node("vg", &["pv"], NodeKind::VolumeGroup { extent_size: MIB }),
+        volume("lv", "vg", Size::Content(8 * MIB), 1),
+        ext4("root", "lv"),
+        mount("/", "root"),
+    ]);
+    let (a, b) = (fs::read(built.extract("a")).unwrap(), fs::read(built.extract("b")).unwrap());
+    let start = usize::try_from(md::DEFAULT_DATA_OFFSET).unwrap();
+    let size = usize::try_from(built.layout.size_of("stripe").unwrap()).unwrap();
+    let mut array = Vec::new();
+    for (a, b) in a[start..].chunks(65536).zip(b[start..].chunks(65536)) {
+        array.extend_from_slice(a);
+        array.extend_from_slice(b);
+    }
+    array.truncate(size);
+    let path = built.folder.path().join("array");
+    fs::write(&path, &array).unwrap();
+    let plain = decrypted(&path);
+    // The volume group's only volume starts with its first extent.
+    let root = built.folder.path().join("root");
+    fs::write(&root, &plain[1 << 20..]).unwrap();
+    holds_the_files(root.to_str().unwrap());
+}
+
+#[test]
+fn a_striped_volume_and_one_over_two_disks() {
+    let built = build(vec![
+        disk("one"),
+        disk("two"),
+        gpt("table-one", "one"),
+        gpt("table-two", "two"),
+        partition("a", "table-one", "linux-lvm", Size::Bytes(101 * MIB)),
+        partition("b", "table-two", "linux-lvm", Size::Bytes(101 * MIB)),
+        node("pv-a", &["a"], NodeKind::PhysicalVolume),
+        node("pv-b", &["b"], NodeKind::PhysicalVolume),
+        node("vg", &["pv-a", "pv-b"], NodeKind::VolumeGroup { extent_size: 4 * MIB }),
+        volume("striped", "vg", Size::Share(500_000), 2),
+        volume("linear", "vg", Size::Rest, 1),
+        ext4("root", "striped"),
+        ext4("home", "linear"),
+        mount("/", "root"),
+        mount("/home", "home"),
+    ]);
+    assert_eq!(built.layout.size_of("striped"), Some(96 * MIB));
+    assert_eq!(built.layout.size_of("linear"), Some(104 * MIB));
+    let (a, b) = (fs::read(built.extract("a")).unwrap(), fs::read(built.extract("b")).unwrap());
+    let mut striped = Vec::new();
+    for (a, b) in a[1 << 20..][..48 << 20].chunks(65536).zip(b[1 << 20..].chunks(65536)) {
+        striped.extend_from_slice(a);
+        striped.extend_from_slice(b);
+    }
+    let path = built.folder.path().join("striped");
+    fs::write(&path, &striped).unwrap();
+    holds_the_files(path.to_str().unwrap());
+}
+
+#[test]
+fn equal_plans_give_equal_disks_but_for_keys() {
+    let nodes = || {
+        vec![
+            disk("disk"),
+            gpt("table", "disk"),
+            partition("lvm", "table", "linux-lvm", Size::Content(0)),
+            node("pv", &["lvm"], NodeKind::PhysicalVolume),
+            node("vg", &["pv"], NodeKind::VolumeGroup { extent_size: 4 * MIB }),
+            volume("lv", "vg", Size::Content(0), 1),
+            ext4("root", "lv"),
+            mount("/", "root"),
+        ]
+    };
+    let (one, two) = (build(nodes()), build(nodes()));
+    assert!(fs::read(one.path("disk")).unwrap() == fs::read(two.path("disk")).unwrap());
+}
+
+#[test]
+fn a_secret_that_is_not_there_leaves_nothing() {
+    let graph = Graph::new(vec![
+        disk("disk"),
+        node(
+            "crypt",
+            &["disk"],
+            NodeKind::Encryption { secrets: vec!["lost".into()], label: None },
+        ),
+        ext4("root", "crypt"),
+        mount("/", "root"),
+    ])
+    .unwrap();
+    let folder = TempDir::new().unwrap();
+    let tree = folder.path().join("tree");
+    fs::create_dir(&tree).unwrap();
+    let mut tree = FolderTree::of_parts([("/", tree.as_path())], Cancel::new()).unwrap();
+    let layout = layout(&graph, &graph.identities(&[5; 32]), &mut tree).unwrap();
+    let out = folder.path().join("disk.raw");
+    let disks = BTreeMap::from([("disk".to_owned(), out.clone())]);
+    let cancel = Cancel::new();
+    let to = Realise { disks: &disks, secrets: &Known, time: 0, cancel: &cancel };
+    let said = realise(&layout, &mut tree, &to).unwrap_err().to_string();
+    assert!(said.contains("`crypt`") && said.contains("`lost`"), "{said}");
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
+    assert_eq!(left, [folder.path().join("tree")]);
+}
