@@ -44,9 +44,14 @@ impl Identities {
     /// that there is none.
     #[must_use]
     pub fn signature(&self, table: &str) -> Option<u32> {
-        let [a, b, c, d, ..] = self.tables.get(table)?.into_bytes();
-        Some(u32::from_be_bytes([a, b, c, d]).max(1))
+        self.tables.get(table).map(|id| signature(*id))
     }
+}
+
+/// The signature of the MBR that has this UUID.
+pub(crate) fn signature(table: Uuid) -> u32 {
+    let [a, b, c, d, ..] = table.into_bytes();
+    u32::from_be_bytes([a, b, c, d]).max(1)
 }
 
 fn derive(seed: &[u8; 32], role: &str, node: &str) -> Uuid {

@@ -321,6 +321,65 @@ fn a_striped_volume_and_one_over_two_disks() {
     holds_the_files(path.to_str().unwrap());
 }
 
+fn marked(mut node: Node, marks: &[&str]) -> Node {
+    let NodeKind::Partition { attributes, .. } = &mut node.kind else { panic!() };
+    attributes.extend(marks.iter().map(|mark| (*mark).to_owned()));
+    node
+}
+
+#[test]
+fn an_mbr_with_logical_partitions() {
+    let graph = || {
+        vec![
+            disk("disk"),
+            node("mbr", &["disk"], NodeKind::Table { kind: TableKind::Mbr, alignment: None }),
+            marked(partition("root", "mbr", "83", Size::Content(0)), &["active"]),
+            marked(partition("home", "mbr", "linux-lvm", Size::Bytes(20 * MIB)), &["logical"]),
+            marked(partition("var", "mbr", "83", Size::Bytes(30 * MIB)), &["logical"]),
+            node("pv", &["home"], NodeKind::PhysicalVolume),
+            node("vg", &["pv"], NodeKind::VolumeGroup { extent_size: MIB }),
+            volume("lv", "vg", Size::Rest, 1),
+            ext4("root-fs", "root"),
+            ext4("home-fs", "lv"),
+            mount("/", "root-fs"),
+            mount("/home", "home-fs"),
+        ]
+    };
+    let built = build(graph());
+    let path = built.path("disk");
+    let path = path.to_str().unwrap();
+    let said = run("partx", &["--raw", "--output", "NR,TYPE,FLAGS", "-g", "-b", path]);
+    let rows: Vec<&str> = said.lines().collect();
+    assert_eq!(rows, ["1 0x83 0x80", "2 0xf 0x0", "5 0x8e 0x0", "6 0x83 0x0"]);
+    run("sfdisk", &["--verify", path]);
+    let graph = Graph::new(graph()).unwrap();
+    let identities = graph.identities(&[5; 32]);
+    let partuuid = graph.partuuid(&identities, &graph.partitions()[2]).unwrap();
+    let said = run("partx", &["--raw", "--output", "UUID", "-g", "--nr", "6", path]);
+    assert_eq!(said.trim(), partuuid);
+    let root = built.layout.filesystems.iter().find(|f| f.node == "root-fs").unwrap();
+    let offset = root.place.as_ref().unwrap().extent.offset;
+    holds_the_files(&format!("{path}?offset={offset}"));
+}
+
+#[test]
+fn a_hybrid_mbr_names_what_is_marked() {
+    let built = build(vec![
+        disk("disk"),
+        gpt("table", "disk"),
+        marked(partition("boot", "table", "esp", Size::Bytes(8 * MIB)), &["hybrid"]),
+        partition("root", "table", "root-x86-64", Size::Content(0)),
+        ext4("root-fs", "root"),
+        mount("/", "root-fs"),
+    ]);
+    let path = built.path("disk");
+    let path = path.to_str().unwrap();
+    assert!(run("sgdisk", &["-v", path]).contains("No problems found"));
+    let bytes = fs::read(path).unwrap();
+    let types: Vec<u8> = (0..4).map(|i| bytes[446 + 16 * i + 4]).collect();
+    assert_eq!(types, [0xee, 0xef, 0, 0]);
+}
+
 #[test]
 fn equal_plans_give_equal_disks_but_for_keys() {
     let nodes = || {

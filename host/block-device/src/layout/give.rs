@@ -13,7 +13,7 @@ use crate::layout::types::{
 };
 use crate::layout::{LUKS_HEADER, MD_HEADER, groups, sector_of};
 use crate::md::MdOptions;
-use crate::node::{Node, NodeKind, TableKind};
+use crate::node::{Node, NodeKind};
 use crate::place::{Extent, human};
 use crate::verity;
 
@@ -74,10 +74,7 @@ impl Given<'_> {
         let graph = self.needs.graph;
         match &node.kind {
             NodeKind::Disk { size, sector_size } => self.disk(name, *size, *sector_size),
-            NodeKind::Table { kind: TableKind::Mbr, .. } => {
-                Err(refused(name, "an MBR partition table cannot be made yet", "use a GPT"))
-            }
-            NodeKind::Table { kind: TableKind::Gpt, .. } => self.table(name),
+            NodeKind::Table { .. } => self.table(name),
             NodeKind::Encryption { .. } => {
                 let Some(encryption) = graph.encryptions.iter().find(|e| e.node == name) else {
                     return Ok(());
@@ -160,9 +157,9 @@ impl Given<'_> {
             return Ok(());
         };
         let size = self.size_of(&table.disk)?;
-        let (extents, _) = self.needs.placed(table, Some(size))?;
+        let placed = self.needs.placed(table, Some(size))?;
         let sector = sector_of(self.needs.graph, &table.disk);
-        for (partition, extent) in self.needs.partitions(table).zip(extents) {
+        for (partition, place) in self.needs.partitions(table).zip(placed.partitions) {
             let node = &partition.node;
             self.layout.partitions.push(PartitionLayout {
                 node: node.clone(),
@@ -176,7 +173,8 @@ impl Given<'_> {
                 logical: partition.logical,
                 hybrid: partition.hybrid,
                 preserve: partition.preserve,
-                extent,
+                extent: place.extent,
+                ebr: place.ebr,
             });
         }
         self.layout.tables.push(TableLayout {
@@ -185,6 +183,7 @@ impl Given<'_> {
             kind: table.kind,
             id: known(self.identities.tables.get(name), name)?,
             alignment: table.alignment,
+            extended: placed.extended,
             sector_size: u32::try_from(sector).unwrap_or(512),
         });
         Ok(())

@@ -7,8 +7,9 @@ use crate::layout::grub::Images;
 use crate::layout::types::{LayoutError, refused};
 use crate::layout::{LUKS_HEADER, MD_HEADER, sector_of};
 use crate::lvm;
-use crate::node::{NodeKind, Size};
-use crate::place::{Extent, Ground, Request, place};
+use crate::mbr::{self, Placed};
+use crate::node::{NodeKind, Size, TableKind};
+use crate::place::{Ground, Request, place};
 use crate::verity;
 
 /// What everything needs.
@@ -33,7 +34,7 @@ impl Needs<'_> {
         match &above.kind {
             NodeKind::Table { .. } => {
                 let table = self.graph.tables.iter().find(|table| table.node == above.name)?;
-                self.placed(table, None).ok().map(|(_, size)| size)
+                self.placed(table, None).ok().map(|placed| placed.disk)
             }
             NodeKind::Encryption { .. } => Some(self.of(&above.name)? + LUKS_HEADER),
             NodeKind::PhysicalVolume => self.physical_volume(&above.name),
@@ -94,26 +95,35 @@ impl Needs<'_> {
         }
     }
 
-    /// Where the partitions of a table lie, on `size` bytes (none: as many as need be), and how many
-    /// bytes that is.
-    pub(crate) fn placed(
-        &self,
-        table: &Table,
-        size: Option<u64>,
-    ) -> Result<(Vec<Extent>, u64), LayoutError> {
+    /// Where the partitions of a table lie, on `size` bytes (none: as many as need be).
+    pub(crate) fn placed(&self, table: &Table, size: Option<u64>) -> Result<Placed, LayoutError> {
         let partitions: Vec<&Partition> = self.partitions(table).collect();
-        let requests: Vec<Request> = partitions
+        let requests: Vec<mbr::Request> = partitions
             .iter()
             .map(|partition| {
                 let extra = if let Size::Content(extra) = partition.size { extra } else { 0 };
                 let content = self.of(&partition.node);
                 let content = content.or((extra > 0).then_some(0)).map(|c| c + extra);
-                Request { size: partition.size, content }
+                mbr::Request { size: partition.size, content, logical: partition.logical }
             })
             .collect();
         let sector = sector_of(self.graph, &table.disk);
         let ground = Ground { disk: size, sector, alignment: table.alignment };
-        let placed = place(&ground, &requests);
+        let placed = match table.kind {
+            TableKind::Mbr => mbr::place(&ground, &requests),
+            TableKind::Gpt => {
+                let request = |r: &mbr::Request| Request { size: r.size, content: r.content };
+                let requests: Vec<_> = requests.iter().map(request).collect();
+                place(&ground, &requests).map(|(extents, disk)| Placed {
+                    partitions: (1..)
+                        .zip(extents)
+                        .map(|(number, extent)| mbr::Place { number, extent, ebr: None })
+                        .collect(),
+                    extended: None,
+                    disk,
+                })
+            }
+        };
         placed.map_err(|no| refused(&partitions[no.index].node, no.problem, no.help))
     }
 

@@ -9,6 +9,7 @@ use crate::driver::RaidLevel;
 use crate::format::FormatLayout;
 use crate::graph::TypeId;
 use crate::lvm;
+use crate::mbr::Extended;
 use crate::node::TableKind;
 use crate::place::Extent;
 
@@ -72,6 +73,8 @@ pub struct TableLayout {
     pub alignment: u64,
     /// Bytes of a sector.
     pub sector_size: u32,
+    /// The extended partition of an MBR.
+    pub extended: Option<Extended>,
 }
 
 /// A partition.
@@ -102,6 +105,8 @@ pub struct PartitionLayout {
     pub preserve: bool,
     /// Where it lies on what its table stands on.
     pub extent: Extent,
+    /// Bytes from the start of that to the record of a logical partition.
+    pub ebr: Option<u64>,
 }
 
 /// A volume group of LVM.

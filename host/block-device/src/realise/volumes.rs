@@ -5,11 +5,16 @@ use std::path::Path;
 
 use super::{Realise, RealiseError, Realised};
 use crate::gpt;
-use crate::layout::{Layout, TableLayout, VolumeLayout, VolumeMap};
+use crate::graph::TypeId;
+use crate::identity::signature;
+use crate::layout::{GroupLayout, Layout, PartitionLayout, TableLayout, VolumeLayout, VolumeMap};
 use crate::luks::{self, Argon2Cost, LuksError, LuksOptions, VolumeKey};
 use crate::lvm;
+use crate::mbr;
 use crate::md::{self, MdOptions};
+use crate::medium::Medium;
 use crate::node::TableKind;
+use crate::partition_type::{mbr_type, partition_type_name};
 use crate::stack::Stack;
 use crate::verity;
 
@@ -43,7 +48,7 @@ pub(crate) fn make(
 enum Part<'a> {
     Table(&'a TableLayout),
     Volume(&'a VolumeLayout),
-    Group(&'a crate::layout::GroupLayout),
+    Group(&'a GroupLayout),
 }
 
 impl Part<'_> {
@@ -89,22 +94,67 @@ fn writing(node: &str) -> impl Fn(io::Error) -> RealiseError {
 fn table(stack: &Stack<'_>, table: &TableLayout) -> Result<(), RealiseError> {
     let partitions: Vec<_> =
         stack.layout.partitions.iter().filter(|p| p.table == table.node).collect();
-    let write = &mut |medium: &dyn crate::medium::Medium| match table.kind {
-        TableKind::Gpt => gpt::write(medium, table, &partitions),
-        TableKind::Mbr => Err(io::Error::other("an MBR cannot be made yet")),
+    let write = &mut |medium: &dyn Medium| match table.kind {
+        TableKind::Gpt => {
+            gpt::write(medium, table, &partitions)?;
+            hybrid(medium, table, &partitions)
+        }
+        TableKind::Mbr => {
+            let entry = |p: &&PartitionLayout| mbr::Partition {
+                number: p.number,
+                type_id: of_mbr(p.type_id),
+                active: p.active,
+                extent: p.extent,
+                ebr: p.ebr,
+            };
+            let mbr = mbr::Table {
+                signature: signature(table.id),
+                partitions: partitions.iter().map(entry).collect(),
+                extended: table.extended,
+            };
+            mbr.write(medium, table.sector_size).map_err(io::Error::other)
+        }
     };
     stack.with(&table.on, write).map_err(writing(&table.node))
 }
 
-fn group(
-    stack: &Stack<'_>,
-    group: &crate::layout::GroupLayout,
-    to: &Realise<'_>,
-) -> Result<(), RealiseError> {
+/// The MBR type of a partition; that of a Linux filesystem where an MBR has no name for it.
+fn of_mbr(type_id: TypeId) -> u8 {
+    match type_id {
+        TypeId::Mbr(id) => id,
+        TypeId::Gpt(id) => partition_type_name(id).and_then(mbr_type).unwrap_or(0x83),
+    }
+}
+
+/// Names partitions of a GPT in its MBR too.
+fn hybrid(
+    medium: &dyn Medium,
+    table: &TableLayout,
+    partitions: &[&PartitionLayout],
+) -> io::Result<()> {
+    let named = partitions.iter().filter(|p| p.hybrid);
+    let partitions: Vec<_> = (2..)
+        .zip(named)
+        .map(|(number, p)| mbr::Partition {
+            number,
+            type_id: of_mbr(p.type_id),
+            active: false,
+            extent: p.extent,
+            ebr: None,
+        })
+        .collect();
+    if partitions.is_empty() {
+        return Ok(());
+    }
+    let hybrid = mbr::Hybrid { signature: signature(table.id), partitions };
+    hybrid.write(medium, table.sector_size).map_err(io::Error::other)
+}
+
+fn group(stack: &Stack<'_>, group: &GroupLayout, to: &Realise<'_>) -> Result<(), RealiseError> {
     let mut metadata = group.group.clone();
     metadata.time = u64::try_from(to.time).unwrap_or_default();
     for (index, volume) in group.physical_volumes.iter().enumerate() {
-        let write = &mut |medium: &dyn crate::medium::Medium| {
+        let write = &mut |medium: &dyn Medium| {
             lvm::write(&metadata, index, medium).map_err(io::Error::other)
         };
         stack.with(&volume.on, write).map_err(writing(&volume.node))?;
@@ -169,7 +219,7 @@ fn volume(
                 data_offset: *data_offset,
                 time: u64::try_from(to.time).unwrap_or_default(),
             };
-            let create = &mut |members: &[&dyn crate::medium::Medium]| {
+            let create = &mut |members: &[&dyn Medium]| {
                 md::create(members, &options).map_err(io::Error::other)
             };
             stack.with_all(on, &[], create).map_err(writing(node))
@@ -190,7 +240,7 @@ pub(crate) fn seal(stack: &Stack<'_>, to: &Realise<'_>) -> Result<Realised, Real
         // Salt keeps equal blocks of different images apart; that it is known is no loss.
         let salt = volume.id.as_bytes();
         let mut root = String::new();
-        let write = &mut |media: &[&dyn crate::medium::Medium]| {
+        let write = &mut |media: &[&dyn Medium]| {
             let [data, hashes] = media else { return Err(io::Error::other("no two volumes")) };
             let data = crate::stack::Part { lower: *data, extent };
             let hash = verity::write(&data, *hashes, volume.id, salt).map_err(io::Error::other)?;
