@@ -11,6 +11,8 @@
 //! A disk is a seekable file. The back-end here is `file`: sparse files become the disks.
 
 mod check;
+mod compare;
+mod copy;
 pub mod dib;
 mod driver;
 mod ext4;
@@ -37,14 +39,17 @@ mod secret;
 mod stack;
 mod tree;
 pub mod verity;
+mod walk;
 
+pub use compare::{Listed, Listing};
+pub use copy::{Copied, CopyError, Holds, copy};
 pub use driver::RaidLevel;
 pub use fat::Geometry as FatGeometry;
 pub use filesystem::{
     Compression, Ext4Tuning, FatBits, FatSerial, FilesystemKind, FilesystemUuid, FreeTuning,
     PackedTuning, Tuning, VfatTuning, parse_bytes,
 };
-pub use format::{ExtLayout, FormatLayout, PackedLayout, RootFolder};
+pub use format::{BtrfsLayout, ExtLayout, FormatLayout, PackedLayout, RootFolder, XfsLayout};
 pub use fstab::{FstabBy, FstabSettings};
 pub use graph::{
     Disk, Encryption, Filesystem, Graph, GraphError, GrubBios, LogicalVolume, Mount, Partition,

@@ -2,13 +2,13 @@
 
 use std::io;
 
-use super::swap;
 use super::totals::Totals;
-use super::{ExtLayout, FormatLayout, PackedLayout, Problem, RootFolder};
+use super::{BtrfsLayout, ExtLayout, FormatLayout, PackedLayout, Problem, RootFolder, XfsLayout};
+use super::{btrfs, packed, swap, xfs};
 use crate::ext4::{self, Revision};
 use crate::fat;
 use crate::filesystem::{
-    Ext4Tuning, FilesystemKind, FilesystemUuid, PackedTuning, Tuning, VfatTuning,
+    Ext4Tuning, FilesystemKind, FilesystemUuid, FreeTuning, PackedTuning, Tuning, VfatTuning,
 };
 use crate::identity::FilesystemIdentity;
 use crate::place::human;
@@ -22,6 +22,7 @@ const FIT: &str = "make the partition or the disk larger, or its content smaller
 pub(crate) struct Counted {
     root: Option<RootFolder>,
     content: Content,
+    needs_kernel: Option<String>,
 }
 
 #[derive(Debug)]
@@ -29,6 +30,8 @@ enum Content {
     Ext(ext4::Content, Ext4Tuning),
     Vfat(fat::Folder, VfatTuning),
     Swap,
+    Xfs(Totals, FreeTuning),
+    Btrfs(Totals, FreeTuning),
     Packed(FilesystemKind, Totals, PackedTuning),
 }
 
@@ -37,6 +40,7 @@ enum Counter {
     Ext(ext4::Counter, Ext4Tuning),
     Vfat(fat::Folder, VfatTuning),
     Swap,
+    Free(Totals, FreeTuning),
     Packed(Totals, PackedTuning),
 }
 
@@ -66,11 +70,12 @@ impl Counted {
             Tuning::Ext4(tuning) => Counter::Ext(ext4::Counter::new(revision(kind)), tuning),
             Tuning::Vfat(tuning) => Counter::Vfat(fat::Folder::default(), tuning),
             Tuning::Packed(tuning) => Counter::Packed(Totals::default(), tuning),
-            Tuning::Free(_) => return Ok(Err(("it cannot be made yet".into(), "use ext4".into()))),
+            Tuning::Free(tuning) => Counter::Free(Totals::default(), tuning),
             Tuning::Other => Counter::Swap,
         };
         let mut root = None;
         let mut problem = None;
+        let mut needs_kernel = None;
         if let Some(mount) = mount {
             let mut each = |entry: &crate::tree::TreeEntry| {
                 if entry.path.as_os_str().is_empty() {
@@ -88,14 +93,33 @@ impl Counted {
                         problem.get_or_insert_with(|| "swap space holds no files".to_owned());
                     }
                     Counter::Packed(totals, _) => totals.add(entry),
+                    Counter::Free(totals, _) => {
+                        totals.add(entry);
+                        let why = || match kind {
+                            FilesystemKind::Btrfs => btrfs::problem(entry),
+                            _ => xfs::problem(entry),
+                        };
+                        needs_kernel = needs_kernel.take().or_else(why);
+                    }
                 }
             };
             tree.entries(mount, &mut each)?;
+            if kind == FilesystemKind::Xfs && needs_kernel.is_none() {
+                let part = tree.part(mount).to_owned();
+                needs_kernel = xfs::hidden_problem(tree, &part).map_err(io::Error::other)?;
+            }
+            if kind == FilesystemKind::Squashfs {
+                let part = tree.part(mount).to_owned();
+                if let Some(path) = packed::first_acl(tree, &part).map_err(io::Error::other)? {
+                    let problem = format!("`{path}` has an ACL, which SquashFS cannot hold");
+                    return Ok(Err((problem, "remove it with `setfacl -b`, or use erofs".into())));
+                }
+            }
         }
         let problem = problem.or_else(|| match &counter {
             Counter::Ext(counter, _) => counter.problem(),
             Counter::Vfat(folder, _) => folder.check().err(),
-            Counter::Swap | Counter::Packed(..) => None,
+            Counter::Swap | Counter::Free(..) | Counter::Packed(..) => None,
         });
         if let Some(problem) = problem {
             return Ok(Err((problem, "put it elsewhere in the image, or use ext4 here".into())));
@@ -104,9 +128,18 @@ impl Counted {
             Counter::Ext(counter, tuning) => Content::Ext(counter.content(), tuning),
             Counter::Vfat(folder, tuning) => Content::Vfat(folder, tuning),
             Counter::Swap => Content::Swap,
+            Counter::Free(totals, tuning) if kind == FilesystemKind::Btrfs => {
+                Content::Btrfs(totals, tuning)
+            }
+            Counter::Free(totals, tuning) => Content::Xfs(totals, tuning),
             Counter::Packed(totals, tuning) => Content::Packed(kind, totals, tuning),
         };
-        Ok(Ok(Self { root, content }))
+        Ok(Ok(Self { root, content, needs_kernel }))
+    }
+
+    /// Why it cannot be filled without the kernel, where it cannot: the back-end `loop` can.
+    pub(crate) fn needs_kernel(&self) -> Option<&str> {
+        self.needs_kernel.as_deref()
     }
 
     /// Bytes of the smallest volume it fits into, with `extra` bytes free beside what it keeps free
@@ -125,6 +158,12 @@ impl Counted {
                 fat::bytes_for(folder, free, sector, tuning.fat_bits)
             }
             Content::Swap => extra.max(swap::LEAST_PAGES * swap::PAGE).next_multiple_of(MIB),
+            Content::Xfs(totals, tuning) => {
+                xfs::bytes_for(totals, tuning.free_space.saturating_add(extra))
+            }
+            Content::Btrfs(totals, tuning) => {
+                btrfs::bytes_for(totals, tuning.free_space.saturating_add(extra))
+            }
             Content::Packed(kind, totals, _) => {
                 totals.packed(*kind).saturating_add(extra).next_multiple_of(MIB)
             }
@@ -187,6 +226,16 @@ impl Counted {
                     }
                 }
             }
+            Content::Xfs(totals, _) => {
+                let size = size / 4096 * 4096;
+                large_enough("xfs", size, xfs::LEAST, totals)?;
+                Ok(FormatLayout::Xfs(XfsLayout { uuid: uuid()?, size, sector }))
+            }
+            Content::Btrfs(totals, _) => {
+                let size = size / 4096 * 4096;
+                large_enough("btrfs", size, btrfs::LEAST, totals)?;
+                Ok(FormatLayout::Btrfs(BtrfsLayout { uuid: uuid()?, size }))
+            }
             Content::Packed(kind, _, tuning) => {
                 let (tuning, least) = (*tuning, 4096);
                 if size < least {
@@ -204,6 +253,20 @@ impl Counted {
             }
         }
     }
+}
+
+/// The least of its kind, and what surely does not fit: whatever a filesystem's tables take, files
+/// take what they have.
+fn large_enough(kind: &str, size: u64, least: u64, totals: &Totals) -> Result<(), Problem> {
+    if size < least {
+        let problem = format!("{kind} cannot be smaller than {}", human(least));
+        return Err((problem, "make the partition or the disk larger, or use ext4".to_owned()));
+    }
+    let needed = totals.data + totals.inodes * 512;
+    if needed > size {
+        return Err(does_not_fit(size, needed - size));
+    }
+    Ok(())
 }
 
 fn no_identity() -> Problem {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use dibhost_sys::Program;
+use dibhost_sys::{Program, ProgramError};
 
 use super::{MakeError, PackedLayout, Place};
 use crate::filesystem::Compression;
@@ -40,6 +40,18 @@ pub(super) fn erofs(
         }
         program.arg(place.path).arg(part)
     })
+}
+
+/// The first path with an ACL, which `mksquashfs` would leave away.
+pub(super) fn first_acl(
+    tree: &mut dyn Tree,
+    part: &std::path::Path,
+) -> Result<Option<String>, ProgramError> {
+    let program = Program::new("getfattr")
+        .args(["-R", "-P", "-h", "-m", "^system[.]posix_acl", "--absolute-names", "--"])
+        .arg(part);
+    let printed = tree.program(&program)?.text();
+    Ok(printed.lines().find_map(|line| line.strip_prefix("# file: ")).map(str::to_owned))
 }
 
 /// Has the tool write from the file's start; it cuts the file to what it wrote, so its length is

@@ -29,6 +29,11 @@ impl<'a> Sized<'a> {
         let counted = Counted::of(filesystem.kind, filesystem.tuning, mount, tree)
             .map_err(|source| LayoutError::Tree { mount: mount.unwrap_or("").to_owned(), source })?
             .map_err(|(problem, help)| refused(node, problem, help))?;
+        if let Some(why) = counted.needs_kernel() {
+            let kind = filesystem.kind.name();
+            let problem = format!("the back-end `file` cannot fill the {kind} filesystem: {why}");
+            return Err(refused(node, problem, "use the back-end `loop`, or ext4"));
+        }
         Ok(Self { filesystem, mount, counted })
     }
 
