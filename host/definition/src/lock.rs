@@ -159,8 +159,11 @@ impl Reader<'_> {
             let elements = table.iter().filter_map(|(key, item)| {
                 Some((key.get_ref().to_string(), self.locked_element(key, item)?))
             });
-            let elements = elements.collect();
-            lock.images.insert(image.get_ref().to_string(), elements);
+            let elements: LockedImage = elements.collect();
+            // Nobody agreed to anything in an image of no elements: as if it were not there.
+            if !elements.is_empty() {
+                lock.images.insert(image.get_ref().to_string(), elements);
+            }
         }
         lock
     }
