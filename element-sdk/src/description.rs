@@ -131,7 +131,9 @@ impl Step {
         Self { plan_only: true, ..Self::new(phase) }
     }
 
-    /// May write this slot. Everyone who reads it runs later.
+    /// May write this slot. Everyone who reads it runs later. A slot of `dib:` has to be granted,
+    /// for the host's elements carry it out: this asks for it, and [`Description::request`] of
+    /// `facts` with the slot as its scope can say why.
     pub fn provides<F: Fact>(mut self) -> Self {
         self.provides.push(Slot {
             name: F::SLOT.to_owned(),

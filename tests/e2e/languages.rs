@@ -87,7 +87,7 @@ fn events(stderr: &str) -> Result<Vec<Value>> {
 #[test]
 fn four_languages_share_a_slot_in_one_phase_the_same_every_time() -> Result<()> {
     let dibhost = dibhost()?;
-    let grant = "[grants.fake-os]\nrootfs = [\"write /\"]\n";
+    let grant = "[grants.fake-os]\nfacts = [\"dib:os/distribution@1\"]\nrootfs = [\"write /\"]\n";
     definition(&dibhost, "fake-os", grant)?;
     let raw = dibhost.folder().join("menu.raw");
     let mut first = None;

@@ -86,6 +86,7 @@ checks! {
     FactSchema "fact-schema" "a value that does not fit the schema of its slot";
     FactTiming "fact-timing" "an observed slot written or read while planning";
     Facts "facts" "more facts than a step provides";
+    FactsGrant "facts-grant" "a value of a slot of `dib:` that is not granted";
     FetchGrant "fetch-grant" "a download from a host that is not granted";
     Files "files" "more files than a step may make in the target";
     FirstPartyDigest "first-party-digest" "trust in an element that is not one of the host's by its digest";

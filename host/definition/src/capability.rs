@@ -1,7 +1,7 @@
 //! The capabilities a grant can name. What their scopes mean is said in `dibhost-plan`'s `grant`.
 
 /// Every capability a grant can name.
-pub const CAPABILITIES: [&str; 14] = [
+pub const CAPABILITIES: [&str; 15] = [
     "packages",
     "repositories",
     "services",
@@ -12,6 +12,7 @@ pub const CAPABILITIES: [&str; 14] = [
     "builder",
     "rootfs",
     "exec",
+    "facts",
     "fetch",
     "outputs",
     "cache",

@@ -13,7 +13,7 @@ use dibhost_plan::description::{
 use dibhost_plan::fact::Fact;
 use dibhost_plan::grant::{self, Grants};
 use dibhost_plan::planner::{BuilderSurroundings, TargetMachine};
-use dibhost_plan::validate;
+use dibhost_plan::{schema, validate};
 use dibhost_target::{Output, SimulatedTarget};
 use serde_json::json;
 
@@ -89,6 +89,8 @@ fn check(state: &mut State, grants: &Grants) {
     let step = state.call.step().expect("the step is declared").clone();
     for (slot, key, _) in state.facts.provided() {
         assert!(step.provides.iter().any(|s| s.name == slot), "`{slot}` was not declared");
+        let granted = !schema::granted(&slot) || grants.allows("facts", &slot);
+        assert!(granted, "`{slot}` is not granted");
         assert!(key.len() <= 255 && !key.contains(char::is_control), "an unsound key");
     }
     for (suffix, _) in state.outputs.emitted() {
@@ -119,6 +121,7 @@ fn grants(byte: u8) -> Grants {
         ("accounts", "*"),
         ("block-device", ""),
         ("bootstrap", ""),
+        ("facts", "dib:boot/*"),
         ("builder", "authorized-keys"),
         ("builder", "proxies"),
         ("cache", ""),

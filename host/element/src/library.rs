@@ -296,7 +296,10 @@ impl Library {
         let bytes = read(path, &shown, self.load.component)?;
         refuse_others(&bytes, &shown)?;
         let digest = digest(&bytes);
-        let (about, code) = self.about(&bytes, &digest, path, &shown)?;
+        let (mut about, code) = self.about(&bytes, &digest, path, &shown)?;
+        // What is kept is what it said itself: an older host may have kept it.
+        let description = Arc::unwrap_or_clone(about.description);
+        about.description = Arc::new(description.with_implied_requests());
         let element = Arc::new(Element {
             path: path.to_owned(),
             size: bytes.len() as u64,

@@ -392,10 +392,11 @@ fn a_fact_has_its_time_its_schema_and_one_value_for_a_key() {
     let said = |guest: Guest, running: bool| {
         let guest = guest.provides(ARGUMENT).provides(KERNEL).consumes("dib:boot/kernel@1");
         let bench = Bench::with(&guest);
+        let held = grants(&[("facts", "dib:boot/*")]);
         let failure = if running {
-            bench.run("x", &none()).unwrap_err()
+            bench.run("x", &held).unwrap_err()
         } else {
-            bench.plan("x", &none()).unwrap_err()
+            bench.plan("x", &held).unwrap_err()
         };
         failure.message
     };
@@ -419,6 +420,29 @@ fn a_fact_has_its_time_its_schema_and_one_value_for_a_key() {
         first + &m.provide("dib:boot/kernel-argument@1", "1", r#"{"argument":"debug"}"#)
     });
     assert!(said(twice, false).contains("another value of this step with the key `1`"));
+}
+
+#[test]
+fn a_slot_of_the_host_is_written_with_its_grant_only() {
+    let guest = Guest::new("x")
+        .provides(ARGUMENT)
+        .provides(KERNEL)
+        .plan(|m| m.provide("dib:boot/kernel-argument@1", "k", r#"{"argument":"init=/evil"}"#))
+        .run(|m| m.provide("dib:boot/kernel@1", "1", KERNEL_VALUE));
+    let bench = Bench::with(&guest);
+    for other in [none(), grants(&[("facts", "dib:users/*"), ("rootfs", "write /")])] {
+        let failure = bench.plan("x", &other).unwrap_err();
+        assert_eq!(failure.message, "`facts` of `dib:boot/kernel-argument@1` is not granted");
+        assert_eq!(
+            failure.help.unwrap(),
+            "add this to the image definition:\n[grants.x]\nfacts = [\"dib:boot/kernel-argument@1\"]"
+        );
+        let failure = bench.run("x", &other).unwrap_err();
+        assert_eq!(failure.message, "`facts` of `dib:boot/kernel@1` is not granted");
+    }
+    let held = grants(&[("facts", "dib:boot/*")]);
+    assert_eq!(bench.plan("x", &held).unwrap().facts.len(), 1);
+    assert_eq!(bench.run("x", &held).unwrap().facts.len(), 1);
 }
 
 #[test]

@@ -12,6 +12,7 @@
 //! | `builder` | `authorized-keys` or `proxies` | may be read |
 //! | `rootfs` | `read PATH` or `write PATH` | PATH and all below it (`write` includes `read`) |
 //! | `exec` | a program's name or absolute path, `*`, or `network` | may be started in the target |
+//! | `facts` | a slot of `dib:`, `*` for any run of characters | may be provided: the host and its elements carry out what is in it |
 //! | `fetch` | a host, or `unpinned` | may be fetched from |
 //! | `outputs` | a suffix pattern | may be put beside the image |
 //! | `cache` | empty | may keep bytes between builds |
@@ -24,13 +25,14 @@ use std::collections::BTreeSet;
 
 use dibhost_check::Check;
 pub use dibhost_definition::capability::{CAPABILITIES, UNSCOPED};
+use dibhost_definition::did_you_mean;
 use serde::{Deserialize, Serialize};
 
 use dibhost_block_device::{Node, NodeKind};
 
 use crate::description::Request;
 use crate::wish::{Repository, Wish};
-use crate::{openpgp, validate};
+use crate::{openpgp, schema, validate};
 
 /// What an element holds: capability and scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +114,7 @@ pub fn meaning(capability: &str, scope: &str) -> &'static str {
         ("cache", _) => "keeps bytes of its own on this machine between builds",
         ("exec", "network") => "lets the programs that it starts reach the network",
         ("exec", _) => "starts this program as root inside the image's box",
+        ("facts", slot) => means_fact(slot),
         ("fetch", "unpinned") => "downloads what nobody has named the digest of",
         ("fetch", _) => "downloads from this host",
         ("outputs", _) => "puts files with this ending beside the image",
@@ -132,6 +135,26 @@ pub fn meaning(capability: &str, scope: &str) -> &'static str {
         ("services", _) => "enables, disables or masks this unit",
         ("services-define", _) => "writes this unit, which is root in the image when it boots",
         _ => "is not known to this host",
+    }
+}
+
+/// What follows of a value of a slot of `dib:`.
+fn means_fact(slot: &str) -> &'static str {
+    match slot {
+        "dib:boot/kernel-argument@1" => {
+            "adds to the kernel's command line, which says what is started first and what is checked"
+        }
+        "dib:boot/kernel@1" => "says which kernel and initramfs the image boots",
+        "dib:boot/loader@1" => "says what loads the kernel",
+        "dib:cloud-init/datasource@1" => {
+            "says where cloud-init takes users, keys and commands from at the first boot"
+        }
+        "dib:initramfs/module@1" => "has the kernel load this module when it boots",
+        "dib:os/distribution@1" => {
+            "says what the system is and who its default user is, who gets keys and `sudo`"
+        }
+        "dib:users/authorized-key@1" => "lets the holder of a key log in, as any user",
+        _ => "tells the host's elements what they then carry out",
     }
 }
 
@@ -163,6 +186,8 @@ pub fn check_scope(capability: &str, scope: &str) -> Result<(), String> {
         ("builder", scope) => Err(format!(
             "`builder` with the scope {scope:?}; it has `authorized-keys` and `proxies`"
         )),
+        ("facts", scope) => fact_scope(scope)
+            .map_err(|why| format!("`facts` with the scope {scope:?}, which {why}")),
         ("repositories", scope) => repository_scope(scope)
             .map_err(|why| format!("`repositories` with the scope {scope:?}, which {why}")),
         ("secret", scope) => match scope.split_once(' ') {
@@ -179,6 +204,19 @@ pub fn check_scope(capability: &str, scope: &str) -> Result<(), String> {
         },
         _ => Ok(()),
     }
+}
+
+/// A slot that takes a grant, or a pattern of such.
+fn fact_scope(scope: &str) -> Result<(), String> {
+    let slots = || schema::HOST_SLOTS.iter().map(|slot| slot.name).filter(|s| schema::granted(s));
+    if slots().any(|slot| matches(scope, slot)) {
+        return Ok(());
+    }
+    if !scope.starts_with("dib:") {
+        return Err("is no slot of `dib:`: others are provided and read without a grant".to_owned());
+    }
+    let near = did_you_mean(scope, slots()).map(|near| format!(": {near}")).unwrap_or_default();
+    Err(format!("is no slot of this host that an element may provide{near}"))
 }
 
 /// A URL or a pattern of URLs, and a key.
@@ -261,6 +299,7 @@ fn check_of(capability: &str, subject: &str) -> Option<Check> {
         "builder" => Check::BuilderGrant,
         "cache" => Check::CacheGrant,
         "exec" => Check::ExecGrant,
+        "facts" => Check::FactsGrant,
         "fetch" => Check::FetchGrant,
         "outputs" => Check::OutputsGrant,
         "packages" => Check::PackagesGrant,
@@ -456,6 +495,9 @@ mod tests {
             ("repositories", "https://h.example/debian key:*"),
             ("repositories", "* key:4D64FEC119C2029067D6E791F8D2585B8783D481"),
             ("repositories", "https://h.example/*/debian key:*"),
+            ("facts", "dib:boot/kernel-argument@1"),
+            ("facts", "dib:users/*"),
+            ("facts", "*"),
             ("secret", "place password"),
             ("secret", "open *"),
         ] {
@@ -470,6 +512,11 @@ mod tests {
             ("repositories", "file:///etc key:*"),
             ("repositories", "https://h.example/debian key:8783D481"),
             ("repositories", "https://h.example/../x key:*"),
+            ("facts", ""),
+            ("facts", "acme:proxy/upstream@1"),
+            ("facts", "dib:users/authorized-keys@1"),
+            // The host's alone.
+            ("facts", "dib:block-device/layout@1"),
             ("secret", "password"),
             ("secret", "read password"),
             ("secret", "open "),

@@ -2,6 +2,7 @@
 //! `requires` selects and never orders, so everything here is sorted by name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use dibhost_check::Check;
 use dibhost_definition::{Definition, Diagnostic, Diagnostics, Location, did_you_mean};
@@ -191,6 +192,10 @@ fn add(
         }
         Some(_) => {}
         None => {
+            let mut described = described;
+            // Here, for whatever planner it came from: what is not asked for is not refused.
+            let description = Arc::unwrap_or_clone(described.description);
+            described.description = Arc::new(description.with_implied_requests());
             let element = Resolved {
                 described,
                 reference: reference.to_owned(),

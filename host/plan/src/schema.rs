@@ -60,6 +60,14 @@ pub fn host_slot(name: &str) -> Option<&'static HostSlot> {
     HOST_SLOTS.iter().find(|s| s.name == name)
 }
 
+/// Whether an element needs the grant `facts` to provide a slot: each of `dib:` that elements may
+/// provide at all. What is in them the host and its elements carry out with rights of their own:
+/// a key logs in, an argument is booted with.
+#[must_use]
+pub fn granted(name: &str) -> bool {
+    name.starts_with("dib:") && name != LAYOUT
+}
+
 impl HostSlot {
     /// The slot as a plan holds it.
     #[must_use]

@@ -12,6 +12,11 @@ fn slot(name: &str, timing: &str, schema: &Value) -> Value {
     json!({"name": name, "arity": "Many", "timing": timing, "schema": schema.to_string(), "doc": ""})
 }
 
+/// A slot of the host that takes many values, as an element declares it.
+fn host_slot(name: &str) -> Value {
+    json!({"name": name, "arity": "Many", "timing": "Planned", "schema": null, "doc": ""})
+}
+
 /// The step in `root` provides a slot.
 fn provides(script: &mut Script, slot: Value) {
     if let Some(slots) = script.step("Root")["provides"].as_array_mut() {
@@ -41,6 +46,7 @@ fn doubling(times: usize) -> Value {
 pub(crate) fn all() -> Vec<Case> {
     vec![
         Case::on(Check::FactProvide, "a_slot_that_nobody_declared_is_written")
+            .may("facts", "dib:boot/kernel-argument@1")
             .plans([fact(
                 "dib:boot/kernel-argument@1",
                 "",
@@ -50,6 +56,24 @@ pub(crate) fn all() -> Vec<Case> {
         Case::on(Check::FactConsume, "a_slot_that_nobody_declared_is_read")
             .plans([call("Consume", "dib:users/authorized-key@1")])
             .says("does not declare that it consumes `dib:users/authorized-key@1`"),
+        Case::on(Check::FactsGrant, "a_key_for_root_that_nobody_granted")
+            .with(|s| provides(s, host_slot("dib:users/authorized-key@1")))
+            .plans([fact(
+                "dib:users/authorized-key@1",
+                "",
+                "{\"key\":\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5\",\"user\":\"root\"}",
+            )])
+            .says("`hostile` asks for what the definition does not grant: `facts` `dib:users/authorized-key@1`")
+            .says("facts = [\"dib:users/authorized-key@1\"]"),
+        Case::on(Check::FactsGrant, "an_argument_of_the_kernel_beside_the_granted_slot")
+            .with(|s| provides(s, host_slot("dib:boot/kernel-argument@1")))
+            .grant("hostile", "facts", "dib:boot/loader@1")
+            .plans([fact(
+                "dib:boot/kernel-argument@1",
+                "",
+                "{\"argument\":\"init=/evil\",\"reason\":null}",
+            )])
+            .says("`hostile` asks for what the definition does not grant: `facts` `dib:boot/kernel-argument@1`"),
         text(Check::FactKey, "a_key_of_a_fact_writes_to_the_terminal")
             .plans([fact(SLOT, "\u{1b}[31m", "\"x\"")])
             .says("has control characters"),
@@ -60,15 +84,8 @@ pub(crate) fn all() -> Vec<Case> {
             .plans([fact(SLOT, "", "{\"not\": \"text\"}")])
             .says("a value of `test:loot@1` does not fit its schema"),
         Case::on(Check::FactSchema, "a_fact_that_writes_a_second_kernel_command")
-            .with(|s| {
-                provides(
-                    s,
-                    json!({
-                        "name": "dib:boot/kernel-argument@1", "arity": "Many", "timing": "Planned",
-                        "schema": null, "doc": "",
-                    }),
-                )
-            })
+            .with(|s| provides(s, host_slot("dib:boot/kernel-argument@1")))
+            .grant("hostile", "facts", "dib:boot/kernel-argument@1")
             .plans([fact(
                 "dib:boot/kernel-argument@1",
                 "",

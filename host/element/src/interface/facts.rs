@@ -7,6 +7,7 @@ use dibhost_check::Check;
 use dibhost_definition::Limit;
 use dibhost_plan::description::{Arity, Timing};
 use dibhost_plan::fact::Fact;
+use dibhost_plan::schema;
 use serde_json::Value;
 use wasmtime::component::Linker;
 
@@ -82,7 +83,11 @@ impl facts::Host for State {
                 .map_err(|e| Refusal::invalid(format!("a value of `{shown}` is no JSON: {e}")))?;
             return self.facts.add(&slot, Arity::Many, key, value);
         };
-        in_time(self.call.mode, declared.timing, &slot)?;
+        let (timing, granted) = (declared.timing, schema::granted(&slot));
+        in_time(self.call.mode, timing, &slot)?;
+        if granted {
+            self.grant("facts", &slot)?;
+        }
         if Check::FactKey.holds() && (key.len() > 255 || key.chars().any(char::is_control)) {
             return Err(Refusal::invalid(format!(
                 "the key of a fact in `{slot}` is longer than 255 bytes or has control characters"

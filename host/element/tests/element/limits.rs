@@ -86,14 +86,15 @@ fn facts_and_their_bytes() {
             m.provide(slot, "1", value) + &m.provide(slot, "2", value)
         })
     };
+    let held = grants(&[("facts", "*")]);
     stops(
-        |most| planned(guest(), &none(), Limit::Facts, most),
+        |most| planned(guest(), &held, Limit::Facts, most),
         2,
         "provided more than 1 facts in `plan(install)` and was stopped",
         "facts = 2",
     );
     stops(
-        |most| planned(guest(), &none(), Limit::FactBytes, most),
+        |most| planned(guest(), &held, Limit::FactBytes, most),
         2 * value.len() as u64,
         "provided facts of more than 39 B in `plan(install)` and was stopped",
         "fact-bytes = \"1KiB\"",

@@ -155,6 +155,7 @@ fn a_secret_that_was_opened_is_no_argument_and_no_fact() {
         let body = m.tell_secret() + &provide;
         m.with_secret(&body)
     });
+    let held = grants(&[("secret", "open password"), ("facts", "dib:boot/kernel@1")]);
     let failure = bench(&telling).run_on("teller", &held, &mut target, &mut heard).unwrap_err();
     assert_eq!(failure.message, "a value of `dib:boot/kernel@1` has a secret in it");
 }

@@ -2,6 +2,7 @@
 
 mod differences;
 mod elements;
+mod facts;
 mod orders;
 mod pictures;
 mod reasons;

@@ -277,14 +277,16 @@ exec = ["*"]
 fn first_party_elements_can_be_put_under_the_same_rule() {
     let text = "[trust]\nfirst-party = \"explicit\"\n";
     insta::assert_snapshot!(refused_text(text, &[debian()]), @r#"
-    image.toml:3:13: `debian-minimal` asks for what the definition does not grant: `bootstrap` (for bootstrap)
+    image.toml:3:13: `debian-minimal` asks for what the definition does not grant: `bootstrap` (for bootstrap), `facts` `dib:os/distribution@1` (it provides this slot in `root`)
       3 | elements = ["debian-minimal"]
         |             ^^^^^^^^^^^^^^^^
       help: if you trust it with that, add
         [grants.debian-minimal]
         bootstrap = true
+        facts = ["dib:os/distribution@1"]
     "#);
-    let granted = format!("{text}[grants.debian-minimal]\nbootstrap = true\n");
+    let granted =
+        format!("{text}[grants.debian-minimal]\nbootstrap = true\nfacts = [\"dib:os/*\"]\n");
     plan_text(&granted, &[debian()]).unwrap();
 }
 

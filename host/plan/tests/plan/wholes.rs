@@ -77,10 +77,12 @@ fn the_text_names_every_step_edge_wish_and_grant() {
         grant rootfs write /boot  for rootfs
       debian-minimal (1.0.0; shipped): The element debian-minimal
         from /shelf/debian-minimal.wasm sha256:67ba384d1961282e1a2992452a4a54eecd9711d86c7118e680f0321cf02340da
-        grant bootstrap  for bootstrap
+        grant bootstrap                    for bootstrap
+        grant facts dib:os/distribution@1  it provides this slot in `root`
       kernel (1.0.0; shipped; required by bootloader): The element kernel
         from /shelf/kernel.wasm sha256:35e6b3197aa4ad26179c4b4de911c6dc7cad21220075be6f55aae157dff8c345
-        grant packages *  for packages
+        grant facts dib:boot/kernel@1  it provides this slot in `post-install`
+        grant packages *               for packages
       motd (1.0.0): The element motd
         from /shelf/motd.wasm sha256:fd098b953279e6569cb9d330fd2eee82cfbf7528e092ffb6a084bd19af6ef227
         grant accounts *              for accounts
@@ -88,7 +90,8 @@ fn the_text_names_every_step_edge_wish_and_grant() {
       serial-console (1.0.0; shipped): The element serial-console
         from /shelf/serial-console.wasm sha256:08024dec476fd5706d661e28db7600a70912b5eb614b323471f8f95d7848febe
         parameter device  "ttyS1"
-        grant services *  for services
+        grant facts dib:boot/kernel-argument@1  it provides this slot in `install`
+        grant services *                        for services
 
     phases
       root
