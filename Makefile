@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dibhost/target
 cargo := scripts/cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help build elements host languages image test test-all test-hostile golden lint bench bench-plan bench-step clean
+.PHONY: help build elements host languages image test test-all test-hostile records golden lint bench bench-plan bench-step clean
 
 help: ## Lists these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -39,6 +39,9 @@ test: ## Runs what CI runs: formats, lints, all tests but the long ones
 
 test-all: ## Runs every test, the long ones, all fuzz targets and `make test-hostile` too
 	@scripts/test --all
+
+records: host ## Records the steps anew that elements' own tests replay
+	scripts/records
 
 golden: host ## Writes the golden plans, the plan's schema and its picture anew
 	DIBHOST_GOLDEN=write $(cargo) test --locked --workspace --test golden

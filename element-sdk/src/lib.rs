@@ -96,6 +96,8 @@
 // The derives name this crate by its name, in here too.
 extern crate self as dibhost_element_sdk;
 
+#[cfg(not(target_arch = "wasm32"))]
+mod bindings;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod bindings;
@@ -111,6 +113,8 @@ pub mod log;
 mod parameters;
 mod phase;
 mod plan;
+#[cfg(not(target_arch = "wasm32"))]
+mod replay;
 mod run;
 mod secret;
 pub mod slots;
@@ -130,6 +134,8 @@ pub use fact::{Arity, Fact, Provided, Timing};
 pub use parameters::{ParameterValue, Parameters};
 pub use phase::Phase;
 pub use plan::Plan;
+#[cfg(not(target_arch = "wasm32"))]
+pub use replay::{Ending, Replayed};
 pub use run::{Command, Exec, Outcome, Output, Run};
 pub use secret::{Secret, SecretParameter};
 #[cfg(not(target_arch = "wasm32"))]

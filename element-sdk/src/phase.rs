@@ -28,6 +28,24 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// The one of this name.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let all = [
+            Self::Root,
+            Self::ExtraData,
+            Self::PreInstall,
+            Self::Install,
+            Self::PostInstall,
+            Self::PostRoot,
+            Self::BlockDevice,
+            Self::PreFinalise,
+            Self::Finalise,
+            Self::Cleanup,
+        ];
+        all.into_iter().find(|phase| phase.name() == name)
+    }
+
     /// The name in a definition, a log and the contract: `pre-install`.
     #[must_use]
     pub fn name(self) -> &'static str {

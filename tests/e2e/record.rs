@@ -1,7 +1,21 @@
 //! A step that is recorded and replayed, as an author does it.
 
-use anyhow::{Result, ensure};
-use dibhost_tests::dibhost;
+use anyhow::{Context as _, Result, ensure};
+use dibhost_tests::{dibhost, repository};
+
+/// What `TestHost::replay` replays natively in the elements' own tests holds for the components.
+#[test]
+fn the_records_of_shipped_elements_are_theirs() -> Result<()> {
+    let dibhost = dibhost()?;
+    for (element, record) in [("sysprep", "cleanup.json"), ("serial-console", "install.json")] {
+        let file = repository().join("elements").join(element).join("tests").join(record);
+        let file = file.to_str().context("the repository has a name in UTF-8")?;
+        let replayed = dibhost.run(&["element", "run", element, "--replay", file])?;
+        let replayed = replayed.expect_code(0).context("`make records` writes it anew")?;
+        ensure!(replayed.stdout.contains("it was done"), "{}", replayed.stdout);
+    }
+    Ok(())
+}
 
 #[test]
 fn a_step_is_recorded_on_a_tree_and_replayed_without_one() -> Result<()> {

@@ -1,6 +1,7 @@
-//! The host behind the imports of the component.
+//! The host behind the imports of the component; natively, where a record is replayed, behind
+//! what stands in for them.
 
-use crate::bindings::dib::element::{
+use super::imports::{
     accounts, blobs, block_device, bootstrap as boot, builder, exec as programs, facts,
     host as build, log as lines, outputs, packages, rootfs, services,
 };

@@ -1,7 +1,7 @@
 //! The element on a host in memory.
 
 use dibhost_element_sdk::slots::KernelArgument;
-use dibhost_element_sdk::{Phase, Planned, TestHost, UnitState};
+use dibhost_element_sdk::{Ending, Phase, Planned, TestHost, UnitState};
 use serial_console::SerialConsole;
 
 fn plan(host: TestHost) -> Planned {
@@ -38,4 +38,10 @@ fn what_is_no_port_is_refused() {
         let planned = plan(TestHost::new().parameter("device", device));
         assert!(planned.findings[0].fatal && planned.facts.is_empty(), "{device}");
     }
+}
+
+#[test]
+fn it_plans_what_it_planned_on_a_real_host() {
+    let replayed = TestHost::replay::<SerialConsole>("tests/install.json").unwrap();
+    assert_eq!((replayed.phase, replayed.ending), (Phase::Install, Ending::Done));
 }

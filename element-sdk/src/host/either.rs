@@ -1,0 +1,177 @@
+//! Natively: the record while one is replayed, else the host in memory.
+
+use serde_json::Value;
+
+use super::{guest, native};
+use crate::block_device::Node;
+use crate::error::Result;
+use crate::fact::RawFact;
+use crate::log::Level;
+use crate::replay::tape;
+use crate::run::{Command, Output};
+use crate::tree::{Attributes, Change, Entry, Stat};
+use crate::wish::{Bootstrap, Machine, Package, Proxy, Repository, UnitState, User};
+
+/// The running build, lent for one call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Build<'a> {
+    Memory(native::Build<'a>),
+    Record(guest::Build<'a>),
+}
+
+impl<'a> Build<'a> {
+    pub(crate) fn current() -> Self {
+        Self::Memory(native::Build::current())
+    }
+
+    pub(crate) fn replayed(lent: &'a guest::Lent) -> Self {
+        Self::Record(guest::Build(lent))
+    }
+
+    pub(crate) fn machine(self) -> Machine {
+        match self {
+            Self::Memory(build) => build.machine(),
+            Self::Record(build) => build.machine(),
+        }
+    }
+
+    pub(crate) fn parameter(self, name: &str) -> Result<Option<Value>> {
+        match self {
+            Self::Memory(build) => build.parameter(name),
+            Self::Record(build) => build.parameter(name),
+        }
+    }
+
+    pub(crate) fn secret(self, parameter: &str) -> Result<Secret> {
+        Ok(match self {
+            Self::Memory(build) => Secret::Memory(build.secret(parameter)?),
+            Self::Record(build) => Secret::Record(build.secret(parameter)?),
+        })
+    }
+}
+
+/// A secret.
+#[derive(Debug)]
+pub(crate) enum Secret {
+    Memory(native::Secret),
+    Record(guest::Secret),
+}
+
+impl Secret {
+    pub(crate) fn open(&self) -> Result<Vec<u8>> {
+        match self {
+            Self::Memory(secret) => secret.open(),
+            Self::Record(secret) => secret.open(),
+        }
+    }
+}
+
+macro_rules! functions {
+    ($(fn $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        $(pub(crate) fn $name($($argument: $type),*) -> $answer {
+            if tape::is_on() { guest::$name($($argument),*) } else { native::$name($($argument),*) }
+        })*
+    };
+}
+
+functions! {
+    fn log(level: Level, message: &str, fields: &[(&str, &str)]) -> ();
+    fn provide(slot: &str, key: &str, value: &str) -> Result<()>;
+    fn consume(slot: &str) -> Result<Vec<RawFact>>;
+    fn request_packages(wishes: Vec<Package>) -> Result<()>;
+    fn add_repository(repository: Repository) -> Result<()>;
+    fn upgrade_all() -> Result<()>;
+    fn set_service(unit: &str, state: UnitState) -> Result<()>;
+    fn define_unit(unit: &str, content: &str) -> Result<()>;
+    fn ensure_user(user: User) -> Result<()>;
+    fn ensure_group(name: &str, gid: Option<u32>) -> Result<()>;
+    fn nodes() -> Result<Vec<Node>>;
+    fn add_nodes(nodes: Vec<Node>) -> Result<()>;
+    fn replace_node(node: Node) -> Result<()>;
+    fn bootstrap(source: Bootstrap) -> Result<()>;
+    fn builder_keys() -> Result<Vec<String>>;
+    fn builder_proxies() -> Result<Proxy>;
+    fn exec(command: Command) -> Result<Output>;
+    fn emit(suffix: &str, content: &[u8]) -> Result<()>;
+}
+
+pub(crate) fn set_password(user: &str, password: &Secret) -> Result<()> {
+    match password {
+        Secret::Memory(password) => native::set_password(user, password),
+        Secret::Record(password) => guest::set_password(user, password),
+    }
+}
+
+pub(crate) fn exec_with_secret(command: Command, secret: &Secret) -> Result<Output> {
+    match secret {
+        Secret::Memory(secret) => native::exec_with_secret(command, secret),
+        Secret::Record(secret) => guest::exec_with_secret(command, secret),
+    }
+}
+
+/// A handle to the target tree.
+#[derive(Debug)]
+pub(crate) enum Tree {
+    Memory(native::Tree),
+    Record(guest::Tree),
+}
+
+impl Tree {
+    pub(crate) fn open(path: &str) -> Result<Self> {
+        Ok(match tape::is_on() {
+            false => Self::Memory(native::Tree::open(path)?),
+            true => Self::Record(guest::Tree::open(path)?),
+        })
+    }
+
+    pub(crate) fn read(&self, path: &str, offset: u64, length: u64) -> Result<Vec<u8>> {
+        match self {
+            Self::Memory(tree) => tree.read(path, offset, length),
+            Self::Record(tree) => tree.read(path, offset, length),
+        }
+    }
+
+    pub(crate) fn stat(&self, path: &str) -> Result<Option<Stat>> {
+        match self {
+            Self::Memory(tree) => tree.stat(path),
+            Self::Record(tree) => tree.stat(path),
+        }
+    }
+
+    pub(crate) fn walk(
+        &self,
+        path: &str,
+        recursive: bool,
+        after: Option<String>,
+    ) -> Result<Vec<Entry>> {
+        match self {
+            Self::Memory(tree) => tree.walk(path, recursive, after),
+            Self::Record(tree) => tree.walk(path, recursive, after),
+        }
+    }
+
+    pub(crate) fn apply(&self, changes: Vec<Change>) -> Result<()> {
+        match self {
+            Self::Memory(tree) => tree.apply(changes),
+            Self::Record(tree) => tree.apply(changes),
+        }
+    }
+
+    pub(crate) fn write_secret(
+        &self,
+        path: &str,
+        secret: &Secret,
+        attributes: Attributes,
+    ) -> Result<()> {
+        match (self, secret) {
+            (Self::Memory(tree), Secret::Memory(secret)) => {
+                tree.write_secret(path, secret, attributes)
+            }
+            (Self::Record(tree), Secret::Record(secret)) => {
+                tree.write_secret(path, secret, attributes)
+            }
+            // Handles do not outlive the call that they were given in.
+            _ => unreachable!("a handle of another host"),
+        }
+    }
+}
