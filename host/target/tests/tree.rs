@@ -10,15 +10,19 @@ use dibhost_target::{
 };
 
 fn on_both(test: impl Fn(&mut dyn Target)) {
+    on_twin(|target| test(target));
+    let mut bench = common::start(None);
+    test(&mut bench.worker);
+    bench.worker.stop().unwrap();
+}
+
+fn on_twin(test: impl Fn(&mut SimulatedTarget)) {
     let answers = Box::new(|_: &_, _: &mut dyn FnMut(_)| {
         let (stdout, stderr) = (Vec::new(), Vec::new());
         Ok(Output { status: 0, signal: None, timed_out: false, stdout, stderr })
     });
     let epoch = i64::try_from(EPOCH).unwrap();
     test(&mut SimulatedTarget::new(epoch, answers).unwrap());
-    let mut bench = common::start(None);
-    test(&mut bench.worker);
-    bench.worker.stop().unwrap();
 }
 
 fn all() -> Scope {
@@ -258,6 +262,95 @@ fn a_failed_change_takes_all_back() {
             .unwrap_err();
         assert!(matches!(&error, TargetError::NotFound(p) if p == "/nowhere/to/be"), "{error}");
         assert_eq!(picture(target), before);
+    });
+}
+
+/// 60,000 changes, of those for which something has to be kept to take them back.
+fn many() -> Vec<Change> {
+    let turn = |turn: usize| {
+        let at = |name: &str| path(&format!("/d{turn}{name}"));
+        [
+            folder(&format!("/d{turn}")),
+            write(&format!("/d{turn}/f"), "x"),
+            Change::Append { path: path("/kept/log"), content: b"more".to_vec() },
+            match turn % 3 {
+                0 => Change::Rename { source: at("/f"), destination: at("/g") },
+                1 => Change::Remove { path: at("/f") },
+                _ => link(&format!("/d{turn}/g"), "f"),
+            },
+            match turn % 2 {
+                0 => Change::Rename { source: path("/kept/old"), destination: path("/kept/new") },
+                _ => Change::Rename { source: path("/kept/new"), destination: path("/kept/old") },
+            },
+        ]
+    };
+    (0..12_000).flat_map(turn).collect()
+}
+
+/// A worker with what [`many`] changes. It has some thousand descriptors (20,000 as Debian sets it up),
+/// and one call applies up to 65,536 changes.
+fn to_be_changed() -> common::Bench {
+    let mut bench = common::start(Some(1 << 30));
+    let before = [folder("/kept"), write("/kept/log", ""), write("/kept/old", "old")];
+    bench.worker.apply(&all(), &before).unwrap();
+    bench
+}
+
+#[test]
+fn more_changes_than_there_are_descriptors_are_taken_back() {
+    let target = &mut to_be_changed().worker;
+    let as_it_was = picture(target);
+    let failing = [many(), vec![write("/nowhere/x", "x")]].concat();
+    assert_eq!(failing.len(), 60_001);
+    let error = target.apply(&all(), &failing).unwrap_err();
+    assert_eq!(error, TargetError::NotFound("/nowhere".to_owned()));
+    assert_eq!(picture(target), as_it_was);
+}
+
+#[test]
+fn more_changes_than_there_are_descriptors_are_made() {
+    let target = &mut to_be_changed().worker;
+    target.apply(&all(), &many()).unwrap();
+    assert_eq!(read(target, "/kept/log").len(), 4 * 12_000);
+    assert_eq!(read(target, "/kept/old"), "old");
+    let last = ["/d11997/g", "/d11998", "/d11999/f", "/d11999/g"];
+    assert!(last.iter().all(|at| there(target, at)));
+    assert!(["/d11997/f", "/d11998/f"].iter().all(|at| !there(target, at)));
+}
+
+#[test]
+fn a_link_that_another_process_swaps_is_followed_nowhere() {
+    on_twin(|target| {
+        target
+            .apply(&all(), &[folder("/mine/d"), folder("/secret"), link("/mine/l", "/secret")])
+            .unwrap();
+        let tree = target.tree().to_owned();
+        let (folder, other) = (tree.join("mine/d"), tree.join("mine/l"));
+        let over = std::sync::atomic::AtomicBool::new(false);
+        let mine = scope(&[], &["/mine"]);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    let exchange = rustix::fs::RenameFlags::EXCHANGE;
+                    let cwd = rustix::fs::CWD;
+                    rustix::fs::renameat_with(cwd, &folder, cwd, &other, exchange).unwrap();
+                }
+            });
+            // Both must be seen, or nothing was swapped between two calls.
+            let (mut written, mut stopped) = (0, 0);
+            while written < 300 || stopped < 300 {
+                match target.apply(&mine, &[write("/mine/d/f", "evil")]) {
+                    Ok(()) => written += 1,
+                    Err(TargetError::OutOfScope { path, .. }) => {
+                        assert_eq!(path, "/secret/f");
+                        stopped += 1;
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        assert!(!there(target, "/secret/f"));
     });
 }
 

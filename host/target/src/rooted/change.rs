@@ -13,23 +13,9 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::{Place, Rooted, allowed, kind, lstat, magic, magic_name, os, stat_at, xattrs};
+use super::undo::{Identity, Undo};
+use super::{Place, Rooted, allowed, hold, kind, lstat, magic, magic_name, os, stat_at};
 use crate::{Attributes, Change, Kind, Room, Scope, Stat, TargetError, TargetPath, Written};
-
-/// How to take one thing back.
-#[derive(Debug)]
-enum Undo {
-    /// Remove what was made.
-    Remove { folder: OwnedFd, name: String },
-    /// Move what was there back out of the backup.
-    Restore { folder: OwnedFd, name: String, backup: String },
-    /// Rename back.
-    Rename { from: (OwnedFd, String), to: (OwnedFd, String) },
-    /// Cut what was added.
-    Truncate { file: File, size: u64, times: Timestamps },
-    /// Set what was changed.
-    Attributes { folder: OwnedFd, name: String, stat: Stat },
-}
 
 /// What is known of a change while it is being made.
 struct Context<'a> {
@@ -39,7 +25,11 @@ struct Context<'a> {
     written: Written,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    fn new(scope: &'a Scope, room: Room) -> Self {
+        Self { scope, journal: Vec::new(), room, written: Written::default() }
+    }
+
     /// Bytes that may still be written.
     fn room(&self) -> u64 {
         self.room.bytes.saturating_sub(self.written.bytes)
@@ -71,8 +61,7 @@ impl Rooted {
         changes: &[Change],
         room: Room,
     ) -> Result<Written, TargetError> {
-        let written = Written::default();
-        let mut context = Context { scope, journal: Vec::new(), room, written };
+        let mut context = Context::new(scope, room);
         for change in changes {
             if let Err(error) = self.change(&mut context, change) {
                 return Err(self.undo(context.journal, error));
@@ -82,56 +71,17 @@ impl Rooted {
         Ok(context.written)
     }
 
-    /// Takes everything back, the last first. An undoing that fails is told with its cause.
-    fn undo(&self, journal: Vec<Undo>, cause: TargetError) -> TargetError {
-        let mut failed = Vec::new();
-        for undo in journal.into_iter().rev() {
-            let what = format!("{undo:?}");
-            if let Err(error) = self.take_back(undo) {
-                failed.push(format!("{what}: {error}"));
-            }
-        }
-        if failed.is_empty() {
-            return cause;
-        }
-        TargetError::Conflict(format!(
-            "{cause}; and what had been changed before could not all be undone, so the tree is in \
-             between: {}",
-            failed.join("; ")
-        ))
-    }
-
-    fn take_back(&self, undo: Undo) -> Result<(), TargetError> {
-        let doing = |e: Errno| os("undoing a change", e);
-        match undo {
-            Undo::Remove { folder, name } => {
-                let stat = lstat(folder.as_fd(), &name).map_err(doing)?;
-                let flags = match kind(stat.st_mode) {
-                    Kind::Directory => AtFlags::REMOVEDIR,
-                    _ => AtFlags::empty(),
-                };
-                fs::unlinkat(&folder, &name, flags).map_err(doing)
-            }
-            Undo::Restore { folder, name, backup } => {
-                fs::renameat(&self.backup, &backup, &folder, &name).map_err(doing)
-            }
-            Undo::Rename { from, to } => {
-                fs::renameat(&to.0, &to.1, &from.0, &from.1).map_err(doing)
-            }
-            Undo::Truncate { file, size, times } => {
-                fs::ftruncate(&file, size).map_err(doing)?;
-                fs::futimens(&file, &times).map_err(doing)
-            }
-            Undo::Attributes { folder, name, stat } => {
-                let path = magic_name(folder.as_fd(), &name);
-                for (attribute, _) in xattrs(&path).map_err(doing)? {
-                    if !stat.xattrs.iter().any(|(name, _)| *name == attribute) {
-                        fs::lremovexattr(&path, attribute.as_str()).map_err(doing)?;
-                    }
-                }
-                self.set(&folder, &name, &stat, &full(&stat))
-            }
-        }
+    /// Makes one change and says how to take it back.
+    #[cfg(test)]
+    pub(super) fn journal_of(
+        &mut self,
+        scope: &Scope,
+        change: &Change,
+        room: Room,
+    ) -> Result<Vec<Undo>, TargetError> {
+        let mut context = Context::new(scope, room);
+        self.change(&mut context, change)?;
+        Ok(context.journal)
     }
 
     fn change(&mut self, context: &mut Context<'_>, change: &Change) -> Result<(), TargetError> {
@@ -182,11 +132,7 @@ impl Rooted {
         self.next += 1;
         let backup = self.next.to_string();
         fs::renameat(&place.folder, &place.name, &self.backup, &backup).map_err(doing)?;
-        context.journal.push(Undo::Restore {
-            folder: held(place)?,
-            name: place.name.clone(),
-            backup,
-        });
+        context.journal.push(Undo::Restore { at: place.spot(), backup });
         Ok(true)
     }
 
@@ -253,7 +199,7 @@ impl Rooted {
                 ))),
             };
         }
-        context.journal.push(Undo::Remove { folder: place.folder, name: place.name });
+        context.journal.push(Undo::Remove(place.spot()));
         Ok(())
     }
 
@@ -269,8 +215,7 @@ impl Rooted {
             Errno::NOENT => TargetError::NotFound(path.to_string()),
             error => os(format!("adding to `{path}`"), error),
         };
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let held = fs::openat(&place.folder, &place.name, flags, Mode::empty()).map_err(doing)?;
+        let held = hold(&place.folder, &place.name).map_err(doing)?;
         let stat = fs::fstat(&held).map_err(doing)?;
         let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
         if Check::RegularFile.holds() && !regular {
@@ -279,8 +224,9 @@ impl Rooted {
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CLOEXEC;
         let mut file: File =
             fs::open(magic(held.as_fd()), flags, Mode::empty()).map_err(doing)?.into();
-        let undo = Undo::Truncate {
-            file: file.try_clone().map_err(|e| os(format!("adding to `{path}`"), e))?,
+        context.journal.push(Undo::Truncate {
+            at: place.spot(),
+            file: Identity::from(&stat),
             size: u64::try_from(stat.st_size).unwrap_or(0),
             times: Timestamps {
                 last_access: Timespec {
@@ -292,8 +238,7 @@ impl Rooted {
                     tv_nsec: stat.st_mtime_nsec as _,
                 },
             },
-        };
-        context.journal.push(undo);
+        });
         file.write_all(content).map_err(|e| os(format!("adding to `{path}`"), e))?;
         self.set_time(place.folder.as_fd(), &place.name).map_err(doing)
     }
@@ -329,7 +274,7 @@ impl Rooted {
                 Err(error) => return Err(doing(error)),
             }
             made = true;
-            context.journal.push(Undo::Remove { folder: held(&place)?, name: place.name.clone() });
+            context.journal.push(Undo::Remove(place.spot()));
             let now = stat_at(place.folder.as_fd(), &place.name).map_err(doing)?;
             // Whatever the umask is.
             let usual = Attributes { mode: Some(0o755), ..Attributes::default() };
@@ -368,7 +313,7 @@ impl Rooted {
         context.count(0, 1)?;
         self.displace(context, path, &place, false)?;
         fs::symlinkat(to, &place.folder, &place.name).map_err(doing)?;
-        context.journal.push(Undo::Remove { folder: held(&place)?, name: place.name.clone() });
+        context.journal.push(Undo::Remove(place.spot()));
         self.set_time(place.folder.as_fd(), &place.name).map_err(doing)
     }
 
@@ -396,7 +341,7 @@ impl Rooted {
         context.count(0, 1)?;
         fs::linkat(&from.folder, &from.name, &to.folder, &to.name, AtFlags::empty())
             .map_err(doing)?;
-        context.journal.push(Undo::Remove { folder: to.folder, name: to.name });
+        context.journal.push(Undo::Remove(to.spot()));
         Ok(())
     }
 
@@ -429,11 +374,7 @@ impl Rooted {
             )));
         }
         context.count(bytes_of(attributes), 0)?;
-        context.journal.push(Undo::Attributes {
-            folder: held(&place)?,
-            name: place.name.clone(),
-            stat: stat.clone(),
-        });
+        context.journal.push(Undo::Attributes { at: place.spot(), stat: stat.clone() });
         self.set(&place.folder, &place.name, &stat, attributes)
     }
 
@@ -464,9 +405,7 @@ impl Rooted {
         self.displace(context, destination, &to, false)?;
         fs::renameat_with(&from.folder, &from.name, &to.folder, &to.name, RenameFlags::NOREPLACE)
             .map_err(doing)?;
-        context
-            .journal
-            .push(Undo::Rename { from: (from.folder, from.name), to: (to.folder, to.name) });
+        context.journal.push(Undo::Rename { from: from.spot(), to: to.spot() });
         Ok(())
     }
 
@@ -501,8 +440,7 @@ impl Rooted {
             if Check::RootfsMode.holds() && mode & !0o7777 != 0 {
                 return Err(TargetError::Invalid(format!("`{mode:o}` is no mode")));
             }
-            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let held = fs::openat(folder, name, flags, Mode::empty()).map_err(doing)?;
+            let held = hold(folder, name).map_err(doing)?;
             fs::chmod(magic(held.as_fd()), Mode::from_raw_mode(mode)).map_err(doing)?;
         }
         for (attribute, value) in &attributes.xattrs {
@@ -544,12 +482,8 @@ fn bytes_of(attributes: &Attributes) -> u64 {
     attributes.xattrs.iter().map(|(name, value)| (name.len() + value.len()) as u64).sum()
 }
 
-fn held(place: &Place) -> Result<OwnedFd, TargetError> {
-    place.folder.try_clone().map_err(|e| os("holding a folder", e))
-}
-
 /// All attributes of a node.
-fn full(stat: &Stat) -> Attributes {
+pub(super) fn full(stat: &Stat) -> Attributes {
     Attributes {
         mode: (stat.kind != Kind::Symlink).then_some(stat.mode),
         owner: Some(stat.uid.to_string()),

@@ -14,6 +14,7 @@
 mod change;
 mod owner;
 mod split;
+mod undo;
 mod walk;
 
 use std::ffi::OsStr;
@@ -25,6 +26,8 @@ use std::path::{Path, PathBuf};
 use dibhost_check::Check;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
+
+use undo::Identity;
 
 use crate::{Kind, Scope, Stat, TargetError, TargetPath};
 
@@ -58,6 +61,8 @@ pub(crate) struct Place {
     name: String,
     /// Resolved path below the tree's root: `/etc/motd`.
     location: Vec<u8>,
+    /// The folder's.
+    identity: Identity,
 }
 
 /// An error of the kernel, told with what was being done.
@@ -142,7 +147,8 @@ impl Rooted {
             location.push(b'/');
         }
         location.extend_from_slice(name.as_bytes());
-        Ok(Place { folder, name: name.to_owned(), location })
+        let identity = Identity::of(&folder).map_err(|e| self.explain(e, path, parent.as_str()))?;
+        Ok(Place { folder, name: name.to_owned(), location, identity })
     }
 
     fn explain(&self, error: Errno, path: &TargetPath, at: &str) -> TargetError {
@@ -282,6 +288,12 @@ fn allowed(scope: &Scope, location: &[u8], write: bool) -> Result<(), TargetErro
         return Ok(());
     }
     Err(TargetError::OutOfScope { path: String::from_utf8_lossy(location).into_owned(), write })
+}
+
+/// Takes hold of a node without opening it.
+fn hold(folder: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    fs::openat(folder, name, flags, Mode::empty())
 }
 
 fn kind(mode: u32) -> Kind {
