@@ -31,6 +31,7 @@ pub(crate) enum Without {
 }
 
 type Arrange = Box<dyn Fn(&mut Dibhost) -> Result<()> + Send + Sync>;
+type Around = Box<dyn Fn() -> Result<String> + Send + Sync>;
 type Look = Box<dyn Fn(&Path, &Outcome) -> bool + Send + Sync>;
 
 /// An attack.
@@ -50,6 +51,7 @@ pub(crate) struct Case {
     args: Vec<&'static str>,
     says: Vec<String>,
     arrange: Option<Arrange>,
+    around: Option<Around>,
     got_out: Option<Look>,
 }
 
@@ -91,6 +93,7 @@ impl Case {
             args: Vec::new(),
             says: Vec::new(),
             arrange: None,
+            around: None,
             got_out: None,
         }
     }
@@ -107,6 +110,12 @@ impl Case {
 
     pub(crate) fn plans_in(mut self, phase: &str, calls: impl Into<Vec<Value>>) -> Self {
         self.script().part("Plan", phase, calls.into(), "Loudly");
+        self
+    }
+
+    /// What it does while planning, without saying at its end that it could.
+    pub(crate) fn plans_quietly(mut self, calls: impl Into<Vec<Value>>) -> Self {
+        self.script().part("Plan", PHASE, calls.into(), "Quietly");
         self
     }
 
@@ -192,6 +201,22 @@ impl Case {
         arrange: impl Fn(&mut Dibhost) -> Result<()> + Send + Sync + 'static,
     ) -> Self {
         self.arrange = Some(Box::new(arrange));
+        self
+    }
+
+    /// On another machine than this: the program is started in mount and network namespaces of its
+    /// own, when this script of `sh` has been run there.
+    pub(crate) fn after_script(self, script: &str) -> Self {
+        let script = script.to_owned();
+        self.after_script_of(move || Ok(script.clone()))
+    }
+
+    /// The same, of a script that is made when it is needed.
+    pub(crate) fn after_script_of(
+        mut self,
+        script: impl Fn() -> Result<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.around = Some(Box::new(script));
         self
     }
 
@@ -366,14 +391,30 @@ impl Case {
         if let Some(arrange) = &self.arrange {
             arrange(&mut dibhost)?;
         }
-        Ok(dibhost)
+        match &self.around {
+            Some(script) => around(dibhost, &script()?),
+            None => Ok(dibhost),
+        }
     }
+}
+
+/// The program, behind a script that makes its machine another one. It stays one process.
+fn around(dibhost: Dibhost, script: &str) -> Result<Dibhost> {
+    let text = format!(
+        "#!/bin/sh\nexec unshare --mount --net -- sh -ec '{script}\nexec \"$0\" \"$@\"' {} \"$@\"\n",
+        dibhost.path().display()
+    );
+    let path = dibhost.write("around", &text)?;
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    Ok(dibhost.program(&path))
 }
 
 /// What there is to be had on the host.
 pub(crate) mod loot {
     /// In the builder's home and environment.
     pub(crate) const CANARY: &str = "the-builder-s-own";
+    /// In the definition's secrets.
+    pub(crate) const SECRET: &str = "hunter2-and-more";
     pub(crate) const VARIABLE: &str = "DIBHOST_TEST_CANARY";
     pub(crate) const KEY: &str =
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGhvc3RpbGUtY2FuYXJ5LWhvc3RpbGUtY2FuYXJ5 builder";

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 pub(crate) const SUCCEEDED: &str = "the attack succeeded";
 /// By this the place of the script is found in the component.
 const MARK: &[u8] = b"(script of the attacker)";
+/// In a script: the folder of the definition, as the host knows it.
+pub(crate) const SCENE: &str = "(scene)";
 /// Bytes for it.
 const ROOM: usize = 1 << 20;
 
@@ -73,6 +75,8 @@ impl Script {
         let mut bytes = std::fs::read(component()?).context("reading the hostile component")?;
         let at = position(&bytes)?;
         let script = json!({"description": self.description, "parts": self.parts}).to_string();
+        let here = text(folder)?;
+        let script = script.replace(SCENE, &here);
         let program = match self.program {
             true => std::fs::read(attacker()?).context("reading the hostile program")?,
             false => Vec::new(),
@@ -126,8 +130,8 @@ pub(crate) fn attacker() -> Result<&'static Path> {
             return Ok(made);
         }
         std::fs::create_dir_all(repository().join("out/test-programs"))?;
-        let source = repository().join("tests/hostile/programs/attacker.c");
-        let args = ["-static", "-O1", "-s", "-o", &text(&made)?, &text(&source)?];
+        let source = repository().join("tests/hostile/programs/hostile.c");
+        let args = ["-static", "-O1", "-s", "-w", "-o", &text(&made)?, &text(&source)?];
         tool::run("cc", &args)?;
         Ok(made)
     })

@@ -90,6 +90,12 @@ impl Dibhost {
         self
     }
 
+    /// Where the program is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.program
+    }
+
     /// Uses a cache of its own: nothing has been downloaded or compiled yet.
     #[must_use]
     pub fn empty_cache(mut self) -> Self {

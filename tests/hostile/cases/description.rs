@@ -11,6 +11,21 @@ pub(crate) fn all() -> Vec<Case> {
             .with(|script| script.description["name"] = "openssh-server".into())
             .has_a_step()
             .says("calls itself `openssh-server` and not `hostile`"),
+        // The definition grants enough; what was agreed to is less.
+        Case::on(Check::LockGrowth, "an_update_that_asks_for_more")
+            .may("rootfs", "write /")
+            .runs([call("Open", "/")])
+            .arranged(|dibhost| {
+                let digest = "0".repeat(64);
+                let lock = format!(
+                    "version = 1\n[image.x.hostile]\nfrom = \"./hostile.wasm\"\n\
+                     version = \"0.9.0\"\ndigest = \"sha256:{digest}\"\n\
+                     [image.x.hostile.requests]\nrootfs = [\"read /etc\"]\n"
+                );
+                dibhost.write("dib.lock", &lock).map(drop)
+            })
+            .says("+ rootfs [\"write /\"]")
+            .says("dibhost grant image.toml"),
         Case::on(Check::FirstPartyDigest, "a_first_party_name_is_shadowed_by_a_path")
             .with(|script| *script = crate::script::Script::new("growroot"))
             .requests("rootfs", "write /")

@@ -8,7 +8,7 @@ use crate::script::Script;
 
 const SLOT: &str = "test:loot@1";
 
-fn slot(name: &str, timing: &str, schema: &Value) -> Value {
+pub(crate) fn slot(name: &str, timing: &str, schema: &Value) -> Value {
     json!({"name": name, "arity": "Many", "timing": timing, "schema": schema.to_string(), "doc": ""})
 }
 
@@ -18,13 +18,13 @@ fn host_slot(name: &str) -> Value {
 }
 
 /// The step in `root` provides a slot.
-fn provides(script: &mut Script, slot: Value) {
+pub(crate) fn provides(script: &mut Script, slot: Value) {
     if let Some(slots) = script.step("Root")["provides"].as_array_mut() {
         slots.push(slot);
     }
 }
 
-fn fact(slot: &str, key: &str, value: &str) -> Value {
+pub(crate) fn fact(slot: &str, key: &str, value: &str) -> Value {
     call("Provide", json!({"slot": slot, "key": key, "value": value}))
 }
 
@@ -43,7 +43,48 @@ fn doubling(times: usize) -> Value {
     json!({"$defs": parts, "$ref": "#/$defs/d0"})
 }
 
+/// A reader of the slot who trusts the facts of one provider.
+fn believed(case: Case, provider: &str) -> Case {
+    case.and("reader")
+        .with(|script| {
+            let uses = json!({"name": SLOT, "arity": "Many", "required": true});
+            if let Some(slots) = script.step("Root")["consumes"].as_array_mut() {
+                slots.push(uses);
+            }
+        })
+        .plans([call("ComesFrom", json!({"slot": SLOT, "provider": provider}))])
+}
+
+/// It says that it is another, in all that is its own to say.
+fn pretending(case: Case, name: &str) -> Case {
+    case.with(|s| provides(s, slot(SLOT, "Planned", &json!({"type": "object"}))))
+        .plans_quietly([fact(SLOT, name, &json!({"provider": name, "phase": "root"}).to_string())])
+}
+
 pub(crate) fn all() -> Vec<Case> {
+    let mut all = of_others();
+    all.extend(of_its_own());
+    all
+}
+
+fn of_others() -> Vec<Case> {
+    vec![
+        // The host says who provided a fact: no call of the contract takes a provider.
+        believed(
+            pretending(Case::held_by("the contract", "a_fact_in_another_s_name"), "debian"),
+            "debian",
+        )
+        .says("`test:loot@1` is `hostile`'s, not `debian`'s"),
+        believed(
+            pretending(Case::on(Check::ElementName, "a_fact_under_another_s_name"), "debian")
+                .with(|s| s.description["name"] = "debian".into()),
+            "debian",
+        )
+        .says("`debian`"),
+    ]
+}
+
+fn of_its_own() -> Vec<Case> {
     vec![
         Case::on(Check::FactProvide, "a_slot_that_nobody_declared_is_written")
             .may("facts", "dib:boot/kernel-argument@1")

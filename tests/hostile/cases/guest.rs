@@ -40,6 +40,17 @@ pub(crate) fn all() -> Vec<Case> {
             .may("rootfs", "write /")
             .runs([call("Open", "/"), apply(&["/a", "/b", "/c", "/d"].map(folder))])
             .says("made more than 3 files in the target in `run(root)`"),
+        // The default limit of 250,000.
+        Case::on(Check::Files, "a_million_files")
+            .may("rootfs", "write /")
+            .runs([
+                call("Open", "/"),
+                call(
+                    "Repeat",
+                    json!({"times": 200, "call": call("Crowd", json!({"prefix": "/{n}-", "count": 5000}))}),
+                ),
+            ])
+            .says("made more than 250000 files in the target in `run(root)`"),
         limited(Check::Written, "more_bytes_than_a_step_writes", "written = \"1KiB\"")
             .may("rootfs", "write /")
             .runs([call("Open", "/"), call("BlobOf", 4096), call("Place", "/x")])

@@ -6,7 +6,9 @@ mod exec;
 mod facts;
 mod guest;
 mod host;
+mod programs;
 mod rootfs;
+mod secrets;
 mod wishes;
 
 use crate::case::Case;
@@ -19,7 +21,9 @@ pub(crate) fn all() -> Vec<Case> {
         facts::all(),
         guest::all(),
         host::all(),
+        programs::all(),
         rootfs::all(),
+        secrets::all(),
         wishes::all(),
     ]
     .into_iter()

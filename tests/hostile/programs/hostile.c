@@ -1,6 +1,7 @@
-/* Programs that try to get out of the box, one for each word. What the kernel answered is said as
- * `EPERM`, or `done`: the test decides what it should be. Bounded by themselves, so that a box
- * that does not hold does not take the machine with it. */
+/* Programs that try to get out of the box, one for each word: of a target (host/target/tests) and of
+ * a build (tests/hostile). What the kernel answered is said as `EPERM`, or `done`: the test decides
+ * what it should be. Bounded by themselves, so that a box that does not hold does not take the
+ * machine with it. Without a library of the tree: cc -static. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <netinet/in.h>
 #include <arpa/inet.h>
 #include <unistd.h>
@@ -288,6 +290,43 @@ static int tcp(const char *text)
     return 0;
 }
 
+/* On the builder's side: says a word to whoever comes to its loopback, as long as its parent lives. */
+static int greet(const char *port)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    char text[80];
+    snprintf(text, sizeof text, "127.0.0.1:%s", port);
+    struct sockaddr_in address = at(text);
+    int door = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(door, (void *)&address, sizeof address) < 0 || listen(door, 8) < 0)
+        return say("greet", -1);
+    say("greet", 0);
+    for (;;) {
+        int guest = accept(door, 0, 0);
+        write(guest, "loopback", 8);
+        close(guest);
+    }
+}
+
+/* The builder's loopback, by each address that could lead there: `127.0.0.1`, the gateway. */
+static int reach(const char *port)
+{
+    static const char *addresses[] = {"127.0.0.1", "198.51.100.2", "198.51.100.1"};
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        char text[80], word[16] = {0};
+        snprintf(text, sizeof text, "%s:%s", addresses[i], port);
+        struct sockaddr_in address = at(text);
+        int stream = socket(AF_INET, SOCK_STREAM, 0);
+        setsockopt(stream, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){2, 0}, sizeof(struct timeval));
+        setsockopt(stream, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){2, 0}, sizeof(struct timeval));
+        if (connect(stream, (void *)&address, sizeof address) == 0
+            && recv(stream, word, sizeof word - 1, 0) > 0 && !strcmp(word, "loopback"))
+            return printf("reach: the builder's loopback by %s\n", addresses[i]) < 0;
+    }
+    puts("reach: nobody");
+    return 0;
+}
+
 /* Asks whom `/etc/resolv.conf` names. */
 static int resolver(void)
 {
@@ -338,9 +377,134 @@ static int memory(void)
     return 0;
 }
 
+/* A child's memory: what a debugger does, and what reads a password out of another process. */
+static int trace_child(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    long answer = ptrace(PTRACE_SEIZE, child, 0, 0);
+    say("seize", answer);
+    kill(child, SIGKILL);
+    waitpid(child, 0, 0);
+    return 0;
+}
+
+static int kill_one(const char *pid)
+{
+    return say("kill", kill(atoi(pid), 0));
+}
+
+static int see(const char *path)
+{
+    return say("see", open(path, O_RDONLY));
+}
+
+/* Out of a root that was only changed: the folder above it by a descriptor that was kept. */
+static int climb(const char *file)
+{
+    int kept = open("/", O_RDONLY | O_DIRECTORY);
+    mkdir("/tmp/below", 0700);
+    if (chroot("/tmp/below") < 0 || fchdir(kept) < 0)
+        return say("chroot", -1);
+    for (int i = 0; i < 64; i++)
+        if (chdir("..") < 0)
+            return say("chdir", -1);
+    if (chroot(".") < 0)
+        return say("chroot", -1);
+    return say("climb", open(file, O_RDONLY));
+}
+
+static int switches(const char *path)
+{
+    return say("switch", open(path, O_WRONLY));
+}
+
+static int fifo(const char *path)
+{
+    return say("fifo", mkfifo(path, 0600));
+}
+
+static int words(const char *text)
+{
+    puts(text);
+    return 0;
+}
+
+extern char **environ;
+
+/* A variable of whoever builds, and the names of all that there are but the usual ones. */
+static int environment(const char *name)
+{
+    static const char *usual[] = {
+        "DEBIAN_FRONTEND", "HOME", "LC_ALL", "PATH", "SOURCE_DATE_EPOCH", "TZ",
+    };
+    printf("environment: %s, besides:", getenv(name) ? getenv(name) : "none");
+    int others = 0;
+    for (char **variable = environ; *variable; variable++) {
+        size_t length = strcspn(*variable, "="), known = 0;
+        for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+            known |= strlen(usual[i]) == length && !strncmp(usual[i], *variable, length);
+        if (!known)
+            others += printf(" %.*s", (int)length, *variable);
+    }
+    puts(others ? "" : " nothing");
+    return 0;
+}
+
+static int endless(void)
+{
+    /* Not for ever where nothing ends it. */
+    alarm(60);
+    for (volatile int turn = 0;; turn++)
+        ;
+}
+
+static int flood(const char *lines)
+{
+    for (int line = atoi(lines); line > 0; line--)
+        puts("flood");
+    return 0;
+}
+
+/* Goes on when its parent has ended, for some seconds: the folder is a link, then a folder again. */
+static int swap(const char *folder)
+{
+    char link[4096];
+    snprintf(link, sizeof link, "%s.link", folder);
+    say("folder", mkdir(folder, 0755));
+    say("link", symlink("/secret", link));
+    pid_t child = fork();
+    if (child != 0)
+        return say("swap", child);
+    setsid();
+    for (int fd = 0; fd < 3; fd++)
+        dup2(open("/dev/null", O_RDWR), fd);
+    for (time_t end = time(0) + 20; time(0) < end;)
+        renameat2(AT_FDCWD, folder, AT_FDCWD, link, RENAME_EXCHANGE);
+    return 0;
+}
+
+/* Whether a folder is another from one moment to the next. */
+static int watch(const char *folder)
+{
+    struct stat first, now;
+    if (lstat(folder, &first) < 0)
+        return say("watch", -1);
+    for (time_t end = time(0) + 2; time(0) < end;)
+        if (lstat(folder, &now) == 0 && now.st_ino != first.st_ino)
+            return say("watch", 0);
+    puts("watch: nobody swaps it");
+    return 0;
+}
+
 static const struct { const char *name; int (*run)(const char *); } with_word[] = {
     {"escape", escape}, {"signals", signals}, {"setuid", setuid_file}, {"abstract", abstract},
-    {"tcp", tcp},
+    {"tcp", tcp}, {"kill", kill_one}, {"see", see}, {"climb", climb}, {"switch", switches},
+    {"fifo", fifo}, {"say", words}, {"environment", environment}, {"flood", flood},
+    {"swap", swap}, {"watch", watch}, {"greet", greet}, {"reach", reach},
 };
 
 static const struct { const char *name; int (*run)(void); } programs[] = {
@@ -349,15 +513,16 @@ static const struct { const char *name; int (*run)(void); } programs[] = {
     {"terminal", terminal}, {"young", young}, {"foreign", foreign},
     {"files", files}, {"capabilities", capabilities}, {"resolver", resolver},
     {"devices", devices}, {"landlock", landlock}, {"forks", forks}, {"memory", memory},
+    {"trace", trace_child}, {"endless", endless},
 };
 
-int main(int count, char **words)
+int main(int count, char **arguments)
 {
     for (size_t i = 0; count > 2 && i < sizeof with_word / sizeof *with_word; i++)
-        if (!strcmp(words[1], with_word[i].name))
-            return with_word[i].run(words[2]);
+        if (!strcmp(arguments[1], with_word[i].name))
+            return with_word[i].run(arguments[2]);
     for (size_t i = 0; count > 1 && i < sizeof programs / sizeof *programs; i++)
-        if (!strcmp(words[1], programs[i].name))
+        if (!strcmp(arguments[1], programs[i].name))
             return programs[i].run();
     fprintf(stderr, "no such program\n");
     return 2;

@@ -84,7 +84,8 @@ pub fn hostile(worker: &mut Worker, word: &str) -> Output {
 
 /// Compiles the hostile programs into the tree.
 pub fn compile_hostile(worker: &mut Worker) {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile/hostile.c");
+    let source =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/hostile/programs/hostile.c");
     let to = worker.tree().join("usr/bin/hostile");
     let compiler = Program::new("cc").args(["-static", "-O1", "-w", "-o"]).args([&to, &source]);
     worker.run_on_host(&compiler).unwrap();

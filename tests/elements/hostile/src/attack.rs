@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::bindings::dib::element::rootfs::{Attributes, Change, NewFile, Tree, WalkFlags};
+use crate::bindings::dib::element::rootfs::{Attributes, Change, NewFile, NewLink, Tree, WalkFlags};
 use crate::bindings::dib::element::types::Error;
 use crate::bindings::dib::element::{
     accounts, blobs, block_device, bootstrap, builder, cache, exec, facts, fetch, host, log,
@@ -25,7 +25,7 @@ pub struct Attack<'a> {
     booty: String,
 }
 
-/// One call. What it works on is the last handle got.
+/// One call. What it works on is the last handle got; `{booty}` in it is what was got last.
 #[derive(Deserialize)]
 enum Call {
     // rootfs
@@ -37,6 +37,11 @@ enum Call {
     Capture(String),
     Apply(Vec<Change>),
     ApplyMany(usize),
+    /// So many links whose names begin so, in one call.
+    Crowd {
+        prefix: String,
+        count: usize,
+    },
     Place(String),
     Unpack(String),
     /// Writes the program that was put into the script.
@@ -67,6 +72,11 @@ enum Call {
         bytes: usize,
     },
     Consume(String),
+    /// Stopped when a fact of the slot comes from anybody else.
+    ComesFrom {
+        slot: String,
+        provider: String,
+    },
     // wishes
     Packages(Vec<packages::Wish>),
     Repository(packages::Repository),
@@ -89,6 +99,10 @@ enum Call {
     Proxies,
     Parameter(String),
     Secret(String),
+    PlaceSecret {
+        parameter: String,
+        path: String,
+    },
     // what stays
     Emit(String),
     CachePut {
@@ -145,7 +159,7 @@ impl<'a> Attack<'a> {
     }
 
     pub fn make(&mut self, call: &Value) -> Result<(), Error> {
-        match parsed(call.clone())? {
+        match parsed(self.with_booty(call)?)? {
             Call::Open(path) => self.trees.push(rootfs::open(&path)?),
             Call::Narrow(path) => {
                 let tree = self.tree()?.narrow(&path)?;
@@ -173,6 +187,14 @@ impl<'a> Attack<'a> {
                 let changes: Vec<_> = (0..count).map(|_| Change::Remove("/none".into())).collect();
                 self.tree()?.apply(&changes)?;
             }
+            Call::Crowd { prefix, count } => {
+                let link = |n| {
+                    let path = format!("{prefix}{n}");
+                    Change::Symlink(NewLink { path, to: "x".to_owned() })
+                };
+                let changes: Vec<_> = (0..count).map(link).collect();
+                self.tree()?.apply(&changes)?;
+            }
             Call::Place(path) => self.tree()?.place(self.blob()?, &path, &plain(0o644))?,
             Call::Unpack(path) => self.tree()?.unpack(self.blob()?, &path, 0)?,
             Call::WriteProgram(path) => {
@@ -197,7 +219,8 @@ impl<'a> Attack<'a> {
                 })?;
                 let said = String::from_utf8_lossy(&output.stdout).into_owned();
                 if refusal.is_some_and(|words| said.contains(&words)) {
-                    return Err(refused(format!("the program got `{}`", said.trim())));
+                    let lines: Vec<_> = said.lines().collect();
+                    return Err(refused(format!("the program got `{}`", lines.join("; "))));
                 }
                 self.got(&said);
             }
@@ -208,6 +231,15 @@ impl<'a> Attack<'a> {
             Call::Consume(slot) => {
                 let facts = facts::consume(&slot)?;
                 self.got(&format!("{facts:?}"));
+            }
+            Call::ComesFrom { slot, provider } => {
+                for fact in facts::consume(&slot)? {
+                    if fact.provider != provider {
+                        let real = fact.provider;
+                        return Err(refused(format!("`{slot}` is `{real}`'s, not `{provider}`'s")));
+                    }
+                    self.got(&format!("{fact:?}"));
+                }
             }
             Call::Packages(wishes) => packages::request(&wishes)?,
             Call::Repository(wanted) => packages::add_repository(&wanted)?,
@@ -238,6 +270,11 @@ impl<'a> Attack<'a> {
                 let secret = self.build.secret(&name)?;
                 let opened = secret.map(|s| s.open()).transpose()?;
                 self.got(&String::from_utf8_lossy(&opened.unwrap_or_default()));
+            }
+            Call::PlaceSecret { parameter, path } => {
+                let secret = self.build.secret(&parameter)?;
+                let secret = secret.ok_or_else(|| refused("there is no secret".into()))?;
+                self.tree()?.write_secret(&path, &secret, &plain(0o644))?;
             }
             Call::Emit(suffix) => outputs::emit(&suffix, self.blob()?)?,
             Call::CachePut { key, content } => {
@@ -341,6 +378,17 @@ impl<'a> Attack<'a> {
 
     fn blob(&self) -> Result<&blobs::Blob, Error> {
         self.blobs.last().ok_or_else(|| refused("there is no blob".into()))
+    }
+
+    fn with_booty(&self, call: &Value) -> Result<Value, Error> {
+        const BOOTY: &str = "{booty}";
+        // Calls with long texts are not looked through for nothing.
+        if self.booty.is_empty() || !call.to_string().contains(BOOTY) {
+            return Ok(call.clone());
+        }
+        let booty = Value::from(self.booty.as_str()).to_string();
+        let text = call.to_string().replace(BOOTY, booty.trim_matches('"'));
+        parsed::<Value>(serde_json::from_str(&text).unwrap_or_default())
     }
 
     fn got(&mut self, what: &str) {
