@@ -51,6 +51,14 @@ static int mounts(void)
     return 0;
 }
 
+/* Over a folder that is there: the filter refuses first, and then the capabilities do. */
+static int mount_here(void)
+{
+    CALL(mount, "none", "/tmp", "tmpfs", 0, 0);
+    CALL(fsconfig, -1, 0, 0, 0, 0);
+    return 0;
+}
+
 static int namespaces(void)
 {
     static const struct { const char *name; int flag; } kinds[] = {
@@ -513,7 +521,7 @@ static const struct { const char *name; int (*run)(void); } programs[] = {
     {"terminal", terminal}, {"young", young}, {"foreign", foreign},
     {"files", files}, {"capabilities", capabilities}, {"resolver", resolver},
     {"devices", devices}, {"landlock", landlock}, {"forks", forks}, {"memory", memory},
-    {"trace", trace_child}, {"endless", endless},
+    {"trace", trace_child}, {"mount", mount_here}, {"endless", endless},
 };
 
 int main(int count, char **arguments)
