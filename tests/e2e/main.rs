@@ -3,6 +3,7 @@
 //! Needs root, the built program and elements (`make build`), QEMU and the tools that
 //! `scripts/install-dependencies test` installs.
 
+mod block_device;
 mod faults;
 mod filesystem;
 mod languages;

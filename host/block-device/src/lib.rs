@@ -36,6 +36,7 @@ mod partition_type;
 mod place;
 mod realise;
 mod secret;
+mod show;
 mod stack;
 mod tree;
 pub mod verity;

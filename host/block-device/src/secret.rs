@@ -1,6 +1,7 @@
 //! Secrets that open encryptions. Who holds them is the caller's affair.
 
 use std::io;
+use std::sync::Arc;
 
 use dibhost_sys::SecretBytes;
 
@@ -10,7 +11,7 @@ pub trait Secrets {
     ///
     /// # Errors
     /// When there is none of that name, or it cannot be read.
-    fn secret(&self, name: &str) -> io::Result<SecretBytes>;
+    fn secret(&self, name: &str) -> io::Result<Arc<SecretBytes>>;
 }
 
 /// Where nothing is encrypted.
@@ -18,7 +19,7 @@ pub trait Secrets {
 pub struct NoSecrets;
 
 impl Secrets for NoSecrets {
-    fn secret(&self, _name: &str) -> io::Result<SecretBytes> {
+    fn secret(&self, _name: &str) -> io::Result<Arc<SecretBytes>> {
         Err(io::Error::new(io::ErrorKind::NotFound, "there are no secrets here"))
     }
 }

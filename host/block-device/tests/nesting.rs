@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use dibhost_block_device::{
     Extent, FileMedium, FolderTree, Graph, Layout, Medium, Node, NodeKind, Realise, Realised,
@@ -20,13 +21,13 @@ const PASSPHRASE: &[u8] = b"correct horse";
 struct Known;
 
 impl Secrets for Known {
-    fn secret(&self, name: &str) -> io::Result<SecretBytes> {
+    fn secret(&self, name: &str) -> io::Result<Arc<SecretBytes>> {
         let mut bytes: &[u8] = match name {
             "passphrase" => PASSPHRASE,
             "spare" => b"battery staple",
             other => return Err(io::Error::other(format!("no secret `{other}`"))),
         };
-        SecretBytes::read_from(&mut bytes, 64)
+        SecretBytes::read_from(&mut bytes, 64).map(Arc::new)
     }
 }
 

@@ -149,7 +149,8 @@ fn run(
     }
     teller.phase = None;
     build.steps.facts.left_empty(plan).map_err(BuildFailure::new)?;
-    let finished = finish::Finished { plan, emitted: build.steps.emitted, stem: &options.stem };
+    let (stem, secrets) = (&options.stem, build.secrets.as_ref());
+    let finished = finish::Finished { plan, emitted: build.steps.emitted, stem, secrets };
     let published = finish::finish(finished, &mut build.worker, &scratch, cancel, teller)?;
     build.worker.stop().map_err(BuildFailure::new)?;
     Ok(published)

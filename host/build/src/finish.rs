@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dibhost_block_device::{Graph, NoSecrets, Realise, layout, realise};
+use dibhost_block_device::{Graph, Realise, layout, realise};
 use dibhost_definition::Qcow2Compression;
+use dibhost_element::SecretStore;
 use dibhost_image::{
     Compression, Format, Manifest, ManifestElement, ManifestPackage, Output, Publication, Scratch,
 };
 use dibhost_plan::Plan;
-use dibhost_sys::Cancel;
+use dibhost_sys::{Cancel, SecretBytes};
 use dibhost_target::{Attributes, Change, Command, Scope, Target as _, TargetPath, Worker};
 
 use crate::disk::WorkerTree;
@@ -23,6 +24,17 @@ pub(crate) struct Finished<'a> {
     pub(crate) emitted: Vec<(String, Arc<[u8]>)>,
     /// Folder and name of the outputs, without extension.
     pub(crate) stem: &'a Path,
+    /// What opens encrypted volumes.
+    pub(crate) secrets: &'a dyn SecretStore,
+}
+
+/// The build's secrets, as the block device asks for them.
+struct Keys<'a>(&'a dyn SecretStore);
+
+impl dibhost_block_device::Secrets for Keys<'_> {
+    fn secret(&self, name: &str) -> std::io::Result<Arc<SecretBytes>> {
+        self.0.read(name).map_err(std::io::Error::other)
+    }
 }
 
 /// Writes `/etc/fstab` of the disk that was planned.
@@ -79,7 +91,7 @@ pub(crate) fn finish(
     let running = teller.begin("write the disk");
     let raw = scratch.path().join("disk.raw");
     let disks = layout.disk().map(|disk| (disk.node.clone(), raw.clone())).into_iter().collect();
-    let to = Realise { disks: &disks, secrets: &NoSecrets, time: epoch, cancel };
+    let to = Realise { disks: &disks, secrets: &Keys(finished.secrets), time: epoch, cancel };
     realise(&layout, &mut tree, &to).map_err(BuildFailure::new)?;
     teller.end(running);
 

@@ -94,6 +94,36 @@ pub(crate) enum Verb {
     /// Show elements, and run one step of one.
     #[command(subcommand)]
     Element(ElementVerb),
+    /// The block device by itself, from a YAML file of diskimage-builder.
+    #[command(subcommand)]
+    BlockDevice(BlockDeviceVerb),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BlockDeviceVerb {
+    /// Show where everything will lie: tables, partitions, volumes, filesystems.
+    ///
+    /// Writes nothing, and needs neither root nor the network. What takes its size from its content
+    /// is as small as it can be, for there are no files yet.
+    #[command(after_help = "Examples:\n  dibhost block-device plan layout.yaml\n  dibhost \
+        block-device plan --size 4GiB layout.yaml\n  dibhost block-device plan --graph \
+        layout.yaml")]
+    Plan(BlockDevicePlanArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BlockDevicePlanArgs {
+    /// A block-device configuration of diskimage-builder, as a tree or as a graph.
+    pub(crate) file: PathBuf,
+    /// The size of a disk that states none, as `4GiB`; without it, from the content.
+    #[arg(long)]
+    pub(crate) size: Option<String>,
+    /// Stop before the layout: show diskimage-builder's graph, in the order it calls nodes.
+    #[arg(long)]
+    pub(crate) graph: bool,
+    /// How it is written to standard output.
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: DataFormat,
 }
 
 #[derive(Debug, Clone, Args)]

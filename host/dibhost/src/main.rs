@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::cli::{Cli, ElementVerb, Verb};
+use crate::cli::{BlockDeviceVerb, Cli, ElementVerb, Verb};
 use crate::report::Reporter;
 
 /// The hidden first argument with which dibhost starts itself as the target's worker process.
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Verb::Build(args) => verb::build::run(&cli.common, args, &reporter),
         Verb::Plan(args) => verb::plan::run(&cli.common, args),
         Verb::Grant(args) => verb::grant::run(&cli.common, args),
+        Verb::BlockDevice(BlockDeviceVerb::Plan(args)) => verb::block_device::plan(args, &reporter),
         Verb::Element(ElementVerb::List { format }) => verb::element::list(&cli.common, *format),
         Verb::Element(ElementVerb::Inspect { element, format }) => {
             verb::element::inspect(&cli.common, element, *format)

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use dibhost_sys::SecretBytes;
+
 use super::{Realise, RealiseError, Realised};
 use crate::gpt;
 use crate::graph::TypeId;
@@ -179,7 +181,7 @@ fn volume(
                 })
             };
             let secrets = secrets.iter().map(secret).collect::<Result<Vec<_>, _>>()?;
-            let keys: Vec<_> = secrets.iter().collect();
+            let keys: Vec<&SecretBytes> = secrets.iter().map(AsRef::as_ref).collect();
             let options = LuksOptions {
                 uuid: volume.id,
                 label: label.as_deref(),

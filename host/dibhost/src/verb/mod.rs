@@ -1,5 +1,6 @@
 //! One function per verb.
 
+pub(crate) mod block_device;
 pub(crate) mod build;
 pub(crate) mod element;
 pub(crate) mod element_run;

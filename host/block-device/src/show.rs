@@ -1,0 +1,99 @@
+//! A layout as a table for people.
+
+use crate::layout::{Layout, VolumeMap};
+use crate::node::TableKind;
+use crate::place::Extent;
+
+/// Exact bytes where they are few, else the largest binary unit that leaves at most two decimals.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut unit = 0;
+    let mut rest = bytes;
+    while rest >= 1024 && unit + 1 < UNITS.len() && rest.is_multiple_of(1024) {
+        rest /= 1024;
+        unit += 1;
+    }
+    format!("{rest} {}", UNITS[unit])
+}
+
+fn extent(extent: Extent) -> String {
+    format!("at {}, {}", size(extent.offset), size(extent.size))
+}
+
+impl Layout {
+    /// Disks, then tables with their partitions, volumes and filesystems, a line each.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |indent: usize, words: String| {
+            text.push_str(&"  ".repeat(indent));
+            text.push_str(&words);
+            text.push('\n');
+        };
+        for disk in &self.disks {
+            let sector = disk.sector_size;
+            line(0, format!("disk {}: {}, sectors of {sector} B", disk.node, size(disk.size)));
+        }
+        for table in &self.tables {
+            let (kind, id) = match table.kind {
+                TableKind::Gpt => ("GPT", table.id.to_string()),
+                TableKind::Mbr => ("MBR", format!("{:08x}", crate::identity::signature(table.id))),
+            };
+            line(0, format!("{kind} {} on {}: {id}", table.node, table.on));
+            for partition in self.partitions.iter().filter(|p| p.table == table.node) {
+                let (number, node) = (partition.number, &partition.node);
+                let (place, kind) = (extent(partition.extent), partition.type_id);
+                line(1, format!("{number} {node}: {place}, type {kind}"));
+            }
+            if let Some(extended) = table.extended {
+                line(1, format!("{} extended: {}", extended.number, extent(extended.extent)));
+            }
+        }
+        for group in &self.groups {
+            let names: Vec<&str> = group.physical_volumes.iter().map(|pv| pv.on.as_str()).collect();
+            let on = names.join(", ");
+            line(
+                0,
+                format!(
+                    "volume group {} on {on}: extents of {}",
+                    group.node,
+                    size(group.extent_size)
+                ),
+            );
+        }
+        for volume in &self.volumes {
+            let what = match &volume.map {
+                VolumeMap::Luks { on, .. } => format!("LUKS2 on {on}"),
+                VolumeMap::Raid { on, level, .. } => {
+                    let level = match level {
+                        crate::driver::RaidLevel::Stripe => 0,
+                        crate::driver::RaidLevel::Mirror => 1,
+                    };
+                    format!("RAID {level} on {}", on.join(", "))
+                }
+                VolumeMap::Logical { group } => format!("logical volume of {group}"),
+                VolumeMap::Verity { data, hash } => format!("verity on {data}, hashes on {hash}"),
+            };
+            line(0, format!("{}: {what}, {}", volume.node, size(volume.size)));
+        }
+        for filesystem in &self.filesystems {
+            let (kind, on) = (filesystem.format.kind().name(), &filesystem.on);
+            let at = filesystem.mount.as_deref().map(|at| format!(" mounted at {at}"));
+            let label = filesystem.label.as_deref().map(|label| format!(", label {label}"));
+            line(
+                0,
+                format!(
+                    "{kind} {} on {on}{}: {}{}",
+                    filesystem.node,
+                    at.unwrap_or_default(),
+                    size(filesystem.size),
+                    label.unwrap_or_default()
+                ),
+            );
+        }
+        for grub in &self.grub {
+            line(0, format!("GRUB for BIOS on {}", grub.disk));
+        }
+        text
+    }
+}
