@@ -21,7 +21,7 @@ mod fat;
 mod filesystem;
 mod format;
 mod fstab;
-mod gpt;
+pub mod gpt;
 mod graph;
 mod grub;
 mod identity;

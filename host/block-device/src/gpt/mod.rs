@@ -1,5 +1,9 @@
 //! GUID partition tables: identities of the plan, nothing random.
 
+mod read;
+
+pub use read::{Gpt, GptError, GptPartition, read};
+
 use std::io;
 
 use gptman::{GPT, GPTPartitionEntry};
