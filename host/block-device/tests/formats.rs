@@ -16,7 +16,6 @@ use dibhost_block_device::{
 use dibhost_sys::Cancel;
 use mounted::{EPOCH, Mounted, full_tree, listing, noise, plain_tree, run};
 
-const SEED: [u8; 32] = [7; 32];
 const MIB: u64 = 1 << 20;
 
 fn node(name: &str, on: &[&str], kind: NodeKind) -> Node {
@@ -40,7 +39,13 @@ fn nodes(kind: &str, label: Option<&str>, tuning: &[(&str, &str)], size: Option<
 
 fn build(nodes: Vec<Node>, tree: &Path, out: &Path) -> Result<Layout, String> {
     let graph = Graph::new(nodes).map_err(|e| e.to_string())?;
-    let identities = graph.identities(&SEED);
+    // The kernel mounts no two filesystems of one UUID, and tests run side by side: each folder
+    // has its own, and what is built of one folder twice is the same twice.
+    let mut seed = [0; 32];
+    for (at, byte) in seed.iter_mut().zip(tree.to_str().unwrap().bytes().rev()) {
+        *at = byte;
+    }
+    let identities = graph.identities(&seed);
     let mut tree = FolderTree::of_parts([("/", tree)], Cancel::new()).unwrap();
     let laid_out = layout(&graph, &identities, &mut tree).map_err(|e| e.to_string())?;
     let disks = BTreeMap::from([("disk".to_owned(), out.to_owned())]);

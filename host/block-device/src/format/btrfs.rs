@@ -4,7 +4,9 @@
 //! btrfs-progs 6.2 knows no subvolumes there, writes every device as device 0:0, and writes holes
 //! as zeros. It wants 16 KiB of metadata, twice, for every file, and makes the filesystem larger
 //! where that is more than there is. The device's UUID, those of the trees and the times of
-//! change are new each time: two builds hold the same, but are not equal bit by bit.
+//! change are new each time: two builds hold the same, but are not equal bit by bit. While a
+//! device of this machine holds a filesystem of the same UUID (an image of an earlier build, on a
+//! loop device), `mkfs.btrfs` refuses to make another.
 
 use std::io;
 
