@@ -4,7 +4,7 @@ use crate::layout::{Layout, VolumeMap};
 use crate::node::TableKind;
 use crate::place::Extent;
 
-/// Exact bytes where they are few, else the largest binary unit that leaves at most two decimals.
+/// In the largest binary unit that leaves a whole number.
 fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
     let mut unit = 0;
