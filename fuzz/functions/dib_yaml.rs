@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_arbitrary::Source;
-use dibhost_block_device::Graph;
+use dibhost_block_device::{Graph, Written};
 use dibhost_block_device::dib::{Dib, DibParameters};
 
 /// What entries are made of: text of arbitrary bytes is hardly ever one.
@@ -209,6 +209,6 @@ pub(crate) fn dib_yaml(data: &[u8]) {
                 assert_eq!(line.split_whitespace().count(), 6, "{line}");
             }
         }
-        Err(why) => one_line(&layout.locate(&why).to_string()),
+        Err(why) => one_line(&Written::from(layout).locate(&why).to_string()),
     }
 }

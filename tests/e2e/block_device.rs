@@ -41,3 +41,47 @@ fn a_wrong_file_is_refused_with_its_place() -> Result<()> {
     ensure!(said.stderr.contains("help: "), "{}", said.stderr);
     Ok(())
 }
+
+#[test]
+fn toml_is_planned_and_refused_with_its_places() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("layout.toml");
+    let text = r#"
+[[block-device]]
+name = "disk"
+type = "disk"
+size = "1 GiB"
+
+[[block-device]]
+name = "table"
+type = "gpt"
+on = "disk"
+
+[[block-device]]
+name = "root"
+type = "partition"
+on = "table"
+size = "rest"
+partition-type = "root-x86-64"
+
+[[block-device]]
+name = "filesystem"
+type = "filesystem"
+on = "root"
+format = "ext4"
+mount = "/"
+"#;
+    std::fs::write(&file, text)?;
+    let path = file.display().to_string();
+    let said = dibhost()?.run(&["block-device", "plan", &path])?.expect_code(0)?;
+    ensure!(said.stdout.contains("1 root: at 1 MiB, 1022 MiB"), "{}", said.stdout);
+    let said = dibhost()?.run(&["block-device", "plan", "--graph", &path])?.expect_code(0)?;
+    ensure!(said.stdout.contains("filesystem-mount: mount on filesystem"), "{}", said.stdout);
+    std::fs::write(&file, text.replace("size =", "sise ="))?;
+    let said = dibhost()?.run(&["block-device", "plan", &path])?.expect_code(2)?;
+    for told in ["layout.toml:5:1: node `disk`: the key `sise`", "did you mean `size`?", ":16:1: "]
+    {
+        ensure!(said.stderr.contains(told), "{told} is not in {}", said.stderr);
+    }
+    Ok(())
+}

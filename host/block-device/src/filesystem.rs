@@ -438,7 +438,7 @@ fn bytes(key: &str, value: &str, least: u64, most: u64) -> Result<u64, Refused> 
     }
 }
 
-/// Bytes as people write them: digits, then nothing, `B`, `KiB` … `PiB` or `kB` … `PB`.
+/// Bytes as people write them: digits, then nothing, `B`, `KiB` … `PiB`, `kB`, `KB` … `PB`.
 #[must_use]
 pub fn parse_bytes(text: &str) -> Option<u64> {
     const UNITS: &[(&str, u64)] = &[
@@ -450,6 +450,7 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
         ("TiB", 1 << 40),
         ("PiB", 1 << 50),
         ("kB", 1000),
+        ("KB", 1000),
         ("MB", 1_000_000),
         ("GB", 1_000_000_000),
         ("TB", 1_000_000_000_000),

@@ -12,6 +12,7 @@
 
 mod check;
 mod compare;
+pub mod config;
 mod copy;
 pub mod dib;
 mod driver;
@@ -34,6 +35,7 @@ mod medium;
 mod node;
 mod partition_type;
 mod place;
+mod position;
 mod realise;
 mod secret;
 mod show;
@@ -41,6 +43,7 @@ mod stack;
 mod tree;
 pub mod verity;
 mod walk;
+mod written;
 
 pub use compare::{Listed, Listing};
 pub use copy::{Copied, CopyError, Holds, copy};
@@ -67,6 +70,8 @@ pub use partition_type::{
     PARTITION_ATTRIBUTES, PARTITION_TYPES, mbr_type, partition_type, partition_type_name,
 };
 pub use place::{Extent, Ground, NoPlace};
+pub use position::{FileError, Position};
 pub use realise::{Realise, RealiseError, Realised, realise};
 pub use secret::{NoSecrets, Secrets};
 pub use tree::{EntryKind, FolderTree, Tree, TreeEntry, xattr_space};
+pub use written::{Syntax, Written};

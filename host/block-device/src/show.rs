@@ -1,5 +1,7 @@
 //! A layout as a table for people.
 
+use crate::check::noun;
+use crate::graph::Graph;
 use crate::layout::{Layout, VolumeMap};
 use crate::node::TableKind;
 use crate::place::Extent;
@@ -18,6 +20,20 @@ fn size(bytes: u64) -> String {
 
 fn extent(extent: Extent) -> String {
     format!("at {}, {}", size(extent.offset), size(extent.size))
+}
+
+impl Graph {
+    /// The nodes in their order, a line each: name, what it is, and what it stands on.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        for node in &self.nodes {
+            let on = node.on.join(", ");
+            let on = if on.is_empty() { String::new() } else { format!(" on {on}") };
+            text.push_str(&format!("{}: {}{on}\n", node.name, noun(&node.kind)));
+        }
+        text
+    }
 }
 
 impl Layout {

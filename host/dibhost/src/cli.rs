@@ -105,7 +105,7 @@ pub(crate) enum BlockDeviceVerb {
     ///
     /// Writes nothing, and needs neither root nor the network. What takes its size from its content
     /// is as small as it can be, for there are no files yet.
-    #[command(after_help = "Examples:\n  dibhost block-device plan layout.yaml\n  dibhost \
+    #[command(after_help = "Examples:\n  dibhost block-device plan layout.toml\n  dibhost \
         block-device plan --size 4GiB layout.yaml\n  dibhost block-device plan --graph \
         layout.yaml")]
     Plan(BlockDevicePlanArgs),
@@ -113,12 +113,13 @@ pub(crate) enum BlockDeviceVerb {
 
 #[derive(Debug, Args)]
 pub(crate) struct BlockDevicePlanArgs {
-    /// A block-device configuration of diskimage-builder, as a tree or as a graph.
+    /// `….toml` with `[[block-device]]`, else diskimage-builder's YAML, as a tree or as a graph.
     pub(crate) file: PathBuf,
     /// The size of a disk that states none, as `4GiB`; without it, from the content.
     #[arg(long)]
     pub(crate) size: Option<String>,
-    /// Stop before the layout: show diskimage-builder's graph, in the order it calls nodes.
+    /// Stop before the layout: show the nodes, those of YAML in the order diskimage-builder calls
+    /// them.
     #[arg(long)]
     pub(crate) graph: bool,
     /// How it is written to standard output.

@@ -11,7 +11,6 @@ use super::option::{LvmOptions, of_lvm, of_mkfs};
 use super::size::{self, DibSize};
 use super::yaml::escaped;
 use super::{Diagnostic, Dib, DibError, Position, partition_code};
-use crate::graph::GraphError;
 use crate::node::{Node, NodeKind, Size, TableKind};
 
 /// LVM's default, and what DIB rounds sizes of logical volumes down to.
@@ -30,20 +29,6 @@ pub struct DibLayout {
     pub fstab: Vec<DibFstabLine>,
     /// What a reader of the file should know, in its order: [`Dib::diagnostics`] among it.
     pub diagnostics: Vec<Diagnostic>,
-}
-
-impl DibLayout {
-    /// The place in the file that a check of our graph found a fault in.
-    #[must_use]
-    pub fn locate(&self, why: &GraphError) -> DibError {
-        let is_it = |node: &Node| why.node.as_deref() == Some(node.name.as_str());
-        let at = self.nodes.iter().position(is_it).map(|i| self.positions[i]);
-        let problem = match &why.node {
-            Some(node) => format!("node `{node}`: {}", why.problem),
-            None => why.problem.clone(),
-        };
-        DibError::new(at.unwrap_or(Position::START), problem, why.help.clone())
-    }
 }
 
 /// A line of fstab.

@@ -32,43 +32,7 @@ use flatten::{Entry, Plugin};
 use node::{Built, State, Table};
 use yaml::{Data, Pair, Value};
 
-/// A place in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Position {
-    /// From 1.
-    pub line: usize,
-    /// From 1, in characters.
-    pub column: usize,
-}
-
-impl Position {
-    const START: Self = Self { line: 1, column: 1 };
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.line, self.column)
-    }
-}
-
-/// The file is wrong: where, why, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("{at}: {problem}: {help}")]
-pub struct DibError {
-    /// Where.
-    #[serde(flatten)]
-    pub at: Position,
-    /// What is wrong.
-    pub problem: String,
-    /// What to do.
-    pub help: String,
-}
-
-impl DibError {
-    fn new(at: Position, problem: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { at, problem: problem.into(), help: help.into() }
-    }
-}
+pub use crate::position::{FileError as DibError, Position};
 
 /// How much a [`Diagnostic`] matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

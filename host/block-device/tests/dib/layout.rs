@@ -3,7 +3,7 @@
 use std::fs;
 
 use dibhost_block_device::dib::{DIB_FALLBACK, Dib, DibLayout, DibParameters};
-use dibhost_block_device::{FolderTree, Graph, Node, NodeKind, Size, TableKind};
+use dibhost_block_device::{FolderTree, Graph, Node, NodeKind, Size, Syntax, TableKind, Written};
 use dibhost_sys::Cancel;
 
 use crate::case::{case, parse, text};
@@ -203,8 +203,9 @@ fn a_fault_of_our_graph_has_its_place() {
         ("mount_point: /boot/efi", "mount_point: /boot/", "13:11: node `mount_mkfs_ESP`: `/boot/`"),
     ] {
         assert!(efi.contains(from));
-        let layout = parse(&efi.replacen(from, to, 1)).unwrap().layout().unwrap();
-        let why = layout.locate(&Graph::new(layout.nodes.clone()).unwrap_err()).to_string();
+        let text = efi.replacen(from, to, 1);
+        let written = Written::parse(&text, Syntax::DibYaml, &DibParameters::default()).unwrap();
+        let why = written.graph().unwrap_err().to_string();
         assert!(why.starts_with(want), "{why}");
     }
     assert_eq!(layout.positions.len(), layout.nodes.len());

@@ -1,7 +1,9 @@
 //! `dibhost block-device`: the block device by itself, without elements.
 
-use dibhost_block_device::dib::{Diagnostic, Dib, DibError, DibParameters};
-use dibhost_block_device::{FolderTree, Graph, layout};
+use std::path::Path;
+
+use dibhost_block_device::dib::{Diagnostic, Dib, DibParameters};
+use dibhost_block_device::{FileError, FolderTree, Syntax, Written, layout};
 use dibhost_build::{Event, Level};
 use dibhost_definition::parse_size;
 use dibhost_sys::Cancel;
@@ -13,50 +15,87 @@ use crate::report::Reporter;
 /// What the UUIDs of a layout are derived from where no plan has a digest.
 const SEED: [u8; 32] = *b"dibhost block-device plan, seed1";
 
-/// Shows DIB's graph of a file, or where everything will lie.
+/// Shows the graph of a file, or where everything will lie.
 pub(crate) fn plan(args: &BlockDevicePlanArgs, reporter: &Reporter) -> Result<(), Failure> {
-    let file = args.file.display();
-    let text = std::fs::read_to_string(&args.file)
-        .map_err(|error| Failure::wrong(format!("reading `{file}`: {error}")))?;
-    let image_size = match args.size.as_deref().map(parse_size) {
-        None => None,
-        Some(Ok(size)) => Some(size),
-        Some(Err(why)) => return Err(Failure::wrong(format!("`--size`: {why}"))),
-    };
-    let parameters = DibParameters { image_size, ..DibParameters::default() };
-    let wrong = |wrong: DibError| {
-        let (at, problem, help) = (wrong.at, wrong.problem, wrong.help);
-        Failure::Wrong(format!("{file}:{at}: {problem}\n  help: {help}"))
-    };
-    let warn = |said: &[Diagnostic]| {
-        for said in said {
-            reporter.event(&Event::Line {
-                level: Level::Warning,
-                source: format!("{file}:{}", said.at),
-                text: format!("{}: {}", said.problem, said.help),
-            });
-        }
-    };
-    let dib = Dib::parse(&text, &parameters).map_err(wrong)?;
+    let source = Source::read(&args.file, args.size.as_deref())?;
     if args.graph {
-        warn(dib.diagnostics());
-        return match args.format {
-            DataFormat::Text => super::show(&dib.graph().to_string()),
-            DataFormat::Json => super::show(&json(dib.graph())?),
-        };
+        return source.show_graph(args.format, reporter);
     }
-    let meant = dib.layout().map_err(wrong)?;
-    warn(&meant.diagnostics);
-    let graph = Graph::new(meant.nodes.clone()).map_err(|error| wrong(meant.locate(&error)))?;
+    let written = source.written(reporter)?;
+    let graph = written.graph().map_err(|wrong| source.wrong(&[wrong]))?;
     // Nothing is in it yet: what takes its size from its content is as small as can be.
     let empty = tempfile::tempdir().map_err(Failure::failed)?;
     let parts = graph.mounts().iter().map(|mount| (mount.at.as_str(), empty.path()));
     let mut tree = FolderTree::of_parts(parts, Cancel::new()).map_err(Failure::failed)?;
     let layout = layout(&graph, &graph.identities(&SEED), &mut tree)
-        .map_err(|error| Failure::Wrong(format!("{file}: {error}")))?;
+        .map_err(|error| Failure::Wrong(format!("{}: {error}", source.name)))?;
     match args.format {
         DataFormat::Text => super::show(&layout.to_text()),
         DataFormat::Json => super::show(&json(&layout)?),
+    }
+}
+
+/// A file that says a block device.
+struct Source {
+    /// As the person named it.
+    name: String,
+    text: String,
+    syntax: Syntax,
+    parameters: DibParameters,
+}
+
+impl Source {
+    fn read(file: &Path, size: Option<&str>) -> Result<Self, Failure> {
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Failure::wrong(format!("reading `{name}`: {error}")))?;
+        let size = size.map(parse_size).transpose();
+        let image_size = size.map_err(|why| Failure::wrong(format!("`--size`: {why}")))?;
+        let parameters = DibParameters { image_size, ..DibParameters::default() };
+        Ok(Self { name, text, syntax: Syntax::of(file), parameters })
+    }
+
+    /// Its nodes; what its reader should know is told.
+    fn written(&self, reporter: &Reporter) -> Result<Written, Failure> {
+        let written = Written::parse(&self.text, self.syntax, &self.parameters)
+            .map_err(|wrong| self.wrong(&wrong))?;
+        self.warn(&written.diagnostics, reporter);
+        Ok(written)
+    }
+
+    /// DIB's graph of DIB's files, which keeps DIB's names and order; of ours, the nodes.
+    fn show_graph(&self, format: DataFormat, reporter: &Reporter) -> Result<(), Failure> {
+        if self.syntax == Syntax::DibYaml {
+            let dib = Dib::parse(&self.text, &self.parameters).map_err(|e| self.wrong(&[e]))?;
+            self.warn(dib.diagnostics(), reporter);
+            return match format {
+                DataFormat::Text => super::show(&dib.graph().to_string()),
+                DataFormat::Json => super::show(&json(dib.graph())?),
+            };
+        }
+        let written = self.written(reporter)?;
+        let graph = written.graph().map_err(|wrong| self.wrong(&[wrong]))?;
+        match format {
+            DataFormat::Text => super::show(&graph.to_text()),
+            DataFormat::Json => super::show(&json(&written.nodes)?),
+        }
+    }
+
+    fn wrong(&self, wrong: &[FileError]) -> Failure {
+        let told = |FileError { at, problem, help }: &FileError| {
+            format!("{}:{at}: {problem}\n  help: {help}", self.name)
+        };
+        Failure::Wrong(wrong.iter().map(told).collect::<Vec<_>>().join("\n"))
+    }
+
+    fn warn(&self, said: &[Diagnostic], reporter: &Reporter) {
+        for said in said {
+            reporter.event(&Event::Line {
+                level: Level::Warning,
+                source: format!("{}:{}", self.name, said.at),
+                text: format!("{}: {}", said.problem, said.help),
+            });
+        }
     }
 }
 

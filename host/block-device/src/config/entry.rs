@@ -1,0 +1,272 @@
+//! One entry of `[[block-device]]`: its keys, each of which is taken once and typed.
+
+use std::ops::Range;
+
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::size::{self, SIZES};
+use super::{Config, ConfigError, kinds};
+use crate::filesystem::parse_bytes;
+use crate::node::Size;
+
+type Item<'i> = toml::Spanned<DeValue<'i>>;
+type Key<'i> = toml::Spanned<DeString<'i>>;
+
+/// The keys that every entry has.
+const COMMON: [&str; 3] = ["name", "type", "on"];
+
+/// A table of the text, and what was found wrong so far.
+pub(super) struct Entry<'a, 'i> {
+    table: &'a DeTable<'i>,
+    /// The whole of it.
+    pub(super) span: Range<usize>,
+    /// What it is called in errors.
+    pub(super) called: String,
+    pub(super) wrong: &'a mut Vec<ConfigError>,
+}
+
+/// Reads an entry into the nodes it stands for.
+pub(super) fn read(item: &Item<'_>, config: &mut Config, wrong: &mut Vec<ConfigError>) {
+    let DeValue::Table(table) = item.get_ref() else {
+        let help = "write `[[block-device]]` before each of its nodes";
+        wrong.push(ConfigError::new(item.span(), "an entry of `block-device` is no table", help));
+        return;
+    };
+    let called = "an entry of `block-device`".to_owned();
+    let mut entry = Entry { table, span: item.span(), called, wrong };
+    let name = entry.text("name");
+    if let Some(name) = &name {
+        entry.called = format!("node `{}`", name.escape_debug());
+    } else if entry.get("name").is_none() {
+        entry.missing("name", "\"disk\"");
+    }
+    let Some(kind) = entry.text("type") else {
+        if entry.get("type").is_none() {
+            let help = format!("add `type`, one of {}", kinds::names());
+            entry.refuse(entry.span.clone(), "it has no `type`", help);
+        }
+        return;
+    };
+    let Some(kind) = kinds::find(&kind) else {
+        let near = kinds::near(&kind).map(|near| format!("did you mean `{near}`? "));
+        let help = format!("{}the types are {}", near.unwrap_or_default(), kinds::names());
+        let span = entry.get("type").map_or(entry.span.clone(), |(_, item)| item.span());
+        entry.refuse(span, &format!("`{}` is no type of node", kind.escape_debug()), help);
+        return;
+    };
+    entry.known_keys(kind.name, kind.keys, &COMMON);
+    let on = entry.texts("on").unwrap_or_default();
+    let name = name.unwrap_or_default();
+    let before = entry.wrong.len();
+    let nodes = (kind.read)(&mut entry, &name, on);
+    if entry.wrong.len() == before {
+        let span = entry.span.clone();
+        for node in nodes {
+            config.push(node, span.clone());
+        }
+    }
+}
+
+impl<'a, 'i> Entry<'a, 'i> {
+    fn get(&self, key: &str) -> Option<(&'a Key<'i>, &'a Item<'i>)> {
+        self.table.iter().find(|(known, _)| known.get_ref() == key)
+    }
+
+    fn refuse(&mut self, span: Range<usize>, problem: &str, help: impl Into<String>) {
+        self.wrong.push(ConfigError::new(span, format!("{}: {problem}", self.called), help));
+    }
+
+    pub(super) fn missing(&mut self, key: &str, example: &str) {
+        let problem = format!("it has no `{key}`");
+        self.refuse(self.span.clone(), &problem, format!("add `{key} = {example}`"));
+    }
+
+    fn known_keys(&mut self, kind: &str, keys: &[&str], common: &[&str]) {
+        let table = self.table;
+        for (key, _) in table {
+            let name: &str = key.get_ref();
+            if keys.contains(&name) || common.contains(&name) {
+                continue;
+            }
+            let known: Vec<&str> = common.iter().chain(keys).copied().collect();
+            let near = kinds::nearest(name, &known).map(|near| format!("did you mean `{near}`? "));
+            let help =
+                format!("{}{kind} has the keys `{}`", near.unwrap_or_default(), known.join("`, `"));
+            self.refuse(key.span(), &format!("the key `{}` is unknown", name.escape_debug()), help);
+        }
+    }
+
+    fn not(&mut self, item: &Item<'_>, key: &str, wanted: &str) {
+        let is = match item.get_ref() {
+            DeValue::String(_) => "a text",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a number with decimals",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        let problem = format!("`{key}` is {is}");
+        self.refuse(item.span(), &problem, format!("write {wanted}"));
+    }
+
+    /// A text.
+    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+        let (_, item) = self.get(key)?;
+        if let DeValue::String(text) = item.get_ref() {
+            return Some(text.to_string());
+        }
+        self.not(item, key, "a text in quotes");
+        None
+    }
+
+    /// A text, or a list of texts.
+    pub(super) fn texts(&mut self, key: &str) -> Option<Vec<String>> {
+        let (_, item) = self.get(key)?;
+        match item.get_ref() {
+            DeValue::String(text) => Some(vec![text.to_string()]),
+            DeValue::Array(items) => {
+                let mut texts = Vec::new();
+                for item in items.iter() {
+                    match item.get_ref() {
+                        DeValue::String(text) => texts.push(text.to_string()),
+                        _ => self.not(item, key, "texts in quotes"),
+                    }
+                }
+                Some(texts)
+            }
+            _ => {
+                self.not(item, key, "a text in quotes or a list of them");
+                None
+            }
+        }
+    }
+
+    pub(super) fn boolean(&mut self, key: &str) -> Option<bool> {
+        let (_, item) = self.get(key)?;
+        if let DeValue::Boolean(value) = item.get_ref() {
+            return Some(*value);
+        }
+        self.not(item, key, "`true` or `false`");
+        None
+    }
+
+    /// A whole number within bounds.
+    pub(super) fn number(
+        &mut self,
+        key: &str,
+        bounds: std::ops::RangeInclusive<u64>,
+    ) -> Option<u64> {
+        let (_, item) = self.get(key)?;
+        let wanted = format!("a whole number from {} to {}", bounds.start(), bounds.end());
+        if let DeValue::Integer(integer) = item.get_ref() {
+            let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
+            if let Some(number) = number.filter(|n| bounds.contains(n)) {
+                return Some(number);
+            }
+            let problem = format!("`{key}` is {}", integer.as_str());
+            self.refuse(item.span(), &problem, format!("write {wanted}"));
+        } else {
+            self.not(item, key, &wanted);
+        }
+        None
+    }
+
+    /// Bytes, with a unit or none.
+    pub(super) fn bytes(&mut self, key: &str) -> Option<u64> {
+        match self.sized(key, |text| parse_bytes(text).map(Size::Bytes), "bytes such as `4 MiB`")? {
+            Size::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// How large.
+    pub(super) fn size(&mut self, key: &str) -> Option<Size> {
+        self.sized(key, size::parse, SIZES.trim_start_matches("write "))
+    }
+
+    fn sized(
+        &mut self,
+        key: &str,
+        parse: impl Fn(&str) -> Option<Size>,
+        wanted: &str,
+    ) -> Option<Size> {
+        let (_, item) = self.get(key)?;
+        match item.get_ref() {
+            DeValue::Integer(_) => self.number(key, 0..=u64::MAX).map(Size::Bytes),
+            DeValue::String(text) => {
+                let size = parse(text);
+                if size.is_none() {
+                    let problem = format!("`{key}` is `{}`, which is no size", text.escape_debug());
+                    self.refuse(item.span(), &problem, format!("write {wanted}"));
+                }
+                size
+            }
+            _ => {
+                self.not(item, key, wanted);
+                None
+            }
+        }
+    }
+
+    /// The pairs of a table: texts, numbers and truths, as texts.
+    pub(super) fn pairs(&mut self, key: &str) -> Vec<(String, String)> {
+        let Some((_, item)) = self.get(key) else { return Vec::new() };
+        let DeValue::Table(table) = item.get_ref() else {
+            self.not(item, key, "a table such as `{ free-space = \"64 MiB\" }`");
+            return Vec::new();
+        };
+        let mut pairs = Vec::new();
+        for (name, value) in table {
+            let text = match value.get_ref() {
+                DeValue::String(text) => text.to_string(),
+                DeValue::Boolean(value) => value.to_string(),
+                DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().to_owned(),
+                _ => {
+                    self.not(value, name.get_ref(), "a text, a whole number, or `true` or `false`");
+                    continue;
+                }
+            };
+            pairs.push((name.get_ref().to_string(), text));
+        }
+        pairs
+    }
+
+    /// What stands at `mount`: a path, or a table of a mount's own keys.
+    pub(super) fn mount(&mut self, keys: &[&str]) -> Option<MountEntry<'a, 'i>> {
+        let (_, item) = self.get("mount")?;
+        match item.get_ref() {
+            DeValue::String(path) => Some(MountEntry::At(path.to_string())),
+            DeValue::Table(table) => {
+                let mut inner = Entry {
+                    table,
+                    span: item.span(),
+                    called: format!("{}, its mount", self.called),
+                    wrong: &mut *self.wrong,
+                };
+                inner.known_keys("a mount", keys, &[]);
+                Some(MountEntry::Table(table, item.span()))
+            }
+            _ => {
+                self.not(item, "mount", "a path, or a table such as `{ at = \"/\" }`");
+                None
+            }
+        }
+    }
+
+    /// The same errors, for a table within.
+    pub(super) fn within<'b>(
+        &'b mut self,
+        table: &'b DeTable<'i>,
+        span: Range<usize>,
+    ) -> Entry<'b, 'i> {
+        let called = format!("{}, its mount", self.called);
+        Entry { table, span, called, wrong: &mut *self.wrong }
+    }
+}
+
+/// What stands at `mount` of a filesystem or subvolume.
+pub(super) enum MountEntry<'a, 'i> {
+    At(String),
+    Table(&'a DeTable<'i>, Range<usize>),
+}

@@ -1,0 +1,184 @@
+use super::*;
+use crate::dib::{Dib, DibParameters};
+use crate::graph::Graph;
+use crate::node::{NodeKind, Size};
+
+const DISK: &str = r#"
+[[block-device]]
+name = "disk"
+type = "disk"
+
+[[block-device]]
+name = "table"
+type = "gpt"
+on = "disk"
+
+[[block-device]]
+name = "root"
+type = "partition"
+on = "table"
+size = "content + 64 MiB"
+partition-type = "root-x86-64"
+
+[[block-device]]
+name = "crypt"
+type = "luks"
+on = ["root"]
+secrets = ["passphrase"]
+
+[[block-device]]
+name = "filesystem"
+type = "filesystem"
+on = "crypt"
+format = "ext4"
+label = "root"
+tuning = { free-space = "16 MiB" }
+mount = { at = "/", options = ["noatime"], by = "uuid", pass = 1 }
+"#;
+
+#[test]
+fn each_entry_is_a_node_and_a_mount_may_stand_in_its_filesystem() {
+    let config = Config::parse(DISK).unwrap();
+    let names: Vec<&str> = config.nodes.iter().map(|n| n.name.as_str()).collect();
+    assert_eq!(names, ["disk", "table", "root", "crypt", "filesystem", "filesystem-mount"]);
+    let NodeKind::Partition { size, .. } = &config.nodes[2].kind else { panic!() };
+    assert_eq!(*size, Size::Content(64 << 20));
+    let NodeKind::Mount { options, .. } = &config.nodes[5].kind else { panic!() };
+    assert_eq!(*options, ["noatime", "x-dibhost.by=uuid", "x-dibhost.pass=1"]);
+    let graph = Graph::of_image(config.nodes.clone()).unwrap();
+    assert_eq!(graph.mounts()[0].options, ["noatime"]);
+    let position = Position::of(DISK, config.spans[3].start);
+    assert_eq!((position.line, position.column), (18, 1));
+}
+
+#[test]
+fn toml_and_dibs_yaml_give_the_same_graph() {
+    let yaml = "\
+- local_loop:
+    name: image0
+- partitioning:
+    base: image0
+    label: mbr
+    partitions:
+      - name: root
+        flags: [boot, primary]
+        size: 100%
+        mkfs:
+          name: mkfs_root
+          type: ext4
+          label: cloudimg-rootfs
+          mount:
+            mount_point: /
+            fstab:
+              options: noatime
+              fsck-passno: 1
+";
+    let dib = Dib::parse(yaml, &DibParameters::default()).unwrap().layout().unwrap();
+    // The names that DIB gives, so that nothing else can differ.
+    let name = |i: usize| dib.nodes[i].name.clone();
+    let toml = format!(
+        r#"
+[[block-device]]
+name = "{disk}"
+type = "disk"
+[[block-device]]
+name = "{table}"
+type = "mbr"
+on = "{disk}"
+[[block-device]]
+name = "{partition}"
+type = "partition"
+on = "{table}"
+size = "rest"
+attributes = ["active"]
+[[block-device]]
+name = "{filesystem}"
+type = "filesystem"
+on = "{partition}"
+format = "ext4"
+label = "cloudimg-rootfs"
+[[block-device]]
+name = "{mount}"
+type = "mount"
+on = "{filesystem}"
+at = "/"
+options = "noatime"
+by = "label"
+dump = 0
+pass = 1
+"#,
+        disk = name(0),
+        table = name(1),
+        partition = name(2),
+        filesystem = name(3),
+        mount = name(4),
+    );
+    let config = Config::parse(&toml).unwrap();
+    assert_eq!(Graph::new(config.nodes).unwrap(), Graph::new(dib.nodes).unwrap());
+}
+
+#[test]
+fn every_type_of_node_can_be_said() {
+    let text = r#"
+block-device = [
+  { name = "a", type = "disk", size = "8 GiB", sector-size = 4096 },
+  { name = "b", type = "disk", size = 8589934592, sector-size = 4096 },
+  { name = "md", type = "raid", on = ["a", "b"], level = 1, array = "store" },
+  { name = "pv", type = "physical-volume", on = "md" },
+  { name = "vg", type = "volume-group", on = "pv", extent-size = "1 MiB" },
+  { name = "lv", type = "logical-volume", on = "vg", size = "1 GiB" },
+  { name = "pool", type = "thin-pool", on = "vg", size = "50% of rest" },
+  { name = "thin", type = "thin-volume", on = "vg", pool = "pool", size = "10 GiB" },
+  { name = "data", type = "logical-volume", on = "vg", size = "1 GB" },
+  { name = "hash", type = "logical-volume", on = "vg", size = "100 MB" },
+  { name = "verity", type = "verity", on = ["data", "hash"] },
+  { name = "usr", type = "filesystem", on = "verity", format = "squashfs", mount = "/usr" },
+  { name = "fs", type = "filesystem", on = "lv", format = "btrfs" },
+  { name = "home", type = "subvolume", on = "fs", path = "@home", mount = "/home" },
+  { name = "root", type = "subvolume", on = "fs", path = "@", default = true },
+  { name = "root-mount", type = "mount", on = "root", at = "/" },
+  { name = "swap", type = "swap", on = "thin" },
+]
+"#;
+    let config = Config::parse(text).unwrap();
+    let graph = Graph::of_image(config.nodes).unwrap();
+    assert_eq!(graph.raids()[0].name, "store");
+    assert_eq!(graph.mounts().len(), 3);
+}
+
+#[test]
+fn whatever_is_wrong_is_told_with_its_place_and_all_at_once() {
+    let wrong = |text: &str| {
+        let errors = Config::parse(text).unwrap_err();
+        errors.into_iter().map(|error| error.of(text).to_string()).collect::<Vec<_>>()
+    };
+    let text = "[[block-device]]\nname = \"p\"\ntype = \"partition\"\nsizes = \"1 MiB\"\n\
+                [[block-device]]\nname = \"q\"\ntype = \"partitoin\"\n\
+                [[block-device]]\nname = \"r\"\ntype = \"disk\"\nsize = \"10G\"\non = 5\n";
+    let told = wrong(text);
+    assert_eq!(told.len(), 5, "{told:#?}");
+    assert!(told[0].starts_with("4:1: node `p`: the key `sizes` is unknown: did you mean `size`?"));
+    assert!(told[1].starts_with("1:1: node `p`: it has no `size`"), "{}", told[1]);
+    assert!(told[2].starts_with("7:8: node `q`: `partitoin` is no type of node: did you mean"));
+    assert!(told[3].starts_with("12:6: node `r`: `on` is a whole number"), "{}", told[3]);
+    assert!(told[4].starts_with("11:8: node `r`: `size` is `10G`, which is no size"));
+    assert!(wrong("[image]\nname = \"x\"\n")[0].starts_with("1:2: `image` does not belong here"));
+    assert!(wrong("")[0].contains("there is no `[[block-device]]`"));
+    assert!(wrong("block-device = 1")[0].contains("no list of tables"));
+    assert!(wrong("block-device = [1]")[0].contains("is no table"));
+    assert!(wrong("x = ")[0].contains("this is no TOML"));
+    let mount = "[[block-device]]\nname = \"f\"\ntype = \"filesystem\"\nformat = \"ext4\"\n\
+                 mount = { att = \"/\" }\n";
+    let told = wrong(mount);
+    assert!(told[0].starts_with("5:11: node `f`, its mount: the key `att` is unknown"), "{told:?}");
+}
+
+#[test]
+fn a_fault_of_the_graph_is_located_in_the_text() {
+    let text = DISK.replace("on = [\"root\"]", "on = [\"roots\"]");
+    let config = Config::parse(&text).unwrap();
+    let error = Graph::new(config.nodes.clone()).unwrap_err();
+    let located = config.locate(&error).of(&text);
+    assert_eq!(located.at.to_string(), "18:1", "{located}");
+    assert!(located.problem.contains("`crypt`"), "{located}");
+}
