@@ -1,12 +1,14 @@
 //! What may stand at the start of a volume that anybody made, LUKS2, md and verity: read, or refused
 //! in words; and what was read lies within the volume. The first byte says which, and whether the
-//! checksum is made right, without which nothing behind it is ever reached.
+//! checksum is made right, without which nothing behind it is ever reached. What signatures say can
+//! be said in one line.
 
 use std::io;
 
 use dibhost_block_device::Medium;
 use dibhost_block_device::luks::{self, VolumeKey};
 use dibhost_block_device::md;
+use dibhost_block_device::probe;
 use dibhost_block_device::verity;
 use sha2::{Digest as _, Sha256};
 
@@ -42,7 +44,40 @@ pub(crate) fn signature(data: &[u8]) {
         1 => luks_header(&Volume(luks_of(data))),
         2 => md_superblock(&Volume([&[0; 4096], data].concat())),
         3 => md_superblock(&Volume(md_of(data))),
-        _ => verity_superblock(&Volume(data.to_vec())),
+        4 => verity_superblock(&Volume(data.to_vec())),
+        _ => superblocks(data),
+    }
+}
+
+/// Signatures of all kinds: the bytes with the mark of a kind at its place, and the rest around it.
+fn superblocks(data: &[u8]) {
+    const MARKS: &[(usize, &[u8])] = &[
+        (0, b""),
+        (1080, b"\x53\xef"),
+        (0, b"XFSB"),
+        (65600, b"_BHRfS_M"),
+        (4086, b"SWAPSPACE2"),
+        (0, b"hsqs"),
+        (1024, b"\xe2\xe1\xf5\xe0"),
+        (32769, b"CD001"),
+        (82, b"FAT32   "),
+        (54, b"FAT16   "),
+        (512, b"LABELONE"),
+        (510, b"\x55\xaa"),
+        (512, b"EFI PART"),
+        (16384, b"SKUL\xba\xbe"),
+    ];
+    let Some((mark, data)) = data.split_first() else { return };
+    let (at, mark) = MARKS[usize::from(*mark) % MARKS.len()];
+    // The superblock begins a little before the mark at the most.
+    let start = at.saturating_sub(64) / 512 * 512;
+    let mut bytes = vec![0; start];
+    bytes.extend_from_slice(data);
+    bytes.resize(bytes.len().max(at + mark.len()), 0);
+    bytes[at..at + mark.len()].copy_from_slice(mark);
+    for found in probe::signatures(&Volume(bytes)).expect("a volume that can be read") {
+        let said = found.to_string();
+        assert!(!said.is_empty() && !said.contains('\n'), "{said:?}");
     }
 }
 

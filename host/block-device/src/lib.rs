@@ -36,6 +36,7 @@ mod node;
 mod partition_type;
 mod place;
 mod position;
+pub mod probe;
 mod realise;
 mod secret;
 mod show;

@@ -2,8 +2,12 @@
 
 #[path = "../../../fuzz/functions/dib_yaml.rs"]
 mod dib_yaml;
+#[path = "../../../fuzz/functions/partition_table.rs"]
+mod partition_table;
 #[path = "../../../fuzz/functions/signature.rs"]
 mod signature;
+#[path = "../../../fuzz/functions/volume_group.rs"]
+mod volume_group;
 
 #[test]
 fn dib_yaml() {
@@ -15,4 +19,16 @@ fn dib_yaml() {
 fn signature() {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/signature");
     dibhost_arbitrary::feed(corpus.as_ref(), 5_000, signature::signature);
+}
+
+#[test]
+fn partition_table() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/partition_table");
+    dibhost_arbitrary::feed(corpus.as_ref(), 5_000, partition_table::partition_table);
+}
+
+#[test]
+fn volume_group() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/volume_group");
+    dibhost_arbitrary::feed(corpus.as_ref(), 5_000, volume_group::volume_group);
 }

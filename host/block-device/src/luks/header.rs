@@ -15,11 +15,11 @@ const BINARY: usize = 4096;
 
 /// Header and JSON area together, as many bytes as the specification allows: where the second
 /// header can lie when nothing tells any more.
-const SIZES: [u64; 9] =
+pub(crate) const SIZES: [u64; 9] =
     [0x4000, 0x8000, 0x1_0000, 0x2_0000, 0x4_0000, 0x8_0000, 0x10_0000, 0x20_0000, 0x40_0000];
 
-const MAGIC: &[u8; 6] = b"LUKS\xba\xbe";
-const SECOND_MAGIC: &[u8; 6] = b"SKUL\xba\xbe";
+pub(crate) const MAGIC: &[u8; 6] = b"LUKS\xba\xbe";
+pub(crate) const SECOND_MAGIC: &[u8; 6] = b"SKUL\xba\xbe";
 
 /// Where the checksum lies in a binary header.
 const CHECKSUM: std::ops::Range<usize> = 448..512;

@@ -48,6 +48,7 @@ mod open;
 
 pub use format::{Argon2Cost, DEFAULT_OFFSET, LuksOptions, format};
 pub use header::{KeySlot, LuksHeader, Pbkdf, read_header};
+pub(crate) use header::{MAGIC, SECOND_MAGIC, SIZES};
 pub use medium::LuksMedium;
 pub use open::open;
 

@@ -1,0 +1,196 @@
+//! What a volume carries, by the signatures that filesystems, volumes and partition tables leave on
+//! it, and what their superblocks say of themselves.
+//!
+//! A signature is a claim: nothing here checks more than tells it from chance. Damaged tables and
+//! headers are found too, for they may be all that is left of something dear. Whoever wants to go on
+//! to what is in it asks the reader of the format.
+//!
+//! The bytes are anybody's: every number is checked, and no more is read than the places where
+//! signatures lie.
+
+mod fat;
+mod filesystem;
+mod table;
+mod volume;
+
+use std::fmt;
+use std::io;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::filesystem::FilesystemKind;
+use crate::medium::Medium;
+
+/// What a signature is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SignatureKind {
+    /// LUKS, version 1 or 2; also where only the second header is left.
+    Luks,
+    /// A physical volume of LVM2.
+    PhysicalVolume,
+    /// A member of an md array.
+    RaidMember,
+    /// The hashes of a dm-verity device.
+    VerityHash,
+    /// A GUID partition table, of either copy.
+    Gpt,
+    /// A partition table in a master boot record, but for the protective one of a GPT.
+    Mbr,
+    /// A filesystem that graphs know, or swap space.
+    Filesystem(FilesystemKind),
+    /// Another filesystem or format, by the name that `blkid` has for it.
+    Other(&'static str),
+}
+
+/// What was found on a volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Signature {
+    /// What it is of.
+    pub kind: SignatureKind,
+    /// Which version or variant of it: `2` of LUKS, `1.2` of md, `FAT32`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Its label, or the name of an array.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Its UUID as its tools write it: FAT's serial number is `1A2B-3C4D`, LVM's 32 letters. Of an
+    /// array's member, the array's; of an MBR, its signature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
+    /// Bytes that it says it takes of the volume.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Bytes of a block; of FAT and partition tables, of a sector.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block_size: Option<u32>,
+}
+
+impl Signature {
+    fn new(kind: SignatureKind) -> Self {
+        Self { kind, version: None, label: None, uuid: None, size: None, block_size: None }
+    }
+}
+
+impl fmt::Display for SignatureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Luks => f.write_str("LUKS encryption"),
+            Self::PhysicalVolume => f.write_str("LVM physical volume"),
+            Self::RaidMember => f.write_str("RAID member"),
+            Self::VerityHash => f.write_str("verity hashes"),
+            Self::Gpt => f.write_str("GPT"),
+            Self::Mbr => f.write_str("MBR partition table"),
+            Self::Filesystem(FilesystemKind::Swap) => f.write_str("swap space"),
+            Self::Filesystem(kind) => write!(f, "{} filesystem", kind.name()),
+            Self::Other(name) => write!(f, "{name} signature"),
+        }
+    }
+}
+
+/// As a sentence has it: ext4 filesystem, label `root`, UUID 0fc63daf-….
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)?;
+        if let Some(version) = &self.version {
+            write!(f, " ({version})")?;
+        }
+        if let Some(label) = &self.label {
+            write!(f, ", label `{}`", label.escape_debug())?;
+        }
+        if let Some(uuid) = &self.uuid {
+            write!(f, ", UUID {uuid}")?;
+        }
+        Ok(())
+    }
+}
+
+/// All signatures of a volume: first those of what is encrypted, volumes and tables, then those of
+/// filesystems. Nothing: none that is known here.
+///
+/// # Errors
+/// When the volume cannot be read.
+pub fn signatures(medium: &dyn Medium) -> io::Result<Vec<Signature>> {
+    let probe = Probe(medium);
+    let mut found = Vec::new();
+    for look in [
+        volume::luks,
+        volume::physical_volume,
+        volume::raid_member,
+        volume::verity,
+        table::gpt,
+        table::mbr,
+        fat::fat,
+        filesystem::ext,
+        filesystem::xfs,
+        filesystem::btrfs,
+        filesystem::swap,
+        filesystem::squashfs,
+        filesystem::erofs,
+        filesystem::iso9660,
+        filesystem::other,
+    ] {
+        found.extend(look(&probe)?);
+    }
+    Ok(found)
+}
+
+/// A volume that is looked at.
+struct Probe<'a>(&'a dyn Medium);
+
+impl Probe<'_> {
+    /// Bytes at an offset; none where the volume does not reach that far.
+    fn at<const N: usize>(&self, offset: u64) -> io::Result<Option<[u8; N]>> {
+        if offset.checked_add(N as u64).is_none_or(|end| end > self.0.size()) {
+            return Ok(None);
+        }
+        let mut bytes = [0; N];
+        self.0.read_exact_at(&mut bytes, offset)?;
+        Ok(Some(bytes))
+    }
+
+    /// Whether these bytes are there.
+    fn is(&self, offset: u64, magic: &[u8]) -> io::Result<bool> {
+        let mut bytes = [0; 16];
+        let bytes = &mut bytes[..magic.len().min(16)];
+        if offset.checked_add(bytes.len() as u64).is_none_or(|end| end > self.0.size()) {
+            return Ok(false);
+        }
+        self.0.read_exact_at(bytes, offset)?;
+        Ok(bytes == magic)
+    }
+}
+
+fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let found = bytes.get(at..).and_then(<[u8]>::first_chunk::<N>);
+    found.copied().unwrap_or([0; N])
+}
+
+fn le16(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes(array(bytes, at))
+}
+
+fn le32(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(array(bytes, at))
+}
+
+fn le64(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(array(bytes, at))
+}
+
+/// A UUID that is one.
+fn uuid(bytes: &[u8], at: usize) -> Option<String> {
+    let uuid = Uuid::from_bytes(array(bytes, at));
+    (!uuid.is_nil()).then(|| uuid.to_string())
+}
+
+/// A text up to its first NUL, without blanks behind it; none, if nothing is left.
+fn text(bytes: &[u8]) -> Option<String> {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let text = String::from_utf8_lossy(&bytes[..end]);
+    let text = text.trim_end();
+    (!text.is_empty()).then(|| text.to_owned())
+}
