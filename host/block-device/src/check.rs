@@ -540,6 +540,13 @@ fn volumes(graph: &Graph) -> Result<(), GraphError> {
             let problem = format!("it has the path of `{}`, or is a second default", other.node);
             return Err(GraphError::at(&subvolume.node, problem, "give it a path of its own"));
         }
+        // Without `subvol=`, the default is what the kernel mounts.
+        let mut own = graph.mounts_of(&subvolume.filesystem).filter(|m| m.subvolume.is_none());
+        if let Some(mount) = own.next().filter(|_| subvolume.default) {
+            let problem = format!("`{}` would mount it, for it is the default", mount.node);
+            let help = "leave `default` out, or let that mount stand on the subvolume";
+            return Err(GraphError::at(&subvolume.node, problem, help));
+        }
     }
     Ok(())
 }

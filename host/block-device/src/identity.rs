@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use uuid::{Uuid, uuid};
 
 use crate::filesystem::{FatSerial, FilesystemKind, FilesystemUuid};
@@ -46,6 +47,16 @@ impl Identities {
     pub fn signature(&self, table: &str) -> Option<u32> {
         self.tables.get(table).map(|id| signature(*id))
     }
+}
+
+/// A seed for whoever has a file that says the block device, and no plan: of that file's text.
+#[must_use]
+pub fn seed_of(text: &str) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    // No plan's digest is one of a text.
+    hash.update(b"dibhost block-device\0");
+    hash.update(text.as_bytes());
+    hash.finalize().into()
 }
 
 /// The signature of the MBR that has this UUID.

@@ -1,5 +1,5 @@
-//! The block device: graph, layout, and making it real without loop devices, without mounting and
-//! without root.
+//! The block device: graph, layout, and making it real, without loop devices, mounting and root
+//! where that can be.
 //!
 //! ```text
 //! nodes ─► Graph::new ─► identities ─► layout(graph, identities, tree) ─► realise(layout, tree, file)
@@ -8,7 +8,8 @@
 //!                       fstab (planning)
 //! ```
 //!
-//! A disk is a seekable file. The back-end here is `file`: sparse files become the disks.
+//! A disk is a seekable file. Back-ends: `file` (sparse files), `loop` (the same, filled by the
+//! kernel), `device` (an existing block device).
 
 mod check;
 mod compare;
@@ -26,6 +27,7 @@ pub mod gpt;
 mod graph;
 mod grub;
 mod identity;
+mod kernel;
 mod layout;
 pub mod luks;
 pub mod lvm;
@@ -60,10 +62,14 @@ pub use graph::{
     Disk, Encryption, Filesystem, Graph, GraphError, GrubBios, LogicalVolume, Mount, Partition,
     PhysicalVolume, Raid, Subvolume, Table, TypeId, Verity, VolumeGroup,
 };
-pub use identity::{FilesystemIdentity, Identities};
+pub use identity::{FilesystemIdentity, Identities, seed_of};
+pub use kernel::{
+    Content, Device, DeviceError, InstallError, InstallTo, Installation, Installed, ViewError,
+    with_parts,
+};
 pub use layout::{
     DiskLayout, FilesystemLayout, GroupLayout, GrubLayout, Layout, LayoutError, PartitionLayout,
-    PhysicalVolumeLayout, Place, TableLayout, VolumeLayout, VolumeMap, layout,
+    PhysicalVolumeLayout, Place, SubvolumeLayout, TableLayout, VolumeLayout, VolumeMap, layout,
 };
 pub use medium::{FileMedium, Medium};
 pub use node::{Node, NodeKind, Size, TableKind};
@@ -72,7 +78,7 @@ pub use partition_type::{
 };
 pub use place::{Extent, Ground, NoPlace};
 pub use position::{FileError, Position};
-pub use realise::{Realise, RealiseError, Realised, realise};
+pub use realise::{Backend, Realise, RealiseError, Realised, realise};
 pub use secret::{NoSecrets, Secrets};
 pub use tree::{EntryKind, FolderTree, Tree, TreeEntry, xattr_space};
 pub use written::{Syntax, Written};

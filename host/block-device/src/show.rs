@@ -106,6 +106,16 @@ impl Layout {
                     label.unwrap_or_default()
                 ),
             );
+            for subvolume in &filesystem.subvolumes {
+                let at = subvolume.mount.as_deref().map(|at| format!(" mounted at {at}"));
+                let default = if subvolume.default { ", the default" } else { "" };
+                let (node, path) = (&subvolume.node, &subvolume.path);
+                let at = at.unwrap_or_default();
+                line(1, format!("subvolume {node}: {path}{at}{default}"));
+            }
+            if let Some(why) = &filesystem.needs_kernel {
+                line(1, format!("needs the back-end `loop` or `device`: {why}"));
+            }
         }
         for grub in &self.grub {
             line(0, format!("GRUB for BIOS on {}", grub.disk));

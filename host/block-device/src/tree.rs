@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -80,6 +81,16 @@ pub trait Tree {
     /// # Errors
     /// When it is not there, no file, or cannot be read.
     fn read(&mut self, mount: &str, relative: &str) -> io::Result<Vec<u8>>;
+
+    /// Opens the folder of a part here, for a back-end that copies it into what the kernel has
+    /// mounted.
+    ///
+    /// # Errors
+    /// When it cannot be opened. A tree that other processes alone see has none to open.
+    fn open(&self, mount: &str) -> io::Result<OwnedFd> {
+        let problem = format!("the part of the tree below `{mount}` is not visible here");
+        Err(io::Error::new(io::ErrorKind::Unsupported, problem))
+    }
 
     /// Runs a program of the host where it sees the parts, and the image file by its own path.
     ///
@@ -284,6 +295,12 @@ impl Tree for FolderTree {
         let mut content = Vec::new();
         io::Read::read_to_end(&mut file, &mut content).map_err(context)?;
         Ok(content)
+    }
+
+    fn open(&self, mount: &str) -> io::Result<OwnedFd> {
+        let folder = self.folder(mount)?;
+        let context = |e: io::Error| with(&e, format!("opening {}", folder.display()));
+        File::open(folder).map(OwnedFd::from).map_err(context)
     }
 
     fn program(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {

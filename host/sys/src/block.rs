@@ -39,10 +39,10 @@ const FITRIM: libc::c_ulong = request(READ | WRITE, 0x58, 121, size_of::<FstrimR
 const ENCODING: (libc::c_ulong, libc::c_ulong, u32) = (2, 4, 29);
 #[cfg(not(any(target_arch = "powerpc", target_arch = "powerpc64")))]
 const ENCODING: (libc::c_ulong, libc::c_ulong, u32) = (2, 1, 30);
-const READ: libc::c_ulong = ENCODING.0;
-const WRITE: libc::c_ulong = ENCODING.1;
+pub(crate) const READ: libc::c_ulong = ENCODING.0;
+pub(crate) const WRITE: libc::c_ulong = ENCODING.1;
 
-const fn request(
+pub(crate) const fn request(
     direction: libc::c_ulong,
     kind: libc::c_ulong,
     number: libc::c_ulong,
@@ -104,10 +104,14 @@ const _: () = assert!(size_of::<LoopInfo64>() == 232 && size_of::<LoopConfig>() 
 const _: () = assert!(size_of::<BlkpgPartition>() == 152 && size_of::<FstrimRange>() == 24);
 
 /// An `ioctl` whose argument is a structure, or none where the request takes none.
-fn ioctl<T>(fd: RawFd, request: libc::c_ulong, argument: Option<&mut T>) -> io::Result<i32> {
+pub(crate) fn ioctl<T>(
+    fd: RawFd,
+    request: libc::c_ulong,
+    argument: Option<&mut T>,
+) -> io::Result<i32> {
     let argument = argument.map_or(std::ptr::null_mut(), std::ptr::from_mut);
-    // SAFETY: the callers in this file pair each request with the structure that the kernel's
-    // header gives it (sizes asserted above), which lives until the call is over.
+    // SAFETY: the callers in this crate pair each request with the structure that the kernel's
+    // header gives it (sizes asserted beside them), which lives until the call is over.
     let done = unsafe { libc::ioctl(fd, request as _, argument) };
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(done) }
 }

@@ -2,6 +2,7 @@
 //! cancelling them. The only crate with `unsafe`.
 
 mod block;
+mod btrfs;
 mod cancel;
 mod process;
 mod program;
@@ -11,6 +12,7 @@ pub use block::{
     LoopDevice, LoopOptions, add_partition, device_node, device_size, flush_device, private_mounts,
     remove_partition, reread_partitions, sector_size, trim,
 };
+pub use btrfs::{create_subvolume, set_default_subvolume};
 pub use cancel::{Cancel, Cancelled, Guard};
 pub use process::{Forked, Namespaces, close_on_exec, fork};
 pub use program::{Program, ProgramError, ProgramOutput};

@@ -82,6 +82,13 @@ pub fn copy(
     Ok(copier.copied)
 }
 
+/// Gives one folder the owner, attributes, mode and times of another.
+pub(crate) fn attributes(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> io::Result<()> {
+    let (holds, time) = (Holds::Everything, i64::MAX);
+    let copied = Copied::default();
+    Copier { from, to, holds, time, linked: HashMap::new(), copied }.finish(Path::new(""))
+}
+
 struct Copier<'a> {
     from: BorrowedFd<'a>,
     to: BorrowedFd<'a>,

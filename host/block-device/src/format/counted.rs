@@ -58,12 +58,12 @@ fn does_not_fit(size: u64, missing: u64) -> Problem {
 }
 
 impl Counted {
-    /// Reads a part of the tree; none: it stays empty. The inner error is what a filesystem of this
-    /// kind cannot hold.
+    /// Reads parts of the tree: that of its own mount point, then those of its subvolumes; none: it
+    /// stays empty. The inner error is what a filesystem of this kind cannot hold.
     pub(crate) fn of(
         kind: FilesystemKind,
         tuning: Tuning,
-        mount: Option<&str>,
+        mounts: &[&str],
         tree: &mut dyn Tree,
     ) -> io::Result<Result<Self, Problem>> {
         let mut counter = match tuning {
@@ -76,11 +76,11 @@ impl Counted {
         let mut root = None;
         let mut problem = None;
         let mut needs_kernel = None;
-        if let Some(mount) = mount {
+        for &mount in mounts {
             let mut each = |entry: &crate::tree::TreeEntry| {
                 if entry.path.as_os_str().is_empty() {
                     let (mode, uid, gid, mtime) = (entry.mode, entry.uid, entry.gid, entry.mtime);
-                    root = Some(RootFolder { mode, uid, gid, mtime });
+                    root = root.or(Some(RootFolder { mode, uid, gid, mtime }));
                 }
                 match &mut counter {
                     Counter::Ext(counter, _) => counter.add(entry),

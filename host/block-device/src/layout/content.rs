@@ -1,15 +1,16 @@
 //! What the parts of the tree ask of their filesystems.
 
 use crate::format::Counted;
-use crate::graph::{Filesystem, Graph};
+use crate::graph::{Filesystem, Graph, Subvolume};
 use crate::identity::Identities;
-use crate::layout::types::{FilesystemLayout, LayoutError, refused};
+use crate::layout::types::{FilesystemLayout, LayoutError, SubvolumeLayout, refused};
 use crate::tree::Tree;
 
 /// A filesystem whose content is known and whose place is not.
 pub(crate) struct Sized<'a> {
     pub(crate) filesystem: &'a Filesystem,
     mount: Option<&'a str>,
+    subvolumes: Vec<SubvolumeLayout>,
     counted: Counted,
 }
 
@@ -21,20 +22,38 @@ impl<'a> Sized<'a> {
         tree: &mut dyn Tree,
     ) -> Result<Self, LayoutError> {
         let node = &filesystem.node;
-        if let Some(subvolume) = graph.subvolumes.iter().find(|s| s.filesystem == *node) {
-            let problem = "the back-end `file` makes no subvolumes: `mkfs.btrfs` knows of none";
-            return Err(refused(&subvolume.node, problem, "use the back-end `loop`"));
-        }
-        let mount = graph.mounts_of(node).next().map(|mount| mount.at.as_str());
-        let counted = Counted::of(filesystem.kind, filesystem.tuning, mount, tree)
-            .map_err(|source| LayoutError::Tree { mount: mount.unwrap_or("").to_owned(), source })?
+        let at = |subvolume: Option<&Subvolume>| {
+            let subvolume = subvolume.map(|s| s.node.as_str());
+            let mut mounts = graph.mounts_of(node);
+            mounts.find(|m| m.subvolume.as_deref() == subvolume).map(|mount| mount.at.as_str())
+        };
+        let mount = at(None);
+        let mut subvolumes: Vec<_> = graph
+            .subvolumes
+            .iter()
+            .filter(|subvolume| subvolume.filesystem == *node)
+            .map(|subvolume| SubvolumeLayout {
+                node: subvolume.node.clone(),
+                path: subvolume.path.clone(),
+                default: subvolume.default,
+                mount: at(Some(subvolume)).map(str::to_owned),
+            })
+            .collect();
+        // One comes before those in it.
+        subvolumes.sort_by(|a, b| a.path.cmp(&b.path));
+        let below = subvolumes.iter().filter_map(|subvolume| subvolume.mount.as_deref());
+        let mounts: Vec<&str> = mount.into_iter().chain(below).collect();
+        let counted = Counted::of(filesystem.kind, filesystem.tuning, &mounts, tree)
+            .map_err(|source| LayoutError::Tree { mount: mounts.join("`, `"), source })?
             .map_err(|(problem, help)| refused(node, problem, help))?;
-        if let Some(why) = counted.needs_kernel() {
-            let kind = filesystem.kind.name();
-            let problem = format!("the back-end `file` cannot fill the {kind} filesystem: {why}");
-            return Err(refused(node, problem, "use the back-end `loop`, or ext4"));
-        }
-        Ok(Self { filesystem, mount, counted })
+        Ok(Self { filesystem, mount, subvolumes, counted })
+    }
+
+    /// Why it cannot be filled without the kernel, where it cannot.
+    fn needs_kernel(&self) -> Option<String> {
+        let first = self.subvolumes.first();
+        let subvolume = first.map(|s| format!("`mkfs.btrfs` makes no subvolume `{}`", s.node));
+        subvolume.or_else(|| self.counted.needs_kernel().map(str::to_owned))
     }
 
     /// Bytes of the smallest place it fits into, beside what it keeps free of itself.
@@ -61,6 +80,8 @@ impl<'a> Sized<'a> {
             node: node.clone(),
             on: on.clone(),
             mount: self.mount.map(str::to_owned),
+            needs_kernel: self.needs_kernel(),
+            subvolumes: self.subvolumes.clone(),
             label: label.clone(),
             size: format.size(),
             place: None,

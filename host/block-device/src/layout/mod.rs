@@ -20,7 +20,7 @@ mod types;
 
 pub use types::{
     DiskLayout, FilesystemLayout, GroupLayout, GrubLayout, Layout, LayoutError, PartitionLayout,
-    PhysicalVolumeLayout, Place, TableLayout, VolumeLayout, VolumeMap,
+    PhysicalVolumeLayout, Place, SubvolumeLayout, TableLayout, VolumeLayout, VolumeMap,
 };
 
 use crate::graph::Graph;

@@ -208,6 +208,12 @@ pub struct FilesystemLayout {
     pub on: String,
     /// Where it is mounted, and so which part of the tree fills it; none: it stays empty.
     pub mount: Option<String>,
+    /// Why the back-end `file` cannot fill it, where it cannot; `loop` and `device` can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs_kernel: Option<String>,
+    /// Its subvolumes, one before those in it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subvolumes: Vec<SubvolumeLayout>,
     /// Its label.
     pub label: Option<String>,
     /// Bytes it uses of its volume.
@@ -216,6 +222,20 @@ pub struct FilesystemLayout {
     pub place: Option<Place>,
     /// The rest, by its kind.
     pub format: FormatLayout,
+}
+
+/// A btrfs subvolume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SubvolumeLayout {
+    /// Its node.
+    pub node: String,
+    /// Below the top level of the filesystem.
+    pub path: String,
+    /// Mounted where no subvolume is named.
+    pub default: bool,
+    /// Where it is mounted, and so which part of the tree fills it.
+    pub mount: Option<String>,
 }
 
 /// A stretch of a disk.

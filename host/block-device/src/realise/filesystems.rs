@@ -1,5 +1,5 @@
-//! Fills filesystems: in place where a volume is one stretch of a disk's file, else in a sparse
-//! scratch file whose data goes through the volumes below.
+//! Fills filesystems: in place where a volume is one stretch of a disk, else in a sparse scratch
+//! file whose data goes through the volumes below.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{SeekFrom, seek};
 
-use super::{Realise, RealiseError};
+use super::{Means, Realise, RealiseError};
 use crate::format::{MakeError, Place};
+use crate::kernel::{self, Ground};
 use crate::layout::{FilesystemLayout, Layout, VolumeMap};
 use crate::medium::Medium;
+use crate::place::Extent;
 use crate::stack::Stack;
 use crate::tree::Tree;
 
@@ -24,22 +26,38 @@ pub(crate) fn make(
     tree: &mut dyn Tree,
     to: &Realise<'_>,
     paths: &BTreeMap<&str, &Path>,
+    means: &Means<'_>,
 ) -> Result<(), RealiseError> {
     for filesystem in &stack.layout.filesystems {
         to.cancel.check()?;
         let context = |source| RealiseError::Write { node: filesystem.node.clone(), source };
-        let place = filesystem.place.as_ref().filter(|_| filesystem.format.in_place());
-        let in_place = place.and_then(|place| {
+        let by_kernel = means.kernel && kernel::by_kernel(filesystem);
+        let place = filesystem.place.as_ref();
+        let in_place = place.filter(|_| by_kernel || filesystem.format.in_place());
+        let in_place = in_place.and_then(|place| {
             let file = stack.files.get(&place.disk)?;
-            Some((file, *paths.get(place.disk.as_str())?, place.extent.offset))
+            let disk = stack.layout.disks.iter().find(|disk| disk.node == place.disk)?;
+            let path = *paths.get(place.disk.as_str())?;
+            let (extent, sector) = (place.extent, disk.sector_size);
+            let (zeroed, scratch) = (means.zeroed, means.scratch);
+            Some((path, Ground { file, extent, sector, zeroed, scratch }))
         });
-        if let Some((file, path, offset)) = in_place {
-            fill(filesystem, tree, file, path, offset, to.time)?;
+        if let Some((path, ground)) = in_place {
+            fill(filesystem, tree, path, &ground, by_kernel, to)?;
             continue;
         }
-        let scratch = Scratch::beside(paths, filesystem.size).map_err(context)?;
-        fill(filesystem, tree, &scratch.file, &scratch.path, 0, to.time)?;
-        let zeros = is_encrypted(stack.layout, &filesystem.on);
+        let scratch = Scratch::within(means.scratch, filesystem.size).map_err(context)?;
+        let ground = Ground {
+            file: &scratch.file,
+            extent: Extent { offset: 0, size: filesystem.size },
+            // Filesystems write larger pieces; what counts sectors of its own says so.
+            sector: 512,
+            zeroed: true,
+            scratch: means.scratch,
+        };
+        fill(filesystem, tree, &scratch.path, &ground, by_kernel, to)?;
+        // Holes stand for zeros, which is not what lies below everywhere.
+        let zeros = !means.zeroed || is_encrypted(stack.layout, &filesystem.on);
         let copied =
             stack.with(&filesystem.on, &mut |to_medium| copy(&scratch.file, to_medium, zeros, to));
         copied.map_err(context)?;
@@ -55,11 +73,9 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Beside the first disk: that is where there is room for what will be in it.
-    pub(crate) fn beside(paths: &BTreeMap<&str, &Path>, size: u64) -> io::Result<Self> {
-        let beside = paths.values().next().and_then(|path| path.parent());
-        let beside = beside.unwrap_or(Path::new("/nonexistent"));
-        let folder = tempfile::Builder::new().prefix(".dibhost-volume-").tempdir_in(beside)?;
+    /// In a folder in which there is room for what will be in it.
+    pub(crate) fn within(folder: &Path, size: u64) -> io::Result<Self> {
+        let folder = tempfile::Builder::new().prefix(".dibhost-volume-").tempdir_in(folder)?;
         let path = folder.path().join("volume");
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
         file.set_len(size)?;
@@ -121,25 +137,28 @@ pub(crate) fn data(file: &File, at: u64, size: u64) -> io::Result<(u64, u64)> {
     Ok((start, end.min(size)))
 }
 
-/// Makes one, from `offset` of a file on.
-pub(crate) fn fill(
+/// Makes one in a part of the file of that path.
+fn fill(
     filesystem: &FilesystemLayout,
     tree: &mut dyn Tree,
-    file: &File,
     path: &Path,
-    offset: u64,
-    time: i64,
+    ground: &Ground<'_>,
+    by_kernel: bool,
+    to: &Realise<'_>,
 ) -> Result<(), RealiseError> {
+    if by_kernel {
+        return kernel::fill(filesystem, tree, ground, to.time, to.cancel);
+    }
     let node = || filesystem.node.clone();
     let place = Place {
-        file,
+        file: ground.file,
         path,
-        offset,
-        zeroed: true,
-        scratch: path.parent().unwrap_or(Path::new("/")),
+        offset: ground.extent.offset,
+        zeroed: ground.zeroed,
+        scratch: ground.scratch,
         label: filesystem.label.as_deref(),
         mount: filesystem.mount.as_deref(),
-        time,
+        time: to.time,
     };
     filesystem.format.make(&place, tree).map_err(|error| match error {
         MakeError::Io(source) => RealiseError::Write { node: node(), source },

@@ -1,4 +1,4 @@
-//! Makes a layout real in new files, one for each disk.
+//! Makes a layout real, in new files, one for each disk, or on a device that is there.
 
 mod filesystems;
 mod volumes;
@@ -31,6 +31,19 @@ pub enum RealiseError {
         /// Why.
         source: io::Error,
     },
+    /// The kernel has to help, and the back-end does without it.
+    #[error(
+        "block device: node `{node}`: the back-end `file` cannot fill the {kind} filesystem: {why}: \
+         use the back-end `loop`, or ext4"
+    )]
+    NeedsKernel {
+        /// The node.
+        node: String,
+        /// Its kind.
+        kind: &'static str,
+        /// Why.
+        why: String,
+    },
     /// A node could not be written.
     #[error("block device: writing node `{node}`: {source}")]
     Write {
@@ -57,6 +70,94 @@ pub enum RealiseError {
         /// Why.
         source: io::Error,
     },
+}
+
+/// What makes disks in files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backend {
+    /// Tools and our own writers alone: no loop device, no mounting, no root.
+    #[default]
+    File,
+    /// Filesystems are mounted on loop devices and filled by the kernel, which takes root.
+    Loop,
+}
+
+impl Backend {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::File, Self::Loop];
+
+    /// As people write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Loop => "loop",
+        }
+    }
+
+    /// What it cannot make, with the back-end that can. Known before anything is made.
+    ///
+    /// # Errors
+    /// The first filesystem that needs the kernel, if this back-end does without it.
+    pub fn check(self, layout: &Layout) -> Result<(), RealiseError> {
+        let missing = |filesystem: &crate::layout::FilesystemLayout| {
+            let why = filesystem.needs_kernel.clone()?;
+            let (node, kind) = (filesystem.node.clone(), filesystem.format.kind().name());
+            Some(RealiseError::NeedsKernel { node, kind, why })
+        };
+        let mut missing = layout.filesystems.iter().filter_map(missing);
+        match (self, missing.next()) {
+            (Self::File, Some(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the disks into new sparse files, from the tree the layout was made of. Two runs of
+    /// `file` over equal trees give equal bytes, unless something is encrypted: keys are random. The
+    /// kernel makes the same of them with the same files, but not bit by bit.
+    ///
+    /// # Errors
+    /// When a file exists already, cannot be written, a program fails, a secret is not there, the
+    /// back-end cannot make something, or the build is cancelled; there is no file then.
+    pub fn realise(
+        self,
+        layout: &Layout,
+        tree: &mut dyn Tree,
+        to: &Realise<'_>,
+    ) -> Result<Realised, RealiseError> {
+        self.check(layout)?;
+        to.cancel.check()?;
+        let mut new = New { paths: Vec::new(), kept: false, disks: to.disks };
+        let files = new.create(layout)?;
+        let paths: BTreeMap<&str, &Path> = layout
+            .disks
+            .iter()
+            .zip(&new.paths)
+            .map(|(disk, path)| (disk.node.as_str(), path.as_path()))
+            .collect();
+        // Beside the first disk: that is where there is room.
+        let scratch = new.paths.first().and_then(|path| path.parent()).unwrap_or(Path::new("/"));
+        let means = Means { kernel: self == Self::Loop, zeroed: true, scratch };
+        let realised = write(layout, tree, to, &files, &paths, &means)?;
+        for (path, disk) in new.paths.iter().zip(&layout.disks) {
+            // A full disk may show only now.
+            let create = |source| RealiseError::Create { path: path.clone(), source };
+            files.get(&disk.node).map_or(Ok(()), File::sync_data).map_err(create)?;
+        }
+        new.kept = true;
+        Ok(realised)
+    }
+}
+
+/// By what, and on what, disks are written.
+pub(crate) struct Means<'a> {
+    /// The kernel fills filesystems.
+    pub(crate) kernel: bool,
+    /// The disks read as zeros.
+    pub(crate) zeroed: bool,
+    /// A folder with room for the largest filesystem.
+    pub(crate) scratch: &'a Path,
 }
 
 /// Where and how disks are made.
@@ -126,42 +227,35 @@ fn absolute(path: &Path) -> io::Result<PathBuf> {
     Ok(folder.canonicalize()?.join(name))
 }
 
-/// Writes the disks into new sparse files, from the tree the layout was made of. Two runs over equal
-/// trees give equal bytes, unless something is encrypted: keys are random.
+/// [`Backend::realise`] of `file`.
 ///
 /// # Errors
-/// When a file exists already, cannot be written, a program fails, a secret is not there, or the
-/// build is cancelled; there is no file then.
+/// As there.
 pub fn realise(
     layout: &Layout,
     tree: &mut dyn Tree,
     to: &Realise<'_>,
 ) -> Result<Realised, RealiseError> {
-    to.cancel.check()?;
-    let mut new = New { paths: Vec::new(), kept: false, disks: to.disks };
-    let files = new.create(layout)?;
-    let paths: BTreeMap<&str, &Path> = layout
-        .disks
-        .iter()
-        .zip(&new.paths)
-        .map(|(disk, path)| (disk.node.as_str(), path.as_path()))
-        .collect();
-    let mut stack = Stack { layout, files: &files, keys: BTreeMap::new() };
-    let folder = new.paths.first().and_then(|path| path.parent()).unwrap_or(Path::new("/"));
-    volumes::make(&mut stack, to, folder)?;
-    filesystems::make(&stack, tree, to, &paths)?;
+    Backend::File.realise(layout, tree, to)
+}
+
+/// Writes all of a layout to the files of its disks.
+pub(crate) fn write(
+    layout: &Layout,
+    tree: &mut dyn Tree,
+    to: &Realise<'_>,
+    files: &BTreeMap<String, File>,
+    paths: &BTreeMap<&str, &Path>,
+    means: &Means<'_>,
+) -> Result<Realised, RealiseError> {
+    let mut stack = Stack { layout, files, keys: BTreeMap::new() };
+    volumes::make(&mut stack, to, means.scratch)?;
+    filesystems::make(&stack, tree, to, paths, means)?;
     let realised = volumes::seal(&stack, to)?;
     for grub in &layout.grub {
-        boot(grub, &files, tree)?;
+        boot(grub, files, tree)?;
     }
     to.cancel.check()?;
-    for (path, file) in new.paths.iter().zip(layout.disks.iter().filter_map(|d| files.get(&d.node)))
-    {
-        // A full disk may show only now.
-        let create = |source| RealiseError::Create { path: path.clone(), source };
-        file.sync_data().map_err(create)?;
-    }
-    new.kept = true;
     Ok(realised)
 }
 

@@ -28,10 +28,12 @@ pub(crate) fn run(program: &str, args: &[&str]) {
 }
 
 /// A mounted image file, unmounted and detached when it goes.
+#[allow(dead_code, reason = "not every test has images")]
 pub(crate) struct Mounted {
     folder: TempDir,
 }
 
+#[allow(dead_code, reason = "not every test has images")]
 impl Mounted {
     pub(crate) fn new(image: &Path, kind: &str, options: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,183 @@
+//! Makes a filesystem on a loop device, has the kernel mount it, and copies the tree into it.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use dibhost_sys::{
+    Cancel, LoopDevice, LoopOptions, create_subvolume, flush_device, set_default_subvolume,
+};
+use rustix::fs::{AtFlags, Mode, Timespec, Timestamps, fchmod, mkdirat, utimensat};
+
+use super::mounted::Mounted;
+use crate::copy::{CopyError, Holds, copy};
+use crate::filesystem::FilesystemKind;
+use crate::format::{MakeError, Place};
+use crate::layout::FilesystemLayout;
+use crate::place::Extent;
+use crate::realise::RealiseError;
+use crate::tree::Tree;
+use crate::walk::open_folder;
+
+/// Where a filesystem is made.
+pub(crate) struct Ground<'a> {
+    /// A disk's file or device, or a scratch file.
+    pub(crate) file: &'a File,
+    /// Where on it.
+    pub(crate) extent: Extent,
+    /// Bytes of a sector.
+    pub(crate) sector: u32,
+    /// Whether it reads as zeros there.
+    pub(crate) zeroed: bool,
+    /// A folder for small files that programs read.
+    pub(crate) scratch: &'a Path,
+}
+
+/// Whether it is made on a loop device and filled by the kernel: what is only read is packed by its
+/// tool, and FAT and swap space hold nothing that our writers do not write.
+pub(crate) fn by_kernel(filesystem: &FilesystemLayout) -> bool {
+    matches!(
+        filesystem.format.kind(),
+        FilesystemKind::Ext2
+            | FilesystemKind::Ext3
+            | FilesystemKind::Ext4
+            | FilesystemKind::Xfs
+            | FilesystemKind::Btrfs
+    )
+}
+
+/// Makes and fills it. The loop device and the mount are gone afterwards, and when this process
+/// ends on the way.
+pub(crate) fn fill(
+    filesystem: &FilesystemLayout,
+    tree: &mut dyn Tree,
+    ground: &Ground<'_>,
+    time: i64,
+    cancel: &Cancel,
+) -> Result<(), RealiseError> {
+    let node = || filesystem.node.clone();
+    let context = |source| RealiseError::Write { node: node(), source };
+    // First, for it may not be possible at all.
+    let part = |mount: &String| tree.open(mount).map_err(context);
+    let main = filesystem.mount.as_ref().map(part).transpose()?;
+    let below = filesystem
+        .subvolumes
+        .iter()
+        .map(|subvolume| subvolume.mount.as_ref().map(part).transpose())
+        .collect::<Result<Vec<_>, _>>()?;
+
+    let options = LoopOptions {
+        offset: ground.extent.offset,
+        size_limit: filesystem.size,
+        sector_size: ground.sector,
+        direct_io: true,
+        read_only: false,
+    };
+    let attaching = |e: io::Error| {
+        let problem = "making a loop device (the back-ends `loop` and `device` need root)";
+        context(io::Error::new(e.kind(), format!("{problem}: {e}")))
+    };
+    let device = LoopDevice::attach(ground.file, &options).map_err(attaching)?;
+    let path = device.path();
+    let place = Place {
+        file: device.file(),
+        path: &path,
+        offset: 0,
+        zeroed: ground.zeroed,
+        scratch: ground.scratch,
+        label: filesystem.label.as_deref(),
+        mount: None,
+        time,
+    };
+    filesystem.format.make(&place, tree).map_err(|error| match error {
+        MakeError::Io(source) => context(source),
+        MakeError::Program(source) => RealiseError::Program { node: node(), source },
+    })?;
+    flush_device(device.file()).map_err(context)?;
+    if main.is_none() && filesystem.subvolumes.is_empty() {
+        return device.detach().map_err(context);
+    }
+
+    let mounted = Mounted::new(&path, filesystem.format.kind()).map_err(context)?;
+    let parts = Parts { main, below, time, cancel };
+    parts.copy(filesystem, mounted.root()).map_err(|error| match error {
+        CopyError::Cancelled(cancelled) => cancelled.into(),
+        CopyError::Io(source) => context(source),
+    })?;
+    mounted.trim().map_err(context)?;
+    mounted.unmount(&path).map_err(context)?;
+    flush_device(device.file()).map_err(context)?;
+    device.detach().map_err(context)
+}
+
+/// What goes into a filesystem.
+struct Parts<'a> {
+    main: Option<OwnedFd>,
+    /// One for each subvolume.
+    below: Vec<Option<OwnedFd>>,
+    time: i64,
+    cancel: &'a Cancel,
+}
+
+impl Parts<'_> {
+    fn copy(&self, filesystem: &FilesystemLayout, root: BorrowedFd<'_>) -> Result<(), CopyError> {
+        let mut made = BTreeSet::from([PathBuf::new()]);
+        for subvolume in &filesystem.subvolumes {
+            make_subvolume(root, Path::new(&subvolume.path), &mut made)?;
+        }
+        // Not of this day. What the tree has too gets its attributes from there.
+        let time = Timespec { tv_sec: self.time, tv_nsec: 0 };
+        let times = Timestamps { last_access: time, last_modification: time };
+        for folder in &made {
+            let folder = open_folder(root, folder)?;
+            chmod_folder(&folder)?;
+            utimensat(&folder, ".", &times, AtFlags::empty()).map_err(io::Error::from)?;
+        }
+        if let Some(main) = &self.main {
+            copy(main.as_fd(), root, Holds::Everything, self.time, self.cancel)?;
+        }
+        for (subvolume, part) in filesystem.subvolumes.iter().zip(&self.below) {
+            let folder = open_folder(root, Path::new(&subvolume.path))?;
+            if let Some(part) = part {
+                copy(part.as_fd(), folder.as_fd(), Holds::Everything, self.time, self.cancel)?;
+            }
+            if subvolume.default {
+                set_default_subvolume(&folder)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes a subvolume, in folders that are made where they are not there, and notes what it made.
+fn make_subvolume(
+    root: BorrowedFd<'_>,
+    path: &Path,
+    made: &mut BTreeSet<PathBuf>,
+) -> io::Result<()> {
+    let parent = path.parent().unwrap_or(Path::new(""));
+    let mut at = PathBuf::new();
+    for name in parent {
+        let folder = open_folder(root, &at)?;
+        at.push(name);
+        match mkdirat(&folder, name, Mode::RWXU) {
+            Ok(()) => {
+                made.insert(at.clone());
+            }
+            Err(rustix::io::Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let folder = open_folder(root, parent)?;
+    create_subvolume(&folder, path.file_name().unwrap_or(OsStr::new("")))?;
+    made.insert(path.to_owned());
+    Ok(())
+}
+
+/// 0755, whatever this process's umask.
+fn chmod_folder(folder: &OwnedFd) -> io::Result<()> {
+    Ok(fchmod(folder, Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::ROTH | Mode::XOTH)?)
+}
