@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_arbitrary::Source;
-use dibhost_block_device::{Graph, Written};
 use dibhost_block_device::dib::{Dib, DibParameters};
+use dibhost_block_device::{Graph, Written};
 
 /// What entries are made of: text of arbitrary bytes is hardly ever one.
 const WORDS: [&str; 96] = [

@@ -66,7 +66,7 @@ struct SubvolumeSettings {
 /// The chunk of a striped RAID unless it is stated, as `mdadm` has it.
 const CHUNK: u64 = 512 << 10;
 /// md 1.2 keeps an array's name in 32 bytes.
-const MD_NAME: usize = 32;
+pub(crate) const MD_NAME: usize = 32;
 
 /// The names of all drivers.
 pub(crate) const DRIVERS: [&str; 3] = ["raid", "verity", "subvolume"];

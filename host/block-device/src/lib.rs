@@ -27,6 +27,7 @@ pub mod gpt;
 mod graph;
 mod grub;
 mod identity;
+mod inspect;
 mod kernel;
 mod layout;
 pub mod luks;
@@ -63,6 +64,7 @@ pub use graph::{
     PhysicalVolume, Raid, Subvolume, Table, TypeId, Verity, VolumeGroup,
 };
 pub use identity::{FilesystemIdentity, Identities, seed_of};
+pub use inspect::{Facts, InspectSecret, Inspected, InspectedDisk, Inspection, inspect};
 pub use kernel::{
     Content, Device, DeviceError, InstallError, InstallTo, Installation, Installed, ViewError,
     with_parts,

@@ -7,7 +7,7 @@ use crate::node::TableKind;
 use crate::place::Extent;
 
 /// In the largest binary unit that leaves a whole number.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
     let mut unit = 0;
     let mut rest = bytes;
@@ -18,7 +18,7 @@ fn size(bytes: u64) -> String {
     format!("{rest} {}", UNITS[unit])
 }
 
-fn extent(extent: Extent) -> String {
+pub(crate) fn extent(extent: Extent) -> String {
     format!("at {}, {}", size(extent.offset), size(extent.size))
 }
 

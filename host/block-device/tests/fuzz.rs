@@ -1,7 +1,11 @@
 //! What `fuzz/` fuzzes, by the harness that needs no nightly: the corpus and inputs of a fixed seed.
 
+#[path = "../../../fuzz/functions/block_device_toml.rs"]
+mod block_device_toml;
 #[path = "../../../fuzz/functions/dib_yaml.rs"]
 mod dib_yaml;
+#[path = "../../../fuzz/functions/inspect.rs"]
+mod inspect;
 #[path = "../../../fuzz/functions/partition_table.rs"]
 mod partition_table;
 #[path = "../../../fuzz/functions/signature.rs"]
@@ -31,4 +35,16 @@ fn partition_table() {
 fn volume_group() {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/volume_group");
     dibhost_arbitrary::feed(corpus.as_ref(), 5_000, volume_group::volume_group);
+}
+
+#[test]
+fn inspect() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/inspect");
+    dibhost_arbitrary::feed(corpus.as_ref(), 3_000, inspect::inspect_disks);
+}
+
+#[test]
+fn block_device_toml() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/block_device_toml");
+    dibhost_arbitrary::feed(corpus.as_ref(), 5_000, block_device_toml::block_device_toml);
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use uuid::Uuid;
 
-use super::{Probe, Signature, SignatureKind, array, fat, le32};
+use super::{Probe, Signature, SignatureKind, array, fat, le32, le64};
 
 /// A header of either copy, with sectors of 512 or 4096 bytes.
 fn gpt_header(probe: &Probe<'_>) -> io::Result<Option<(u32, [u8; 92])>> {
@@ -14,7 +14,10 @@ fn gpt_header(probe: &Probe<'_>) -> io::Result<Option<(u32, [u8; 92])>> {
         let last = (size / bytes).checked_sub(1).filter(|last| *last > 1);
         for lba in [Some(1), last].into_iter().flatten() {
             let header = probe.at::<92>(lba * bytes)?;
-            if let Some(header) = header.filter(|header| header.starts_with(b"EFI PART")) {
+            // At the end of a disk may lie that of an array whose last member ends there.
+            let own = |header: &[u8; 92]| lba == 1 || le64(header, 24) == lba;
+            let is_header = |header: &[u8; 92]| header.starts_with(b"EFI PART") && own(header);
+            if let Some(header) = header.filter(is_header) {
                 return Ok(Some((sector, header)));
             }
         }

@@ -17,6 +17,7 @@ mod superblock;
 mod tree;
 
 pub use superblock::{VeritySuperblock, read_superblock};
+pub(crate) use tree::covers;
 pub use tree::{hash_size, root_hash, write};
 
 /// Bytes of a block, of data and of hashes.

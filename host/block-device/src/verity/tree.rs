@@ -98,6 +98,37 @@ fn hash_level(
     Ok(())
 }
 
+/// Whether blocks of `data` here and there have the hashes that the tree has for them. A superblock
+/// does not say whose hashes it is over; this tells, without reading all of it.
+///
+/// # Errors
+/// When reading fails.
+pub(crate) fn covers(
+    data: &dyn Medium,
+    hashes: &dyn Medium,
+    superblock: &VeritySuperblock,
+) -> io::Result<bool> {
+    /// Enough that two filesystems made by one tool differ in one of them.
+    const SAMPLES: u64 = 64;
+    let blocks = superblock.data_blocks;
+    let Some(leaves) = levels(blocks).and_then(|levels| levels.first().copied()) else {
+        return Ok(false);
+    };
+    if data.size() / BLOCK != blocks {
+        return Ok(false);
+    }
+    let mut block = vec![0; BLOCK_BYTES];
+    let mut wanted = [0; HASH];
+    for at in (0..blocks).step_by(usize::try_from((blocks / SAMPLES).max(1)).unwrap_or(1)) {
+        data.read_exact_at(&mut block, at * BLOCK)?;
+        hashes.read_exact_at(&mut wanted, leaves.first * BLOCK + at * HASH as u64)?;
+        if hash(&superblock.salt, &block) != wanted {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Writes superblock and hash tree of all of `data`, which is written no more from now on, to
 /// `hashes` ([`hash_size`] bytes of it), and gives the root hash.
 ///

@@ -1,0 +1,254 @@
+//! Goes from the disks to what lies on them, and on to what lies in that.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt::Display;
+
+use uuid::Uuid;
+
+use super::ground::{Ground, Map, VolumeAt};
+use super::name::Names;
+use super::node::{Draft, NodeAt, Wish, named};
+use super::volume::{Member, Physical};
+use super::{InspectSecret, InspectedDisk, Inspection};
+use crate::layout::Place;
+use crate::lvm::LvmId;
+use crate::node::NodeKind;
+use crate::probe::{Signature, SignatureKind, signatures};
+use crate::verity::{self, VeritySuperblock};
+
+/// What is known so far.
+pub(super) struct Finder<'a> {
+    pub(super) ground: Ground<'a>,
+    pub(super) secrets: &'a [InspectSecret],
+    pub(super) drafts: Vec<Draft>,
+    names: Names,
+    /// What the disks are called: they come first.
+    disk_names: Vec<String>,
+    /// The node of each volume.
+    nodes: Vec<NodeAt>,
+    /// Bytes of a sector of each disk, where it is known.
+    sectors: Vec<Option<u32>>,
+    /// Volumes that were not looked at.
+    queue: VecDeque<VolumeAt>,
+    pub(super) physical: Vec<Physical>,
+    pub(super) members: Vec<Member>,
+    pub(super) groups_done: BTreeSet<LvmId>,
+    pub(super) arrays_done: BTreeSet<Uuid>,
+    hashes: Vec<(VolumeAt, VeritySuperblock)>,
+    /// Volumes with a filesystem, or with nothing.
+    leaves: Vec<(VolumeAt, Option<Signature>)>,
+}
+
+impl<'a> Finder<'a> {
+    pub(super) fn new(disks: &'a [InspectedDisk<'a>], secrets: &'a [InspectSecret]) -> Self {
+        let mut finder = Self {
+            ground: Ground::new(disks),
+            secrets,
+            drafts: Vec::new(),
+            names: Names::default(),
+            disk_names: Vec::new(),
+            nodes: Vec::new(),
+            sectors: disks.iter().map(|disk| disk.sector_size).collect(),
+            queue: VecDeque::new(),
+            physical: Vec::new(),
+            members: Vec::new(),
+            groups_done: BTreeSet::new(),
+            arrays_done: BTreeSet::new(),
+            hashes: Vec::new(),
+            leaves: Vec::new(),
+        };
+        for (at, disk) in disks.iter().enumerate() {
+            finder.disk_names.push(finder.names.give(&disk.name));
+            let size = disk.medium.size();
+            let kind = NodeKind::Disk { size: Some(size), sector_size: 512 };
+            let node = finder.add(Draft::new(vec![], Wish::Given(disk.name.clone()), kind));
+            finder.volume(node, Map::Disk(at));
+        }
+        finder
+    }
+
+    pub(super) fn find(mut self) -> Inspection {
+        loop {
+            while let Some(volume) = self.queue.pop_front() {
+                self.look(volume);
+            }
+            // What is on several volumes is there once all of them were found.
+            let found = self.assemble_arrays() | self.assemble_groups();
+            if !found {
+                break;
+            }
+        }
+        self.incomplete();
+        self.verity();
+        for (volume, signature) in std::mem::take(&mut self.leaves) {
+            if let Some(signature) = signature {
+                self.filesystem(self.nodes[volume], volume, &signature);
+            }
+        }
+        for (at, disk) in self.ground.disks.iter().enumerate() {
+            let draft = &mut self.drafts[at];
+            let sector = self.sectors[at].unwrap_or_else(|| {
+                draft.unknown.push("the size of a sector, taken as 512 bytes".to_owned());
+                512
+            });
+            let size = disk.medium.size();
+            let rest = size % u64::from(sector);
+            if rest != 0 {
+                draft.notes.push(format!("its last {rest} bytes are no whole sector"));
+            }
+            draft.kind = NodeKind::Disk { size: Some(size - rest), sector_size: sector };
+        }
+        Inspection { nodes: named(self.drafts, self.names, &self.disk_names) }
+    }
+
+    pub(super) fn add(&mut self, draft: Draft) -> NodeAt {
+        self.drafts.push(draft);
+        self.drafts.len() - 1
+    }
+
+    /// A volume of a node, which will be looked at.
+    pub(super) fn volume(&mut self, node: NodeAt, map: Map) {
+        let Some(volume) = self.ground.add(map) else {
+            let note = "too much lies below it, or beside it: it is not looked into";
+            return self.drafts[node].problems.push(note.to_owned());
+        };
+        self.nodes.push(node);
+        self.queue.push_back(volume);
+        let size = match self.ground.read(volume, |medium| medium.size()) {
+            Ok(size) => size,
+            Err(error) => return self.problem(volume, &"it cannot be read", &error),
+        };
+        self.drafts[node].facts.size = Some(size);
+        self.drafts[node].facts.place = self.place(volume, size);
+    }
+
+    fn place(&self, volume: VolumeAt, size: u64) -> Option<Place> {
+        let (disk, extent) = self.ground.place(volume, size)?;
+        Some(Place { disk: self.disk_names[disk].clone(), extent })
+    }
+
+    pub(super) fn node_of(&self, volume: VolumeAt) -> NodeAt {
+        self.nodes[volume]
+    }
+
+    pub(super) fn note(&mut self, volume: VolumeAt, note: impl Into<String>) {
+        self.drafts[self.nodes[volume]].notes.push(note.into());
+    }
+
+    pub(super) fn problem(&mut self, volume: VolumeAt, what: &dyn Display, why: &dyn Display) {
+        self.drafts[self.nodes[volume]].problems.push(format!("{what}: {why}"));
+    }
+
+    /// What all disks below a volume have as sectors, if it is known of one.
+    pub(super) fn sector(&self, volume: VolumeAt) -> Option<u32> {
+        self.ground.disks_below(volume).into_iter().find_map(|disk| self.sectors[disk])
+    }
+
+    /// The disks below a volume have such sectors, unless somebody said otherwise.
+    pub(super) fn has_sector(&mut self, volume: VolumeAt, sector: u32) {
+        for disk in self.ground.disks_below(volume) {
+            self.sectors[disk].get_or_insert(sector);
+        }
+    }
+
+    fn look(&mut self, volume: VolumeAt) {
+        let found = match self.ground.read(volume, signatures) {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) | Err(error) => {
+                return self.problem(volume, &"it cannot be read", &error);
+            }
+        };
+        let Some(first) = found.first() else {
+            return self.leaves.push((volume, None));
+        };
+        let also = match first.kind {
+            // A table without partitions may be a boot loader on a filesystem.
+            SignatureKind::Mbr if found.len() > 1 && self.is_no_table(volume) => 1,
+            _ => 0,
+        };
+        for other in found.iter().skip(also + 1) {
+            // A hybrid MBR is of the GPT.
+            if (found[also].kind, other.kind) != (SignatureKind::Gpt, SignatureKind::Mbr) {
+                self.note(volume, format!("it carries a second signature: {other}"));
+            }
+        }
+        let found = &found[also];
+        match found.kind {
+            SignatureKind::Luks => self.luks(volume, found),
+            SignatureKind::PhysicalVolume => self.physical_volume(volume),
+            SignatureKind::RaidMember => self.member(volume),
+            SignatureKind::VerityHash => match self.ground.read(volume, verity::read_superblock) {
+                Ok(Ok(Some(superblock))) => self.hashes.push((volume, superblock)),
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => self.problem(volume, &"its hashes", &error),
+                Err(error) => self.problem(volume, &"its hashes", &error),
+            },
+            SignatureKind::Gpt | SignatureKind::Mbr => self.table(volume, found),
+            SignatureKind::Filesystem(_) => self.leaves.push((volume, Some(found.clone()))),
+            SignatureKind::Other(_) => {
+                self.note(volume, format!("it carries what graphs do not have: {found}"));
+            }
+        }
+    }
+
+    /// Finds the data of hashes among what is left: whose blocks have them.
+    fn verity(&mut self) {
+        for (hash, superblock) in std::mem::take(&mut self.hashes) {
+            let mut data = None;
+            for (at, (volume, _)) in self.leaves.iter().enumerate() {
+                let mut covered = false;
+                let read = self.ground.with_all(&[*volume, hash], &[], &mut |media| {
+                    if let [data, hashes] = media {
+                        covered = verity::covers(*data, *hashes, &superblock)?;
+                    }
+                    Ok(())
+                });
+                if read.is_ok() && covered {
+                    data = Some(at);
+                    break;
+                }
+            }
+            let uuid = superblock.uuid;
+            let Some(data) = data else {
+                let note = format!(
+                    "it carries the hashes of verity device {uuid}, and no volume that was found \
+                     holds the data they are of"
+                );
+                self.note(hash, note);
+                continue;
+            };
+            let (data, signature) = self.leaves.remove(data);
+            let on = vec![self.nodes[data], self.nodes[hash]];
+            let wish = Wish::By(self.nodes[data], "verity", String::new());
+            let kind = NodeKind::Driver { name: "verity".to_owned(), settings: "{}".to_owned() };
+            let mut draft = Draft::new(on, wish, kind);
+            let size = superblock.data_blocks.saturating_mul(verity::BLOCK);
+            draft.facts.size = Some(size);
+            draft.facts.place = self.place(data, size);
+            draft.facts.uuid = Some(uuid.to_string());
+            draft.notes.push("its root hash is not checked".to_owned());
+            let node = self.add(draft);
+            if let Some(signature) = signature {
+                self.filesystem(node, data, &signature);
+            }
+        }
+    }
+
+    fn filesystem(&mut self, node: NodeAt, volume: VolumeAt, found: &Signature) {
+        let SignatureKind::Filesystem(kind) = found.kind else { return };
+        let mut draft = Draft::filesystem(node, kind, found);
+        let room = self.drafts[node].facts.size.unwrap_or_default();
+        if let Some(size) = found.size {
+            draft.facts.place = self.place(volume, size).filter(|_| size <= room);
+            if size > room {
+                draft.problems.push(format!("it takes {size} bytes, and its volume has {room}"));
+            }
+        }
+        // FAT keeps to the sectors of its disk.
+        if let (crate::FilesystemKind::Vfat, Some(sector @ (512 | 4096))) = (kind, found.block_size)
+        {
+            self.has_sector(volume, sector);
+        }
+        self.add(draft);
+    }
+}
