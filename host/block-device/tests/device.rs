@@ -147,7 +147,10 @@ fn install(
     let scratch = TempDir::new().unwrap();
     let cancel = Cancel::new();
     let done = with_parts(root, &mounts, scratch.path(), &cancel, |tree| {
-        let laid_out = layout(&graph, &graph.identities(&[seed; 32]), tree);
+        // These tests may run twice at a time.
+        let mut bytes = [seed; 32];
+        bytes[..4].copy_from_slice(&std::process::id().to_be_bytes());
+        let laid_out = layout(&graph, &graph.identities(&bytes), tree);
         let laid_out = laid_out.map_err(|e| e.to_string())?;
         let installation = Installation::new(&laid_out, &device).map_err(|e| e.to_string())?;
         let text = installation.to_text();

@@ -180,6 +180,8 @@ fn build(backend: Backend, nodes: Vec<Node>, root: &Path, seed: &str) -> Result<
     let graph = Graph::new(nodes).map_err(|e| e.to_string())?;
     let folder = TempDir::new().unwrap();
     let mut bytes = [0; 32];
+    // These tests may run twice at a time.
+    let seed = format!("{} {seed}", std::process::id());
     for (at, byte) in bytes.iter_mut().zip(seed.bytes()) {
         *at = byte;
     }
