@@ -1,7 +1,10 @@
 //! `dibhost block-device` from the command line.
 
+use std::fs;
+use std::path::Path;
+
 use anyhow::{Result, ensure};
-use dibhost_tests::{dibhost, repository};
+use dibhost_tests::{Dibhost, dibhost, disk, repository, tool};
 
 fn example(name: &str) -> String {
     let folder = repository().join("host/block-device/tests/dib/cases");
@@ -83,5 +86,241 @@ mount = "/"
     {
         ensure!(said.stderr.contains(told), "{told} is not in {}", said.stderr);
     }
+    Ok(())
+}
+
+/// A disk with a small `/boot` and the rest for `/`.
+const TWO: &str = r#"
+[[block-device]]
+name = "disk"
+type = "disk"
+
+[[block-device]]
+name = "table"
+type = "gpt"
+on = "disk"
+
+[[block-device]]
+name = "boot"
+type = "partition"
+on = "table"
+size = "32 MiB"
+
+[[block-device]]
+name = "root"
+type = "partition"
+on = "table"
+size = "content"
+
+[[block-device]]
+name = "boot-filesystem"
+type = "filesystem"
+on = "boot"
+format = "ext2"
+label = "boot"
+mount = "/boot"
+
+[[block-device]]
+name = "root-filesystem"
+type = "filesystem"
+on = "root"
+format = "FORMAT"
+label = "root"
+mount = "/"
+"#;
+
+fn layout(format: &str) -> String {
+    TWO.replace("FORMAT", format)
+}
+
+/// A tree with a file of two names, which `mkfs.xfs` by itself cannot keep.
+fn tree(dibhost: &Dibhost) -> Result<String> {
+    let root = dibhost.folder().join("root");
+    fs::create_dir_all(root.join("boot"))?;
+    fs::write(root.join("hello"), "world\n")?;
+    fs::hard_link(root.join("hello"), root.join("again"))?;
+    fs::write(root.join("boot/vmlinuz"), "kernel\n")?;
+    Ok(root.display().to_string())
+}
+
+fn path(dibhost: &Dibhost, name: &str) -> String {
+    dibhost.folder().join(name).display().to_string()
+}
+
+fn names(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+#[test]
+fn a_tree_becomes_a_disk_twice_the_same() -> Result<()> {
+    let dibhost = dibhost()?.env("SOURCE_DATE_EPOCH", "1700000000");
+    let tree = tree(&dibhost)?;
+    let file = dibhost.write("layout.toml", &layout("ext4"))?.display().to_string();
+    let out = dibhost.folder().join("out");
+    fs::create_dir(&out)?;
+    for name in ["one.raw", "two.raw"] {
+        let output = out.join(name).display().to_string();
+        let args = ["block-device", "build", &file, "--tree", &tree, "-o", &output];
+        dibhost.run(&args)?.expect_code(0)?;
+    }
+    ensure!(names(&out)? == ["one.raw", "two.raw"], "{:?}", names(&out)?);
+    let raw = out.join("one.raw");
+    ensure!(fs::read(&raw)? == fs::read(out.join("two.raw"))?, "they differ");
+    disk::verify_gpt(&raw)?;
+    let partitions = disk::partitions(&raw)?;
+    for (partition, file, content) in
+        [(&partitions[0], "/vmlinuz", "kernel\n"), (&partitions[1], "/again", "world\n")]
+    {
+        let filesystem = disk::extract(&raw, partition, &out)?;
+        disk::check_ext4(&filesystem)?;
+        ensure!(disk::read_file(&filesystem, file)?.as_deref() == Some(content.as_bytes()));
+    }
+    Ok(())
+}
+
+#[test]
+fn what_file_cannot_make_is_refused_and_loop_makes_it() -> Result<()> {
+    let dibhost = dibhost()?;
+    let tree = tree(&dibhost)?;
+    let file = dibhost.write("layout.toml", &layout("xfs"))?.display().to_string();
+    let output = path(&dibhost, "disk.raw");
+    // Its home and folder for temporary files are there.
+    dibhost.command::<&str>(&[])?;
+    let before = names(dibhost.folder())?;
+    let args = ["block-device", "build", &file, "--tree", &tree, "-o", &output];
+    let said = dibhost.run(&args)?.expect_code(2)?;
+    for told in ["layout.toml", "`root-filesystem`", "has more than one name", "back-end `loop`"] {
+        ensure!(said.stderr.contains(told), "{told} is not in {}", said.stderr);
+    }
+    ensure!(names(dibhost.folder())? == before, "{:?}", names(dibhost.folder())?);
+    dibhost.run(&[&args[..], &["--backend", "loop"]].concat())?.expect_code(0)?;
+    let raw = Path::new(&output);
+    disk::verify_gpt(raw)?;
+    let root = disk::extract(raw, &disk::partitions(raw)?[1], dibhost.folder())?;
+    tool::run("xfs_repair", &["-n", "-f", &root.display().to_string()])?;
+    Ok(())
+}
+
+#[test]
+fn several_disks_are_several_files() -> Result<()> {
+    let dibhost = dibhost()?;
+    let tree = tree(&dibhost)?;
+    let text = layout("ext4").replace(
+        "name = \"table\"",
+        "name = \"data\"\ntype = \"disk\"\nsize = \"16 MiB\"\n\n[[block-device]]\nname = \"table\"",
+    );
+    let file = dibhost.write("layout.toml", &text)?.display().to_string();
+    let out = dibhost.folder().join("out");
+    fs::create_dir(&out)?;
+    let output = out.join("image.raw").display().to_string();
+    let args = ["block-device", "build", &file, "--tree", &tree, "-o", &output];
+    dibhost.run(&args)?.expect_code(0)?;
+    ensure!(names(&out)? == ["image.data.raw", "image.raw"], "{:?}", names(&out)?);
+    Ok(())
+}
+
+#[test]
+fn a_wrong_build_is_refused_and_leaves_nothing() -> Result<()> {
+    let dibhost = dibhost()?;
+    let tree = tree(&dibhost)?;
+    let wrong = layout("ext4").replace("on = \"disk\"", "on = \"disc\"");
+    let wrong = dibhost.write("wrong.toml", &wrong)?.display().to_string();
+    let small = layout("ext4").replace("type = \"disk\"", "type = \"disk\"\nsize = \"35 MiB\"");
+    let small = dibhost.write("small.toml", &small)?.display().to_string();
+    let right = dibhost.write("layout.toml", &layout("ext4"))?.display().to_string();
+    let output = path(&dibhost, "disk.raw");
+    // Its home and folder for temporary files are there.
+    dibhost.command::<&str>(&[])?;
+    let before = names(dibhost.folder())?;
+    let missing = path(&dibhost, "there-is-none");
+    for (file, tree, output, code, told) in [
+        (&wrong, &tree, &output, 2, "`disc`"),
+        (&small, &tree, &output, 2, "node `root`"),
+        (&right, &missing, &output, 1, "there-is-none"),
+        (&right, &tree, &"/dev/null".to_owned(), 2, "block-device install"),
+    ] {
+        let args = ["block-device", "build", file, "--tree", tree, "-o", output];
+        let said = dibhost.run(&args)?.expect_code(code)?;
+        ensure!(said.stderr.contains(told), "{told} is not in {}", said.stderr);
+    }
+    ensure!(names(dibhost.folder())? == before, "{:?}", names(dibhost.folder())?);
+    Ok(())
+}
+
+/// A file as a disk, detached when it goes.
+struct LoopDisk(String);
+
+impl LoopDisk {
+    fn of(file: &Path) -> Result<Self> {
+        let file = file.display().to_string();
+        let said = tool::run("losetup", &["--find", "--show", &file])?;
+        Ok(Self(said.trim().to_owned()))
+    }
+}
+
+impl Drop for LoopDisk {
+    fn drop(&mut self) {
+        let _ = tool::run("partx", &["-d", &self.0]);
+        let _ = tool::run("losetup", &["-d", &self.0]);
+    }
+}
+
+#[test]
+fn a_tree_is_installed_on_a_device_that_is_named_to_be_overwritten() -> Result<()> {
+    let dibhost = dibhost()?;
+    let tree = tree(&dibhost)?;
+    let text = layout("ext4").replace("size = \"content\"", "size = \"rest\"");
+    let file = dibhost.write("layout.toml", &text)?.display().to_string();
+    let image = dibhost.folder().join("device");
+    fs::File::create(&image)?.set_len(128 << 20)?;
+    tool::run("mke2fs", &["-q", "-F", "-L", "precious", &image.display().to_string()])?;
+    let before = fs::read(&image)?;
+    let disk = LoopDisk::of(&image)?;
+    let args = ["block-device", "install", &file, "--tree", &tree, "--device", &disk.0];
+    let unchanged = || -> Result<()> {
+        tool::run("blockdev", &["--flushbufs", &disk.0])?;
+        ensure!(fs::read(&image)? == before, "it was written to");
+        Ok(())
+    };
+
+    let said = dibhost.run(&args)?.expect_code(1)?;
+    for told in ["precious", &format!("--overwrite {}", disk.0)] {
+        ensure!(said.stderr.contains(told), "{told} is not in {}", said.stderr);
+    }
+    let said = dibhost.run(&[&args[..], &["--overwrite", "/dev/sdx"]].concat())?.expect_code(1)?;
+    ensure!(said.stderr.contains("`--overwrite` names `/dev/sdx`"), "{}", said.stderr);
+    let named = [&args[..], &["--overwrite", &disk.0]].concat();
+    let said = dibhost.run(&[&named[..], &["--dry-run"]].concat())?.expect_code(0)?;
+    for told in ["lost: the whole device", "precious", "root-filesystem"] {
+        ensure!(said.stdout.contains(told), "{told} is not in {}", said.stdout);
+    }
+    unchanged()?;
+
+    dibhost.run(&named)?.expect_code(0)?;
+    tool::run("blockdev", &["--flushbufs", &disk.0])?;
+    disk::verify_gpt(&image)?;
+    let root = disk::extract(&image, &disk::partitions(&image)?[1], dibhost.folder())?;
+    disk::check_ext4(&root)?;
+    ensure!(disk::read_file(&root, "/again")?.as_deref() == Some(&b"world\n"[..]));
+    ensure!(fs::metadata(&root)?.len() > 90 << 20, "the disk has the device's size");
+    Ok(())
+}
+
+#[test]
+fn the_disk_of_the_running_system_is_never_written() -> Result<()> {
+    let dibhost = dibhost()?;
+    let tree = tree(&dibhost)?;
+    let file = dibhost.write("layout.toml", &layout("ext4"))?.display().to_string();
+    let root = tool::run("findmnt", &["-n", "-o", "SOURCE", "/"])?;
+    let root = root.trim();
+    let args = ["block-device", "install", &file, "--tree", &tree, "--device", root];
+    let named = [&args[..], &["--overwrite", root, "--dry-run"]].concat();
+    let said = dibhost.run(&named)?.expect_code(1)?;
+    ensure!(said.stderr.contains("the running system is on it"), "{}", said.stderr);
     Ok(())
 }

@@ -94,7 +94,7 @@ pub(crate) enum Verb {
     /// Show elements, and run one step of one.
     #[command(subcommand)]
     Element(ElementVerb),
-    /// The block device by itself, from a YAML file of diskimage-builder.
+    /// The block device by itself: plan it, build it of a tree, install it.
     #[command(subcommand)]
     BlockDevice(BlockDeviceVerb),
 }
@@ -109,6 +109,79 @@ pub(crate) enum BlockDeviceVerb {
         block-device plan --size 4GiB layout.yaml\n  dibhost block-device plan --graph \
         layout.yaml")]
     Plan(BlockDevicePlanArgs),
+    /// Make the disks of a tree as files.
+    ///
+    /// The tree is not changed. Its own `/etc/fstab` goes into the image as it is. Files appear
+    /// whole or not at all. The back-end `file` needs no root; without root, a tree with several
+    /// mount points is copied first, so all in it has to be yours.
+    #[command(after_help = "Examples:\n  dibhost block-device build layout.toml --tree root -o \
+        disk.raw\n  dibhost block-device build layout.yaml --tree root -o disk.raw --backend loop \
+        --size 4GiB")]
+    Build(BlockDeviceBuildArgs),
+    /// Write a tree to an existing block device.
+    ///
+    /// Needs root. Refuses a device of which anything is in use or which the running system is on;
+    /// and one that carries something, unless `--overwrite` names it exactly. Partitions with
+    /// `preserve` that are there stay as they are.
+    #[command(after_help = "Examples:\n  dibhost block-device install layout.toml --tree root \
+        --device /dev/sdx --dry-run\n  dibhost block-device install layout.toml --tree root \
+        --device /dev/sdx --overwrite /dev/sdx")]
+    Install(BlockDeviceInstallArgs),
+}
+
+/// What `build` and `install` share.
+#[derive(Debug, Args)]
+pub(crate) struct TreeArgs {
+    /// `….toml` with `[[block-device]]`, else diskimage-builder's YAML.
+    pub(crate) file: PathBuf,
+    /// The folder that holds the tree.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) tree: PathBuf,
+    /// The file of a secret that opens an encryption, all of it: `disk-passphrase=key.txt`.
+    #[arg(long, value_name = "NAME=FILE")]
+    pub(crate) secret: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BlockDeviceBuildArgs {
+    #[command(flatten)]
+    pub(crate) what: TreeArgs,
+    /// The file of the first disk; those of others are beside it, `disk.NODE.raw`.
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) output: PathBuf,
+    /// Who fills filesystems.
+    #[arg(long, value_enum, default_value = "file")]
+    pub(crate) backend: BackendName,
+    /// The size of a disk that states none, as `4GiB`; without it, from the content.
+    #[arg(long)]
+    pub(crate) size: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BackendName {
+    /// Tools and dibhost itself: no loop device, no root.
+    File,
+    /// The kernel, on loop devices: needs root, and holds all there can be in a tree.
+    Loop,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BlockDeviceInstallArgs {
+    #[command(flatten)]
+    pub(crate) what: TreeArgs,
+    /// The device, a whole disk: `/dev/sdx`.
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: String,
+    /// Lose what is on the device; has to name it as `--device` does.
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) overwrite: Option<String>,
+    /// Show what would be written, kept and lost, and whether it would be refused; write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Where there is room for a filesystem that does not lie in one piece (in LUKS, say), and
+    /// for a copy of the tree where one is needed. [default: the folder for temporary files]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) scratch: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

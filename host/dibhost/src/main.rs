@@ -30,6 +30,8 @@ fn main() -> ExitCode {
         Verb::Plan(args) => verb::plan::run(&cli.common, args),
         Verb::Grant(args) => verb::grant::run(&cli.common, args),
         Verb::BlockDevice(BlockDeviceVerb::Plan(args)) => verb::block_device::plan(args, &reporter),
+        Verb::BlockDevice(BlockDeviceVerb::Build(args)) => verb::disk::build(args, &reporter),
+        Verb::BlockDevice(BlockDeviceVerb::Install(args)) => verb::disk::install(args, &reporter),
         Verb::Element(ElementVerb::List { format }) => verb::element::list(&cli.common, *format),
         Verb::Element(ElementVerb::Inspect { element, format }) => {
             verb::element::inspect(&cli.common, element, *format)

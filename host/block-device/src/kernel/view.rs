@@ -36,7 +36,9 @@ pub enum ViewError {
     #[error("something is mounted at {0}, in the tree: unmount it, for it is no part of the tree")]
     Mounted(PathBuf),
     /// It could not be copied.
-    #[error("the tree {folder}: {source}: as root, no copy of it is needed")]
+    #[error(
+        "the tree {folder}: {source}: root needs no copy of it, and others cannot copy what is not theirs"
+    )]
     Copy {
         /// The folder.
         folder: PathBuf,

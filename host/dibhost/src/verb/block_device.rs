@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dibhost_block_device::dib::{Diagnostic, Dib, DibParameters};
-use dibhost_block_device::{FileError, FolderTree, Syntax, Written, layout};
+use dibhost_block_device::{FileError, FolderTree, Syntax, Written, layout, seed_of};
 use dibhost_build::{Event, Level};
 use dibhost_definition::parse_size;
 use dibhost_sys::Cancel;
@@ -11,9 +11,6 @@ use dibhost_sys::Cancel;
 use crate::cli::{BlockDevicePlanArgs, DataFormat};
 use crate::failure::Failure;
 use crate::report::Reporter;
-
-/// What the UUIDs of a layout are derived from where no plan has a digest.
-const SEED: [u8; 32] = *b"dibhost block-device plan, seed1";
 
 /// Shows the graph of a file, or where everything will lie.
 pub(crate) fn plan(args: &BlockDevicePlanArgs, reporter: &Reporter) -> Result<(), Failure> {
@@ -27,7 +24,7 @@ pub(crate) fn plan(args: &BlockDevicePlanArgs, reporter: &Reporter) -> Result<()
     let empty = tempfile::tempdir().map_err(Failure::failed)?;
     let parts = graph.mounts().iter().map(|mount| (mount.at.as_str(), empty.path()));
     let mut tree = FolderTree::of_parts(parts, Cancel::new()).map_err(Failure::failed)?;
-    let layout = layout(&graph, &graph.identities(&SEED), &mut tree)
+    let layout = layout(&graph, &graph.identities(&seed_of(&source.text)), &mut tree)
         .map_err(|error| Failure::Wrong(format!("{}: {error}", source.name)))?;
     match args.format {
         DataFormat::Text => super::show(&layout.to_text()),
@@ -36,16 +33,17 @@ pub(crate) fn plan(args: &BlockDevicePlanArgs, reporter: &Reporter) -> Result<()
 }
 
 /// A file that says a block device.
-struct Source {
+pub(super) struct Source {
     /// As the person named it.
-    name: String,
-    text: String,
+    pub(super) name: String,
+    /// What UUIDs are derived from, for no plan has a digest.
+    pub(super) text: String,
     syntax: Syntax,
     parameters: DibParameters,
 }
 
 impl Source {
-    fn read(file: &Path, size: Option<&str>) -> Result<Self, Failure> {
+    pub(super) fn read(file: &Path, size: Option<&str>) -> Result<Self, Failure> {
         let name = file.display().to_string();
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::wrong(format!("reading `{name}`: {error}")))?;
@@ -56,7 +54,7 @@ impl Source {
     }
 
     /// Its nodes; what its reader should know is told.
-    fn written(&self, reporter: &Reporter) -> Result<Written, Failure> {
+    pub(super) fn written(&self, reporter: &Reporter) -> Result<Written, Failure> {
         let written = Written::parse(&self.text, self.syntax, &self.parameters)
             .map_err(|wrong| self.wrong(&wrong))?;
         self.warn(&written.diagnostics, reporter);
@@ -81,7 +79,7 @@ impl Source {
         }
     }
 
-    fn wrong(&self, wrong: &[FileError]) -> Failure {
+    pub(super) fn wrong(&self, wrong: &[FileError]) -> Failure {
         let told = |FileError { at, problem, help }: &FileError| {
             format!("{}:{at}: {problem}\n  help: {help}", self.name)
         };

@@ -2,6 +2,7 @@
 
 pub(crate) mod block_device;
 pub(crate) mod build;
+pub(crate) mod disk;
 pub(crate) mod element;
 pub(crate) mod element_run;
 pub(crate) mod grant;
