@@ -324,3 +324,59 @@ fn the_disk_of_the_running_system_is_never_written() -> Result<()> {
     ensure!(said.stderr.contains("the running system is on it"), "{}", said.stderr);
     Ok(())
 }
+
+/// A disk that other tools made, read as text and as JSON; opened with a secret; damaged.
+#[test]
+fn a_disk_is_read_back() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (disk, key) = (path("disk.raw"), path("key"));
+    fs::write(&key, "correct horse")?;
+    fs::File::create(&disk)?.set_len(64 << 20)?;
+    tool::run(
+        "sgdisk",
+        &["-n", "1:2048:+8M", "-n", "2:18432:0", "-c", "1:boot", "-c", "2:crypt", &disk],
+    )?;
+    tool::run(
+        "mke2fs",
+        &["-q", "-F", "-t", "ext2", "-L", "boot", "-E", "offset=1048576", &disk, "8M"],
+    )?;
+    let crypt = path("crypt");
+    fs::File::create(&crypt)?.set_len(20 << 20)?;
+    let cost = ["--pbkdf-force-iterations", "4", "--pbkdf-memory", "32", "--pbkdf-parallel", "1"];
+    let format = ["luksFormat", "-q", "--key-file", &key, "--cipher", "aes-xts-plain64"];
+    let format =
+        [&format[..], &["--key-size", "512", "--pbkdf", "argon2id"], &cost, &[crypt.as_str()]];
+    tool::run("cryptsetup", &format.concat())?;
+    let into = format!("of={disk}");
+    tool::run("dd", &[&format!("if={crypt}"), &into, "bs=1M", "seek=9", "conv=notrunc,sparse"])?;
+
+    let said = dibhost()?.run(&["block-device", "inspect", &disk])?.expect_code(0)?;
+    for line in [
+        "disk: disk, sectors of 512 bytes, 64 MiB\n",
+        "\n    boot: partition 1, type linux-generic, at 1 MiB, 8 MiB, label `boot`, PARTUUID ",
+        "\n      ext2-boot: ext2, at 1 MiB, 8 MiB, label `boot`, UUID ",
+        "note: what is in it is not known: no secret was given",
+        "  where it is mounted: ext2-boot\n",
+    ] {
+        ensure!(said.stdout.contains(line), "{line} is not in {}", said.stdout);
+    }
+    let secret = format!("disk-key={key}");
+    let args = ["block-device", "inspect", &disk, "--secret", &secret, "--format", "json"];
+    let said = dibhost()?.run(&args)?.expect_code(0)?;
+    let found: serde_json::Value = serde_json::from_str(&said.stdout)?;
+    let nodes = found["nodes"].as_array().map_or(&[][..], Vec::as_slice);
+    let crypt = nodes.iter().find(|node| node["name"] == "luks-crypt");
+    ensure!(crypt.is_some_and(|node| node["kind"]["encryption"]["secrets"][0] == "disk-key"));
+    ensure!(!said.stdout.contains("correct horse"));
+
+    // The first copy of the table is damaged.
+    let file = fs::File::options().write(true).open(&disk)?;
+    std::os::unix::fs::FileExt::write_all_at(&file, &[1], 512 + 60)?;
+    let said = dibhost()?.run(&["block-device", "inspect", &disk])?.expect_code(1)?;
+    ensure!(said.stdout.contains("problem: the first copy: "), "{}", said.stdout);
+    ensure!(said.stdout.contains("ext2-boot"), "{}", said.stdout);
+    ensure!(said.stderr.contains("there are problems with `gpt-disk`"), "{}", said.stderr);
+    dibhost()?.run(&["block-device", "inspect", &disk, "--secret", "hunter2"])?.expect_code(2)?;
+    Ok(())
+}

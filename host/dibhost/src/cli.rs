@@ -127,6 +127,16 @@ pub(crate) enum BlockDeviceVerb {
         --device /dev/sdx --dry-run\n  dibhost block-device install layout.toml --tree root \
         --device /dev/sdx --overwrite /dev/sdx")]
     Install(BlockDeviceInstallArgs),
+    /// Read disks back: the graph of tables, volumes and filesystems that would make them.
+    ///
+    /// Writes nothing, mounts nothing, and needs no more than to read the disks. Give all disks that
+    /// belong together: a volume group or an array is found when all of it is. What a disk does not
+    /// say (mount points, settings, names of secrets) is listed as not known. Ends with 1 if
+    /// something is damaged; what else there is, is shown all the same.
+    #[command(after_help = "Examples:\n  dibhost block-device inspect disk.raw\n  dibhost \
+        block-device inspect one.raw two.raw --format json\n  dibhost block-device inspect \
+        disk.raw --secret disk=passphrase")]
+    Inspect(BlockDeviceInspectArgs),
 }
 
 /// What `build` and `install` share.
@@ -195,6 +205,23 @@ pub(crate) struct BlockDevicePlanArgs {
     /// them.
     #[arg(long)]
     pub(crate) graph: bool,
+    /// How it is written to standard output.
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: DataFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BlockDeviceInspectArgs {
+    /// Raw images or block devices; each is called by its file's name, without `.raw` and `.img`.
+    #[arg(required = true, value_name = "DISK")]
+    pub(crate) disks: Vec<PathBuf>,
+    /// A passphrase or keyfile that opens an encryption: `NAME=FILE`, byte for byte, at most
+    /// 64 KiB. May be given more than once.
+    #[arg(long = "secret", value_name = "NAME=FILE")]
+    pub(crate) secrets: Vec<String>,
+    /// Bytes of a sector, `512` or `4096`, where no GPT says it and the disk is a file.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) sector_size: Option<u32>,
     /// How it is written to standard output.
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: DataFormat,

@@ -32,6 +32,9 @@ fn main() -> ExitCode {
         Verb::BlockDevice(BlockDeviceVerb::Plan(args)) => verb::block_device::plan(args, &reporter),
         Verb::BlockDevice(BlockDeviceVerb::Build(args)) => verb::disk::build(args, &reporter),
         Verb::BlockDevice(BlockDeviceVerb::Install(args)) => verb::disk::install(args, &reporter),
+        Verb::BlockDevice(BlockDeviceVerb::Inspect(args)) => {
+            verb::block_device_inspect::inspect(args)
+        }
         Verb::Element(ElementVerb::List { format }) => verb::element::list(&cli.common, *format),
         Verb::Element(ElementVerb::Inspect { element, format }) => {
             verb::element::inspect(&cli.common, element, *format)

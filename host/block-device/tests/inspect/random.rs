@@ -25,7 +25,7 @@ struct Made {
     choices: Choices,
     nodes: Vec<Node>,
     sector: u32,
-    /// An encryption takes seconds to make and to open.
+    /// An encryption takes seconds to make and to open, and all of it is written.
     encryptions: u32,
 }
 
@@ -43,7 +43,11 @@ impl Made {
     /// Something on a volume of so many MiB.
     fn fill(&mut self, on: &str, mib: u64, depth: u32) {
         match self.choices.below(6) {
-            0 if depth < 5 && mib >= 36 && self.encryptions < 1 && self.choices.one_in(3) => {
+            0 if depth < 5
+                && (36..80).contains(&mib)
+                && self.encryptions < 1
+                && self.choices.one_in(3) =>
+            {
                 self.encryptions += 1;
                 let secrets: &[&str] =
                     if self.choices.one_in(2) { &["passphrase", "spare"] } else { &["spare"] };

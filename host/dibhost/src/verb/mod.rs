@@ -1,6 +1,7 @@
 //! One function per verb.
 
 pub(crate) mod block_device;
+pub(crate) mod block_device_inspect;
 pub(crate) mod build;
 pub(crate) mod disk;
 pub(crate) mod element;
