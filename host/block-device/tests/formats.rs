@@ -203,6 +203,26 @@ fn no_kind_is_smaller_than_it_can_be() {
 }
 
 #[test]
+fn what_the_layout_takes_for_ext_is_made_and_else_nothing_is_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    fs::create_dir(&root).unwrap();
+    let mut made = 0;
+    for kind in ["ext2", "ext3", "ext4"] {
+        for size in [1, 2, 4, 7, 8, 9, 10, 12, 16, 127, 128, 129] {
+            let out = folder.path().join(format!("{kind}-{size}"));
+            match build(nodes(kind, None, &[], Some(size * MIB)), &root, &out) {
+                Ok(_) => made += 1,
+                Err(error) => {
+                    assert!(error.contains("do not fit"), "{kind} of {size} MiB: {error}")
+                }
+            }
+        }
+    }
+    assert!(made >= 20, "{made} were made");
+}
+
+#[test]
 fn what_is_too_large_for_a_packed_filesystem_is_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("root");

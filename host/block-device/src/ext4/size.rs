@@ -277,6 +277,13 @@ pub(crate) fn fits(content: Content, blocks: u64, tuning: &Ext4Tuning) -> Result
     if geometry.blocks < needed {
         return Err(Missing::Blocks(needed - geometry.blocks));
     }
+    // `mke2fs` makes no journal that takes more than half of what is free before it.
+    let journal = journal_blocks(content.revision, geometry.blocks);
+    let used = geometry.overhead - journal + LOST_AND_FOUND_BLOCKS + 1;
+    let free = geometry.blocks.saturating_sub(used);
+    if 2 * journal > free {
+        return Err(Missing::Blocks(2 * journal - free));
+    }
     if geometry.inodes < content.inodes + OWN_INODES {
         return Err(Missing::Inodes(content.inodes + OWN_INODES - geometry.inodes));
     }
