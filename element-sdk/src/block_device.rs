@@ -145,7 +145,8 @@ pub enum NodeKind {
     Partition(Partition),
     /// LUKS2.
     Encryption {
-        /// Names of the secrets that open it.
+        /// Parameters of the element that name the secrets which open it, a key slot each; of
+        /// nodes that are read, the secrets' names.
         secrets: Vec<String>,
         /// Its label.
         label: Option<String>,

@@ -90,6 +90,9 @@ pub struct Layout {
     pub partitions: Vec<LayoutPartition>,
     /// `gpt`, `mbr`, or none for one filesystem without a table.
     pub table: Option<String>,
+    /// What lies between partitions and filesystems, each after what it stands on.
+    #[serde(default)]
+    pub volumes: Vec<LayoutVolume>,
 }
 
 impl Layout {
@@ -97,6 +100,28 @@ impl Layout {
     #[must_use]
     pub fn mount(&self, at: &str) -> Option<&LayoutMount> {
         self.mounts.iter().find(|m| m.at == at)
+    }
+
+    /// The volume of this name.
+    #[must_use]
+    pub fn volume(&self, name: &str) -> Option<&LayoutVolume> {
+        self.volumes.iter().find(|v| v.name == name)
+    }
+
+    /// The volumes below a mount's filesystem, the lowest first.
+    #[must_use]
+    pub fn below(&self, mount: &LayoutMount) -> Vec<&LayoutVolume> {
+        let mut names = vec![mount.on.as_str()];
+        let mut below = Vec::new();
+        // A volume comes after what it stands on.
+        for volume in self.volumes.iter().rev() {
+            if names.contains(&volume.name.as_str()) {
+                names.extend(volume.on.iter().map(String::as_str));
+                below.push(volume);
+            }
+        }
+        below.reverse();
+        below
     }
 }
 
@@ -106,6 +131,9 @@ impl Layout {
 pub struct LayoutMount {
     /// `/`.
     pub at: String,
+    /// The node of the partition, volume or disk that it is on.
+    #[serde(default)]
+    pub on: String,
     /// `ext4`.
     pub filesystem: String,
     /// Its label.
@@ -119,10 +147,32 @@ pub struct LayoutMount {
     pub options: Vec<String>,
 }
 
+/// What lies between partitions and filesystems: LVM, LUKS, RAID, verity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LayoutVolume {
+    /// Its node; the name of the device once it is there.
+    pub name: String,
+    /// `luks`, `physical-volume`, `volume-group`, `logical-volume`, `thin-pool`, `thin-volume`,
+    /// `raid` or `verity`.
+    pub kind: String,
+    /// As its own tools print it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
+    /// Nodes it stands on; of a thin volume its pool.
+    pub on: Vec<String>,
+    /// Of a RAID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<u32>,
+}
+
 /// A partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LayoutPartition {
+    /// Its node.
+    #[serde(default)]
+    pub name: String,
     /// From 1.
     pub number: u32,
     /// Its GPT name.

@@ -74,13 +74,18 @@ fn what_the_host_provides_is_read() {
     let value = json!({
         "table": "gpt",
         "partitions": [
-            { "number": 1, "label": null, "type": "21686148-6449-6E6F-744E-656564454649",
+            { "name": "bios", "number": 1, "label": null, "type": "21686148-6449-6E6F-744E-656564454649",
               "partuuid": "00000000-0000-5000-8000-000000000001" },
         ],
         "mounts": [
-            { "at": "/", "filesystem": "ext4", "label": "cloudimg-rootfs",
+            { "at": "/", "on": "root-crypt", "filesystem": "ext4", "label": "cloudimg-rootfs",
               "uuid": "00000000-0000-5000-8000-000000000002", "options": ["discard"] },
-            { "at": "none", "filesystem": "swap", "label": null, "uuid": null, "options": [] },
+            { "at": "none", "on": "swap", "filesystem": "swap", "label": null, "uuid": null, "options": [] },
+        ],
+        "volumes": [
+            { "name": "mirror", "kind": "raid", "uuid": "0:1:2:3", "on": ["a", "b"], "level": 1 },
+            { "name": "root-crypt", "kind": "luks", "uuid": null, "on": ["mirror"] },
+            { "name": "other", "kind": "luks", "uuid": null, "on": ["c"] },
         ],
     });
     let schema = schema(Layout::SLOT);
@@ -88,6 +93,7 @@ fn what_the_host_provides_is_read() {
     let layout: Layout = from(value);
     let root = LayoutMount {
         at: "/".into(),
+        on: "root-crypt".into(),
         filesystem: "ext4".into(),
         label: Some("cloudimg-rootfs".into()),
         uuid: Some("00000000-0000-5000-8000-000000000002".into()),
@@ -95,7 +101,10 @@ fn what_the_host_provides_is_read() {
     };
     assert_eq!(layout.mount("/"), Some(&root));
     assert_eq!(layout.mount("/boot"), None);
+    let below: Vec<&str> = layout.below(&root).iter().map(|v| v.name.as_str()).collect();
+    assert_eq!(below, ["mirror", "root-crypt"]);
     let bios = LayoutPartition {
+        name: "bios".into(),
         number: 1,
         label: None,
         type_id: "21686148-6449-6E6F-744E-656564454649".into(),

@@ -19,11 +19,19 @@ use serde_json::Value;
 const REFRESH: &str = "DIBHOST_GOLDEN";
 
 /// Elements that make an image by themselves or together, as one types them.
-const COMBINATIONS: [&[&str]; 4] = [
+const COMBINATIONS: [&[&str]; 12] = [
     &["debian-minimal"],
     &["debian"],
     &["debian-minimal", "vm", "openssh-server"],
     &["debian", "vm", "local-config"],
+    &["debian-minimal", "block-device-btrfs"],
+    &["debian-minimal", "block-device-efi"],
+    &["debian-minimal", "block-device-efi-4k"],
+    &["debian-minimal", "block-device-efi-lvm"],
+    &["debian-minimal", "block-device-gpt"],
+    &["debian-minimal", "block-device-mbr"],
+    &["debian-minimal", "block-device-raid1"],
+    &["debian-minimal", "block-device-verity"],
 ];
 
 /// The example whose picture the documentation shows.
@@ -38,12 +46,16 @@ struct Case {
 
 fn cases() -> Result<Vec<Case>> {
     let mut cases = Vec::new();
-    for entry in fs::read_dir(repository().join("examples")).context("reading examples/")? {
+    // Examples for people, and definitions that are there for their plans alone.
+    let folders = ["examples", "tests/golden/definitions"].map(|f| repository().join(f));
+    let entries = folders.iter().map(fs::read_dir).collect::<std::io::Result<Vec<_>>>();
+    for entry in entries.context("reading definitions")?.into_iter().flatten() {
         let path = entry?.path();
         if path.extension().is_some_and(|e| e == "toml") {
             let stem = path.file_stem().and_then(|s| s.to_str()).context("a name in UTF-8")?;
             let typed = path.to_str().context("a path in UTF-8")?.to_owned();
-            cases.push(Case { name: format!("example-{stem}"), arguments: vec![typed] });
+            let kind = if path.starts_with(&folders[0]) { "example" } else { "preset" };
+            cases.push(Case { name: format!("{kind}-{stem}"), arguments: vec![typed] });
         }
     }
     ensure!(!cases.is_empty(), "there are no examples");
@@ -175,7 +187,7 @@ fn every_plan_is_as_committed() -> Result<()> {
     for entry in fs::read_dir(golden())? {
         let path = entry?.path();
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
-        if name.ends_with(".rs") || names.contains(&name) {
+        if path.is_dir() || name.ends_with(".rs") || names.contains(&name) {
             continue;
         }
         if std::env::var_os(REFRESH).is_some() {

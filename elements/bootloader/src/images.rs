@@ -94,7 +94,7 @@ impl Platform {
             Some("mbr") => "part_msdos",
             _ => "part_gpt",
         });
-        modules.push(place.module);
+        modules.extend(&place.modules);
         if self.firmware == "bios" {
             modules.push("biosdisk");
         } else {

@@ -34,8 +34,16 @@ impl Element for Bootloader {
     fn describe() -> Description {
         description!()
             .requires("kernel")
+            // What the initramfs needs to find the root filesystem.
+            .requires("volumes")
             // A layout of its own needs no `vm`; where there is one, its nodes come first.
-            .step(Step::planning(Phase::BlockDevice).after("vm"))
+            .step(
+                block_device::PRESETS
+                    .iter()
+                    .fold(Step::planning(Phase::BlockDevice).after("vm"), |step, preset| {
+                        step.after(*preset)
+                    }),
+            )
             .step(
                 Step::new(Phase::Install)
                     .consumes::<Distribution>()
@@ -63,12 +71,21 @@ impl Element for Bootloader {
 
     fn plan_block_device(&self, plan: &Plan<'_>) -> Result<()> {
         let nodes = plan.nodes()?;
-        let Some((disk, partition)) = bios_boot(&nodes) else { return Ok(()) };
-        let kind = NodeKind::GrubBios {
-            boot_image: images::bios_file("boot.img"),
-            core_image: images::bios_file("core.img"),
-        };
-        plan.add_nodes([Node::new("grub", [disk, partition], kind)])
+        let mut grub = Vec::new();
+        for (number, (disk, partition)) in bios_boot(&nodes).into_iter().enumerate() {
+            let kind = NodeKind::GrubBios {
+                boot_image: images::bios_file("boot.img"),
+                core_image: images::bios_file("core.img"),
+            };
+            let name = if number == 0 { "grub".to_owned() } else { format!("grub{number}") };
+            grub.push(Node::new(name, [disk, partition], kind));
+        }
+        // Whoever states the whole block device states this too.
+        let stated = nodes.iter().any(|node| matches!(node.kind, NodeKind::GrubBios { .. }));
+        if stated || grub.is_empty() {
+            return Ok(());
+        }
+        plan.add_nodes(grub)
     }
 
     fn plan_install(&self, plan: &Plan<'_>) -> Result<()> {
@@ -185,17 +202,24 @@ fn arguments(facts: Vec<Provided<KernelArgument>>) -> Vec<String> {
     arguments
 }
 
-/// A BIOS boot partition and the disk it is on.
-fn bios_boot(nodes: &[Node]) -> Option<(&str, &str)> {
+/// BIOS boot partitions and the disks they are on, one of each disk.
+fn bios_boot(nodes: &[Node]) -> Vec<(&str, &str)> {
     let find = |name: &str| nodes.iter().find(|n| n.name == name);
-    nodes.iter().find_map(|node| {
+    let found = nodes.iter().filter_map(|node| {
         let NodeKind::Partition(partition) = &node.kind else { return None };
         if !images::is_bios_boot(&partition.type_id) {
             return None;
         }
         let table = find(node.on.first()?)?;
         Some((table.on.first()?.as_str(), node.name.as_str()))
-    })
+    });
+    let mut one_each: Vec<(&str, &str)> = Vec::new();
+    for (disk, partition) in found {
+        if !one_each.iter().any(|(known, _)| *known == disk) {
+            one_each.push((disk, partition));
+        }
+    }
+    one_each
 }
 
 export_element!(Bootloader);

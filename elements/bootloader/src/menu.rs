@@ -46,17 +46,17 @@ impl Menu<'_> {
     fn entry(&self, title: &str, kernel: &Kernel) -> Result<String> {
         let mut linux = format!(
             "\tlinux {} root={} ro",
-            quoted_path(self.place.file(&kernel.image))?,
+            quoted_path(&self.place.file(&kernel.image))?,
             self.place.root
         );
-        for argument in self.arguments {
+        for argument in self.place.root_flags.iter().chain(self.arguments) {
             let argument = quoted(argument)
                 .map_err(|problem| Error::new(format!("the argument `{argument}` {problem}")))?;
             linux.push(' ');
             linux.push_str(&argument);
         }
         let initrd = match &kernel.initramfs {
-            Some(path) => format!("\tinitrd {}\n", quoted_path(self.place.file(path))?),
+            Some(path) => format!("\tinitrd {}\n", quoted_path(&self.place.file(path))?),
             None => String::new(),
         };
         let class = &self.distribution.id;

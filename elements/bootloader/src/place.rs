@@ -1,6 +1,6 @@
 //! Where GRUB finds its menu and the kernels, and the kernel its root.
 
-use dibhost_element_sdk::slots::{Layout, LayoutMount};
+use dibhost_element_sdk::slots::{Layout, LayoutMount, LayoutVolume};
 use dibhost_element_sdk::{Error, Result};
 
 /// Where things are, as GRUB and the kernel say it.
@@ -14,8 +14,12 @@ pub(crate) struct Place {
     pub(crate) prefix: String,
     /// What to take off a path of the image to have one of that filesystem.
     boot: &'static str,
-    /// The module that reads that filesystem.
-    pub(crate) module: &'static str,
+    /// The modules that read that filesystem and what it is on.
+    pub(crate) modules: Vec<&'static str>,
+    /// The subvolume with `/boot` in it: GRUB sees btrfs from its top level.
+    subvolume: Option<String>,
+    /// What the kernel has to be told of the root filesystem besides `root=`.
+    pub(crate) root_flags: Option<String>,
 }
 
 impl Place {
@@ -28,13 +32,24 @@ impl Place {
             layout.mount("/").ok_or_else(|| Error::new("No filesystem is mounted at `/`."))?;
         let separate = layout.mount("/boot");
         let boot = separate.unwrap_or(root);
-        let prefix = if separate.is_some() { "/grub" } else { "/boot/grub" };
+        let mut modules = vec![module(boot)?];
+        for volume in layout.below(boot) {
+            modules.extend(below(volume, boot)?);
+        }
+        let subvolume = subvolume(boot)?;
+        let folder = if separate.is_some() { "/grub" } else { "/boot/grub" };
+        let prefix = match &subvolume {
+            Some(path) => format!("/{path}{folder}"),
+            None => folder.to_owned(),
+        };
         Ok(Self {
             root: device(root)?,
             search: search(boot)?,
-            prefix: prefix.to_owned(),
+            prefix,
             boot: if separate.is_some() { "/boot" } else { "" },
-            module: module(boot)?,
+            modules,
+            subvolume,
+            root_flags: self::subvolume(root)?.map(|path| format!("rootflags=subvol={path}")),
         })
     }
 
@@ -52,8 +67,12 @@ impl Place {
     }
 
     /// A file below `/boot` as GRUB names it.
-    pub(crate) fn file<'a>(&self, path: &'a str) -> &'a str {
-        path.strip_prefix(self.boot).unwrap_or(path)
+    pub(crate) fn file(&self, path: &str) -> String {
+        let below = path.strip_prefix(self.boot).unwrap_or(path);
+        match &self.subvolume {
+            Some(subvolume) => format!("/{subvolume}{below}"),
+            None => below.to_owned(),
+        }
     }
 }
 
@@ -92,6 +111,36 @@ fn search(mount: &LayoutMount) -> Result<String> {
     })
 }
 
+/// The subvolume that a mount is of.
+fn subvolume(mount: &LayoutMount) -> Result<Option<String>> {
+    let Some(path) = mount.options.iter().find_map(|o| o.strip_prefix("subvol=")) else {
+        return Ok(None);
+    };
+    let path = path.trim_matches('/');
+    let fine = |part: &str| is_plain(&part.replace('@', "-"));
+    if !path.split('/').all(fine) {
+        return Err(Error::new(format!("GRUB cannot be told of the subvolume `{path}`.")));
+    }
+    Ok(Some(path.to_owned()))
+}
+
+/// The modules that find a volume which the filesystem with the kernels is on.
+fn below(volume: &LayoutVolume, mount: &LayoutMount) -> Result<Vec<&'static str>> {
+    Ok(match &*volume.kind {
+        "physical-volume" => Vec::new(),
+        "volume-group" | "logical-volume" => vec!["lvm"],
+        "raid" => vec!["mdraid1x"],
+        other => {
+            let message = format!(
+                "GRUB cannot read kernels from `{}`, which is on `{}` of the kind `{other}`.",
+                mount.at, volume.name
+            );
+            let help = "Give `/boot` a partition of its own.";
+            return Err(Error::new(message).help(help));
+        }
+    })
+}
+
 fn module(mount: &LayoutMount) -> Result<&'static str> {
     Ok(match &*mount.filesystem {
         "ext2" | "ext3" | "ext4" => "ext2",
@@ -113,6 +162,7 @@ mod tests {
     fn mount(at: &str, filesystem: &str, label: Option<&str>, uuid: Option<&str>) -> LayoutMount {
         LayoutMount {
             at: at.to_owned(),
+            on: at.to_owned(),
             filesystem: filesystem.to_owned(),
             label: label.map(str::to_owned),
             uuid: uuid.map(str::to_owned),
@@ -121,7 +171,12 @@ mod tests {
     }
 
     fn layout(mounts: Vec<LayoutMount>) -> Layout {
-        Layout { mounts, partitions: Vec::new(), table: Some("gpt".to_owned()) }
+        Layout {
+            mounts,
+            partitions: Vec::new(),
+            table: Some("gpt".to_owned()),
+            volumes: Vec::new(),
+        }
     }
 
     #[test]
@@ -140,7 +195,7 @@ mod tests {
         let place = Place::of(&apart).unwrap();
         assert_eq!(place.search(), "search --no-floppy --fs-uuid 1-2 --set=root");
         assert_eq!(place.file("/boot/vmlinuz-1"), "/vmlinuz-1");
-        assert_eq!((&*place.prefix, place.module), ("/grub", "xfs"));
+        assert_eq!((&*place.prefix, &*place.modules), ("/grub", &["xfs"][..]));
     }
 
     #[test]
@@ -149,5 +204,41 @@ mod tests {
         assert!(without(vec![]).contains("mounted at `/`"));
         assert!(without(vec![mount("/", "ext4", Some("a;b"), None)]).contains("neither a label"));
         assert!(without(vec![mount("/", "erofs", Some("a"), None)]).contains("`erofs`"));
+    }
+
+    fn volume(name: &str, kind: &str, on: &str) -> LayoutVolume {
+        let (name, kind, on) = (name.to_owned(), kind.to_owned(), vec![on.to_owned()]);
+        LayoutVolume { name, kind, uuid: None, on, level: None }
+    }
+
+    #[test]
+    fn what_the_kernels_lie_on_is_read_or_refused() {
+        let mut nested = layout(vec![mount("/", "ext4", Some("root"), None)]);
+        nested.mounts[0].on = "lv".to_owned();
+        nested.volumes = vec![
+            volume("md", "raid", "a"),
+            volume("pv", "physical-volume", "md"),
+            volume("vg", "volume-group", "pv"),
+            volume("lv", "logical-volume", "vg"),
+        ];
+        let place = Place::of(&nested).unwrap();
+        for module in ["ext2", "lvm", "mdraid1x"] {
+            assert!(place.modules.contains(&module), "{module}");
+        }
+        nested.volumes[0].kind = "luks".to_owned();
+        let refused = Place::of(&nested).unwrap_err();
+        assert!(refused.message.contains("`md` of the kind `luks`"), "{}", refused.message);
+        nested.mounts.push(mount("/boot", "ext4", Some("boot"), None));
+        assert_eq!(Place::of(&nested).unwrap().modules, ["ext2"]);
+    }
+
+    #[test]
+    fn grub_sees_btrfs_from_its_top_level() {
+        let mut root = mount("/", "btrfs", Some("root"), None);
+        root.options = vec!["compress=zstd".to_owned(), "subvol=@".to_owned()];
+        let place = Place::of(&layout(vec![root])).unwrap();
+        assert_eq!(place.prefix, "/@/boot/grub");
+        assert_eq!(place.file("/boot/vmlinuz-1"), "/@/boot/vmlinuz-1");
+        assert_eq!(place.root_flags.as_deref(), Some("rootflags=subvol=@"));
     }
 }

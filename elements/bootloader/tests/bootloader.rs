@@ -25,6 +25,7 @@ fn distribution() -> Distribution {
 fn mount(at: &str, filesystem: &str, label: &str) -> LayoutMount {
     LayoutMount {
         at: at.to_owned(),
+        on: at.to_owned(),
         filesystem: filesystem.to_owned(),
         label: Some(label.to_owned()),
         uuid: None,
@@ -34,6 +35,7 @@ fn mount(at: &str, filesystem: &str, label: &str) -> LayoutMount {
 
 fn layout(types: &[&str]) -> Layout {
     let partition = |(at, kind): (usize, &&str)| LayoutPartition {
+        name: format!("p{at}"),
         number: at as u32 + 1,
         label: None,
         type_id: (*kind).to_owned(),
@@ -47,6 +49,7 @@ fn layout(types: &[&str]) -> Layout {
         mounts,
         partitions: types.iter().enumerate().map(partition).collect(),
         table: (!types.is_empty()).then(|| "gpt".to_owned()),
+        volumes: Vec::new(),
     }
 }
 

@@ -77,6 +77,7 @@ impl Definition {
                 qcow2_compression: Qcow2Compression::default(),
             },
             root_filesystem: RootFilesystem::default(),
+            block_device: Vec::new(),
             parameters: BTreeMap::new(),
             grants: BTreeMap::new(),
             limits: LimitSettings::default(),

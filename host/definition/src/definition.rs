@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use dibhost_block_device::Node;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -203,6 +204,8 @@ pub struct Definition {
     pub image: ImageSection,
     /// `[root-filesystem]`.
     pub root_filesystem: RootFilesystem,
+    /// `[[block-device]]`: the nodes, in their order. Empty: elements add them.
+    pub block_device: Vec<Spanned<Node>>,
     /// `[parameters.…]`, by element.
     pub parameters: BTreeMap<String, ElementParameters>,
     /// `[grants.…]`, by element.

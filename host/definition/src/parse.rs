@@ -6,6 +6,8 @@ mod limits;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use dibhost_block_device::Node;
+use dibhost_block_device::config::Config;
 use serde_json::Value;
 use toml::de::{DeString, DeTable, DeValue};
 
@@ -28,8 +30,16 @@ const ARCHITECTURES: [&str; 10] = [
     "s390x",
 ];
 
-const SECTIONS: [&str; 7] =
-    ["image", "root-filesystem", "parameters", "grants", "limits", "trust", "secrets"];
+const SECTIONS: [&str; 8] = [
+    "image",
+    "root-filesystem",
+    "block-device",
+    "parameters",
+    "grants",
+    "limits",
+    "trust",
+    "secrets",
+];
 const IMAGE_KEYS: [&str; 6] =
     ["name", "elements", "formats", "arch", "source-date-epoch", "qcow2-compression"];
 const ROOT_FILESYSTEM_KEYS: [&str; 3] = ["label", "max-online-resize", "free-space"];
@@ -80,6 +90,7 @@ impl Reader<'_> {
         let mut definition = Definition {
             image,
             root_filesystem: RootFilesystem::default(),
+            block_device: Vec::new(),
             parameters: BTreeMap::new(),
             grants: BTreeMap::new(),
             limits: LimitSettings::default(),
@@ -91,6 +102,7 @@ impl Reader<'_> {
         for (key, item) in root {
             match key.get_ref().as_ref() {
                 "root-filesystem" => definition.root_filesystem = self.root_filesystem(key, item),
+                "block-device" => definition.block_device = self.block_device(item),
                 "parameters" => definition.parameters = self.parameters(item),
                 "grants" => definition.grants = self.grants(item),
                 "limits" => definition.limits = self.limits(item),
@@ -235,6 +247,24 @@ impl Reader<'_> {
             }
         }
         root
+    }
+
+    /// The block device's own reader knows its keys; here its errors get their places.
+    fn block_device(&mut self, item: &Item<'_>) -> Vec<Spanned<Node>> {
+        match Config::read(item) {
+            Ok(Config { nodes, spans }) => {
+                let spanned = |(node, span)| Spanned::new(node, self.source.locate(&span));
+                nodes.into_iter().zip(spans).map(spanned).collect()
+            }
+            Err(errors) => {
+                for error in errors {
+                    let place = self.source.locate(&error.span);
+                    let diagnostic = Diagnostic::new(error.problem).at(Some(&place));
+                    self.wrong.push(diagnostic.with_help(error.help));
+                }
+                Vec::new()
+            }
+        }
     }
 
     fn size(&mut self, item: &Item<'_>, key: &str) -> Option<Spanned<u64>> {

@@ -1,10 +1,10 @@
-//! The block device as far as it is planned: nodes that elements wished for (or the default),
-//! the definition's settings of the root filesystem, and what both come to.
+//! The block device as far as it is planned: nodes that the definition states or elements wished
+//! for (or the default), the definition's settings of the root filesystem, and what both come to.
 
 use std::collections::BTreeMap;
 
 use dibhost_block_device::{Graph, GraphError, Node, NodeKind};
-use dibhost_definition::{Definition, Diagnostic, Location, RootFilesystem};
+use dibhost_definition::{Definition, Diagnostic, RootFilesystem, quoted_list};
 use serde_json::Value;
 
 use crate::plan::PlannedBlockDevice;
@@ -16,21 +16,33 @@ const DEFAULT_LABEL: &str = "cloudimg-rootfs";
 #[derive(Debug, Default)]
 pub(crate) struct Wished {
     nodes: Vec<Node>,
-    /// The element that added each node.
+    /// The element that added each node; of the definition's own nodes, an empty text.
     added_by: BTreeMap<String, String>,
     /// The element that replaced it.
     replaced_by: BTreeMap<String, String>,
 }
 
 impl Wished {
+    /// The nodes that the definition states: there before any element's, and seen by all.
+    pub(crate) fn stated(definition: &Definition) -> Self {
+        let mut stated = Self::default();
+        stated
+            .restore(&definition.block_device.iter().map(|n| n.value.clone()).collect::<Vec<_>>());
+        stated
+    }
+
     /// Adds nodes of an element.
     pub(crate) fn add(&mut self, element: &str, nodes: &[Node]) -> Result<(), String> {
         for node in nodes {
             if let Some(other) = self.added_by.get(&node.name) {
-                return Err(format!(
-                    "`{other}` and `{element}` both add a block-device node `{}`",
-                    node.name
-                ));
+                let name = &node.name;
+                return Err(if other.is_empty() {
+                    format!(
+                        "`{element}` adds a block-device node `{name}`, which the image definition states already"
+                    )
+                } else {
+                    format!("`{other}` and `{element}` both add a block-device node `{name}`")
+                });
             }
             self.added_by.insert(node.name.clone(), element.to_owned());
             self.nodes.push(node.clone());
@@ -46,6 +58,11 @@ impl Wished {
         sees: impl Fn(&str) -> bool,
     ) -> Result<(), String> {
         let name = &node.name;
+        if self.added_by.get(name).is_some_and(String::is_empty) {
+            return Err(format!(
+                "`{element}` replaces the block-device node `{name}`, which the image definition states"
+            ));
+        }
         let Some(owner) = self.added_by.get(name).filter(|owner| sees(owner)) else {
             return Err(format!(
                 "`{element}` replaces the block-device node `{name}`, and no element that it runs after adds one"
@@ -65,7 +82,8 @@ impl Wished {
 
     /// The nodes that an element sees.
     pub(crate) fn seen(&self, sees: impl Fn(&str) -> bool) -> Vec<Node> {
-        let by = |node: &&Node| self.added_by.get(&node.name).is_some_and(|e| sees(e));
+        let shown = |element: &String| element.is_empty() || sees(element);
+        let by = |node: &&Node| self.added_by.get(&node.name).is_some_and(shown);
         self.nodes.iter().filter(by).cloned().collect()
     }
 
@@ -85,15 +103,10 @@ pub(crate) fn plan(
     let is_default = wished.nodes.is_empty();
     let mut nodes = if is_default { default_nodes() } else { wished.nodes };
     apply(&definition.root_filesystem, &mut nodes)?;
+    known_secrets(definition)?;
     let mut planned = PlannedBlockDevice { seed, nodes, identities: Value::Null, is_default };
-    let graph = Graph::of_image(planned.nodes.clone()).map_err(|error| {
-        refused(
-            error,
-            &wished.added_by,
-            &wished.replaced_by,
-            definition.root_filesystem.location.as_ref(),
-        )
-    })?;
+    let graph = Graph::of_image(planned.nodes.clone())
+        .map_err(|error| refused(error, &wished.added_by, &wished.replaced_by, definition))?;
     let identities = graph.identities(&planned.seed_bytes());
     planned.identities = serde_json::to_value(&identities).map_err(|error| {
         Diagnostic::new(format!("the identities of the block device are no JSON: {error}"))
@@ -161,19 +174,45 @@ fn apply(settings: &RootFilesystem, nodes: &mut [Node]) -> Result<(), Diagnostic
     Ok(())
 }
 
+/// The definition's own encryptions are opened by its own secrets.
+fn known_secrets(definition: &Definition) -> Result<(), Diagnostic> {
+    for node in &definition.block_device {
+        let NodeKind::Encryption { secrets, .. } = &node.value.kind else { continue };
+        for secret in secrets.iter().filter(|s| !definition.secrets.contains_key(*s)) {
+            let secret = secret.escape_debug();
+            let (name, known) = (&node.name, definition.secrets.keys());
+            let message = format!(
+                "the block-device node `{name}` is opened by the secret `{secret}`, and `[secrets]` has none of that name"
+            );
+            let help = match definition.secrets.is_empty() {
+                true => "say where it is\n[secrets]\ndisk-passphrase = { file = \"…\" }".to_owned(),
+                false => format!("the secrets of this definition are {}", quoted_list(known)),
+            };
+            return Err(Diagnostic::new(message).at(node.location.as_ref()).with_help(help));
+        }
+    }
+    Ok(())
+}
+
 fn refused(
     error: GraphError,
     added_by: &BTreeMap<String, String>,
     replaced_by: &BTreeMap<String, String>,
-    settings: Option<&Location>,
+    definition: &Definition,
 ) -> Diagnostic {
+    let stated = definition.block_device.first().and_then(|node| node.location.as_ref());
     let Some(node) = &error.node else {
         return Diagnostic::new(format!("the block device makes no sense: {}", error.problem))
+            .at(stated)
             .with_help(error.help);
     };
     let message = format!("the block-device node `{node}` makes no sense: {}", error.problem);
     let mut diagnostic = Diagnostic::new(message).with_help(&error.help);
     match (added_by.get(node), replaced_by.get(node)) {
+        (Some(by), _) if by.is_empty() => {
+            let there = definition.block_device.iter().find(|n| n.value.name == *node);
+            diagnostic = diagnostic.at(there.and_then(|node| node.location.as_ref()));
+        }
         (Some(by), None) => diagnostic
             .context
             .push(format!("putting together the nodes, of which `{by}` adds this one")),
@@ -181,7 +220,7 @@ fn refused(
             "putting together the nodes, of which `{by}` adds this one and `{again}` replaces it"
         )),
         // Of the default nodes, only the settings can be wrong.
-        _ => diagnostic = diagnostic.at(settings),
+        _ => diagnostic = diagnostic.at(definition.root_filesystem.location.as_ref()),
     }
     diagnostic
 }

@@ -159,7 +159,8 @@ pub struct PlannedSecret {
     pub name: String,
     /// Where it is, for people; no part of the digest of the plan.
     pub source: String,
-    /// Parameters that name it: `ELEMENT.PARAMETER`.
+    /// Parameters that name it: `ELEMENT.PARAMETER`; nodes of the definition that it opens:
+    /// `node:NAME`.
     pub given_to: Vec<String>,
 }
 
@@ -255,7 +256,7 @@ pub struct PlannedBlockDevice {
     pub nodes: Vec<Node>,
     /// UUIDs by node: [`dibhost_block_device::Identities`] of the nodes and the seed.
     pub identities: Value,
-    /// No element wished for a node: one filesystem without a partition table.
+    /// Neither the definition nor an element has a node: one filesystem without a partition table.
     pub is_default: bool,
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dibhost_block_device::{Node, NodeKind};
 use dibhost_check::Check;
 use dibhost_definition::{Definition, Diagnostic, Diagnostics, Location, LockedImage};
 use serde_json::{Value, json};
@@ -110,7 +111,6 @@ pub fn plan(
             .as_ref()
             .map_or(inputs.source_date_epoch, |s| s.value),
     };
-    let secrets = planned_secrets(definition, &elements, &parameters);
     let secret_of = secret_names(&elements, &parameters);
     let seed = seed(definition, &machine, &elements, &parameters);
     let run = Run {
@@ -123,8 +123,10 @@ pub fn plan(
         order: &order,
         slots: &checks,
         machine: &machine,
+        secret_of: &secret_of,
     };
     let Collected { facts, mut wishes, findings: remarks, block_device } = run.all_phases(seed)?;
+    let secrets = planned_secrets(definition, &elements, &parameters);
     findings.extend(remarks);
     findings.sort();
     findings.dedup();
@@ -193,7 +195,13 @@ fn planned_secrets(
     elements: &Elements,
     parameters: &Parameters,
 ) -> Vec<PlannedSecret> {
-    let given = parameters::secrets(elements, parameters);
+    let mut given = parameters::secrets(elements, parameters);
+    for node in &definition.block_device {
+        let NodeKind::Encryption { secrets, .. } = &node.value.kind else { continue };
+        for secret in secrets {
+            given.entry(secret.clone()).or_default().push(format!("node:{}", node.name));
+        }
+    }
     let planned = given.into_iter().map(|(name, given_to)| PlannedSecret {
         source: definition.secrets.get(&name).map(|s| s.source.to_string()).unwrap_or_default(),
         name,
@@ -252,6 +260,8 @@ struct Run<'a> {
     order: &'a Order,
     slots: &'a Slots,
     machine: &'a TargetMachine,
+    /// Element and parameter → the secret that the parameter names.
+    secret_of: &'a BTreeMap<(String, String), String>,
 }
 
 /// What was collected so far, in a form that finds quickly.
@@ -266,7 +276,8 @@ struct Answers {
 
 impl Run<'_> {
     fn all_phases(&self, seed: String) -> Result<Collected, Diagnostics> {
-        let mut answers = Answers::default();
+        let nodes = Wished::stated(self.definition);
+        let mut answers = Answers { nodes, ..Answers::default() };
         let mut block_device = None;
         for phase in Phase::in_planning_order() {
             let mut wrong = Diagnostics::default();
@@ -392,8 +403,13 @@ impl Run<'_> {
         }
         for wish in wishes {
             if let Err(why) = check_wish(name, phase, &wish, &grants).and_then(|()| match &wish {
-                Wish::Nodes(nodes) => answers.nodes.add(name, nodes),
-                Wish::ReplaceNode(node) => answers.nodes.replace(name, node, sees),
+                Wish::Nodes(nodes) => {
+                    let nodes = nodes.iter().map(|node| self.with_secrets(name, node));
+                    answers.nodes.add(name, &nodes.collect::<Result<Vec<_>, _>>()?)
+                }
+                Wish::ReplaceNode(node) => {
+                    answers.nodes.replace(name, &self.with_secrets(name, node)?, sees)
+                }
                 _ => Ok(()),
             }) {
                 wrong.push(self.at(name, why));
@@ -404,6 +420,23 @@ impl Run<'_> {
             self.finding(name, phase, finding, answers, &mut wrong);
         }
         wrong.or(())
+    }
+
+    /// A node of an element names the parameters that name its secrets; a planned one, the secrets.
+    fn with_secrets(&self, element: &str, node: &Node) -> Result<Node, String> {
+        let mut node = node.clone();
+        let NodeKind::Encryption { secrets, .. } = &mut node.kind else { return Ok(node) };
+        for secret in secrets {
+            let parameter = (element.to_owned(), secret.clone());
+            let named = self.secret_of.get(&parameter).ok_or_else(|| {
+                format!(
+                    "`{element}` encrypts the block-device node `{}` with the secret of its parameter `{secret}`, which names none",
+                    node.name
+                )
+            })?;
+            secret.clone_from(named);
+        }
+        Ok(node)
     }
 
     fn fact(
@@ -606,7 +639,7 @@ fn seed(
     let digests: BTreeMap<&String, &String> =
         elements.iter().map(|(name, e)| (name, &e.described.digest)).collect();
     let root = &definition.root_filesystem;
-    digest_of(&json!({
+    let mut all = json!({
         "machine": machine,
         "elements": digests,
         "parameters": parameters,
@@ -615,7 +648,12 @@ fn seed(
             "max-online-resize": root.max_online_resize.as_ref().map(|n| n.value),
             "free-space": root.free_space.as_ref().map(|n| n.value),
         },
-    }))
+    });
+    if !definition.block_device.is_empty() {
+        let nodes: Vec<&Node> = definition.block_device.iter().map(|n| &n.value).collect();
+        all["block-device"] = json!(nodes);
+    }
+    digest_of(&all)
 }
 
 /// `sha256:…` of a plan, but for what says where things were found.

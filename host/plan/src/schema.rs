@@ -232,15 +232,16 @@ mod tests {
     #[test]
     fn values_of_the_hosts_slots_are_checked() {
         let slots = host_slots();
-        let layout = json!({"table": "gpt", "partitions": [{"number": 1, "label": "ESP", "type": "c12a7328-f81f-11d2-ba4b-00a0c93ec93b", "partuuid": null}],
-            "mounts": [{"at": "/", "filesystem": "ext4", "label": "cloudimg-rootfs", "uuid": null, "options": ["errors=remount-ro"]}]});
+        let layout = json!({"table": "gpt", "partitions": [{"name": "esp", "number": 1, "label": "ESP", "type": "c12a7328-f81f-11d2-ba4b-00a0c93ec93b", "partuuid": null}],
+            "mounts": [{"at": "/", "on": "lv", "filesystem": "ext4", "label": "cloudimg-rootfs", "uuid": null, "options": ["errors=remount-ro"]}],
+            "volumes": [{"name": "lv", "kind": "logical-volume", "uuid": "a", "on": ["vg"]}]});
         let os = json!({"id": "debian", "version-id": "12", "codename": "bookworm", "family": "debian", "package-manager": "apt", "init": "systemd", "default-user": "debian"});
         let mut os_without_init = os.clone();
         os_without_init.as_object_mut().unwrap().shift_remove("init");
         for (slot, value, fits) in [
             (LAYOUT, layout, true),
-            (LAYOUT, json!({"table": null, "partitions": [], "mounts": []}), true),
-            (LAYOUT, json!({"table": "apm", "partitions": [], "mounts": []}), false),
+            (LAYOUT, json!({"table": null, "partitions": [], "mounts": [], "volumes": []}), true),
+            (LAYOUT, json!({"table": "apm", "partitions": [], "mounts": [], "volumes": []}), false),
             ("dib:os/distribution@1", os, true),
             ("dib:os/distribution@1", os_without_init, false),
             (

@@ -159,12 +159,20 @@ fn subjects(plan: &Plan) -> Subjects {
             add(&mut subjects, kind, &name, reason);
         }
     }
-    for one in plan.block_device.nodes.iter().filter(|_| plan.block_device.is_default) {
+    for one in &plan.block_device.nodes {
+        let is_default = plan.block_device.is_default;
+        if !is_default && subjects.contains_key(&(Kind::Node, one.name.clone())) {
+            continue;
+        }
+        let why = match is_default {
+            true => "no element wishes for a node",
+            false => "the image definition states it",
+        };
         let reason = Reason {
             element: Some(HOST.to_owned()),
             phase: Some(Phase::BlockDevice),
             wants: node(one),
-            reason: Some("no element wishes for a node".to_owned()),
+            reason: Some(why.to_owned()),
         };
         add(&mut subjects, Kind::Node, &one.name, reason);
     }

@@ -1,0 +1,44 @@
+//! The files that name volumes: crypttab(5) and mdadm.conf(5).
+
+use dibhost_element_sdk::slots::{Layout, LayoutVolume};
+
+use crate::uuid;
+
+/// Whether the initramfs mounts what belongs here.
+pub(crate) fn is_early(at: &str) -> bool {
+    matches!(at, "/" | "/usr")
+}
+
+/// What the initramfs has to find before it can mount the root filesystem.
+pub(crate) fn early(layout: &Layout) -> Vec<&LayoutVolume> {
+    let mounts = layout.mounts.iter().filter(|mount| is_early(&mount.at));
+    mounts.flat_map(|mount| layout.below(mount)).collect()
+}
+
+/// A line for each encrypted volume; none: there is none.
+pub(crate) fn crypttab(layout: &Layout) -> Option<String> {
+    let early = early(layout);
+    let mut text = "# <name> <device> <key> <options>; a passphrase is asked for.\n".to_owned();
+    let start = text.len();
+    for volume in layout.volumes.iter().filter(|volume| volume.kind == "luks") {
+        let Some(uuid) = uuid(volume) else { continue };
+        // The initramfs of a machine that is not there yet finds no device: it has to be told.
+        let is_early = early.iter().any(|e| e.name == volume.name);
+        let initramfs = if is_early { ",initramfs" } else { "" };
+        text.push_str(&format!("{} UUID={uuid} none luks,discard{initramfs}\n", volume.name));
+    }
+    (text.len() > start).then_some(text)
+}
+
+/// A line for each RAID; none: there is none.
+pub(crate) fn mdadm(layout: &Layout) -> Option<String> {
+    let mut text = "# Arrays of this machine, by what is in their superblocks.\n\
+                    HOMEHOST <ignore>\nMAILADDR root\n"
+        .to_owned();
+    let start = text.len();
+    for volume in layout.volumes.iter().filter(|volume| volume.kind == "raid") {
+        let Some(uuid) = uuid(volume) else { continue };
+        text.push_str(&format!("ARRAY /dev/md/{} metadata=1.2 UUID={uuid}\n", volume.name));
+    }
+    (text.len() > start).then_some(text)
+}
