@@ -45,6 +45,8 @@ else
     workspace=$here
     set --
     for manifest in "$here"/*/Cargo.toml "$here"/examples/*/Cargo.toml; do
+        # What is no component is a library of others.
+        grep -q cdylib "$manifest" || continue
         set -- "$@" "${manifest%/Cargo.toml}"
     done
 fi

@@ -4,6 +4,7 @@
 //! `scripts/install-dependencies test` installs.
 
 mod block_device;
+mod boots;
 mod faults;
 mod filesystem;
 mod languages;

@@ -55,6 +55,8 @@ pub struct Builder {
     image: PathBuf,
     firmware: Firmware,
     disk_gib: Option<u32>,
+    sector_size: u32,
+    more_disks: Vec<PathBuf>,
     drives: Vec<PathBuf>,
     memory_mib: u32,
     login: Option<(String, Key)>,
@@ -72,6 +74,20 @@ impl Builder {
     #[must_use]
     pub fn disk_gib(mut self, gib: u32) -> Self {
         self.disk_gib = Some(gib);
+        self
+    }
+
+    /// One more disk of the image, which is never written either.
+    #[must_use]
+    pub fn disk(mut self, image: impl Into<PathBuf>) -> Self {
+        self.more_disks.push(image.into());
+        self
+    }
+
+    /// The sectors of the disks in bytes (default 512).
+    #[must_use]
+    pub fn sector_size(mut self, bytes: u32) -> Self {
+        self.sector_size = bytes;
         self
     }
 
@@ -110,7 +126,12 @@ impl Builder {
             self.drives.push(seed::nocloud(folder.path(), user, &key.public)?);
         }
         let turn = turn(folder.path())?;
-        let overlay = overlay(&self.image, folder.path(), self.disk_gib)?;
+        let mut disks = vec![overlay(&self.image, folder.path(), self.disk_gib)?];
+        for (number, image) in self.more_disks.iter().enumerate() {
+            let below = folder.path().join(format!("disk{number}"));
+            fs::create_dir(&below).context("making a disk's folder")?;
+            disks.push(overlay(image, &below, None)?);
+        }
         let ssh_port = free_port()?;
         let console = folder.path().join("console");
         let monitor = folder.path().join("monitor");
@@ -125,9 +146,19 @@ impl Builder {
         command.args(["-nodefaults", "-no-user-config", "-machine", "q35"]);
         command.args(["-accel", "tcg,thread=multi", "-cpu", processor, "-smp", "2"]);
         command.args(["-m", &self.memory_mib.to_string(), "-display", "none"]);
-        command.args(["-serial", &format!("file:{}", console.display())]);
+        let (keyboard, log) = (folder.path().join("keyboard"), console.display());
+        let keyboard = keyboard.display();
+        let serial = format!("socket,id=serial,path={keyboard},server=on,wait=off,logfile={log}");
+        command.args(["-chardev", &serial, "-serial", "chardev:serial"]);
         command.args(["-qmp", &format!("unix:{},server=on,wait=off", monitor.display())]);
-        command.args(["-drive", &format!("file={},if=virtio,format=qcow2", overlay.display())]);
+        for (number, disk) in disks.iter().enumerate() {
+            let (disk, sector) = (disk.display(), self.sector_size);
+            command.args(["-drive", &format!("file={disk},if=none,id=disk{number},format=qcow2")]);
+            let sectors = format!("logical_block_size={sector},physical_block_size={sector}");
+            let first = number + 1;
+            let device = format!("virtio-blk-pci,drive=disk{number},bootindex={first},{sectors}");
+            command.args(["-device", &device]);
+        }
         for drive in &self.drives {
             let drive = drive.display();
             command.args(["-drive", &format!("file={drive},if=virtio,format=raw,readonly=on")]);
@@ -171,6 +202,8 @@ impl Machine {
             image: image.into(),
             firmware: Firmware::SeaBios,
             disk_gib: None,
+            sector_size: 512,
+            more_disks: Vec::new(),
             drives: Vec::new(),
             memory_mib: 1536,
             login: None,
@@ -208,6 +241,19 @@ impl Machine {
             }
             std::thread::sleep(Duration::from_millis(200));
         }
+    }
+
+    /// Types a line at the serial console.
+    ///
+    /// # Errors
+    /// When QEMU does not take it.
+    pub fn type_line(&self, line: &str) -> Result<()> {
+        let path = self.folder.path().join("keyboard");
+        let mut keyboard = UnixStream::connect(&path).context("connecting to the console")?;
+        keyboard.write_all(format!("{line}\n").as_bytes()).context("typing at the console")?;
+        // What is written is taken in by the machine's serial port byte by byte.
+        std::thread::sleep(Duration::from_secs(1));
+        Ok(())
     }
 
     /// Waits until the login of the builder works; returns how long after the start it did.

@@ -34,12 +34,20 @@ impl Element for Vm {
     fn describe() -> Description {
         description!()
             .requires("bootloader")
-            .step(Step::planning(Phase::BlockDevice))
+            // An element with a layout of its own goes first, and then there is nothing to add.
+            .step(
+                block_device::PRESETS
+                    .iter()
+                    .fold(Step::planning(Phase::BlockDevice), |step, preset| step.after(*preset)),
+            )
             .step(Step::planning(Phase::Install).provides::<KernelArgument>())
             .request("block-device", "", "the disk and its partitions")
     }
 
     fn plan_block_device(&self, plan: &Plan<'_>) -> Result<()> {
+        if !plan.nodes()?.is_empty() {
+            return Ok(());
+        }
         let machine = plan.machine();
         let Some(root_type) = root_type(&machine.arch) else {
             let message = format!("No disk for a virtual machine of `{}` is known.", machine.arch);

@@ -40,6 +40,14 @@ fn others_have_no_bios() {
 }
 
 #[test]
+fn a_layout_that_is_there_stays_as_it_is() {
+    use dibhost_element_sdk::block_device::Node;
+    let mut host = TestHost::new().nodes([Node::disk("mine")]);
+    let planned = host.plan::<Vm>(Phase::BlockDevice).unwrap();
+    assert!(planned.nodes.iter().all(|node| node.name == "mine"));
+}
+
+#[test]
 fn filesystems_are_where_they_are_looked_for() {
     let mut host = TestHost::new().parameter("root-label", "mine");
     let nodes = host.plan::<Vm>(Phase::BlockDevice).unwrap().nodes;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dibhost_block_device::{Graph, Realise, layout, realise};
+use dibhost_block_device::{DiskLayout, Graph, Realise, Realised, layout, realise};
 use dibhost_definition::Qcow2Compression;
 use dibhost_element::SecretStore;
 use dibhost_image::{
@@ -89,16 +89,25 @@ pub(crate) fn finish(
     teller.end(running);
 
     let running = teller.begin("write the disk");
-    let raw = scratch.path().join("disk.raw");
-    let disks = layout.disk().map(|disk| (disk.node.clone(), raw.clone())).into_iter().collect();
-    let to = Realise { disks: &disks, secrets: &Keys(finished.secrets), time: epoch, cancel };
-    realise(&layout, &mut tree, &to).map_err(BuildFailure::new)?;
+    let place = |disk: &DiskLayout| {
+        let node = disk.node.clone();
+        let path = scratch.path().join(format!("disk-{node}.raw"));
+        (node, path)
+    };
+    let disks: Vec<(String, PathBuf)> = layout.disks.iter().map(place).collect();
+    let to = Realise {
+        disks: &disks.iter().cloned().collect(),
+        secrets: &Keys(finished.secrets),
+        time: epoch,
+        cancel,
+    };
+    let realised = realise(&layout, &mut tree, &to).map_err(BuildFailure::new)?;
     teller.end(running);
 
     let running = teller.begin("convert and publish");
-    let manifest = manifest(plan, packages);
+    let manifest = manifest(plan, packages, realised);
     let published = Publication {
-        raw: &raw,
+        disks: &disks,
         stem: finished.stem,
         formats: plan.image.formats.iter().map(|f| format(*f)).collect(),
         compression: compression(plan.image.qcow2_compression),
@@ -147,7 +156,7 @@ fn parse_packages(text: &str) -> Vec<ManifestPackage> {
     text.lines().filter_map(package).collect()
 }
 
-fn manifest(plan: &Plan, packages: Vec<ManifestPackage>) -> Manifest {
+fn manifest(plan: &Plan, packages: Vec<ManifestPackage>, realised: Realised) -> Manifest {
     let element = |element: &dibhost_plan::PlannedElement| ManifestElement {
         name: element.name.clone(),
         version: element.version.clone(),
@@ -159,6 +168,7 @@ fn manifest(plan: &Plan, packages: Vec<ManifestPackage>) -> Manifest {
         plan: plan.digest.clone(),
         elements: plan.elements.iter().map(element).collect(),
         packages,
+        root_hashes: realised.root_hashes,
         outputs: Vec::new(),
     }
 }

@@ -1,5 +1,7 @@
 //! What an image is made of.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Format;
@@ -19,6 +21,9 @@ pub struct Manifest {
     pub elements: Vec<ManifestElement>,
     /// What is installed.
     pub packages: Vec<ManifestPackage>,
+    /// Root hashes of dm-verity devices in hexadecimal digits, by their nodes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub root_hashes: BTreeMap<String, String>,
     /// The image files; filled in when they are published.
     #[serde(default)]
     pub outputs: Vec<ManifestOutput>,

@@ -32,8 +32,9 @@ pub struct Output {
 /// All that one build publishes, under one name.
 #[derive(Debug)]
 pub struct Publication<'a> {
-    /// The disk, a file in the scratch folder. It is gone afterwards.
-    pub raw: &'a Path,
+    /// The disks, files in the scratch folder which are gone afterwards, by their names: of one
+    /// alone the outputs are `NAME.qcow2`, of several `NAME.DISK.qcow2`.
+    pub disks: &'a [(String, PathBuf)],
     /// Folder and name of the outputs, without the format's ending.
     pub stem: &'a Path,
     /// One output each.
@@ -65,9 +66,14 @@ impl Publication<'_> {
             path.push(suffix);
             PathBuf::from(path)
         };
-        let wanted: Vec<_> =
-            self.formats.iter().map(|f| (*f, with(&format!(".{}", f.name())))).collect();
-        let made = make(self.raw, &wanted, self.compression, scratch, cancel)?;
+        let mut made = Vec::new();
+        for (disk, raw) in self.disks {
+            let infix = if self.disks.len() > 1 { format!(".{disk}") } else { String::new() };
+            check_suffix(self.stem, if infix.is_empty() { ".disk" } else { &infix })?;
+            let path = |f: &Format| (*f, with(&format!("{infix}.{}", f.name())));
+            let wanted: Vec<_> = self.formats.iter().map(path).collect();
+            made.extend(make(raw, &wanted, self.compression, scratch, cancel)?);
+        }
         self.manifest.outputs = made.iter().map(|(output, _)| in_manifest(output)).collect();
 
         let mut files = files_of(&made, scratch)?;
@@ -160,7 +166,7 @@ fn make(
             // Renamed at the end, when nobody reads it any more.
             Format::Raw => raw.to_owned(),
             Format::Qcow2 => {
-                let from = scratch.path().join(format!("output-{index}.qcow2"));
+                let from = scratch.path().join(format!("{}-{index}.qcow2", name_of(raw)));
                 convert(raw, &from, compression, cancel)?;
                 from
             }

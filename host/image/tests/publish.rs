@@ -92,14 +92,14 @@ fn one_disk_gives_one_digest() {
     assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
 }
 
-fn publication<'a>(raw: &'a Path, stem: &'a Path) -> Publication<'a> {
+fn publication<'a>(disks: &'a [(String, PathBuf)], stem: &'a Path) -> Publication<'a> {
     let package = |name: &str| ManifestPackage {
         name: name.into(),
         version: "1".into(),
         arch: "amd64".into(),
     };
     Publication {
-        raw,
+        disks,
         stem,
         formats: vec![Format::Qcow2, Format::Raw, Format::Qcow2],
         compression: Compression::Zstd,
@@ -119,7 +119,8 @@ fn a_publication_has_a_manifest_and_what_elements_emitted() {
     fs::write(folder.path().join("x.qcow2"), "an old one").unwrap();
     let scratch = Scratch::create(folder.path()).unwrap();
     let raw = raw(&scratch, 4);
-    let (outputs, others) = publication(&raw, &stem).publish(&scratch, &Cancel::new()).unwrap();
+    let (outputs, others) =
+        publication(&[("disk0".into(), raw)], &stem).publish(&scratch, &Cancel::new()).unwrap();
     drop(scratch);
     let all = ["x.manifest.json", "x.notes", "x.qcow2", "x.qcow2.sha256", "x.raw", "x.raw.sha256"];
     assert_eq!(names(folder.path()), all);
@@ -133,14 +134,31 @@ fn a_publication_has_a_manifest_and_what_elements_emitted() {
 }
 
 #[test]
+fn several_disks_have_their_names_in_the_outputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let stem = folder.path().join("x");
+    let scratch = Scratch::create(folder.path()).unwrap();
+    let first = raw(&scratch, 1);
+    let second = scratch.path().join("second.raw");
+    fs::copy(&first, &second).unwrap();
+    let disks = [("disk0".to_owned(), first), ("disk1".to_owned(), second)];
+    let mut both = publication(&disks, &stem);
+    both.formats = vec![Format::Qcow2];
+    let (outputs, _) = both.publish(&scratch, &Cancel::new()).unwrap();
+    let files: Vec<_> = outputs.iter().map(|o| o.path.file_name().unwrap()).collect();
+    assert_eq!(files, ["x.disk0.qcow2", "x.disk1.qcow2"]);
+    assert!(folder.path().join("x.disk1.qcow2.sha256").exists());
+}
+
+#[test]
 fn nothing_new_is_there_when_one_output_cannot_be() {
     let folder = tempfile::tempdir().unwrap();
     let stem = folder.path().join("x");
     fs::write(folder.path().join("x.qcow2"), "an old one").unwrap();
     let scratch = Scratch::create(folder.path()).unwrap();
     for suffix in ["/../other", ".qcow2", "", "notes", ".a b"] {
-        let raw = raw(&scratch, 1);
-        let mut publication = publication(&raw, &stem);
+        let disks = [("disk0".to_owned(), raw(&scratch, 1))];
+        let mut publication = publication(&disks, &stem);
         publication.beside[0].0 = suffix.into();
         let error = publication.publish(&scratch, &Cancel::new()).unwrap_err();
         assert!(matches!(error, ImageError::Output { .. }), "{suffix}: {error}");

@@ -40,7 +40,9 @@ pub(super) fn bytes_for(totals: &Totals, free: u64) -> u64 {
     // Chunks of data have 8 MiB or a multiple, those of metadata twice that.
     let data = totals.length.saturating_add(free).next_multiple_of(8 * MIB);
     let metadata = totals.names * METADATA + totals.length / 4096 * 32 + totals.xattr_bytes;
-    (LEAST + data + 8 * MIB).saturating_add((2 * metadata).next_multiple_of(16 * MIB))
+    let all = (LEAST + data + 8 * MIB).saturating_add((2 * metadata).next_multiple_of(16 * MIB));
+    // A chunk may be a tenth of the device, and the last of each kind is not full.
+    all.saturating_add(all / 8)
 }
 
 /// Why `--rootdir` cannot keep this entry.

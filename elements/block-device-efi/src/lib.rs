@@ -1,0 +1,3 @@
+//! A GPT that UEFI and a BIOS start from.
+
+block_device::preset!(BlockDeviceEfi, block_device::efi);

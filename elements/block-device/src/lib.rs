@@ -1,0 +1,136 @@
+//! The layouts of the elements `block-device-…`, which differ in little else: each is one
+//! [`preset!`].
+//!
+//! ```text
+//! disk0 ─ table0 ┬ esp ─ esp-filesystem ─ /boot/efi
+//!                ├ bios                                     (a PC's, sectors of 512 bytes)
+//!                ├ boot ─ boot-filesystem ─ /boot           (where GRUB cannot read the root)
+//!                └ root ─ … ─ root-filesystem ─ /
+//! ```
+
+mod layouts;
+mod nodes;
+
+use dibhost_element_sdk::block_device::Node;
+use dibhost_element_sdk::{Finding, Plan, Result};
+
+pub use layouts::{
+    btrfs, efi, efi_4k, efi_luks, efi_luks_lvm, efi_lvm, efi_lvm_luks, gpt, mbr, raid1, verity,
+};
+
+/// Elements that bring a layout: whoever reads the nodes runs after all of them.
+pub const PRESETS: [&str; 11] = [
+    "block-device-btrfs",
+    "block-device-efi",
+    "block-device-efi-4k",
+    "block-device-efi-luks",
+    "block-device-efi-luks-lvm",
+    "block-device-efi-lvm",
+    "block-device-efi-lvm-luks",
+    "block-device-gpt",
+    "block-device-mbr",
+    "block-device-raid1",
+    "block-device-verity",
+];
+
+/// What a person can say of a preset.
+pub struct Settings {
+    /// As Debian names it.
+    pub arch: String,
+    /// The label of the root filesystem.
+    pub root_label: String,
+    /// Its kind.
+    pub root_filesystem: String,
+    /// Space beyond the content of each filesystem that grows, in MiB.
+    pub free_space: u32,
+    /// The size of the EFI system partition in MiB.
+    pub esp_size: u32,
+}
+
+/// The smallest FAT that firmware is sure to read is a FAT16 of a few MiB.
+const ESP_MINIMUM: u32 = 8;
+
+/// Adds a preset's nodes to the plan.
+///
+/// # Errors
+/// The host refuses them.
+pub fn add(
+    plan: &Plan<'_>,
+    settings: &Settings,
+    layout: fn(&Settings) -> Result<Vec<Node>>,
+) -> Result<()> {
+    if settings.esp_size < ESP_MINIMUM {
+        let message = format!("An EFI system partition of {} MiB is too small.", settings.esp_size);
+        let help = format!("Give it {ESP_MINIMUM} MiB or more.");
+        plan.find(Finding::refusal(message).about("esp-size").help(help));
+        return Ok(());
+    }
+    match layout(settings) {
+        Ok(nodes) => plan.add_nodes(nodes),
+        Err(error) => {
+            plan.find(Finding::refusal(error.message).help("State the block device yourself."));
+            Ok(())
+        }
+    }
+}
+
+/// An element that brings a layout. `luks`: with the parameter `passphrase`, a secret.
+#[macro_export]
+macro_rules! preset {
+    (@element $name:ident, $layout:expr, [$($request:expr),*], $($field:tt)*) => {
+        /// The element.
+        #[derive(dibhost_element_sdk::Parameters)]
+        pub struct $name {
+            /// The label of the root filesystem.
+            #[parameter(default = "cloudimg-rootfs", alias = "DIB_ROOT_LABEL")]
+            root_label: String,
+            /// The kind of the root filesystem.
+            #[parameter(default = "ext4", alias = "FS_TYPE")]
+            root_filesystem: String,
+            /// Space beyond its content in each filesystem that fills, in MiB.
+            #[parameter(default = 32)]
+            free_space: u32,
+            /// The size of the EFI system partition in MiB, where there is one.
+            #[parameter(default = 64)]
+            esp_size: u32,
+            $($field)*
+        }
+
+        impl dibhost_element_sdk::Element for $name {
+            fn describe() -> dibhost_element_sdk::Description {
+                dibhost_element_sdk::description!()
+                    .step(dibhost_element_sdk::Step::planning(
+                        dibhost_element_sdk::Phase::BlockDevice,
+                    ))
+                    .request("block-device", "", "the disk and its partitions")
+                    $(.request("secret", $request, "it opens the disk"))*
+            }
+
+            fn plan_block_device(
+                &self,
+                plan: &dibhost_element_sdk::Plan<'_>,
+            ) -> dibhost_element_sdk::Result<()> {
+                let settings = $crate::Settings {
+                    arch: plan.machine().arch,
+                    root_label: self.root_label.clone(),
+                    root_filesystem: self.root_filesystem.clone(),
+                    free_space: self.free_space,
+                    esp_size: self.esp_size,
+                };
+                $crate::add(plan, &settings, $layout)
+            }
+        }
+
+        dibhost_element_sdk::export_element!($name);
+    };
+    ($name:ident, $layout:expr) => {
+        $crate::preset!(@element $name, $layout, [],);
+    };
+    ($name:ident, $layout:expr, luks) => {
+        $crate::preset!(@element $name, $layout, ["place passphrase"],
+            /// The passphrase that opens the disk.
+            #[expect(dead_code, reason = "only the host reads what it names")]
+            passphrase: dibhost_element_sdk::SecretParameter,
+        );
+    };
+}
