@@ -10,8 +10,6 @@ use crate::partition_type::{PARTITION_ATTRIBUTES, PARTITION_TYPES, mbr_type, par
 
 /// GPT keeps a name in 36 UTF-16 units.
 const GPT_NAME_UNITS: usize = 36;
-/// Where tables put the first partition unless told otherwise, as every tool does today.
-const ALIGNMENT: u64 = 1 << 20;
 /// A GPT of 128 entries, which is what every reader expects.
 const MOST_PARTITIONS: usize = 128;
 
@@ -116,6 +114,10 @@ pub(crate) fn stacking(nodes: &[Node]) -> Result<ByName, GraphError> {
                 let help = format!("the nodes are `{}`", names.join("`, `"));
                 return Err(GraphError::at(&node.name, problem, help));
             };
+            if *lower == node.name {
+                let help = format!("a {kind} stands on {}", stands_on(&node.kind));
+                return Err(GraphError::at(&node.name, "it stands on itself", help));
+            }
             let below = &nodes[below];
             if !seen.insert(lower) || !one_on_one(&node.kind, &below.kind) {
                 let problem = format!("a {kind} cannot stand on {} `{lower}`", noun(&below.kind));
@@ -196,13 +198,15 @@ pub(crate) fn disk(node: &str, size: Option<u64>, sector_size: u32) -> Result<()
     }
 }
 
-pub(crate) fn alignment(node: &str, alignment: Option<u64>) -> Result<u64, GraphError> {
-    let alignment = alignment.unwrap_or(ALIGNMENT);
-    if alignment.is_power_of_two() && (4096..=1 << 30).contains(&alignment) {
-        return Ok(alignment);
+pub(crate) fn alignment(node: &str, alignment: Option<u64>) -> Result<(), GraphError> {
+    let fine = |bytes: u64| bytes.is_power_of_two() && (4096..=1 << 30).contains(&bytes);
+    match alignment.filter(|bytes| !fine(*bytes)) {
+        None => Ok(()),
+        Some(bytes) => {
+            let problem = format!("an alignment of {bytes} bytes");
+            Err(GraphError::at(node, problem, "write a power of two from 4096 to 1 GiB"))
+        }
     }
-    let problem = format!("an alignment of {alignment} bytes");
-    Err(GraphError::at(node, problem, "write a power of two from 4096 to 1 GiB"))
 }
 
 /// What the attributes of a partition come to.
@@ -508,9 +512,6 @@ pub(crate) fn together(graph: &Graph) -> Result<(), GraphError> {
         if let Some(second) = of_it().filter(|p| p.size == Size::Rest).nth(1) {
             let help = "let one partition take the rest, and say how large the others are";
             return Err(GraphError::at(&second.node, "a second partition takes the rest", help));
-        }
-        if table.alignment % 4096 != 0 {
-            return Err(GraphError::at(&table.node, "not aligned to 4096 bytes", "align it"));
         }
     }
     Ok(())

@@ -55,8 +55,8 @@ pub struct Table {
     pub disk: String,
     /// GPT or MBR.
     pub kind: TableKind,
-    /// Bytes.
-    pub alignment: u64,
+    /// Bytes; none: by what the layout is made for.
+    pub alignment: Option<u64>,
 }
 
 /// A partition.
@@ -325,8 +325,9 @@ impl Graph {
                     graph.disks.push(Disk { node: name, size, sector_size });
                 }
                 NodeKind::Table { kind, alignment } => {
-                    let alignment = check::alignment(&name, *alignment)?;
-                    graph.tables.push(Table { node: name, disk: on(0), kind: *kind, alignment });
+                    check::alignment(&name, *alignment)?;
+                    let (kind, alignment) = (*kind, *alignment);
+                    graph.tables.push(Table { node: name, disk: on(0), kind, alignment });
                 }
                 NodeKind::Partition { label, type_id, size, attributes, preserve } => {
                     let table = &nodes[by_name[&node.on[0]]];

@@ -43,8 +43,10 @@ pub mod probe;
 mod realise;
 mod secret;
 mod show;
+mod sparse;
 mod stack;
 mod tree;
+mod units;
 pub mod verity;
 mod walk;
 mod written;
@@ -70,13 +72,15 @@ pub use kernel::{
     with_parts,
 };
 pub use layout::{
-    DiskLayout, FilesystemLayout, GroupLayout, GrubLayout, Layout, LayoutError, PartitionLayout,
-    PhysicalVolumeLayout, Place, SubvolumeLayout, TableLayout, VolumeLayout, VolumeMap, layout,
+    DiskLayout, FilesystemLayout, GroupLayout, GrubLayout, Layout, LayoutError, LayoutOptions,
+    Optimise, PartitionLayout, PhysicalVolumeLayout, Place, PoolLayout, SubvolumeLayout,
+    TableLayout, VolumeLayout, VolumeMap, layout, layout_for,
 };
 pub use medium::{FileMedium, Medium};
 pub use node::{Node, NodeKind, Size, TableKind};
 pub use partition_type::{
-    PARTITION_ATTRIBUTES, PARTITION_TYPES, mbr_type, partition_type, partition_type_name,
+    PARTITION_ATTRIBUTES, PARTITION_TYPES, mbr_type, mbr_type_name, partition_type,
+    partition_type_name,
 };
 pub use place::{Extent, Ground, NoPlace};
 pub use position::{FileError, Position};

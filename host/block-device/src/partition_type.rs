@@ -83,6 +83,12 @@ const MBR_TYPES: &[(&str, u8)] = &[
     ("tmp", 0x83),
 ];
 
+/// The name of an MBR type that has one here: that of the most general of those it stands for.
+#[must_use]
+pub fn mbr_type_name(id: u8) -> Option<&'static str> {
+    MBR_TYPES.iter().find(|(_, known)| *known == id).map(|(name, _)| *name)
+}
+
 /// The MBR type a text means: two hexadecimal digits, or a name of [`PARTITION_TYPES`] that an MBR
 /// knows too.
 #[must_use]

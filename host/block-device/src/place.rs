@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::node::Size;
+use crate::units::human;
 
 /// A range of bytes of the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -159,18 +160,9 @@ pub(crate) fn place(ground: &Ground, requests: &[Request]) -> Result<(Vec<Extent
     }
     let disk = match ground.disk {
         Some(disk) => disk,
-        None => (cursor + ground.tail()).next_multiple_of(step.max(1 << 20)),
+        None => (cursor + ground.tail()).next_multiple_of(step),
     };
     Ok((extents, disk))
-}
-
-/// Bytes for a sentence.
-pub(crate) fn human(bytes: u64) -> String {
-    if bytes < 10 << 20 {
-        format!("{bytes} bytes")
-    } else {
-        format!("{} MiB", bytes.div_ceil(1 << 20))
-    }
 }
 
 #[cfg(test)]

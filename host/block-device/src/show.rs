@@ -5,18 +5,7 @@ use crate::graph::Graph;
 use crate::layout::{Layout, VolumeMap};
 use crate::node::TableKind;
 use crate::place::Extent;
-
-/// In the largest binary unit that leaves a whole number.
-pub(crate) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-    let mut unit = 0;
-    let mut rest = bytes;
-    while rest >= 1024 && unit + 1 < UNITS.len() && rest.is_multiple_of(1024) {
-        rest /= 1024;
-        unit += 1;
-    }
-    format!("{rest} {}", UNITS[unit])
-}
+use crate::units::exact as size;
 
 pub(crate) fn extent(extent: Extent) -> String {
     format!("at {}, {}", size(extent.offset), size(extent.size))
@@ -76,6 +65,17 @@ impl Layout {
                     size(group.extent_size)
                 ),
             );
+            for pool in &group.pools {
+                let (node, chunk) = (&pool.node, size(pool.chunk_size));
+                let (data, metadata) = (size(pool.size), size(pool.metadata_size));
+                let claimed = size(pool.virtual_size);
+                line(
+                    1,
+                    format!(
+                        "thin pool {node}: {data} in chunks of {chunk}, metadata {metadata}, volumes of {claimed} in all"
+                    ),
+                );
+            }
         }
         for volume in &self.volumes {
             let what = match &volume.map {
@@ -88,6 +88,7 @@ impl Layout {
                     format!("RAID {level} on {}", on.join(", "))
                 }
                 VolumeMap::Logical { group } => format!("logical volume of {group}"),
+                VolumeMap::Thin { group, pool, .. } => format!("thin volume of {group} in {pool}"),
                 VolumeMap::Verity { data, hash } => format!("verity on {data}, hashes on {hash}"),
             };
             line(0, format!("{}: {what}, {}", volume.node, size(volume.size)));

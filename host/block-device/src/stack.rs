@@ -1,14 +1,16 @@
 //! The volumes of a layout as media: what is written to a logical volume on an encrypted RAID ends
 //! up, encrypted, at its places on the disks' files.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 
 use crate::driver::RaidLevel;
-use crate::layout::{Layout, VolumeLayout, VolumeMap};
+use crate::layout::{GroupLayout, Layout, VolumeLayout, VolumeMap};
 use crate::luks::{LuksMedium, VolumeKey};
-use crate::lvm::LogicalVolumeMedium;
+use crate::lvm::thin::{GrowingMedium, GrowingPool};
+use crate::lvm::{LogicalVolumeKind, LogicalVolumeMedium};
 use crate::md::{Raid0Medium, Raid1Medium};
 use crate::medium::{FileMedium, Medium, within};
 use crate::place::Extent;
@@ -20,6 +22,8 @@ pub(crate) struct Stack<'a> {
     pub(crate) files: &'a BTreeMap<String, File>,
     /// By the node of the encryption.
     pub(crate) keys: BTreeMap<String, VolumeKey>,
+    /// Thin pools, and what of them is taken, by their nodes.
+    pub(crate) pools: BTreeMap<String, RefCell<GrowingPool>>,
 }
 
 /// What is done with a medium. A medium borrows those below it, so it is lent and not given.
@@ -28,6 +32,21 @@ type ActAll<'f> = &'f mut dyn FnMut(&[&dyn Medium]) -> io::Result<()>;
 
 fn missing(node: &str) -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, format!("there is no volume `{node}`"))
+}
+
+impl<'a> Stack<'a> {
+    /// New disks: nothing of a pool is taken.
+    pub(crate) fn new(layout: &'a Layout, files: &'a BTreeMap<String, File>) -> io::Result<Self> {
+        let mut pools = BTreeMap::new();
+        for (group, pool) in layout.groups.iter().flat_map(|g| g.pools.iter().map(move |p| (g, p)))
+        {
+            let volume = group.group.logical_volume(&pool.node);
+            let volume = volume.ok_or_else(|| missing(&pool.node))?;
+            let growing = GrowingPool::new(&group.group, volume).map_err(io::Error::other)?;
+            pools.insert(pool.node.clone(), RefCell::new(growing));
+        }
+        Ok(Self { layout, files, keys: BTreeMap::new(), pools })
+    }
 }
 
 impl Stack<'_> {
@@ -74,18 +93,38 @@ impl Stack<'_> {
                 let extent = Extent { offset: 0, size };
                 self.with(data, &mut |lower| act(&Part { lower, extent }))
             }
-            VolumeMap::Logical { group } => {
-                let group = self.layout.groups.iter().find(|g| g.node == *group);
-                let group = group.ok_or_else(|| missing(node))?;
-                let volume = group.group.logical_volume(node).ok_or_else(|| missing(node))?;
-                let below: Vec<String> =
-                    group.physical_volumes.iter().map(|pv| pv.on.clone()).collect();
-                self.with_all(&below, &[], &mut |lower| {
-                    let medium = LogicalVolumeMedium::new(&group.group, volume, lower);
-                    act(&medium.map_err(io::Error::other)?)
+            VolumeMap::Logical { group } => self.logical(group, node, act),
+            VolumeMap::Thin { group, pool, device } => {
+                let growing = self.pools.get(pool).ok_or_else(|| missing(pool))?;
+                let (data, _) = self.parts_of(group, pool)?;
+                self.logical(group, data, &mut |data| {
+                    act(&GrowingMedium::new(growing, *device, size, data))
                 })
             }
         }
+    }
+
+    /// Lends a logical volume with extents of its own, hidden ones too.
+    pub(crate) fn logical(&self, group: &str, name: &str, act: Act<'_>) -> io::Result<()> {
+        let group = self.group(group)?;
+        let volume = group.group.logical_volume(name).ok_or_else(|| missing(name))?;
+        let below: Vec<String> = group.physical_volumes.iter().map(|pv| pv.on.clone()).collect();
+        self.with_all(&below, &[], &mut |lower| {
+            let medium = LogicalVolumeMedium::new(&group.group, volume, lower);
+            act(&medium.map_err(io::Error::other)?)
+        })
+    }
+
+    /// The hidden volumes of a pool: its data, and its metadata.
+    pub(crate) fn parts_of(&self, group: &str, pool: &str) -> io::Result<(&str, &str)> {
+        match self.group(group)?.group.logical_volume(pool).map(|volume| &volume.kind) {
+            Some(LogicalVolumeKind::ThinPool { data, metadata, .. }) => Ok((data, metadata)),
+            _ => Err(missing(pool)),
+        }
+    }
+
+    fn group(&self, node: &str) -> io::Result<&GroupLayout> {
+        self.layout.groups.iter().find(|group| group.node == node).ok_or_else(|| missing(node))
     }
 
     /// Lends the media of several nodes, in their order, behind those that are lent already.

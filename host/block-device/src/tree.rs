@@ -11,7 +11,8 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _}
 use std::path::{Path, PathBuf};
 
 use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput};
-use rustix::fs::{SeekFrom, seek};
+
+use crate::sparse;
 
 /// What kind of node an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,22 +209,7 @@ fn entry(relative: &Path, path: &Path, stat: &Metadata) -> io::Result<TreeEntry>
 fn holes(path: &Path) -> io::Result<u64> {
     let file = File::open(path)?;
     let size = file.metadata()?.len();
-    let mut holes = 0;
-    let mut at = 0;
-    while at < size {
-        let hole = match seek(&file, SeekFrom::Hole(at)) {
-            Ok(hole) if hole < size => hole,
-            _ => break,
-        };
-        let data = match seek(&file, SeekFrom::Data(hole)) {
-            Ok(data) => data,
-            Err(rustix::io::Errno::NXIO) => size,
-            Err(_) => break,
-        };
-        holes += data - hole;
-        at = data;
-    }
-    Ok(holes)
+    sparse::holes(&file, size)
 }
 
 fn xattrs(path: &Path) -> io::Result<u64> {

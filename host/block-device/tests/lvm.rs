@@ -117,6 +117,7 @@ fn request(sizes: &[u64], extent_size: u64) -> VolumeGroupRequest {
         id: id(1),
         extent_size,
         time: 1_700_000_000,
+        data_start: MIB,
         physical_volumes: sizes.iter().enumerate().map(physical).collect(),
         logical_volumes: vec![
             volume(2, "root", RequestKind::Linear { size: 30 * MIB }),
@@ -128,7 +129,12 @@ fn request(sizes: &[u64], extent_size: u64) -> VolumeGroupRequest {
             volume(
                 4,
                 "pool",
-                RequestKind::ThinPool { size: 40 * MIB, metadata_size: None, chunk_size: None },
+                RequestKind::ThinPool {
+                    size: 40 * MIB,
+                    metadata_size: None,
+                    chunk_size: None,
+                    stripes: 1,
+                },
             ),
             volume(5, "thin-a", thin(4096 * MIB)),
             volume(6, "thin-b", thin(100 * MIB)),

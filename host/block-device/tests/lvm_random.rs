@@ -24,7 +24,8 @@ fn kind() -> impl Strategy<Value = RequestKind> {
         size.clone().prop_map(|size| RequestKind::ThinPool {
             size,
             metadata_size: None,
-            chunk_size: None
+            chunk_size: None,
+            stripes: 1
         }),
         size.prop_map(|size| RequestKind::Thin { pool: "lv0".to_owned(), size }),
     ]
@@ -42,6 +43,7 @@ fn request(extents: &[u64], kinds: Vec<RequestKind>) -> VolumeGroupRequest {
         id: id(0, 0),
         extent_size: EXTENT,
         time: 7,
+        data_start: 1 << 20,
         physical_volumes: extents.iter().enumerate().map(physical).collect(),
         logical_volumes: kinds.into_iter().enumerate().map(volume).collect(),
     }

@@ -1,9 +1,12 @@
 //! Thin pools that this crate makes, before Debian's `thin_check`, and read back.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 
-use dibhost_block_device::lvm::thin::{PoolMap, ThinMedium, read_metadata, write_metadata};
+use dibhost_block_device::lvm::thin::{
+    GrowingMedium, GrowingPool, Mapping, PoolMap, ThinMedium, read_metadata, write_metadata,
+};
 use dibhost_block_device::lvm::{
     LogicalVolumeKind, LogicalVolumeMedium, LogicalVolumeRequest, LvmId, PhysicalVolumeRequest,
     RequestKind, VolumeGroup, VolumeGroupRequest, read, write,
@@ -21,12 +24,14 @@ fn group() -> VolumeGroup {
         kind,
     };
     let thin = |size| RequestKind::Thin { pool: "pool".to_owned(), size };
-    let pool = RequestKind::ThinPool { size: 8 * MIB, metadata_size: None, chunk_size: None };
+    let pool =
+        RequestKind::ThinPool { size: 8 * MIB, metadata_size: None, chunk_size: None, stripes: 1 };
     let request = VolumeGroupRequest {
         name: "vg".to_owned(),
         id: LvmId::derived(&[1; 16]),
         extent_size: MIB,
         time: 1_700_000_000,
+        data_start: MIB,
         physical_volumes: vec![PhysicalVolumeRequest {
             id: LvmId::derived(&[2; 16]),
             size: 64 * MIB,
@@ -79,7 +84,12 @@ fn a_pool_is_filled_checked_and_read_back() {
         source.write_all_at(b"b", CHUNK).unwrap();
         source.write_all_at(b"end", 90 * MIB + 2 * CHUNK - 3).unwrap();
         let data = part("pool_tdata");
-        map.device(2).unwrap().fill(CHUNK, &source, &data).unwrap();
+        let b = ThinMedium::new(map.device(2).unwrap(), CHUNK, 100 * MIB, &data);
+        let mut bytes = vec![0; MIB as usize];
+        for at in (0..100 * MIB).step_by(MIB as usize) {
+            source.read_exact_at(&mut bytes, at).unwrap();
+            b.write_all_at(&bytes, at).unwrap();
+        }
         let a = ThinMedium::new(map.device(1).unwrap(), CHUNK, 1 << 40, &data);
         a.write_all_at(&[7; 3 * CHUNK as usize], 0).unwrap();
         a.write_all_at(b"far", 1 << 39).unwrap();
@@ -119,6 +129,50 @@ fn a_pool_is_filled_checked_and_read_back() {
         bytes
     });
     assert!(bytes[0] == bytes[1], "the pool's metadata is not the same twice");
+}
+
+#[test]
+fn a_growing_pool_takes_what_is_written_and_shows_nothing_of_before() {
+    let group = group();
+    let pool = group.logical_volume("pool").unwrap();
+    let file = disk();
+    let disk = FileMedium::whole(&file).unwrap();
+    disk.write_all_at(&vec![0xee; 64 * MIB as usize], 0).unwrap();
+    let physical: [&dyn Medium; 1] = [&disk];
+    let tdata = group.logical_volume("pool_tdata").unwrap();
+    let data = LogicalVolumeMedium::new(&group, tdata, &physical).unwrap();
+    let growing = RefCell::new(GrowingPool::new(&group, pool).unwrap());
+    let a = GrowingMedium::new(&growing, 1, 1 << 40, &data);
+    let b = GrowingMedium::new(&growing, 2, 100 * MIB, &data);
+    a.write_all_at(&[0; 3 * MIB as usize], 1 << 30).unwrap();
+    assert!(growing.borrow().map().devices.iter().all(|device| device.mappings.is_empty()));
+    // Around the edge of a chunk, before what is there, and between.
+    a.write_all_at(&[7; 10], (1 << 30) + CHUNK - 5).unwrap();
+    b.write_all_at(&[8; 3 * CHUNK as usize], CHUNK).unwrap();
+    a.write_all_at(b"first", 0).unwrap();
+    a.write_all_at(&[0; 5], (1 << 30) + CHUNK - 5).unwrap();
+    let mut bytes = vec![1; 2 * CHUNK as usize];
+    a.read_exact_at(&mut bytes, 1 << 30).unwrap();
+    let mut want = vec![0; 2 * CHUNK as usize];
+    want[CHUNK as usize..][..5].fill(7);
+    assert!(bytes == want);
+    a.read_exact_at(&mut bytes, 0).unwrap();
+    assert!(&bytes[..5] == b"first" && bytes[5..].iter().all(|byte| *byte == 0));
+    let map = growing.borrow().map().clone();
+    let far = (1 << 30) / CHUNK;
+    let mapping = |origin, data, length| Mapping { origin, data, length };
+    assert_eq!(map.devices[0].mappings, [mapping(0, 5, 1), mapping(far, 0, 2)]);
+    assert_eq!(map.devices[1].mappings, [mapping(1, 2, 3)]);
+    // As the map says it, the same is read.
+    let reader = ThinMedium::new(&map.devices[1], CHUNK, 100 * MIB, &data);
+    reader.read_exact_at(&mut bytes, CHUNK).unwrap();
+    assert!(bytes.iter().all(|byte| *byte == 8));
+    // 8 MiB are 128 chunks, of which 6 are taken.
+    b.write_all_at(&vec![9; 122 * CHUNK as usize], 10 * MIB).unwrap();
+    let error = b.write_all_at(b"x", 50 * MIB).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+    assert!(error.to_string().contains("the thin pool `pool` is full"), "{error}");
+    assert!(b.write_all_at(b"xx", 100 * MIB - 1).is_err());
 }
 
 #[test]

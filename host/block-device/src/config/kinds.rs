@@ -33,7 +33,7 @@ const KINDS: [Kind; 17] = [
     },
     Kind { name: "volume-group", keys: &["extent-size"], read: volume_group },
     Kind { name: "logical-volume", keys: &["size", "stripes"], read: logical_volume },
-    Kind { name: "thin-pool", keys: &["size"], read: thin_pool },
+    Kind { name: "thin-pool", keys: &["size", "stripes"], read: thin_pool },
     Kind { name: "thin-volume", keys: &["size", "pool"], read: thin_volume },
     Kind { name: "raid", keys: &["level", "array", "chunk"], read: raid },
     Kind { name: "verity", keys: &[], read: |_, name, on| driver(name, on, "verity", "{}".into()) },
@@ -118,20 +118,23 @@ fn volume_group(entry: &mut Entry<'_, '_>, name: &str, on: Vec<String>) -> Vec<N
 }
 
 fn logical_volume(entry: &mut Entry<'_, '_>, name: &str, on: Vec<String>) -> Vec<Node> {
-    let stripes = entry.number("stripes", 1..=128).unwrap_or(1);
-    let kind = NodeKind::LogicalVolume {
-        size: size(entry),
-        thin_pool: None,
-        is_thin_pool: false,
-        stripes: u32::try_from(stripes).unwrap_or(1),
-    };
-    one(name, on, kind)
+    with_extents(entry, name, on, false)
 }
 
 fn thin_pool(entry: &mut Entry<'_, '_>, name: &str, on: Vec<String>) -> Vec<Node> {
+    with_extents(entry, name, on, true)
+}
+
+fn with_extents(
+    entry: &mut Entry<'_, '_>,
+    name: &str,
+    on: Vec<String>,
+    is_thin_pool: bool,
+) -> Vec<Node> {
+    let stripes = entry.number("stripes", 1..=128).unwrap_or(1);
+    let stripes = u32::try_from(stripes).unwrap_or(1);
     let size = size(entry);
-    let kind = NodeKind::LogicalVolume { size, thin_pool: None, is_thin_pool: true, stripes: 1 };
-    one(name, on, kind)
+    one(name, on, NodeKind::LogicalVolume { size, thin_pool: None, is_thin_pool, stripes })
 }
 
 fn thin_volume(entry: &mut Entry<'_, '_>, name: &str, on: Vec<String>) -> Vec<Node> {

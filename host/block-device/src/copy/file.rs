@@ -7,9 +7,10 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags, SeekFrom, copy_file_range, openat, seek};
+use rustix::fs::{Mode, OFlags, copy_file_range, openat};
 use rustix::io::Errno;
 
+use crate::sparse;
 use crate::walk::open;
 
 /// Copies a regular file to a new one of the same name; how many bytes are no holes.
@@ -25,18 +26,10 @@ pub(super) fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &OsStr) -> io
     target.set_len(size)?;
     let mut at = 0;
     let mut copied = 0;
-    while at < size {
-        let data = match seek(&source, SeekFrom::Data(at)) {
-            Ok(data) => data,
-            Err(Errno::NXIO) => break,
-            // A filesystem that knows no holes.
-            Err(Errno::INVAL) => at,
-            Err(error) => return Err(error.into()),
-        };
-        let end = seek(&source, SeekFrom::Hole(data)).unwrap_or(size).min(size);
-        extent(&source, &target, data, end)?;
-        copied += end - data;
-        at = end;
+    while let Some(stretch) = sparse::data(&source, at, size)? {
+        extent(&source, &target, stretch.start, stretch.end)?;
+        copied += stretch.end - stretch.start;
+        at = stretch.end;
     }
     Ok(copied)
 }

@@ -1,7 +1,7 @@
 //! Partition types as DIB's files have them: `sgdisk`'s four hexadecimal digits or a GUID for a
 //! GPT, the one byte of a partition entry for an MBR.
 
-use crate::partition_type::partition_type;
+use crate::partition_type::{mbr_type_name, partition_type};
 
 /// The codes of `sgdisk -L` that a Linux image has a use for, and our names of what they mean.
 const CODES: &[(u16, &str)] = &[
@@ -27,16 +27,6 @@ const CODES: &[(u16, &str)] = &[
     (0xef00, "esp"),
     (0xef02, "bios-boot"),
     (0xfd00, "linux-raid"),
-];
-
-/// The bytes of an MBR that mean what a name of ours does. The others are written `0c`.
-const BYTES: &[(u8, &str)] = &[
-    (0x41, "prep"),
-    (0x82, "swap"),
-    (0x83, "linux-generic"),
-    (0x8e, "linux-lvm"),
-    (0xef, "esp"),
-    (0xfd, "linux-raid"),
 ];
 
 /// Data that is no filesystem: what an MBR has for a partition that GRUB writes itself into.
@@ -93,23 +83,25 @@ pub(super) fn of_mbr(text: &str) -> Result<OfMbr, String> {
     if [0x05, 0x0f, 0x85, 0xee].contains(&byte) {
         return Err("write what the partition holds: extended partitions are made as needed".into());
     }
-    let named = BYTES.iter().find(|(known, _)| *known == byte);
-    let type_id = named.map_or_else(|| format!("{byte:02x}"), |(_, name)| (*name).to_owned());
+    let type_id = mbr_type_name(byte).map_or_else(|| format!("{byte:02x}"), str::to_owned);
     Ok(OfMbr { type_id, translated })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::partition_type::PARTITION_TYPES;
+    use crate::partition_type::{PARTITION_TYPES, mbr_type};
 
     #[test]
     fn every_code_has_a_name_of_ours() {
         for (_, name) in CODES {
             assert!(PARTITION_TYPES.iter().any(|(known, _)| known == name), "{name}");
         }
-        for (_, name) in BYTES {
-            assert!(PARTITION_TYPES.iter().any(|(known, _)| known == name), "{name}");
+        for byte in 1..=u8::MAX {
+            if let Some(name) = mbr_type_name(byte) {
+                assert!(PARTITION_TYPES.iter().any(|(known, _)| *known == name), "{name}");
+                assert_eq!(mbr_type(name), Some(byte));
+            }
         }
     }
 
@@ -137,7 +129,8 @@ mod tests {
         let of = |text: &str| of_mbr(text).map(|of| (of.type_id, of.translated)).ok();
         assert_eq!(of("83"), Some(("linux-generic".into(), None)));
         assert_eq!(of("0x41"), Some(("prep".into(), None)));
-        assert_eq!(of("0xc"), Some(("0c".into(), None)));
+        assert_eq!(of("0xc"), Some(("microsoft-basic-data".into(), None)));
+        assert_eq!(of("0x17"), Some(("17".into(), None)));
         assert_eq!(of("EF00"), Some(("esp".into(), Some(0xef))));
         assert_eq!(of("EF02"), Some(("da".into(), Some(0xda))));
         assert_eq!(of("8E00"), Some(("linux-lvm".into(), Some(0x8e))));

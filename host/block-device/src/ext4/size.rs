@@ -36,6 +36,8 @@ const FAST_SYMLINK: u64 = 60;
 /// What always stays free: journals of packages, logs of the first boot, and room for a kernel to
 /// write while it grows the filesystem.
 const LEAST_FREE: u64 = 16 << 20;
+/// The same of a filesystem that is as small as can be: a few files of state.
+const LEAN_FREE: u64 = 1 << 20;
 /// Hundredths that stay free, so that large images have proportionate air.
 const FREE_PERCENT: u64 = 3;
 
@@ -250,16 +252,18 @@ fn geometry(revision: Revision, blocks: u64, tuning: &Ext4Tuning) -> Geometry {
 }
 
 /// Blocks of the smallest filesystem that holds `content` with `free` bytes beside it and the
-/// small reserve that every filesystem gets.
-pub(crate) fn blocks_for(content: Content, free: u64, tuning: &Ext4Tuning) -> u64 {
+/// small reserve that every filesystem gets, unless it is to be `lean`.
+pub(crate) fn blocks_for(content: Content, free: u64, tuning: &Ext4Tuning, lean: bool) -> u64 {
     // Whole MiB, so that the end of a partition needs no rounding.
-    let step = (1 << 20) / BLOCK;
+    let step = if lean { 1 } else { (1 << 20) / BLOCK };
+    let least_free = if lean { LEAN_FREE } else { LEAST_FREE };
+    let percent = if lean { 0 } else { FREE_PERCENT };
     let inodes = content.inodes + content.inodes / 20 + 256 + OWN_INODES;
     let mut blocks = (content.blocks + 1).next_multiple_of(step);
     loop {
         let geometry = geometry(content.revision, blocks, tuning);
         let reserved = blocks * u64::from(tuning.reserved_percent) / 100;
-        let air = (LEAST_FREE / BLOCK).max(blocks * FREE_PERCENT / 100);
+        let air = (least_free / BLOCK).max(blocks * percent / 100);
         let needed = content.blocks + air + reserved + free.div_ceil(BLOCK) + geometry.overhead;
         if geometry.blocks == blocks && blocks >= needed && geometry.inodes >= inodes {
             return blocks;

@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use super::totals::Totals;
 use super::{MakeError, Place};
-use crate::place::human;
 use crate::tree::{EntryKind, Tree, TreeEntry};
+use crate::units::human;
 
 const MIB: u64 = 1 << 20;
 /// `mkfs.btrfs` makes nothing smaller with metadata written twice.

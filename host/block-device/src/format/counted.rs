@@ -11,8 +11,8 @@ use crate::filesystem::{
     Ext4Tuning, FilesystemKind, FilesystemUuid, FreeTuning, PackedTuning, Tuning, VfatTuning,
 };
 use crate::identity::FilesystemIdentity;
-use crate::place::human;
 use crate::tree::Tree;
+use crate::units::human;
 
 const MIB: u64 = 1 << 20;
 const FIT: &str = "make the partition or the disk larger, or its content smaller";
@@ -145,13 +145,16 @@ impl Counted {
     /// Bytes of the smallest volume it fits into, with `extra` bytes free beside what it keeps free
     /// of itself. Sectors have `sector` bytes.
     ///
+    /// A `lean` one has no more than that, and a little where its tables may take it; others keep
+    /// some for what is written while a machine starts.
+    ///
     /// Of SquashFS and compressed EROFS it is what they would have if nothing could be packed: how
     /// much can be is known only when it is done.
-    pub(crate) fn bytes_for(&self, extra: u64, sector: u64) -> u64 {
+    pub(crate) fn bytes_for(&self, extra: u64, sector: u64, lean: bool) -> u64 {
         match &self.content {
             Content::Ext(content, tuning) => {
                 let free = tuning.free_space.saturating_add(extra);
-                ext4::blocks_for(*content, free, tuning) * ext4::BLOCK
+                ext4::blocks_for(*content, free, tuning, lean) * ext4::BLOCK
             }
             Content::Vfat(folder, tuning) => {
                 let free = tuning.free_space.saturating_add(extra);

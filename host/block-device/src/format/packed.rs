@@ -7,6 +7,7 @@ use dibhost_sys::{Program, ProgramError};
 use super::{MakeError, PackedLayout, Place};
 use crate::filesystem::Compression;
 use crate::tree::Tree;
+use crate::units::human;
 
 /// Nothing younger than this is in it; both tools clamp the times of files to it.
 fn clamped(program: Program, place: &Place<'_>) -> Program {
@@ -72,7 +73,7 @@ fn fill(
     if is_file {
         let written = place.file.metadata()?.len();
         if written > packed.size {
-            let (have, size) = (crate::place::human(written), crate::place::human(packed.size));
+            let (have, size) = (human(written), human(packed.size));
             let problem = format!("its files, packed, take {have}, and its volume has {size}");
             return Err(io::Error::new(io::ErrorKind::StorageFull, problem).into());
         }

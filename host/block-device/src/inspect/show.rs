@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use super::{Inspected, Inspection};
 use crate::node::{NodeKind, TableKind};
-use crate::show::{extent, size};
+use crate::show::extent;
+use crate::units::exact as size;
 
 impl Inspection {
     /// A line for each node below what it stands on, then what is not known.

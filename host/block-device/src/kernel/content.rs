@@ -8,9 +8,10 @@ use serde::Serialize;
 use crate::gpt::{self, Gpt, GptError};
 use crate::mbr::{self, Found};
 use crate::medium::Medium;
-use crate::place::{Extent, human};
+use crate::place::Extent;
 use crate::probe;
 use crate::stack::Part;
+use crate::units::human;
 
 /// Something that is on a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -13,7 +13,8 @@ use rustix::io::Errno;
 use super::content::{Content, Table, contents};
 use super::system::{Number, System};
 use crate::medium::FileMedium;
-use crate::place::{Extent, human};
+use crate::place::Extent;
+use crate::units::human;
 
 /// A device is not written.
 #[derive(Debug, thiserror::Error)]

@@ -16,10 +16,11 @@ use super::device::{Device, DeviceError};
 use crate::graph::TypeId;
 use crate::layout::{Layout, PartitionLayout, TableLayout, VolumeMap};
 use crate::node::TableKind;
-use crate::place::{Extent, human};
+use crate::place::Extent;
 use crate::realise::{Means, Realise, RealiseError, Realised, write};
 use crate::secret::Secrets;
 use crate::tree::Tree;
+use crate::units::human;
 
 /// Bytes at either end of a volume in which signatures of what was there before may lie.
 const EDGE: u64 = 1 << 20;
@@ -417,7 +418,9 @@ fn grounds(layout: &Layout, node: &str) -> BTreeSet<String> {
                 VolumeMap::Luks { on, .. } => left.push(on.clone()),
                 VolumeMap::Raid { on, .. } => left.extend(on.iter().cloned()),
                 VolumeMap::Verity { data, hash } => left.extend([data.clone(), hash.clone()]),
-                VolumeMap::Logical { group } => left.push(group.clone()),
+                VolumeMap::Logical { group } | VolumeMap::Thin { group, .. } => {
+                    left.push(group.clone());
+                }
             }
         } else {
             found.insert(node);

@@ -3,6 +3,7 @@
 use crate::format::Counted;
 use crate::graph::{Filesystem, Graph, Subvolume};
 use crate::identity::Identities;
+use crate::layout::options::LayoutOptions;
 use crate::layout::types::{FilesystemLayout, LayoutError, SubvolumeLayout, refused};
 use crate::tree::Tree;
 
@@ -12,6 +13,7 @@ pub(crate) struct Sized<'a> {
     mount: Option<&'a str>,
     subvolumes: Vec<SubvolumeLayout>,
     counted: Counted,
+    lean: bool,
 }
 
 impl<'a> Sized<'a> {
@@ -20,6 +22,7 @@ impl<'a> Sized<'a> {
         graph: &'a Graph,
         filesystem: &'a Filesystem,
         tree: &mut dyn Tree,
+        options: LayoutOptions,
     ) -> Result<Self, LayoutError> {
         let node = &filesystem.node;
         let at = |subvolume: Option<&Subvolume>| {
@@ -46,7 +49,7 @@ impl<'a> Sized<'a> {
         let counted = Counted::of(filesystem.kind, filesystem.tuning, &mounts, tree)
             .map_err(|source| LayoutError::Tree { mount: mounts.join("`, `"), source })?
             .map_err(|(problem, help)| refused(node, problem, help))?;
-        Ok(Self { filesystem, mount, subvolumes, counted })
+        Ok(Self { filesystem, mount, subvolumes, counted, lean: options.lean() })
     }
 
     /// Why it cannot be filled without the kernel, where it cannot.
@@ -58,7 +61,7 @@ impl<'a> Sized<'a> {
 
     /// Bytes of the smallest place it fits into, beside what it keeps free of itself.
     pub(crate) fn bytes(&self, extra: u64, sector: u64) -> u64 {
-        self.counted.bytes_for(extra, sector)
+        self.counted.bytes_for(extra, sector, self.lean)
     }
 
     /// Gives it a volume of `volume` bytes, if it fits.

@@ -11,10 +11,12 @@ use crate::layout::types::{
     DiskLayout, FilesystemLayout, Layout, LayoutError, PartitionLayout, Place, TableLayout,
     VolumeLayout, VolumeMap, refused,
 };
-use crate::layout::{LUKS_HEADER, MD_HEADER, groups, sector_of};
+use crate::layout::{groups, sector_of};
+use crate::lvm::LogicalVolumeKind;
 use crate::md::MdOptions;
 use crate::node::{Node, NodeKind};
-use crate::place::{Extent, human};
+use crate::place::Extent;
+use crate::units::human;
 use crate::verity;
 
 /// What is decided so far.
@@ -82,10 +84,11 @@ impl Given<'_> {
                 let on = self.size_of(&encryption.on)?;
                 // A sector of 4096 bytes needs volumes that are whole ones.
                 let sector_size = if on % 4096 == 0 { 4096 } else { 512 };
-                let size = left(name, on, LUKS_HEADER)?;
+                let header = self.needs.options.luks_header(encryption.secrets.len());
+                let size = left(name, on, header)?;
                 let map = VolumeMap::Luks {
                     on: encryption.on.clone(),
-                    data_offset: LUKS_HEADER,
+                    data_offset: header,
                     sector_size,
                     secrets: encryption.secrets.clone(),
                     label: encryption.label.clone(),
@@ -182,7 +185,7 @@ impl Given<'_> {
             on: table.disk.clone(),
             kind: table.kind,
             id: known(self.identities.tables.get(name), name)?,
-            alignment: table.alignment,
+            alignment: self.needs.alignment(table),
             extended: placed.extended,
             sector_size: u32::try_from(sector).unwrap_or(512),
         });
@@ -197,7 +200,7 @@ impl Given<'_> {
                 uuid: self.id(name)?,
                 name: &raid.name,
                 level: raid.level.of_md(raid.chunk),
-                data_offset: MD_HEADER,
+                data_offset: self.needs.options.member_start(),
                 time: 0,
             };
             let help = "make the members larger, or equally large";
@@ -209,7 +212,7 @@ impl Given<'_> {
                 level: raid.level,
                 name: raid.name.clone(),
                 chunk: raid.chunk,
-                data_offset: MD_HEADER,
+                data_offset: self.needs.options.member_start(),
                 member_size,
             };
             return self.volume(name, size, map);
@@ -244,12 +247,17 @@ impl Given<'_> {
         let volumes: Vec<&LogicalVolume> =
             graph.logical_volumes.iter().filter(|v| v.group == name).collect();
         for volume in volumes {
-            if volume.is_thin_pool {
-                continue;
-            }
-            let found = laid_out.group.logical_volume(&volume.node);
-            let size = found.map_or(0, |found| laid_out.group.size_of(found));
-            self.volume(&volume.node, size, VolumeMap::Logical { group: name.to_owned() })?;
+            let Some(found) = laid_out.group.logical_volume(&volume.node) else { continue };
+            let (size, group) = (laid_out.group.size_of(found), name.to_owned());
+            let map = match &found.kind {
+                // Nothing stands on it, and it stands among what the group has.
+                LogicalVolumeKind::ThinPool { .. } => continue,
+                LogicalVolumeKind::Thin { pool, device, .. } => {
+                    VolumeMap::Thin { group, pool: pool.clone(), device: *device }
+                }
+                _ => VolumeMap::Logical { group },
+            };
+            self.volume(&volume.node, size, map)?;
         }
         self.layout.groups.push(laid_out);
         Ok(())
@@ -302,7 +310,9 @@ pub(crate) fn place_of(layout: &Layout, node: &str, size: u64) -> Option<Place> 
                 offset = range.physical_offset;
                 node.clone_from(&group.physical_volumes.get(range.physical_volume)?.on);
             }
-            VolumeMap::Luks { .. } | VolumeMap::Raid { .. } => return None,
+            VolumeMap::Luks { .. } | VolumeMap::Raid { .. } | VolumeMap::Thin { .. } => {
+                return None;
+            }
         }
     }
 }

@@ -16,11 +16,13 @@ mod give;
 mod groups;
 mod grub;
 mod need;
+mod options;
 mod types;
 
+pub use options::{LayoutOptions, Optimise};
 pub use types::{
     DiskLayout, FilesystemLayout, GroupLayout, GrubLayout, Layout, LayoutError, PartitionLayout,
-    PhysicalVolumeLayout, Place, SubvolumeLayout, TableLayout, VolumeLayout, VolumeMap,
+    PhysicalVolumeLayout, Place, PoolLayout, SubvolumeLayout, TableLayout, VolumeLayout, VolumeMap,
 };
 
 use crate::graph::Graph;
@@ -30,12 +32,7 @@ use content::Sized;
 use need::Needs;
 use types::refused;
 
-/// Bytes of a LUKS2 header.
-const LUKS_HEADER: u64 = crate::luks::DEFAULT_OFFSET;
-/// Bytes before the data of a RAID's member.
-const MD_HEADER: u64 = crate::md::DEFAULT_DATA_OFFSET;
-
-/// Reads the tree's sizes and lays out the disks.
+/// Reads the tree's sizes and lays out the disks, for no purpose in particular.
 ///
 /// # Errors
 /// What no back-end can make, what does not fit, or a tree that cannot be read.
@@ -44,6 +41,19 @@ pub fn layout(
     identities: &Identities,
     tree: &mut dyn Tree,
 ) -> Result<Layout, LayoutError> {
+    layout_for(graph, identities, tree, LayoutOptions::default())
+}
+
+/// Reads the tree's sizes and lays out the disks for a purpose.
+///
+/// # Errors
+/// As [`layout`].
+pub fn layout_for(
+    graph: &Graph,
+    identities: &Identities,
+    tree: &mut dyn Tree,
+    options: LayoutOptions,
+) -> Result<Layout, LayoutError> {
     if graph.disks.is_empty() {
         let help = "add a node that is a disk";
         return Err(refused("disk", "there is no disk", help));
@@ -51,14 +61,14 @@ pub fn layout(
     let sized = graph
         .filesystems
         .iter()
-        .map(|filesystem| Sized::count(graph, filesystem, tree))
+        .map(|filesystem| Sized::count(graph, filesystem, tree, options))
         .collect::<Result<Vec<_>, _>>()?;
     let grub = graph
         .grub
         .iter()
         .map(|grub| grub::images(graph, grub, tree))
         .collect::<Result<Vec<_>, _>>()?;
-    let needs = Needs { graph, sized: &sized, grub: &grub };
+    let needs = Needs { graph, sized: &sized, grub: &grub, options };
     give::give(&needs, identities)
 }
 

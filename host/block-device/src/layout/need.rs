@@ -1,22 +1,64 @@
 //! From the filesystems downwards: how large each volume has to be.
 
 use crate::driver::RaidLevel;
-use crate::graph::{Graph, LogicalVolume, Partition, Table};
+use crate::graph::{Graph, LogicalVolume, Partition, Table, VolumeGroup};
 use crate::layout::content::Sized;
 use crate::layout::grub::Images;
+use crate::layout::options::LayoutOptions;
+use crate::layout::sector_of;
 use crate::layout::types::{LayoutError, refused};
-use crate::layout::{LUKS_HEADER, MD_HEADER, sector_of};
 use crate::lvm;
 use crate::mbr::{self, Placed};
 use crate::node::{NodeKind, Size, TableKind};
 use crate::place::{Ground, Request, place};
 use crate::verity;
 
+/// Bytes of a group that are taken.
+pub(crate) struct Taken {
+    extent_size: u64,
+    pub(crate) bytes: u64,
+    /// Bytes of the spare that lvm repairs a pool's metadata into, as large as the largest.
+    spare: u64,
+}
+
+impl Taken {
+    /// Nothing of a group.
+    pub(crate) fn of(group: &VolumeGroup) -> Self {
+        Self { extent_size: group.extent_size, bytes: 0, spare: 0 }
+    }
+
+    /// Bytes that a volume's size is a multiple of: an extent of each physical volume it is striped
+    /// over.
+    pub(crate) fn step(&self, volume: &LogicalVolume) -> u64 {
+        u64::from(volume.stripes) * self.extent_size
+    }
+
+    /// Bytes that a volume of `size` takes beside them: a pool's metadata, and what the spare grows.
+    pub(crate) fn beside(&self, volume: &LogicalVolume, size: u64) -> u64 {
+        if !volume.is_thin_pool {
+            return 0;
+        }
+        let metadata = lvm::round(lvm::pool_numbers(size).1, self.extent_size);
+        metadata + metadata.saturating_sub(self.spare)
+    }
+
+    /// Takes what a volume of `size` needs.
+    pub(crate) fn add(&mut self, volume: &LogicalVolume, size: u64) {
+        let all = size.saturating_add(self.beside(volume, size));
+        self.bytes = self.bytes.saturating_add(all);
+        if volume.is_thin_pool {
+            let metadata = lvm::round(lvm::pool_numbers(size).1, self.extent_size);
+            self.spare = self.spare.max(metadata);
+        }
+    }
+}
+
 /// What everything needs.
 pub(crate) struct Needs<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) sized: &'a [Sized<'a>],
     pub(crate) grub: &'a [Images<'a>],
+    pub(crate) options: LayoutOptions,
 }
 
 impl Needs<'_> {
@@ -36,7 +78,9 @@ impl Needs<'_> {
                 let table = self.graph.tables.iter().find(|table| table.node == above.name)?;
                 self.placed(table, None).ok().map(|placed| placed.disk)
             }
-            NodeKind::Encryption { .. } => Some(self.of(&above.name)? + LUKS_HEADER),
+            NodeKind::Encryption { secrets, .. } => {
+                Some(self.of(&above.name)? + self.options.luks_header(secrets.len()))
+            }
             NodeKind::PhysicalVolume => self.physical_volume(&above.name),
             NodeKind::Driver { .. } => self.driver(&above.name, node),
             _ => None,
@@ -50,22 +94,53 @@ impl Needs<'_> {
                 RaidLevel::Mirror => self.of(above)?,
                 RaidLevel::Stripe => self.of(above)?.div_ceil(members).next_multiple_of(raid.chunk),
             };
-            return Some(data + MD_HEADER);
+            return Some(data + self.options.member_start());
         }
         let verity = self.graph.verities.iter().find(|verity| verity.node == above)?;
         let data = self.of(above)?.next_multiple_of(verity::BLOCK);
         if node == verity.data {
             return Some(data);
         }
-        // The data may get more than it needs: what is known of its volume counts.
-        let partition = self.graph.partitions.iter().find(|p| p.node == verity.data);
-        let data = match partition.map(|p| p.size) {
-            Some(Size::Bytes(bytes)) => bytes.max(data),
-            Some(Size::Content(extra)) => data + extra,
-            _ => data,
-        };
-        // A table rounds the data's partition up to its alignment.
-        verity::hash_size((data + (1 << 20)).div_ceil(verity::BLOCK))
+        let most = self.most(&verity.data, data)?;
+        verity::hash_size(most.div_ceil(verity::BLOCK))
+    }
+
+    /// Bytes that a volume may get where it needs `bytes`: what is written of sizes below it, and
+    /// what each of them is rounded up to.
+    fn most(&self, node: &str, bytes: u64) -> Option<u64> {
+        let graph = self.graph;
+        let (mut at, mut bytes, mut members) = (node, bytes, 1u64);
+        loop {
+            let (size, step) = if let Some(part) = graph.partitions.iter().find(|p| p.node == at) {
+                let table = graph.tables.iter().find(|table| table.node == part.table)?;
+                at = &table.disk;
+                (Some(part.size), self.alignment(table))
+            } else if let Some(volume) = graph.logical_volumes.iter().find(|v| v.node == at) {
+                let group = graph.volume_groups.iter().find(|group| group.node == volume.group)?;
+                // Several volumes may share what is below: no more is known of this one.
+                at = &group.node;
+                (Some(volume.size), u64::from(volume.stripes) * group.extent_size)
+            } else if let Some(raid) = graph.raids.iter().find(|raid| raid.node == at) {
+                at = raid.on.first()?;
+                if raid.level == RaidLevel::Stripe {
+                    members = members.checked_mul(raid.on.len() as u64)?;
+                }
+                (None, raid.chunk)
+            } else if let Some(encryption) = graph.encryptions.iter().find(|e| e.node == at) {
+                at = &encryption.on;
+                (None, 4096)
+            } else {
+                let disk = graph.disks.iter().find(|disk| disk.node == at);
+                let size = disk.and_then(|disk| disk.size);
+                return Some(bytes.max(size.filter(|_| at == node).unwrap_or_default()));
+            };
+            bytes = match size {
+                Some(Size::Bytes(whole)) => bytes.max(whole.checked_mul(members)?),
+                Some(Size::Content(extra)) => bytes.checked_add(extra.checked_mul(members)?)?,
+                _ => bytes,
+            };
+            bytes = bytes.checked_add(step.checked_mul(members)?)?;
+        }
     }
 
     fn physical_volume(&self, node: &str) -> Option<u64> {
@@ -73,21 +148,63 @@ impl Needs<'_> {
         let group = groups.find(|group| group.on.iter().any(|on| on == node))?;
         // With several, nobody says which of them takes what.
         let [_] = group.on.as_slice() else { return None };
-        let mut extents = 0u64;
+        let mut taken = Taken::of(group);
         for volume in self.graph.logical_volumes.iter().filter(|v| v.group == group.node) {
             if volume.thin_pool.is_none() {
-                let bytes = lvm::round(self.logical_volume(volume)?, group.extent_size);
-                let stripes = u64::from(volume.stripes);
-                extents += (bytes / group.extent_size).next_multiple_of(stripes);
+                let bytes = self.logical_volume(volume)?;
+                taken.add(volume, lvm::round(bytes, taken.step(volume)));
             }
         }
-        Some(lvm::DATA_START + extents * group.extent_size)
+        taken.bytes.checked_add(self.options.extents_start())
+    }
+
+    /// Bytes that a pool takes from its content, and `extra` ones; none: nothing on its volumes says
+    /// so.
+    fn pool(&self, pool: &str, extra: u64) -> Option<u64> {
+        let (mut chunk, _) = lvm::pool_numbers(0);
+        loop {
+            let bytes = self.chunks(pool, chunk).or((extra > 0).then_some(0))?;
+            let bytes = bytes.saturating_add(extra);
+            // A larger pool has larger chunks, of which more are filled in part.
+            let (larger, _) = lvm::pool_numbers(bytes);
+            if larger <= chunk {
+                return Some(bytes);
+            }
+            chunk = larger;
+        }
+    }
+
+    /// Bytes of chunks of that size that what stands on a pool's volumes fills at the most; none:
+    /// nothing stands on them.
+    pub(crate) fn chunks(&self, pool: &str, chunk: u64) -> Option<u64> {
+        let volumes = self.graph.logical_volumes.iter();
+        let volumes = volumes.filter(|volume| volume.thin_pool.as_deref() == Some(pool));
+        volumes.filter_map(|volume| self.thin(volume, chunk)).reduce(u64::saturating_add)
+    }
+
+    fn thin(&self, volume: &LogicalVolume, chunk: u64) -> Option<u64> {
+        self.graph.above(&volume.node).next()?;
+        let size = self.logical_volume(volume)?.checked_next_multiple_of(chunk)?;
+        let mut sized = self.sized.iter();
+        let Some(sized) = sized.find(|sized| sized.filesystem.on == volume.node) else {
+            // What encrypts writes everywhere, and so may all else.
+            return Some(size);
+        };
+        let content = sized.bytes(0, sector_of(self.graph, &volume.node));
+        // Tables of a filesystem that is larger than its content are spread over it: those of 16
+        // block groups of ext4, 2 GiB, lie together, begin and end within a chunk, and some have
+        // copies of the superblock. Others have fewer groups.
+        let spread = (size.div_ceil(2 << 30) + 16).saturating_mul(4 * chunk);
+        let filled = content.saturating_add(spread).checked_next_multiple_of(chunk)?;
+        Some(filled.min(size))
     }
 
     /// Bytes of a logical volume where its group has no size yet; none: it takes a share.
     pub(crate) fn logical_volume(&self, volume: &LogicalVolume) -> Option<u64> {
         let content = |volume: &LogicalVolume| self.of(&volume.node);
         match volume.size {
+            Size::Content(extra) if volume.is_thin_pool => self.pool(&volume.node, extra),
+            Size::Rest if volume.is_thin_pool => self.pool(&volume.node, 0),
             Size::Bytes(bytes) => Some(bytes),
             Size::Content(extra) => content(volume).or((extra > 0).then_some(0)).map(|c| c + extra),
             Size::Rest => content(volume),
@@ -108,7 +225,7 @@ impl Needs<'_> {
             })
             .collect();
         let sector = sector_of(self.graph, &table.disk);
-        let ground = Ground { disk: size, sector, alignment: table.alignment };
+        let ground = Ground { disk: size, sector, alignment: self.alignment(table) };
         let placed = match table.kind {
             TableKind::Mbr => mbr::place(&ground, &requests),
             TableKind::Gpt => {
@@ -125,6 +242,11 @@ impl Needs<'_> {
             }
         };
         placed.map_err(|no| refused(&partitions[no.index].node, no.problem, no.help))
+    }
+
+    /// Where partitions of a table begin, bytes.
+    pub(crate) fn alignment(&self, table: &Table) -> u64 {
+        table.alignment.unwrap_or_else(|| self.options.alignment())
     }
 
     pub(crate) fn partitions<'g>(

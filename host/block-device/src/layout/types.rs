@@ -119,9 +119,28 @@ pub struct GroupLayout {
     pub physical_volumes: Vec<PhysicalVolumeLayout>,
     /// Bytes of an extent.
     pub extent_size: u64,
+    /// Its thin pools, in the order of their nodes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<PoolLayout>,
     /// Where every extent lies. When it was made is said by whoever writes it.
     #[serde(skip)]
     pub group: lvm::VolumeGroup,
+}
+
+/// A thin pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PoolLayout {
+    /// Its node, and its name.
+    pub node: String,
+    /// Bytes of its data.
+    pub size: u64,
+    /// Bytes of its metadata.
+    pub metadata_size: u64,
+    /// Bytes that its volumes take at a time.
+    pub chunk_size: u64,
+    /// Bytes that its volumes seem to have: they may be more than it has itself.
+    pub virtual_size: u64,
 }
 
 /// A physical volume.
@@ -187,6 +206,16 @@ pub enum VolumeMap {
     Logical {
         /// Its volume group.
         group: String,
+    },
+    /// A thin volume: its size is what it seems to have.
+    #[serde(rename_all = "kebab-case")]
+    Thin {
+        /// Its volume group.
+        group: String,
+        /// The node of its pool.
+        pool: String,
+        /// Its number in the pool.
+        device: u32,
     },
     /// dm-verity.
     #[serde(rename_all = "kebab-case")]

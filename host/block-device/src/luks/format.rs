@@ -21,6 +21,11 @@ const HEADERS: u64 = 2 * 16384;
 /// Bytes of a key slot's area: 4000 stripes of a volume key, in whole blocks of 4096.
 const SLOT: u64 = (4000 * VOLUME_KEY as u64).next_multiple_of(4096);
 
+/// Bytes before the payload at the least, with so many key slots.
+pub(crate) fn least_offset(slots: usize) -> u64 {
+    (HEADERS + slots as u64 * SLOT).next_multiple_of(4096)
+}
+
 /// Key slots that a header can have.
 const MOST_SLOTS: usize = 32;
 
@@ -91,11 +96,10 @@ impl LuksOptions<'_> {
                 "{slots} passphrases and keyfiles: LUKS2 takes 1 to {MOST_SLOTS}"
             ));
         }
-        let least = HEADERS + slots as u64 * SLOT;
+        let least = least_offset(slots);
         if !offset.is_multiple_of(4096) || *offset < least {
             return unfit(format!(
-                "a payload at byte {offset}: with {slots} key slots it begins at a multiple of 4096, and at {} or after it",
-                least.next_multiple_of(4096)
+                "a payload at byte {offset}: with {slots} key slots it begins at a multiple of 4096, and at {least} or after it",
             ));
         }
         let payload = size.saturating_sub(*offset);

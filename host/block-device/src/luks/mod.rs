@@ -46,6 +46,7 @@ mod header;
 mod medium;
 mod open;
 
+pub(crate) use format::least_offset;
 pub use format::{Argon2Cost, DEFAULT_OFFSET, LuksOptions, format};
 pub use header::{KeySlot, LuksHeader, Pbkdf, read_header};
 pub(crate) use header::{MAGIC, SECOND_MAGIC, SIZES};

@@ -3,8 +3,8 @@
 
 use super::validate::check_extent_size;
 use super::{
-    DATA_START, LogicalVolume, LogicalVolumeKind, LvmError, LvmId, PhysicalVolume, SECTOR, Segment,
-    Stripe, VolumeGroup, check_logical_volume_name, check_volume_group_name,
+    LogicalVolume, LogicalVolumeKind, LvmError, LvmId, PhysicalVolume, SECTOR, STRIPE_SIZE,
+    Segment, Stripe, VolumeGroup, check_logical_volume_name, check_volume_group_name,
 };
 
 /// lvm's default and least chunk of a pool, and the step of all chunk sizes, bytes.
@@ -19,6 +19,9 @@ const METADATA_WISHED: u64 = 128 << 20;
 const METADATA_LEAST: u64 = 2 << 20;
 const METADATA_MOST: u64 = 16_192 << 20;
 
+/// The least bytes before the first extent: metadata of a few dozen volumes, twice.
+const LEAST_DATA_START: u64 = 128 << 10;
+
 /// The volume group that is wished for.
 #[derive(Debug, Clone)]
 pub struct VolumeGroupRequest {
@@ -30,6 +33,8 @@ pub struct VolumeGroupRequest {
     pub extent_size: u64,
     /// Seconds since 1970.
     pub time: u64,
+    /// Bytes before the first extent of each physical volume ([`DATA_START`](super::DATA_START)): whole sectors.
+    pub data_start: u64,
     /// What it lies on.
     pub physical_volumes: Vec<PhysicalVolumeRequest>,
     /// What is in it.
@@ -82,6 +87,8 @@ pub enum RequestKind {
         metadata_size: Option<u64>,
         /// Bytes of a chunk, or as many as lvm would take.
         chunk_size: Option<u64>,
+        /// On how many physical volumes its data lies in stripes; 1: on one after the other.
+        stripes: usize,
     },
     /// A volume of a pool that is asked for before it.
     Thin {
@@ -96,6 +103,20 @@ pub enum RequestKind {
 #[must_use]
 pub fn round(size: u64, extent_size: u64) -> u64 {
     size.max(1).div_ceil(extent_size).saturating_mul(extent_size)
+}
+
+/// What lvm takes for a pool of so many bytes of data: bytes of a chunk, and of the metadata.
+#[must_use]
+pub fn pool_numbers(size: u64) -> (u64, u64) {
+    let mut chunk = CHUNK_STEP;
+    while metadata_needed(size, chunk) > METADATA_WISHED && chunk < CHUNK_MOST {
+        chunk *= 2;
+    }
+    (chunk, metadata_needed(size, chunk).clamp(METADATA_LEAST, METADATA_MOST))
+}
+
+fn metadata_needed(size: u64, chunk: u64) -> u64 {
+    size.div_ceil(chunk).saturating_mul(METADATA_PER_CHUNK)
 }
 
 /// What is free on a physical volume: everything from an extent on.
@@ -140,22 +161,30 @@ impl VolumeGroupRequest {
     }
 
     fn physical_volumes(&self) -> Result<Vec<PhysicalVolume>, LvmError> {
+        let data_start = self.data_start;
+        // 4608 bytes are label and header, and lvm writes its text twice behind them.
+        if data_start < LEAST_DATA_START || !data_start.is_multiple_of(4096) {
+            let why = format!(
+                "extents from byte {data_start} on: they begin at a multiple of 4096, and at {LEAST_DATA_START} or after it"
+            );
+            return Err(LvmError::VolumeGroup { group: self.name.clone(), why });
+        }
         let make = |(index, volume): (usize, &PhysicalVolumeRequest)| {
             let size = volume.size / SECTOR * SECTOR;
-            let extents = size.saturating_sub(DATA_START) / self.extent_size;
+            let extents = size.saturating_sub(data_start) / self.extent_size;
             if extents == 0 {
                 return Err(LvmError::PhysicalVolume {
                     group: self.name.clone(),
                     index,
                     why: format!(
-                        "its {} bytes have no room for {DATA_START} bytes of metadata and an extent of {} bytes",
+                        "its {} bytes have no room for {data_start} bytes of metadata and an extent of {} bytes",
                         volume.size, self.extent_size
                     ),
                 });
             }
             let extents = extents.min(u64::from(u32::MAX));
             let name = format!("pv{index}");
-            Ok(PhysicalVolume { name, id: volume.id, size, data_start: DATA_START, extents })
+            Ok(PhysicalVolume { name, id: volume.id, size, data_start, extents })
         };
         self.physical_volumes.iter().enumerate().map(make).collect()
     }
@@ -199,8 +228,8 @@ impl Work<'_> {
                 let extents = self.request.extents(name, *size)?;
                 LogicalVolumeKind::Extents(self.striped(name, extents, *stripes, *stripe_size)?)
             }
-            RequestKind::ThinPool { size, metadata_size, chunk_size } => {
-                self.pool(volume, *size, *metadata_size, *chunk_size)?
+            RequestKind::ThinPool { size, metadata_size, chunk_size, stripes } => {
+                self.pool(volume, *size, *metadata_size, *chunk_size, *stripes)?
             }
             RequestKind::Thin { pool, size } => self.thin(name, pool, *size)?,
         };
@@ -330,18 +359,12 @@ impl Work<'_> {
         size: u64,
         metadata_size: Option<u64>,
         chunk_size: Option<u64>,
+        stripes: usize,
     ) -> Result<LogicalVolumeKind, LvmError> {
         let name = &volume.name;
         let extents = self.request.extents(name, size)?;
         let size = extents * self.request.extent_size;
-        let needed = |chunk: u64| size.div_ceil(chunk).saturating_mul(METADATA_PER_CHUNK);
-        let chunk_size = chunk_size.unwrap_or_else(|| {
-            let mut chunk = CHUNK_STEP;
-            while needed(chunk) > METADATA_WISHED && chunk < CHUNK_MOST {
-                chunk *= 2;
-            }
-            chunk
-        });
+        let chunk_size = chunk_size.unwrap_or_else(|| pool_numbers(size).0);
         if chunk_size == 0 || !chunk_size.is_multiple_of(CHUNK_STEP) || chunk_size > CHUNK_MOST {
             let why =
                 format!("a chunk size of {chunk_size} bytes is no multiple of 64 KiB up to 1 GiB");
@@ -351,7 +374,7 @@ impl Work<'_> {
             let why = format!("its {size} bytes hold no chunk of {chunk_size} bytes");
             return Err(self.request.wrong(name, why));
         }
-        let least = needed(chunk_size).clamp(METADATA_LEAST, METADATA_MOST);
+        let least = metadata_needed(size, chunk_size).clamp(METADATA_LEAST, METADATA_MOST);
         let metadata_size = metadata_size.unwrap_or(least);
         if !(METADATA_LEAST..=METADATA_MOST).contains(&metadata_size) {
             let why = format!(
@@ -362,15 +385,20 @@ impl Work<'_> {
         let metadata_extents = self.request.extents(name, metadata_size)?;
         self.largest_metadata = self.largest_metadata.max(metadata_extents);
 
-        let mut part = |suffix: &str, extents| {
-            let kind = LogicalVolumeKind::Extents(self.linear(name, extents)?);
+        let data = match stripes {
+            0 | 1 => self.linear(name, extents)?,
+            _ => self.striped(name, extents, stripes, STRIPE_SIZE.min(self.request.extent_size))?,
+        };
+        let metadata = self.linear(name, metadata_extents)?;
+        let mut part = |suffix: &str, segments| {
+            let kind = LogicalVolumeKind::Extents(segments);
             let part = format!("{name}{suffix}");
             let id = volume.id.part(suffix);
             self.volumes.push(LogicalVolume { name: part.clone(), id, visible: false, kind });
-            Ok::<_, LvmError>(part)
+            part
         };
-        let data = part("_tdata", extents)?;
-        let metadata = part("_tmeta", metadata_extents)?;
+        let data = part("_tdata", data);
+        let metadata = part("_tmeta", metadata);
         Ok(LogicalVolumeKind::ThinPool { metadata, data, chunk_size, transaction: 0 })
     }
 

@@ -25,7 +25,8 @@ mod validate;
 mod write;
 
 pub use allocate::{
-    LogicalVolumeRequest, PhysicalVolumeRequest, RequestKind, VolumeGroupRequest, round,
+    LogicalVolumeRequest, PhysicalVolumeRequest, RequestKind, VolumeGroupRequest, pool_numbers,
+    round,
 };
 pub use id::LvmId;
 pub use map::{LogicalVolumeMedium, Mapped};

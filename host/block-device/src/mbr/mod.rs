@@ -27,7 +27,8 @@ pub use read::{Found, read};
 
 use serde::Serialize;
 
-use crate::place::{Extent, human};
+use crate::place::Extent;
+use crate::units::human;
 
 /// The partition that holds the logical ones, as fdisk and DIB write it.
 pub const EXTENDED: u8 = 0x0f;

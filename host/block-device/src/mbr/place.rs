@@ -2,7 +2,8 @@
 
 use super::{ENTRIES, Extended, FIRST_LOGICAL, reach};
 use crate::node::Size;
-use crate::place::{Extent, Ground, NoPlace, human};
+use crate::place::{Extent, Ground, NoPlace};
+use crate::units::human;
 
 /// What a partition asks for.
 #[derive(Debug, Clone, Copy)]
@@ -115,7 +116,7 @@ pub fn place(ground: &Ground, requests: &[Request]) -> Result<Placed, NoPlace> {
     }
     let disk = match ground.disk {
         Some(disk) => disk,
-        None => cursor.next_multiple_of(step.max(1 << 20)),
+        None => cursor.next_multiple_of(step),
     };
     let last = (disk - disk % sector).min(reach(sector));
     let extended = start_of_extended.map(|offset| Extended {

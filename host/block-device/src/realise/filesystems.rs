@@ -6,14 +6,13 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{SeekFrom, seek};
-
 use super::{Means, Realise, RealiseError};
 use crate::format::{MakeError, Place};
 use crate::kernel::{self, Ground};
 use crate::layout::{FilesystemLayout, Layout, VolumeMap};
 use crate::medium::Medium;
 use crate::place::Extent;
+use crate::sparse::data;
 use crate::stack::Stack;
 use crate::tree::Tree;
 
@@ -57,7 +56,7 @@ pub(crate) fn make(
         };
         fill(filesystem, tree, &scratch.path, &ground, by_kernel, to)?;
         // Holes stand for zeros, which is not what lies below everywhere.
-        let zeros = !means.zeroed || is_encrypted(stack.layout, &filesystem.on);
+        let zeros = !reads_zeros(stack.layout, &filesystem.on, means.zeroed);
         let copied =
             stack.with(&filesystem.on, &mut |to_medium| copy(&scratch.file, to_medium, zeros, to));
         copied.map_err(context)?;
@@ -83,20 +82,22 @@ impl Scratch {
     }
 }
 
-/// Whether holes of what is below decrypt to anything but zeros.
-fn is_encrypted(layout: &Layout, node: &str) -> bool {
+/// Whether a volume that nothing was written to reads as zeros, if its disks do: what is decrypted
+/// does not, and what a thin pool never gave does, whatever the pool lies on.
+fn reads_zeros(layout: &Layout, node: &str, disks: bool) -> bool {
     if let Some((_, table)) = layout.partition(node) {
-        return is_encrypted(layout, &table.on);
+        return reads_zeros(layout, &table.on, disks);
     }
-    let Some(volume) = layout.volume(node) else { return false };
+    let Some(volume) = layout.volume(node) else { return disks };
     match &volume.map {
-        VolumeMap::Luks { .. } => true,
-        VolumeMap::Raid { on, .. } => on.iter().any(|on| is_encrypted(layout, on)),
-        VolumeMap::Verity { data, .. } => is_encrypted(layout, data),
+        VolumeMap::Luks { .. } => false,
+        VolumeMap::Thin { .. } => true,
+        VolumeMap::Raid { on, .. } => on.iter().all(|on| reads_zeros(layout, on, disks)),
+        VolumeMap::Verity { data, .. } => reads_zeros(layout, data, disks),
         VolumeMap::Logical { group } => {
             let group = layout.groups.iter().find(|g| g.node == *group);
             let mut volumes = group.iter().flat_map(|group| &group.physical_volumes);
-            volumes.any(|pv| is_encrypted(layout, &pv.on))
+            volumes.all(|pv| reads_zeros(layout, &pv.on, disks))
         }
     }
 }
@@ -111,30 +112,20 @@ pub(crate) fn copy(
     let size = from.metadata()?.len();
     let mut piece = vec![0u8; PIECE];
     let mut at = 0;
-    while at < size {
-        let (start, end) = if zeros { (at, size) } else { data(from, at, size)? };
-        let mut done = start;
-        while done < end {
+    loop {
+        let stretch = if zeros { (at < size).then_some(at..size) } else { data(from, at, size)? };
+        let Some(stretch) = stretch else { break };
+        let mut done = stretch.start;
+        while done < stretch.end {
             realise.cancel.check().map_err(io::Error::other)?;
-            let length = PIECE.min(usize::try_from(end - done).unwrap_or(PIECE));
+            let length = PIECE.min(usize::try_from(stretch.end - done).unwrap_or(PIECE));
             std::os::unix::fs::FileExt::read_exact_at(from, &mut piece[..length], done)?;
             to.write_all_at(&piece[..length], done)?;
             done += length as u64;
         }
-        at = end;
+        at = stretch.end;
     }
     Ok(())
-}
-
-/// The next stretch of data from `at` on; empty at the end.
-pub(crate) fn data(file: &File, at: u64, size: u64) -> io::Result<(u64, u64)> {
-    let start = match seek(file, SeekFrom::Data(at)) {
-        Ok(start) => start,
-        Err(rustix::io::Errno::NXIO) => return Ok((size, size)),
-        Err(error) => return Err(error.into()),
-    };
-    let end = seek(file, SeekFrom::Hole(start))?;
-    Ok((start, end.min(size)))
 }
 
 /// Makes one in a part of the file of that path.

@@ -248,10 +248,12 @@ pub(crate) fn write(
     paths: &BTreeMap<&str, &Path>,
     means: &Means<'_>,
 ) -> Result<Realised, RealiseError> {
-    let mut stack = Stack { layout, files, keys: BTreeMap::new() };
+    let pools = |source| RealiseError::Write { node: "thin pools".to_owned(), source };
+    let mut stack = Stack::new(layout, files).map_err(pools)?;
     volumes::make(&mut stack, to, means.scratch)?;
     filesystems::make(&stack, tree, to, paths, means)?;
     let realised = volumes::seal(&stack, to)?;
+    volumes::seal_pools(&stack, to, means.scratch)?;
     for grub in &layout.grub {
         boot(grub, files, tree)?;
     }

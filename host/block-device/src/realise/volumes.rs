@@ -63,7 +63,7 @@ impl Part<'_> {
                 VolumeMap::Luks { on, .. } => vec![on.clone()],
                 VolumeMap::Raid { on, .. } => on.clone(),
                 VolumeMap::Verity { data, hash } => vec![data.clone(), hash.clone()],
-                VolumeMap::Logical { group } => layout
+                VolumeMap::Logical { group } | VolumeMap::Thin { group, .. } => layout
                     .groups
                     .iter()
                     .filter(|g| g.node == *group)
@@ -82,7 +82,8 @@ impl Part<'_> {
             Self::Volume(volume) => volume.node == node,
             Self::Group(group) => matches!(
                 layout.volume(node).map(|v| &v.map),
-                Some(VolumeMap::Logical { group: of }) if *of == group.node
+                Some(VolumeMap::Logical { group: of } | VolumeMap::Thin { group: of, .. })
+                    if *of == group.node
             ),
         }
     }
@@ -227,7 +228,7 @@ fn volume(
             stack.with_all(on, &[], create).map_err(writing(node))
         }
         // Its group's metadata makes it; the hashes come when the data is there.
-        VolumeMap::Logical { .. } | VolumeMap::Verity { .. } => Ok(()),
+        VolumeMap::Logical { .. } | VolumeMap::Thin { .. } | VolumeMap::Verity { .. } => Ok(()),
     }
 }
 
@@ -253,4 +254,26 @@ pub(crate) fn seal(stack: &Stack<'_>, to: &Realise<'_>) -> Result<Realised, Real
         realised.root_hashes.insert(volume.node.clone(), root);
     }
     Ok(realised)
+}
+
+/// Writes the metadata of thin pools: which chunks were taken is known only now. Groups are in the
+/// order in which they stand on one another, and the upper one's metadata takes chunks of the lower.
+pub(crate) fn seal_pools(
+    stack: &Stack<'_>,
+    to: &Realise<'_>,
+    folder: &Path,
+) -> Result<(), RealiseError> {
+    for group in stack.layout.groups.iter().rev() {
+        for pool in group.pools.iter().map(|pool| &pool.node) {
+            to.cancel.check()?;
+            let Some(growing) = stack.pools.get(pool) else { continue };
+            let map = growing.borrow().map().clone();
+            let (_, metadata) = stack.parts_of(&group.node, pool).map_err(writing(pool))?;
+            let write = &mut |medium: &dyn Medium| {
+                lvm::thin::write_metadata(&map, medium, folder, to.cancel).map_err(io::Error::other)
+            };
+            stack.logical(&group.node, metadata, write).map_err(writing(pool))?;
+        }
+    }
+    Ok(())
 }

@@ -5,9 +5,6 @@ use std::io;
 use super::DeviceMap;
 use crate::medium::{Medium, within};
 
-/// How much is copied at a time, bytes.
-const PIECE: u64 = 1 << 20;
-
 /// A range of a thin volume that lies in one piece of the pool's data, or nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ThinMapped {
@@ -47,40 +44,6 @@ impl DeviceMap {
             ranges.push(ThinMapped { offset: at, length: end - at, data_offset: None });
         }
         ranges
-    }
-
-    /// Copies every mapped chunk whole from `source`, which may end before the volume does, to the
-    /// pool's data. Zeros are written only where something else stands, so that holes stay holes and
-    /// nothing shows through that was on the disk before.
-    ///
-    /// # Errors
-    /// When either cannot be read or written.
-    pub fn fill(&self, chunk_size: u64, source: &dyn Medium, data: &dyn Medium) -> io::Result<()> {
-        let mut bytes = vec![0; PIECE as usize];
-        let mut there = vec![0; PIECE as usize];
-        for mapping in &self.mappings {
-            let (start, length) = (mapping.origin * chunk_size, mapping.length * chunk_size);
-            let mut done = 0;
-            while done < length {
-                let piece = PIECE.min(length - done);
-                let bytes = &mut bytes[..piece as usize];
-                bytes.fill(0);
-                let left = source.size().saturating_sub(start + done).min(piece);
-                source.read_exact_at(&mut bytes[..left as usize], start + done)?;
-                let target = mapping.data * chunk_size + done;
-                let mut same = bytes.iter().all(|byte| *byte == 0);
-                if same {
-                    let there = &mut there[..piece as usize];
-                    data.read_exact_at(there, target)?;
-                    same = there.iter().all(|byte| *byte == 0);
-                }
-                if !same {
-                    data.write_all_at(bytes, target)?;
-                }
-                done += piece;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -4,14 +4,15 @@
 //! `dm-thin`) is made and read by Debian's `thin-provisioning-tools`, from and to XML.
 //!
 //! ```text
-//! written ranges ─► PoolMap::allocate ─► write_metadata ─► XML ─► thin_restore ─► the pool's tmeta
-//!                        │ DeviceMap::fill, ThinMedium                             │
-//!                        ▼                                                         ▼
-//!                   the pool's tdata                       read_metadata ◄─ XML ◄─ thin_dump
+//! GrowingMedium, written to ─► GrowingPool ─► write_metadata ─► XML ─► thin_restore ─► the pool's tmeta
+//!      │                                                                                  │
+//!      ▼                                                                                  ▼
+//! the pool's tdata  ◄─ ThinMedium, read from ◄─ PoolMap ◄─ read_metadata ◄─ XML ◄─ thin_dump
 //! ```
 
 mod medium;
 mod metadata;
+mod pool;
 mod xml;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use std::ops::Range;
 
 pub use medium::{ThinMapped, ThinMedium};
 pub use metadata::{read_metadata, write_metadata};
+pub use pool::{GrowingMedium, GrowingPool};
 
 use super::{LogicalVolume, LogicalVolumeKind, LvmError, VolumeGroup};
 
