@@ -90,6 +90,7 @@ fn the_layout_fact() {
         fact["mounts"][0],
         json!({
             "at": "/",
+            "on": graph.filesystem("root-fs").unwrap().on,
             "filesystem": "ext4",
             "label": "cloudimg-rootfs",
             "uuid": identities.filesystems["root-fs"].uuid.to_string(),
@@ -99,6 +100,8 @@ fn the_layout_fact() {
     let kinds: Vec<_> = fact["partitions"].as_array().unwrap().iter().map(|p| &p["type"]).collect();
     assert_eq!(kinds, ["bios-boot", "esp", "root-x86-64", "home"]);
     assert_eq!(fact["partitions"][1]["number"], 2);
+    assert_eq!(fact["partitions"][1]["name"], "esp");
+    assert_eq!(fact["volumes"], json!([]));
     let partuuid = identities.partitions["esp"].to_string();
     assert_eq!(fact["partitions"][1]["partuuid"], partuuid);
     assert_eq!(fact["mounts"][1]["uuid"].as_str().unwrap().len(), "1A2B-3C4D".len());

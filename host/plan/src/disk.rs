@@ -178,7 +178,7 @@ fn apply(settings: &RootFilesystem, nodes: &mut [Node]) -> Result<(), Diagnostic
 fn known_secrets(definition: &Definition) -> Result<(), Diagnostic> {
     for node in &definition.block_device {
         let NodeKind::Encryption { secrets, .. } = &node.value.kind else { continue };
-        for secret in secrets.iter().filter(|s| !definition.secrets.contains_key(*s)) {
+        if let Some(secret) = secrets.iter().find(|s| !definition.secrets.contains_key(*s)) {
             let secret = secret.escape_debug();
             let (name, known) = (&node.name, definition.secrets.keys());
             let message = format!(
