@@ -45,7 +45,7 @@ pub enum NodeKind {
     Table {
         /// GPT or MBR.
         kind: TableKind,
-        /// Bytes; none: 1 MiB, or by what the layout is made for.
+        /// Bytes; none: 1 MiB.
         alignment: Option<u64>,
     },
     /// A partition in a table. Partitions are numbered in the order of their nodes.

@@ -107,7 +107,7 @@ pub(crate) enum BlockDeviceVerb {
     /// is as small as it can be, for there are no files yet.
     #[command(after_help = "Examples:\n  dibhost block-device plan layout.toml\n  dibhost \
         block-device plan --size 4GiB layout.yaml\n  dibhost block-device plan --graph \
-        layout.yaml")]
+        layout.yaml\n  dibhost block-device plan --format svg layout.yaml > layout.svg")]
     Plan(BlockDevicePlanArgs),
     /// Make the disks of a tree as files.
     ///
@@ -205,9 +205,30 @@ pub(crate) struct BlockDevicePlanArgs {
     /// them.
     #[arg(long)]
     pub(crate) graph: bool,
+    /// What the layout is made for, where the file leaves it open; without it, what is usual.
+    #[arg(long, value_enum, conflicts_with = "graph")]
+    pub(crate) optimise: Option<Purpose>,
     /// How it is written to standard output.
     #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: DataFormat,
+    pub(crate) format: LayoutFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Purpose {
+    /// Everything begins at a multiple of 4 MiB.
+    Speed,
+    /// As few bytes as can be.
+    Size,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LayoutFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// A picture of the disks; not with `--graph`.
+    Svg,
 }
 
 #[derive(Debug, Args)]

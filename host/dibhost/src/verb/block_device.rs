@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use dibhost_block_device::dib::{Diagnostic, Dib, DibParameters};
-use dibhost_block_device::{FileError, FolderTree, Syntax, Written, layout, seed_of};
+use dibhost_block_device::{
+    FileError, FolderTree, LayoutOptions, Optimise, Syntax, Written, layout_for, seed_of,
+};
 use dibhost_build::{Event, Level};
 use dibhost_definition::parse_size;
 use dibhost_sys::Cancel;
 
-use crate::cli::{BlockDevicePlanArgs, DataFormat};
+use crate::cli::{BlockDevicePlanArgs, LayoutFormat, Purpose};
 use crate::failure::Failure;
 use crate::report::Reporter;
 
@@ -24,12 +26,23 @@ pub(crate) fn plan(args: &BlockDevicePlanArgs, reporter: &Reporter) -> Result<()
     let empty = tempfile::tempdir().map_err(Failure::failed)?;
     let parts = graph.mounts().iter().map(|mount| (mount.at.as_str(), empty.path()));
     let mut tree = FolderTree::of_parts(parts, Cancel::new()).map_err(Failure::failed)?;
-    let layout = layout(&graph, &graph.identities(&seed_of(&source.text)), &mut tree)
+    let (identities, options) = (graph.identities(&seed_of(&source.text)), made_for(args.optimise));
+    let layout = layout_for(&graph, &identities, &mut tree, options)
         .map_err(|error| Failure::Wrong(format!("{}: {error}", source.name)))?;
     match args.format {
-        DataFormat::Text => super::show(&layout.to_text()),
-        DataFormat::Json => super::show(&json(&layout)?),
+        LayoutFormat::Text => super::show(&layout.to_text()),
+        LayoutFormat::Json => super::show(&json(&layout)?),
+        LayoutFormat::Svg => super::show(&layout.to_svg()),
     }
+}
+
+/// What the person wants the layout for.
+pub(crate) fn made_for(purpose: Option<Purpose>) -> LayoutOptions {
+    let optimise = purpose.map(|purpose| match purpose {
+        Purpose::Speed => Optimise::Speed,
+        Purpose::Size => Optimise::Size,
+    });
+    LayoutOptions { optimise }
 }
 
 /// A file that says a block device.
@@ -62,20 +75,24 @@ impl Source {
     }
 
     /// DIB's graph of DIB's files, which keeps DIB's names and order; of ours, the nodes.
-    fn show_graph(&self, format: DataFormat, reporter: &Reporter) -> Result<(), Failure> {
+    fn show_graph(&self, format: LayoutFormat, reporter: &Reporter) -> Result<(), Failure> {
+        if format == LayoutFormat::Svg {
+            let why = "`--format svg` draws a layout, and `--graph` stops before it: leave one out";
+            return Err(Failure::wrong(why));
+        }
         if self.syntax == Syntax::DibYaml {
             let dib = Dib::parse(&self.text, &self.parameters).map_err(|e| self.wrong(&[e]))?;
             self.warn(dib.diagnostics(), reporter);
             return match format {
-                DataFormat::Text => super::show(&dib.graph().to_string()),
-                DataFormat::Json => super::show(&json(dib.graph())?),
+                LayoutFormat::Text | LayoutFormat::Svg => super::show(&dib.graph().to_string()),
+                LayoutFormat::Json => super::show(&json(dib.graph())?),
             };
         }
         let written = self.written(reporter)?;
         let graph = written.graph().map_err(|wrong| self.wrong(&[wrong]))?;
         match format {
-            DataFormat::Text => super::show(&graph.to_text()),
-            DataFormat::Json => super::show(&json(&written.nodes)?),
+            LayoutFormat::Text | LayoutFormat::Svg => super::show(&graph.to_text()),
+            LayoutFormat::Json => super::show(&json(&written.nodes)?),
         }
     }
 
