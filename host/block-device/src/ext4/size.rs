@@ -251,6 +251,15 @@ fn geometry(revision: Revision, blocks: u64, tuning: &Ext4Tuning) -> Geometry {
     }
 }
 
+/// Blocks without which `mke2fs` makes no journal: it takes no more than half of what is free
+/// before it.
+fn blocks_for_journal(revision: Revision, geometry: Geometry) -> u64 {
+    match journal_blocks(revision, geometry.blocks) {
+        0 => 0,
+        journal => geometry.overhead + journal + LOST_AND_FOUND_BLOCKS + 1,
+    }
+}
+
 /// Blocks of the smallest filesystem that holds `content` with `free` bytes beside it and the
 /// small reserve that every filesystem gets, unless it is to be `lean`.
 pub(crate) fn blocks_for(content: Content, free: u64, tuning: &Ext4Tuning, lean: bool) -> u64 {
@@ -264,7 +273,8 @@ pub(crate) fn blocks_for(content: Content, free: u64, tuning: &Ext4Tuning, lean:
         let geometry = geometry(content.revision, blocks, tuning);
         let reserved = blocks * u64::from(tuning.reserved_percent) / 100;
         let air = (least_free / BLOCK).max(blocks * percent / 100);
-        let needed = content.blocks + air + reserved + free.div_ceil(BLOCK) + geometry.overhead;
+        let filled = content.blocks + air + reserved + free.div_ceil(BLOCK) + geometry.overhead;
+        let needed = filled.max(blocks_for_journal(content.revision, geometry));
         if geometry.blocks == blocks && blocks >= needed && geometry.inodes >= inodes {
             return blocks;
         }
@@ -281,12 +291,9 @@ pub(crate) fn fits(content: Content, blocks: u64, tuning: &Ext4Tuning) -> Result
     if geometry.blocks < needed {
         return Err(Missing::Blocks(needed - geometry.blocks));
     }
-    // `mke2fs` makes no journal that takes more than half of what is free before it.
-    let journal = journal_blocks(content.revision, geometry.blocks);
-    let used = geometry.overhead - journal + LOST_AND_FOUND_BLOCKS + 1;
-    let free = geometry.blocks.saturating_sub(used);
-    if 2 * journal > free {
-        return Err(Missing::Blocks(2 * journal - free));
+    let for_journal = blocks_for_journal(content.revision, geometry);
+    if geometry.blocks < for_journal {
+        return Err(Missing::Blocks(for_journal - geometry.blocks));
     }
     if geometry.inodes < content.inodes + OWN_INODES {
         return Err(Missing::Inodes(content.inodes + OWN_INODES - geometry.inodes));
