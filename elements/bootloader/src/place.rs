@@ -44,7 +44,7 @@ impl Place {
         };
         Ok(Self {
             root: device(root)?,
-            search: search(boot)?,
+            search: search(boot, hint(layout, boot).as_deref())?,
             prefix,
             boot: if separate.is_some() { "/boot" } else { "" },
             modules,
@@ -103,12 +103,29 @@ fn device(mount: &LayoutMount) -> Result<String> {
     Ok(format!("{name}={value}"))
 }
 
-fn search(mount: &LayoutMount) -> Result<String> {
+fn search(mount: &LayoutMount, hint: Option<&str>) -> Result<String> {
     let (name, value) = named(mount)?;
+    let hint = hint.map(|hint| format!("--hint={hint} ")).unwrap_or_default();
     Ok(match name {
-        "LABEL" => format!("--label {value}"),
-        _ => format!("--fs-uuid {value}"),
+        "LABEL" => format!("{hint}--label {value}"),
+        _ => format!("{hint}--fs-uuid {value}"),
     })
+}
+
+/// Where to look first: `search` alone does not make GRUB put RAIDs and volume groups together.
+fn hint(layout: &Layout, mount: &LayoutMount) -> Option<String> {
+    let volume = layout.volume(&mount.on)?;
+    let uuid = volume.uuid.as_deref()?;
+    let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let hint = match &*volume.kind {
+        "raid" => format!("mduuid/{}", uuid.replace(':', "")),
+        "logical-volume" => {
+            let group = layout.volume(volume.on.first()?)?.uuid.as_deref()?;
+            format!("lvmid/{group}/{uuid}")
+        }
+        _ => return None,
+    };
+    hint.split('/').all(plain).then_some(hint)
 }
 
 /// The subvolume that a mount is of.
@@ -225,6 +242,16 @@ mod tests {
         for module in ["ext2", "lvm", "mdraid1x"] {
             assert!(place.modules.contains(&module), "{module}");
         }
+        nested.volumes[2].uuid = Some("vvvvvv-v".to_owned());
+        nested.volumes[3].uuid = Some("llllll-l".to_owned());
+        let hinted = Place::of(&nested).unwrap().search();
+        let wanted = "search --no-floppy --hint=lvmid/vvvvvv-v/llllll-l --label root --set=root";
+        assert_eq!(hinted, wanted);
+        nested.volumes[0].uuid = Some("0a:1b:2c:3d".to_owned());
+        let mut mirrored = nested.clone();
+        mirrored.mounts[0].on = "md".to_owned();
+        let hinted = Place::of(&mirrored).unwrap().search();
+        assert_eq!(hinted, "search --no-floppy --hint=mduuid/0a1b2c3d --label root --set=root");
         nested.volumes[0].kind = "luks".to_owned();
         let refused = Place::of(&nested).unwrap_err();
         assert!(refused.message.contains("`md` of the kind `luks`"), "{}", refused.message);

@@ -46,7 +46,7 @@ for script in /job/*.sh; do
     name=${name%.sh}
     export OUT=/out/$name
     mkdir -p "$OUT"
-    timeout 200 sh -c 'set -ex; . /functions.sh; . "$1"' sh "$script" >"$OUT/log" 2>&1
+    timeout 800 sh -c 'set -ex; . /functions.sh; . "$1"' sh "$script" >"$OUT/log" 2>&1
     echo $? >"$OUT/status"
     sh -c '. /functions.sh; release' >>"$OUT/log" 2>&1 || echo left >"$OUT/status"
     echo "CASE $name $(cat "$OUT/status") $(cut -d' ' -f1 /proc/uptime)"

@@ -14,7 +14,7 @@ use super::kernel::Kernel;
 use super::{command, initramfs, output, text};
 
 /// How long a machine may take: many times what it takes on a quiet machine.
-const LIMIT: Duration = Duration::from_secs(900);
+const LIMIT: Duration = Duration::from_secs(1100);
 /// Lines of the console shown in an error.
 const SHOWN: usize = 60;
 /// Bytes of the disk that the machine writes its archive to.
