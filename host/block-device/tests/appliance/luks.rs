@@ -21,8 +21,8 @@ const STEP: u64 = 64 << 10;
 /// Bytes of the header with its key slots.
 const HEADER: usize = 16 << 20;
 
-/// Reads the keys of those whose header lies in one piece on a disk: not in a stripe, not in
-/// another encryption.
+/// Reads the keys of those whose header lies in one piece on a disk: not in a stripe, not in a
+/// thin pool, not in another encryption.
 pub(crate) fn volume_keys(
     layout: &Layout,
     disks: &[CaseDisk],
@@ -31,12 +31,13 @@ pub(crate) fn volume_keys(
     let mut keys = BTreeMap::new();
     for volume in &layout.volumes {
         let VolumeMap::Luks { secrets, .. } = &volume.map else { continue };
-        // A chunk of a stripe is smaller than a header.
-        let striped = layout.volumes.iter().any(|volume| {
-            matches!(&volume.map, VolumeMap::Raid { level, .. }
-                if *level == dibhost_block_device::RaidLevel::Stripe)
+        // A chunk of a stripe or of a thin pool is smaller than a header.
+        let in_pieces = layout.volumes.iter().any(|volume| match &volume.map {
+            VolumeMap::Raid { level, .. } => *level == dibhost_block_device::RaidLevel::Stripe,
+            VolumeMap::Thin { .. } => true,
+            _ => false,
         });
-        if striped {
+        if in_pieces {
             continue;
         }
         let Some(header) = header(&volume.id.to_string(), disks)? else { continue };
