@@ -1,4 +1,4 @@
-//! `/etc/fstab` and `/etc/crypttab` of the image.
+//! `/etc/fstab` of the image.
 
 use serde::Serialize;
 
@@ -155,17 +155,5 @@ impl Graph {
         let path = subvolume.and_then(|name| self.subvolumes.iter().find(|s| s.node == *name));
         let own = path.map(|subvolume| format!("subvol={}", subvolume.path));
         mount.options.iter().cloned().chain(own).collect()
-    }
-
-    /// The image's `/etc/crypttab`: name, UUID, where the key comes from, options. Empty where
-    /// nothing is encrypted. A passphrase is asked for; a key that lies in the image is the affair of
-    /// the element that puts it there.
-    #[must_use]
-    pub fn crypttab(&self, identities: &Identities) -> String {
-        let line = |encryption: &crate::graph::Encryption| {
-            let uuid = identities.volumes.get(&encryption.node)?;
-            Some(format!("{} UUID={uuid} none luks,discard\n", encryption.node))
-        };
-        self.encryptions.iter().filter_map(line).collect()
     }
 }
