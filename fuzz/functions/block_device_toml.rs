@@ -1,7 +1,7 @@
 //! `[[block-device]]` as a file of its own: whatever the text, nodes or errors with places.
 
-use dibhost_block_device::config::Config;
-use dibhost_block_device::{Graph, Position};
+use dibhost_block_device::dib::DibParameters;
+use dibhost_block_device::{Position, Syntax, Written};
 
 /// Words of the format, so that inputs without any coverage get past its first lines.
 const WORDS: [&str; 40] = [
@@ -59,20 +59,14 @@ pub(crate) fn block_device_toml(data: &[u8]) {
     let placed = |at: Position, help: &str| {
         assert!(at.line >= 1 && at.line <= end && at.column >= 1 && !help.is_empty());
     };
-    match Config::parse(&text) {
+    match Written::parse(&text, Syntax::Toml, &DibParameters::default()) {
         Err(errors) => {
             assert!(!errors.is_empty());
-            for error in errors {
-                let error = error.of(&text);
-                placed(error.at, &error.help);
-            }
+            errors.iter().for_each(|error| placed(error.at, &error.help));
         }
-        Ok(config) => {
-            assert_eq!(config.nodes.len(), config.spans.len());
-            match Graph::new(config.nodes.clone()) {
-                Ok(graph) => drop(graph.layout_fact(&graph.identities(&[1; 32]))),
-                Err(error) => placed(config.locate(&error).of(&text).at, &error.help),
-            }
-        }
+        Ok(written) => match written.graph() {
+            Ok(graph) => drop(graph.layout_fact(&graph.identities(&[1; 32]))),
+            Err(error) => placed(error.at, &error.help),
+        },
     }
 }

@@ -12,7 +12,6 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::graph::GraphError;
 use crate::node::Node;
 use crate::position::{FileError, Position};
 
@@ -117,18 +116,6 @@ impl Config {
             entry::read(entry, &mut config, &mut wrong);
         }
         if wrong.is_empty() { Ok(config) } else { Err(wrong) }
-    }
-
-    /// The place in the text that a check of the graph found a fault in.
-    #[must_use]
-    pub fn locate(&self, why: &GraphError) -> ConfigError {
-        let is_it = |node: &Node| why.node.as_deref() == Some(node.name.as_str());
-        let span = self.nodes.iter().position(is_it).map(|i| self.spans[i].clone());
-        let problem = match &why.node {
-            Some(node) => format!("node `{node}`: {}", why.problem),
-            None => why.problem.clone(),
-        };
-        ConfigError::new(span.unwrap_or_default(), problem, why.help.clone())
     }
 
     fn push(&mut self, node: Node, span: Range<usize>) {

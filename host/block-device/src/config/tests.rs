@@ -2,6 +2,7 @@ use super::*;
 use crate::dib::{Dib, DibParameters};
 use crate::graph::Graph;
 use crate::node::{NodeKind, Size};
+use crate::written::{Syntax, Written};
 
 const DISK: &str = r#"
 [[block-device]]
@@ -176,9 +177,8 @@ fn whatever_is_wrong_is_told_with_its_place_and_all_at_once() {
 #[test]
 fn a_fault_of_the_graph_is_located_in_the_text() {
     let text = DISK.replace("on = [\"root\"]", "on = [\"roots\"]");
-    let config = Config::parse(&text).unwrap();
-    let error = Graph::new(config.nodes.clone()).unwrap_err();
-    let located = config.locate(&error).of(&text);
+    let written = Written::parse(&text, Syntax::Toml, &DibParameters::default()).unwrap();
+    let located = written.graph().unwrap_err();
     assert_eq!(located.at.to_string(), "18:1", "{located}");
     assert!(located.problem.contains("`crypt`"), "{located}");
 }
