@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dibhost/target
 cargo := scripts/cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help build elements host languages image test test-all test-hostile records golden lint bench bench-plan bench-step clean
+.PHONY: help build elements host languages image test test-all test-hostile records golden lint bench bench-disk bench-plan bench-step clean
 
 help: ## Lists these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -59,6 +59,9 @@ bench: ## Compares time and CPU with diskimage-builder
 	@scripts/install-dependencies bench
 	@$(MAKE) --no-print-directory host
 	tests/bench/dib.sh
+
+bench-disk: host ## Measures a disk of a tree of 800 MB, beside `mke2fs -d` and mounting
+	tests/bench/disk.py
 
 bench-plan: host ## Measures `dibhost plan` with 100 elements and 1,000 facts
 	tests/bench/plan.py
