@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! Scratch::create(folder) ─► disk.raw ─► Publication { … }.publish(&scratch, &cancel)
-//!   .dibhost-XXXX, locked      (block         qcow2, raw, .sha256, .manifest.json: made in the
-//!   and removed when dropped    device)       scratch folder, flushed, renamed one after the other
+//!   .dibhost-scratch-XXXX,      (block         qcow2, raw, .sha256, .manifest.json: made in the
+//!   locked, and removed         device)       scratch folder, flushed, renamed one after the other
 //! ```
 
 mod check;

@@ -2,7 +2,8 @@
 //! renamed into place, and private. A lock says that its build lives; what a killed one left is
 //! removed by the next.
 
-use std::fs::{self, File};
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,25 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::ImageError;
 
-const PREFIX: &str = ".dibhost-";
+/// Names, mode and owner are what tells these folders from those of others, which no sweep may
+/// remove: changing one leaves what older builds left.
+const PREFIX: &str = ".dibhost-scratch-";
+/// Letters and digits after the prefix.
+const RANDOM: usize = 8;
+const MODE: u32 = 0o700;
+
+/// Whether a name is one that [`Scratch::create`] gives.
+fn is_name(name: &OsStr) -> bool {
+    let random = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+    random.is_some_and(|random| {
+        random.len() == RANDOM && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+/// Whether a folder is private to this user.
+fn is_mine(folder: &Metadata) -> bool {
+    folder.uid() == rustix::process::geteuid().as_raw() && folder.mode() & 0o777 == MODE
+}
 
 /// A private folder, removed when dropped.
 #[derive(Debug)]
@@ -43,8 +62,9 @@ impl Scratch {
 
     fn try_create(folder: &Path) -> io::Result<Option<Self>> {
         // The name is new, and the folder this one's alone from the start.
-        let make = |path: &Path| fs::DirBuilder::new().mode(0o700).create(path);
-        let made = tempfile::Builder::new().prefix(PREFIX).rand_bytes(8).make_in(folder, make)?;
+        let make = |path: &Path| fs::DirBuilder::new().mode(MODE).create(path);
+        let made =
+            tempfile::Builder::new().prefix(PREFIX).rand_bytes(RANDOM).make_in(folder, make)?;
         let path = made.into_temp_path().keep().map_err(|error| error.error)?;
         let lock = match File::open(&path) {
             Ok(lock) => lock,
@@ -78,7 +98,7 @@ impl Scratch {
     }
 
     /// Removes what killed builds left in `folder`: scratch folders whose lock nobody holds. Those
-    /// of other users stay.
+    /// of other users stay, and all that [`create`](Self::create) does not make.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -86,14 +106,12 @@ impl Scratch {
         let context = || ImageError::io("reading the folder", folder);
         for entry in fs::read_dir(folder).map_err(context())? {
             let entry = entry.map_err(context())?;
-            let named = entry.file_name().to_string_lossy().starts_with(PREFIX);
             // Not through symbolic links: what they lead to is not ours.
-            if !named || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            if !is_name(&entry.file_name()) || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 continue;
             }
             let Ok(lock) = File::open(entry.path()) else { continue };
-            let mine =
-                lock.metadata().is_ok_and(|s| s.uid() == rustix::process::geteuid().as_raw());
+            let mine = lock.metadata().is_ok_and(|folder| is_mine(&folder));
             if mine && flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
                 // What cannot be removed now may be by the next build.
                 let _ = fs::remove_dir_all(entry.path());

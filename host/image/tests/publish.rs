@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -261,13 +261,39 @@ fn a_killed_builds_folder_is_swept() {
     assert!(held.join("disk.raw").exists());
     drop(child);
     assert!(held.exists(), "SIGKILL leaves it");
-    // What only looks like one stays too.
-    fs::write(folder.path().join(".dibhost-file"), "").unwrap();
-    std::os::unix::fs::symlink("/", folder.path().join(".dibhost-link")).unwrap();
+    // What only looks like one stays too: it is somebody else's.
+    let others = [
+        ".dibhost-scratch-a-letter-more",
+        ".dibhost-scratch-closed00",
+        ".dibhost-scratch-file0000",
+        ".dibhost-scratch-link0000",
+        ".dibhost-scratch-open0000",
+        ".dibhost-settings",
+    ];
+    for other in others {
+        let path = folder.path().join(other);
+        match other.split('-').nth(2) {
+            Some("file0000") => fs::write(&path, "").unwrap(),
+            Some("link0000") => std::os::unix::fs::symlink("/", &path).unwrap(),
+            kind => {
+                fs::create_dir(&path).unwrap();
+                fs::write(path.join("precious"), "").unwrap();
+                let mode = match kind {
+                    Some("open0000") => 0o755,
+                    Some("closed00") => 0o500,
+                    _ => 0o700,
+                };
+                fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            }
+        }
+    }
     let next = Scratch::create(folder.path()).unwrap();
     assert!(!held.exists());
     drop(next);
-    assert_eq!(names(folder.path()), [".dibhost-file", ".dibhost-link"]);
+    assert_eq!(names(folder.path()), others);
+    for other in others.iter().filter(|other| !other.ends_with("0000")) {
+        assert!(folder.path().join(other).join("precious").exists());
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Programs of the host, run in one way: a process group of their own, no standard input,
-//! a clean environment, what they say kept for the error, ended when the build is.
+//! a clean environment, what they say kept for the error, ended when the build is, by SIGKILL too.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
-use rustix::io::FdFlags;
-use rustix::process::Pid;
+use rustix::io::{Errno, FdFlags};
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 use crate::Cancel;
 
@@ -172,7 +172,7 @@ impl Program {
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
-        inherit(&mut command, &self.descriptors);
+        prepare(&mut command, &self.descriptors);
         let start = |source| ProgramError::Start { program: self.name(), source };
         let mut child = command.spawn().map_err(start)?;
         let guard = cancel.hold_group(Pid::from_child(&child));
@@ -204,24 +204,29 @@ impl Program {
     }
 }
 
-/// Has what `command` starts inherit `descriptors` under their numbers. They stay close-on-exec
-/// here: a program that another thread starts meanwhile gets none of them.
+/// Has what `command` starts inherit `descriptors` under their numbers, and end when the thread
+/// that starts it does: [`Program::run`] waits for it on that thread, which only the end of this
+/// process ends before. Descriptors stay close-on-exec here: a program that another thread starts
+/// meanwhile gets none of them.
 #[expect(unsafe_code, reason = "what runs between fork and exec has no safe interface")]
-fn inherit(command: &mut Command, descriptors: &[Arc<OwnedFd>]) {
-    if descriptors.is_empty() {
-        return;
-    }
+fn prepare(command: &mut Command, descriptors: &[Arc<OwnedFd>]) {
     let descriptors = descriptors.to_vec();
-    let keep = move || {
+    let parent = rustix::process::getpid();
+    let prepare = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // It may have ended before the kernel knew of the wish.
+        if getppid() != Some(parent) {
+            return Err(Errno::SRCH.into());
+        }
         for descriptor in &descriptors {
             rustix::io::fcntl_setfd(descriptor, FdFlags::empty())?;
         }
         Ok(())
     };
-    // SAFETY: the closure only makes system calls on descriptors that it owns; it neither
+    // SAFETY: the closure only makes system calls, on descriptors that it owns; it neither
     // allocates nor takes a lock.
     unsafe {
-        command.pre_exec(keep);
+        command.pre_exec(prepare);
     }
 }
 
@@ -275,6 +280,49 @@ mod tests {
         other.run(&Cancel::new()).unwrap();
         assert_eq!(program.run(&Cancel::new()).unwrap().stdout, b"hunter2");
         assert_eq!(program.to_string(), format!("cat /dev/fd/{number}"));
+    }
+
+    /// Not a test of its own: what the next one starts, and kills.
+    #[test]
+    fn runs_a_program_when_told_to() {
+        let Ok(file) = std::env::var("DIBHOST_TEST_RUN") else { return };
+        let script = r#"echo $$ > "$0.new"; mv "$0.new" "$0"; exec sleep 1000"#;
+        let _ = Program::new("sh").args(["-c", script, &file]).run(&Cancel::new());
+    }
+
+    #[test]
+    fn a_program_ends_with_this_process_by_sigkill_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("started");
+        let mut starter = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "program::tests::runs_a_program_when_told_to"])
+            .env("DIBHOST_TEST_RUN", &file)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        while !file.exists() {
+            assert!(starter.try_wait().unwrap().is_none(), "it did not start the program");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let id = std::fs::read_to_string(&file).unwrap();
+        // What nobody waits for is gone as well, though its number is taken.
+        let runs = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", id.trim()));
+            stat.is_ok_and(|stat| !stat.contains(") Z ") && !stat.contains(") X "))
+        };
+        assert!(runs());
+        starter.kill().unwrap();
+        starter.wait().unwrap();
+        // By the kernel, a moment later at most.
+        let begun = std::time::Instant::now();
+        while runs() {
+            if begun.elapsed() > std::time::Duration::from_secs(60) {
+                let pid = Pid::from_raw(id.trim().parse().unwrap()).unwrap();
+                rustix::process::kill_process(pid, Signal::KILL).unwrap();
+                panic!("the program outlives who started it");
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
     }
 
     #[test]
