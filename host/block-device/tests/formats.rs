@@ -188,6 +188,23 @@ fn what_needs_the_kernel_is_said_with_the_path_and_the_back_end() {
 }
 
 #[test]
+fn a_name_that_erofs_tools_cut_is_refused_by_the_layout() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, out) = (folder.path().join("root"), folder.path().join("out"));
+    let name = |bytes| "n".repeat(bytes);
+    fs::create_dir_all(root.join("usr").join(name(254))).unwrap();
+    build(nodes("erofs", None, &[], None), &root, &out).unwrap();
+    fs::remove_file(&out).unwrap();
+    fs::write(root.join("usr").join(name(255)), "").unwrap();
+    let error = build(nodes("erofs", None, &[], None), &root, &out).unwrap_err();
+    let path = format!("`/usr/{}` has a name of 255 bytes", name(255));
+    assert!(error.contains(&path) && error.contains("node `fs`"), "{error}");
+    assert!(error.contains("use ext4 here") && !out.exists(), "{error}");
+    // Others take it.
+    build(nodes("squashfs", None, &[], None), &root, &out).unwrap();
+}
+
+#[test]
 fn no_kind_is_smaller_than_it_can_be() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("root");

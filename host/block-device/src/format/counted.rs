@@ -92,7 +92,12 @@ impl Counted {
                     Counter::Swap => {
                         problem.get_or_insert_with(|| "swap space holds no files".to_owned());
                     }
-                    Counter::Packed(totals, _) => totals.add(entry),
+                    Counter::Packed(totals, _) => {
+                        if kind == FilesystemKind::Erofs {
+                            problem = problem.take().or_else(|| packed::long_name(entry));
+                        }
+                        totals.add(entry);
+                    }
                     Counter::Free(totals, _) => {
                         totals.add(entry);
                         let why = || match kind {

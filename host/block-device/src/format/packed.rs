@@ -6,7 +6,7 @@ use dibhost_sys::{Program, ProgramError};
 
 use super::{MakeError, PackedLayout, Place};
 use crate::filesystem::Compression;
-use crate::tree::Tree;
+use crate::tree::{Tree, TreeEntry};
 use crate::units::human;
 
 /// Nothing younger than this is in it; both tools clamp the times of files to it.
@@ -40,6 +40,19 @@ pub(super) fn erofs(
             program = program.arg(format!("-z{}", packed.tuning.compression.name()));
         }
         program.arg(place.path).arg(part)
+    })
+}
+
+/// Bytes of the longest name that `mkfs.erofs` writes; it cuts one of 255, which the format and the
+/// kernel know, and then finds no such file (all versions up to 1.8).
+const LONGEST_NAME: usize = 254;
+
+/// What is wrong with an entry's name for EROFS.
+pub(super) fn long_name(entry: &TreeEntry) -> Option<String> {
+    let length = entry.path.file_name().map_or(0, std::ffi::OsStr::len);
+    let path = entry.path.display();
+    (length > LONGEST_NAME).then(|| {
+        format!("`/{path}` has a name of {length} bytes, and `mkfs.erofs` takes {LONGEST_NAME}")
     })
 }
 

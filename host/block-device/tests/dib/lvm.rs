@@ -1,7 +1,10 @@
 //! `test_lvm.py`: what LVM's programs are told by DIB, as sizes of our nodes; and the mutations of
 //! `test_lvm_invalid_config` and `test_validate_lvs_type`.
 
-use dibhost_block_device::{Node, NodeKind, Size};
+use std::fs;
+
+use dibhost_block_device::{FolderTree, Graph, Node, NodeKind, Size};
+use dibhost_sys::Cancel;
 
 use crate::case::{case, parse, text};
 use crate::layout::nodes;
@@ -109,6 +112,27 @@ fn thin_volumes() {
         "lv_home 209715200B in lv_thinpool vg",
     ];
     assert_eq!(volumes("lvm_tree_thin_provision"), want);
+}
+
+/// Three of them are to hold an xfs, which none of 100 MiB can.
+#[test]
+fn volumes_that_no_xfs_fits_into_are_refused_by_the_layout() {
+    let graph = Graph::new(nodes("lvm_tree_thin_provision")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (root, aside) = (folder.path().join("root"), folder.path().join("aside"));
+    for place in ["tmp", "home", "var/log/audit"] {
+        fs::create_dir_all(root.join(place)).unwrap();
+    }
+    fs::create_dir(&aside).unwrap();
+    let mounts: Vec<&str> = graph.mounts().iter().map(|mount| mount.at.as_str()).collect();
+    let mut tree = FolderTree::split(&root, &aside, &mounts, Cancel::new()).unwrap();
+    let identities = graph.identities(&[7; 32]);
+    let error = dibhost_block_device::layout(&graph, &identities, &mut tree).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "block device: node `fs_tmp`: xfs cannot be smaller than 300 MiB: make the partition or the disk larger, \
+         or use ext4"
+    );
 }
 
 #[test]
