@@ -538,3 +538,80 @@ fn only_what_is_in_the_layout_is_written() {
     assert!(before[end..tail] == after[end..tail], "the gap behind the partition was written to");
     assert!(before[..end] != after[..end]);
 }
+
+#[test]
+fn all_that_stands_on_a_preserved_partition_stays_whatever_is_made_around_it() {
+    let root = tree(small);
+    let disk = Disk::new(300 * MIB, 512);
+    let volume = NodeKind::LogicalVolume {
+        size: Size::Rest,
+        thin_pool: None,
+        is_thin_pool: false,
+        stripes: 1,
+    };
+    let luks = NodeKind::Encryption { secrets: vec!["passphrase".into()], label: None };
+    let state = [
+        node("opened", &["state"], luks),
+        node("pv", &["opened"], NodeKind::PhysicalVolume),
+        node("vg", &["pv"], NodeKind::VolumeGroup { extent_size: MIB }),
+        node("lv", &["vg"], volume),
+        filesystem("state-fs", "lv", "ext4"),
+        mount("/var", "state-fs"),
+    ];
+    let kept = |preserve| partition("state", "luks", Size::Bytes(40 * MIB), preserve);
+    let first: Vec<_> = [
+        table(TableKind::Gpt),
+        partition("esp", "esp", Size::Bytes(20 * MIB), false),
+        kept(true),
+        partition("root", "linux-generic", Size::Rest, false),
+        filesystem("ESP", "esp", "vfat"),
+        filesystem("root-fs", "root", "ext4"),
+        mount("/", "root-fs"),
+    ]
+    .into_iter()
+    .chain(state.clone())
+    .collect();
+    let (laid_out, ..) = install(&disk, first, root.path(), None, 41).unwrap();
+    let extent = laid_out.partition("state").unwrap().0.extent;
+    let tags = |number: u32| {
+        let path = disk.partition(number);
+        output("blkid", &["-p", "-o", "export", path.to_str().unwrap()])
+    };
+    let (before, said) = (disk.bytes(extent), tags(2));
+    assert!(said.contains("TYPE=crypto_LUKS"), "{said}");
+
+    // Another kind of root, smaller; swap space where it was; other UUIDs for all of it.
+    let second = |preserve| -> Vec<_> {
+        [
+            table(TableKind::Gpt),
+            partition("esp", "esp", Size::Bytes(20 * MIB), false),
+            kept(preserve),
+            partition("root", "root-x86-64", Size::Bytes(150 * MIB), false),
+            partition("swap", "swap", Size::Rest, false),
+            filesystem("BOOT", "esp", "vfat"),
+            filesystem("system", "root", "btrfs"),
+            filesystem("swap-fs", "swap", "swap"),
+            mount("/", "system"),
+        ]
+        .into_iter()
+        .chain(state.clone())
+        .collect()
+    };
+    fs::write(root.path().join("var/state"), "second\n").unwrap();
+    let overwrite = Some(disk.path.as_str());
+    let (_, _, text) = install(&disk, second(true), root.path(), overwrite, 141).unwrap();
+    assert!(text.contains("stays: partition 2"), "{text}");
+    assert!(disk.bytes(extent) == before, "the preserved partition was written to");
+    assert_eq!(tags(2), said);
+    for (number, kind) in [(1, "vfat"), (3, "btrfs"), (4, "swap")] {
+        assert!(tags(number).contains(&format!("TYPE={kind}")), "{}", tags(number));
+    }
+    run("sgdisk", &["-v", &disk.path]);
+    let mounted = Mount::new(&disk.partition(3), "btrfs");
+    assert_eq!(fs::read_to_string(mounted.0.path().join("hello")).unwrap(), "world\n");
+    drop(mounted);
+
+    // It is `preserve` that keeps it.
+    install(&disk, second(false), root.path(), overwrite, 142).unwrap();
+    assert!(disk.bytes(extent) != before && tags(2) != said);
+}
