@@ -9,5 +9,6 @@ mod pictures;
 mod reasons;
 mod refusals;
 mod secrets;
+mod slots;
 mod transactions;
 mod wholes;
