@@ -11,10 +11,12 @@
 //! A disk is a seekable file. Back-ends: `file` (sparse files), `loop` (the same, filled by the
 //! kernel), `device` (an existing block device).
 
+pub mod btrfs;
 mod check;
 mod compare;
 pub mod config;
 mod copy;
+mod crc32c;
 pub mod dib;
 mod driver;
 mod ext4;

@@ -2,6 +2,8 @@
 
 #[path = "../../../fuzz/functions/block_device_toml.rs"]
 mod block_device_toml;
+#[path = "../../../fuzz/functions/btrfs.rs"]
+mod btrfs;
 #[path = "../../../fuzz/functions/dib_yaml.rs"]
 mod dib_yaml;
 #[path = "../../../fuzz/functions/inspect.rs"]
@@ -10,6 +12,8 @@ mod inspect;
 mod partition_table;
 #[path = "../../../fuzz/functions/signature.rs"]
 mod signature;
+#[path = "../../../fuzz/functions/thin_metadata.rs"]
+mod thin_metadata;
 #[path = "../../../fuzz/functions/volume_group.rs"]
 mod volume_group;
 
@@ -29,6 +33,18 @@ fn signature() {
 fn partition_table() {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/partition_table");
     dibhost_arbitrary::feed(corpus.as_ref(), 5_000, partition_table::partition_table);
+}
+
+#[test]
+fn thin_metadata() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/thin_metadata");
+    dibhost_arbitrary::feed(corpus.as_ref(), 1_500, thin_metadata::thin_metadata);
+}
+
+#[test]
+fn btrfs() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/btrfs");
+    dibhost_arbitrary::feed(corpus.as_ref(), 1_000, btrfs::btrfs);
 }
 
 #[test]

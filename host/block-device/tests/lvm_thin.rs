@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 
 use dibhost_block_device::lvm::thin::{
-    GrowingMedium, GrowingPool, Mapping, PoolMap, ThinMedium, read_metadata, write_metadata,
+    DeviceMap, GrowingMedium, GrowingPool, Mapping, PoolBudget, PoolMap, PoolMetadata, ThinMedium,
+    read_metadata, write_metadata,
 };
 use dibhost_block_device::lvm::{
     LogicalVolumeKind, LogicalVolumeMedium, LogicalVolumeRequest, LvmId, PhysicalVolumeRequest,
@@ -13,6 +14,7 @@ use dibhost_block_device::lvm::{
 };
 use dibhost_block_device::{FileMedium, Medium};
 use dibhost_sys::{Cancel, Program};
+use proptest::prelude::*;
 
 const MIB: u64 = 1 << 20;
 const CHUNK: u64 = 64 << 10;
@@ -101,6 +103,7 @@ fn a_pool_is_filled_checked_and_read_back() {
         assert_eq!(found, group);
         let read_back = read_metadata(&part("pool_tmeta"), folder.path(), &cancel).unwrap();
         assert_eq!(read_back, map);
+        assert_eq!(own(&part("pool_tmeta"), PoolBudget::default()).unwrap(), map);
         let b = ThinMedium::new(read_back.device(2).unwrap(), CHUNK, 100 * MIB, &data);
         let (mut wanted, mut bytes) = (vec![0; MIB as usize], vec![0; MIB as usize]);
         for at in (0..100 * MIB).step_by(MIB as usize) {
@@ -192,6 +195,212 @@ fn what_does_not_fit_is_named() {
     assert!(refused("pool_tdata", 0..1).contains("no thin volume of pool `pool`"));
 }
 
+/// By this crate's reader, not `thin_dump`.
+fn own(metadata: &dyn Medium, mut budget: PoolBudget) -> Result<PoolMap, String> {
+    let read = PoolMetadata::read(metadata).and_then(|pool| pool.map(&mut budget));
+    read.map_err(|error| error.to_string())
+}
+
+const CHUNKS: u64 = 1 << 20;
+
+/// A map of so many pieces, here and there, of which some run on: all that is mapped twice is mapped
+/// to two places.
+fn scattered(pieces: u64, seed: u64, device: u32, data: &mut u64) -> DeviceMap {
+    let mut state = seed | 1;
+    let mut below = |most: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % most
+    };
+    let (mut mappings, mut origin) = (Vec::<Mapping>::new(), 0);
+    for _ in 0..pieces {
+        origin += 1 + below(5);
+        let length = if below(10) == 0 { 1 + below(300) } else { 1 };
+        *data += 1 + below(2);
+        mappings.push(Mapping { origin, data: *data, length });
+        origin += length;
+        *data += length;
+    }
+    DeviceMap { device, transaction: below(9), mappings }
+}
+
+fn restored(map: &PoolMap) -> File {
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(16 * MIB).unwrap();
+    let medium = FileMedium::whole(&file).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    write_metadata(map, &medium, folder.path(), &Cancel::new()).unwrap();
+    file
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 6, failure_persistence: None, max_shrink_iters: 0, ..ProptestConfig::default()
+    })]
+
+    /// Trees of one level and of two, as `thin_restore` makes them and `thin_dump` reads them.
+    #[test]
+    fn any_map_is_read_as_thin_dump_reads_it(
+        volumes in proptest::collection::vec((0u64..4, 1u32..1 << 24, any::<u64>()), 0..5),
+        transaction in any::<u64>(),
+    ) {
+        let mut data = 0;
+        let mut devices: Vec<DeviceMap> = Vec::new();
+        for (power, number, seed) in volumes {
+            if !devices.iter().any(|device| device.device == number) {
+                let pieces = [0, 3, 400, 1500][power as usize];
+                devices.push(scattered(pieces, seed, number, &mut data));
+            }
+        }
+        devices.sort_by_key(|device| device.device);
+        let map = PoolMap { transaction, chunk_size: CHUNK, chunks: CHUNKS, devices };
+        let file = restored(&map);
+        let medium = FileMedium::whole(&file).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let dumped = read_metadata(&medium, folder.path(), &Cancel::new()).unwrap();
+        prop_assert!(dumped == map);
+        prop_assert!(own(&medium, PoolBudget::default()) == Ok(dumped));
+    }
+}
+
+#[test]
+fn three_levels_of_a_tree_are_read_and_no_more_than_may_be() {
+    let map = PoolMap {
+        transaction: 3,
+        chunk_size: CHUNK,
+        chunks: CHUNKS,
+        devices: vec![scattered(9000, 7, 5, &mut 0), scattered(100, 8, 6, &mut 500_000)],
+    };
+    let file = restored(&map);
+    let medium = FileMedium::whole(&file).unwrap();
+    assert!(own(&medium, PoolBudget::default()).unwrap() == map);
+    let pool = PoolMetadata::read(&medium).unwrap();
+    assert_eq!((pool.transaction, pool.chunk_size, pool.chunks), (3, CHUNK, CHUNKS));
+    let mut budget = PoolBudget::default();
+    assert_eq!(pool.devices(2, &mut budget).unwrap(), [5, 6]);
+    assert!(pool.devices(1, &mut budget).is_err());
+    assert!(pool.device(7, &mut budget).unwrap().is_none());
+    assert!(pool.device(6, &mut budget).unwrap().as_ref() == Some(&map.devices[1]));
+    let whole = PoolBudget::default();
+    let error = own(&medium, PoolBudget { nodes: 300, ..whole }).unwrap_err();
+    assert!(error.contains("larger than what is looked into"), "{error}");
+    let error = own(&medium, PoolBudget { mappings: 1000, ..whole }).unwrap_err();
+    assert!(error.contains("more pieces than are looked into"), "{error}");
+}
+
+/// Any byte of a block that counts, changed, is found: nothing is read as something else.
+#[test]
+fn no_byte_is_changed_without_being_noticed() {
+    let map = PoolMap {
+        transaction: 3,
+        chunk_size: CHUNK,
+        chunks: CHUNKS,
+        devices: vec![scattered(40, 7, 1, &mut 0), scattered(3, 8, 2, &mut 9000)],
+    };
+    let file = restored(&map);
+    let medium = FileMedium::whole(&file).unwrap();
+    let mut all = vec![0; 1 << 20];
+    medium.read_exact_at(&mut all, 0).unwrap();
+    let mut found = 0;
+    let used = |block: &usize| all[block * 4096..][..4096].iter().any(|byte| *byte != 0);
+    for block in (0..all.len() / 4096).filter(used) {
+        for inside in (0..4096).step_by(331) {
+            let at = block * 4096 + inside;
+            medium.write_all_at(&[all[at] ^ 0x10], at as u64).unwrap();
+            match own(&medium, PoolBudget::default()) {
+                Ok(read) => assert!(read == map, "byte {at}"),
+                Err(_) => found += 1,
+            }
+            medium.write_all_at(&all[at..=at], at as u64).unwrap();
+        }
+    }
+    // A superblock, the roots of four trees, what is below one of them.
+    assert!(found >= 6 * 13, "{found}");
+}
+
+/// A node with its number and its checksum.
+fn node(leaf: bool, number: u64, value_size: usize, entries: &[(u64, u64)]) -> Vec<u8> {
+    let mut bytes = vec![0; 4096];
+    bytes[4] = if leaf { 2 } else { 1 };
+    bytes[8..16].copy_from_slice(&number.to_le_bytes());
+    bytes[16..20].copy_from_slice(&(entries.len() as u32).to_le_bytes());
+    let room = 126;
+    bytes[20..24].copy_from_slice(&(room as u32).to_le_bytes());
+    bytes[24..28].copy_from_slice(&(value_size as u32).to_le_bytes());
+    for (at, (key, value)) in entries.iter().enumerate() {
+        bytes[32 + at * 8..][..8].copy_from_slice(&key.to_le_bytes());
+        bytes[32 + room * 8 + at * value_size..][..8].copy_from_slice(&value.to_le_bytes());
+    }
+    let sum = crc32c(&bytes[4..]) ^ 121_107;
+    bytes[..4].copy_from_slice(&sum.to_le_bytes());
+    bytes
+}
+
+fn crc32c(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            if crc & 1 == 1 { (crc >> 1) ^ 0x82f6_3b78 } else { crc >> 1 }
+        })
+    })
+}
+
+/// What has checksums and cannot be: made by somebody who means no good.
+#[test]
+fn trees_that_cannot_be_are_refused() {
+    let mappings = vec![Mapping { origin: 3, data: 4, length: 2 }];
+    let devices = vec![DeviceMap { device: 1, transaction: 0, mappings }];
+    let map = PoolMap { transaction: 0, chunk_size: CHUNK, chunks: 9, devices };
+    let file = restored(&map);
+    let medium = FileMedium::whole(&file).unwrap();
+    let mut superblock = vec![0; 4096];
+    medium.read_exact_at(&mut superblock, 0).unwrap();
+    let root = |at: usize| u64::from_le_bytes(superblock[at..at + 8].try_into().unwrap());
+    let (mappings, devices) = (root(320), root(328));
+    // Nobody uses these blocks, at the end.
+    let free = 16 * MIB / 4096 - 40;
+    let read = |nodes: &[(u64, Vec<u8>)]| {
+        for (block, bytes) in nodes {
+            medium.write_all_at(bytes, block * 4096).unwrap();
+        }
+        own(&medium, PoolBudget::default())
+    };
+    // The device's tree is one that is made here.
+    let top = || (mappings, node(true, mappings, 8, &[(1, free)]));
+    let at = |chunk: u64, data: u64| (chunk, data << 24 | 77);
+    let leaf = |number, entries: &[(u64, u64)]| (number, node(true, number, 8, entries));
+    let inner = |number, entries: &[(u64, u64)]| (number, node(false, number, 8, entries));
+    assert_eq!(read(&[top(), leaf(free, &[at(3, 4), at(4, 5)])]), Ok(map));
+
+    let refused = |why: &str, nodes: &[(u64, Vec<u8>)]| {
+        let error = read(nodes).unwrap_err();
+        assert!(error.contains(why), "{why}: {error}");
+    };
+    refused("is mapped to chunk 9 of 9", &[leaf(free, &[at(3, 9), at(4, 5)])]);
+    refused("has 1 chunks, and 2 are said of it", &[leaf(free, &[at(3, 4)])]);
+    refused("do not rise", &[leaf(free, &[at(4, 5), at(4, 6)])]);
+    refused("chunk 18446744073709551615 of device 1", &[leaf(free, &[at(u64::MAX, 5)])]);
+    refused("a node is twice", &[inner(free, &[(0, free)])]);
+    refused(
+        "a node is twice",
+        &[inner(free, &[(0, free + 1), (4, free + 1)]), leaf(free + 1, &[])],
+    );
+    refused("has nothing below it", &[inner(free, &[])]);
+    refused(
+        "other keys than the node above it says",
+        &[inner(free, &[(0, free + 1), (4, free + 2)]), leaf(free + 1, &[at(4, 4)])],
+    );
+    refused("which it has not", &[inner(free, &[(0, u64::MAX)])]);
+    refused("says that it is block 7", &[(free, node(true, 7, 8, &[]))]);
+    refused("entries of 24 bytes", &[(free, node(true, free, 24, &[]))]);
+    // Higher than any tree: each with one node below it.
+    let high: Vec<_> = (free..free + 30).map(|number| inner(number, &[(0, number + 1)])).collect();
+    refused("higher than any can be", &high);
+    // A device that one tree has, and the other has not.
+    refused("one of its trees has device 1", &[(mappings, node(true, mappings, 8, &[]))]);
+    refused("entries of 8 bytes", &[(devices, node(true, devices, 8, &[]))]);
+}
+
 #[test]
 fn broken_metadata_is_an_error() {
     let file = tempfile::tempfile().unwrap();
@@ -200,4 +409,6 @@ fn broken_metadata_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let error = read_metadata(&medium, folder.path(), &Cancel::new()).unwrap_err().to_string();
     assert!(error.contains("thin pool's metadata"), "{error}");
+    let error = own(&medium, PoolBudget::default()).unwrap_err();
+    assert!(error.contains("it does not begin with a superblock"), "{error}");
 }

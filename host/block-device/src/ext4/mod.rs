@@ -1,6 +1,5 @@
 //! ext2, ext3 and ext4: how large, made by `mke2fs` in place, then made the same every time.
 
-mod crc32c;
 mod make;
 mod normalise;
 mod size;

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
-use super::crc32c::crc32c;
+use crate::crc32c::crc32c;
 use crate::format::RootFolder;
 
 const SUPERBLOCK: u64 = 1024;

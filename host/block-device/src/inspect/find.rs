@@ -5,13 +5,17 @@ use std::fmt::Display;
 
 use uuid::Uuid;
 
+use super::array::Member;
 use super::ground::{Ground, Map, VolumeAt};
 use super::name::Names;
 use super::node::{Draft, NodeAt, Wish, named};
-use super::volume::{Member, Physical};
+use super::volume::Physical;
 use super::{InspectSecret, InspectedDisk, Inspection};
+use crate::btrfs::BtrfsBudget;
+use crate::filesystem::FilesystemKind;
 use crate::layout::Place;
 use crate::lvm::LvmId;
+use crate::lvm::thin::PoolBudget;
 use crate::node::NodeKind;
 use crate::probe::{Signature, SignatureKind, signatures};
 use crate::verity::{self, VeritySuperblock};
@@ -34,6 +38,9 @@ pub(super) struct Finder<'a> {
     pub(super) members: Vec<Member>,
     pub(super) groups_done: BTreeSet<LvmId>,
     pub(super) arrays_done: BTreeSet<Uuid>,
+    /// What is still read of all pools, and of all btrfs.
+    pub(super) pool_budget: PoolBudget,
+    pub(super) btrfs_budget: BtrfsBudget,
     hashes: Vec<(VolumeAt, VeritySuperblock)>,
     /// Volumes with a filesystem, or with nothing.
     leaves: Vec<(VolumeAt, Option<Signature>)>,
@@ -54,6 +61,8 @@ impl<'a> Finder<'a> {
             members: Vec::new(),
             groups_done: BTreeSet::new(),
             arrays_done: BTreeSet::new(),
+            pool_budget: PoolBudget::default(),
+            btrfs_budget: BtrfsBudget::default(),
             hashes: Vec::new(),
             leaves: Vec::new(),
         };
@@ -74,11 +83,12 @@ impl<'a> Finder<'a> {
             }
             // What is on several volumes is there once all of them were found.
             let found = self.assemble_arrays() | self.assemble_groups();
-            if !found {
+            if !found && !self.assemble_degraded() {
                 break;
             }
         }
-        self.incomplete();
+        self.incomplete_arrays();
+        self.incomplete_groups();
         self.verity();
         for (volume, signature) in std::mem::take(&mut self.leaves) {
             if let Some(signature) = signature {
@@ -245,10 +255,12 @@ impl<'a> Finder<'a> {
             }
         }
         // FAT keeps to the sectors of its disk.
-        if let (crate::FilesystemKind::Vfat, Some(sector @ (512 | 4096))) = (kind, found.block_size)
-        {
+        if let (FilesystemKind::Vfat, Some(sector @ (512 | 4096))) = (kind, found.block_size) {
             self.has_sector(volume, sector);
         }
-        self.add(draft);
+        let node = self.add(draft);
+        if kind == FilesystemKind::Btrfs {
+            self.subvolumes(node, volume);
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 
 use crate::inspect::InspectedDisk;
 use crate::luks::{LuksHeader, VolumeKey};
+use crate::lvm::thin::{DeviceMap, ThinMedium};
 use crate::lvm::{self, LogicalVolumeKind, LogicalVolumeMedium};
 use crate::md::{Raid0Medium, Raid1Medium, RaidLevel};
 use crate::medium::Medium;
@@ -37,6 +38,14 @@ pub(super) enum Map {
     Logical {
         group: usize,
         volume: usize,
+    },
+    /// The group, and the logical volume in it that has the chunks of the pool.
+    Thin {
+        group: usize,
+        data: usize,
+        chunk_size: u64,
+        size: u64,
+        map: DeviceMap,
     },
 }
 
@@ -80,7 +89,7 @@ impl<'a> Ground<'a> {
             Map::Disk(_) => 1,
             Map::Part { on, .. } | Map::Luks { on, .. } => all(&[*on]),
             Map::Raid { on, .. } => all(on),
-            Map::Logical { group, .. } => all(&self.groups[*group].on),
+            Map::Logical { group, .. } | Map::Thin { group, .. } => all(&self.groups[*group].on),
         };
         if weight > MOST_LENT || self.maps.len() == MOST_VOLUMES {
             return None;
@@ -119,15 +128,23 @@ impl<'a> Ground<'a> {
                     }
                 })
             }
-            Map::Logical { group, volume } => {
-                let Group { group, on } = &self.groups[*group];
-                let volume = &group.logical_volumes[*volume];
-                self.with_all(on, &[], &mut |lower| {
-                    let medium = LogicalVolumeMedium::new(group, volume, lower);
-                    act(&medium.map_err(io::Error::other)?)
+            Map::Logical { group, volume } => self.with_logical(*group, *volume, act),
+            Map::Thin { group, data, chunk_size, size, map } => {
+                self.with_logical(*group, *data, &mut |data| {
+                    act(&ThinMedium::new(map, *chunk_size, *size, data))
                 })
             }
         }
+    }
+
+    /// Lends the medium of a logical volume with extents, a hidden one of a pool too.
+    pub(super) fn with_logical(&self, group: usize, volume: usize, act: Act<'_>) -> io::Result<()> {
+        let Group { group, on } = &self.groups[group];
+        let volume = &group.logical_volumes[volume];
+        self.with_all(on, &[], &mut |lower| {
+            let medium = LogicalVolumeMedium::new(group, volume, lower);
+            act(&medium.map_err(io::Error::other)?)
+        })
     }
 
     /// Lends the media of several volumes, in their order, behind those that are lent already.
@@ -183,7 +200,7 @@ impl<'a> Ground<'a> {
                     offset = range.physical_offset;
                     at = *on.get(range.physical_volume)?;
                 }
-                Map::Luks { .. } | Map::Raid { .. } => return None,
+                Map::Luks { .. } | Map::Raid { .. } | Map::Thin { .. } => return None,
             }
         }
     }
@@ -201,7 +218,9 @@ impl<'a> Ground<'a> {
                 Map::Disk(disk) => disks.push(*disk),
                 Map::Part { on, .. } | Map::Luks { on, .. } => left.push(*on),
                 Map::Raid { on, .. } => left.extend(on),
-                Map::Logical { group, .. } => left.extend(&self.groups[*group].on),
+                Map::Logical { group, .. } | Map::Thin { group, .. } => {
+                    left.extend(&self.groups[*group].on);
+                }
             }
         }
         disks.sort_unstable();

@@ -8,14 +8,17 @@
 //! ```
 //!
 //! A disk does not hold all that a graph says. Each node names what is not known of it, and nothing
-//! is made up: mounts, GRUB and the subvolumes of btrfs are not in such a graph at all.
+//! is made up: mounts and GRUB are not in such a graph at all.
 
+mod array;
 mod find;
 mod ground;
 mod name;
 mod node;
 mod show;
+mod subvolume;
 mod table;
+mod thin;
 mod volume;
 
 use std::sync::Arc;

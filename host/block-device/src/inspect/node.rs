@@ -44,7 +44,6 @@ impl Draft {
             NodeKind::LogicalVolume { .. } => &["how its size was asked for"],
             NodeKind::Filesystem { kind, .. } => match kind.as_str() {
                 "swap" => &[],
-                "btrfs" => &["its settings", "where it is mounted", "its subvolumes"],
                 _ => &["its settings", "where it is mounted"],
             },
             _ => &[],

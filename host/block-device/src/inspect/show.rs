@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Inspected, Inspection};
+use crate::driver::Driver;
 use crate::node::{NodeKind, TableKind};
 use crate::show::extent;
 use crate::units::exact as size;
@@ -91,8 +92,14 @@ impl Inspected {
                 }
             }
             NodeKind::Filesystem { kind, .. } => kind.clone(),
-            NodeKind::Driver { name, settings } if settings == "{}" => name.clone(),
-            NodeKind::Driver { name, settings } => format!("{name} {settings}"),
+            NodeKind::Driver { name, settings } => match Driver::of(&self.node) {
+                Ok(Some(Driver::Subvolume { path, default })) => {
+                    let default = if default { ", the default" } else { "" };
+                    format!("subvolume `{path}`{default}")
+                }
+                _ if settings == "{}" => name.clone(),
+                _ => format!("{name} {settings}"),
+            },
             NodeKind::Mount { .. } | NodeKind::GrubBios { .. } => "not on a disk".to_owned(),
         }];
         if let Some(version) = &facts.version {

@@ -1,18 +1,14 @@
-//! Encryptions, arrays and volume groups that were found.
+//! Encryptions and volume groups that were found.
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use uuid::Uuid;
 
 use super::find::Finder;
 use super::ground::{Group, Map, VolumeAt};
 use super::node::{Draft, NodeAt, Wish};
 use crate::check;
-use crate::driver::{Driver, MD_NAME};
 use crate::luks::{self, LuksError, LuksHeader, VolumeKey};
 use crate::lvm::{self, LogicalVolumeKind, LvmId, VolumeGroup};
-use crate::md::{self, MdSuperblock, RaidLevel};
-use crate::node::{Node, NodeKind, Size};
+use crate::node::{NodeKind, Size};
 use crate::probe::Signature;
 
 /// Segments, stripes and volumes of all groups together: a hundred megabytes of them.
@@ -27,12 +23,6 @@ pub(super) struct Physical {
     of: Option<LvmId>,
     /// Its group, until it is needed.
     group: Option<VolumeGroup>,
-}
-
-/// A member of an array that was found.
-pub(super) struct Member {
-    volume: VolumeAt,
-    superblock: MdSuperblock,
 }
 
 impl Finder<'_> {
@@ -132,88 +122,6 @@ impl Finder<'_> {
             });
         }
         key
-    }
-
-    pub(super) fn member(&mut self, volume: VolumeAt) {
-        match self.ground.read(volume, md::read_superblock) {
-            Ok(Ok(Some(superblock))) => self.members.push(Member { volume, superblock }),
-            Ok(Ok(None)) => {}
-            Ok(Err(error)) => self.problem(volume, &"its array", &error),
-            Err(error) => self.problem(volume, &"its array", &error),
-        }
-    }
-
-    /// Puts arrays together whose members are all there; whether there was one.
-    pub(super) fn assemble_arrays(&mut self) -> bool {
-        let mut by_array: BTreeMap<Uuid, Vec<usize>> = BTreeMap::new();
-        for (at, member) in self.members.iter().enumerate() {
-            if !self.arrays_done.contains(&member.superblock.uuid) {
-                by_array.entry(member.superblock.uuid).or_default().push(at);
-            }
-        }
-        let mut any = false;
-        for (uuid, mut members) in by_array {
-            members.sort_by_key(|at| self.members[*at].superblock.role);
-            let first = self.members[members[0]].superblock.clone();
-            let roles = members.iter().map(|at| self.members[*at].superblock.role);
-            // A role that is there twice, or is missing, is told of in the end.
-            if first.members < 2 || !roles.eq(0..first.members) {
-                continue;
-            }
-            self.arrays_done.insert(uuid);
-            any = true;
-            let volumes: Vec<VolumeAt> =
-                members.iter().map(|at| self.members[*at].volume).collect();
-            let unlike = members.iter().find(|at| {
-                let other = &self.members[**at].superblock;
-                (other.level, other.members) != (first.level, first.members)
-                    || (other.data_offset, other.used_size) != (first.data_offset, first.used_size)
-            });
-            if let Some(unlike) = unlike {
-                let volume = self.members[*unlike].volume;
-                let why = "its superblock is unlike that of another member";
-                self.problem(volume, &format!("array {uuid}"), &why);
-                continue;
-            }
-            self.array(&first, volumes);
-        }
-        any
-    }
-
-    fn array(&mut self, array: &MdSuperblock, volumes: Vec<VolumeAt>) {
-        let fine = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
-        let name: String = array.name.chars().map(fine).take(MD_NAME).collect();
-        let mut settings = match array.level {
-            RaidLevel::Raid0 { chunk } => serde_json::json!({"level": 0, "chunk": chunk}),
-            RaidLevel::Raid1 => serde_json::json!({"level": 1}),
-        };
-        if !name.is_empty() {
-            settings["name"] = name.clone().into();
-        }
-        let kind = NodeKind::Driver { name: "raid".to_owned(), settings: settings.to_string() };
-        let on: Vec<NodeAt> = volumes.iter().map(|at| self.node_of(*at)).collect();
-        let wish = match name.is_empty() {
-            true => Wish::By(on[0], "raid", String::new()),
-            false => Wish::Label(name.clone()),
-        };
-        let mut draft = Draft::new(on, wish, kind);
-        draft.facts.uuid = Some(array.uuid.to_string());
-        draft.facts.label = Some(array.name.clone()).filter(|name| !name.is_empty());
-        draft.facts.version = Some("1.2".to_owned());
-        if name != array.name {
-            draft.notes.push("a graph cannot have its name".to_owned());
-        }
-        let node = Node { name: "raid".to_owned(), on: Vec::new(), kind: draft.kind.clone() };
-        if let Err(wrong) = Driver::of(&node) {
-            draft.notes.push(format!("a graph cannot have it: {}", wrong.problem));
-        }
-        if !array.clean {
-            draft.notes.push("its members were not in sync".to_owned());
-        }
-        let node = self.add(draft);
-        let (level, data_offset) = (array.level, array.data_offset);
-        let map = Map::Raid { on: volumes, level, data_offset, used_size: array.used_size };
-        self.volume(node, map);
     }
 
     pub(super) fn physical_volume(&mut self, volume: VolumeAt) {
@@ -316,7 +224,7 @@ impl Finder<'_> {
 
     fn logical_volumes(&mut self, group_node: NodeAt, number: usize) {
         let mut nodes: BTreeMap<String, NodeAt> = BTreeMap::new();
-        let mut pools: Vec<(NodeAt, String)> = Vec::new();
+        let mut thin: Vec<(NodeAt, usize, String)> = Vec::new();
         for at in 0..self.ground.groups[number].group.logical_volumes.len() {
             let group = &self.ground.groups[number].group;
             let volume = &group.logical_volumes[at];
@@ -337,14 +245,18 @@ impl Finder<'_> {
             let (is_thin_pool, is_plain) = match &volume.kind {
                 LogicalVolumeKind::ThinPool { .. } => (true, false),
                 LogicalVolumeKind::Thin { pool, .. } => {
-                    notes.push("what is in a thin volume is not looked into".to_owned());
-                    pools.push((self.drafts.len(), pool.clone()));
+                    thin.push((self.drafts.len(), at, pool.clone()));
                     (false, false)
                 }
                 _ => (false, true),
             };
             let mut stripes = BTreeSet::new();
-            if let LogicalVolumeKind::Extents(segments) = &volume.kind {
+            // A pool's data is striped, or not.
+            let data = match &volume.kind {
+                LogicalVolumeKind::ThinPool { data, .. } => group.logical_volume(data),
+                _ => Some(volume),
+            };
+            if let Some(LogicalVolumeKind::Extents(segments)) = data.map(|data| &data.kind) {
                 stripes = segments.iter().map(|segment| segment.stripes.len()).collect();
             }
             if stripes.len() > 1 {
@@ -367,25 +279,15 @@ impl Finder<'_> {
                 self.volume(node, Map::Logical { group: number, volume: at });
             }
         }
-        for (node, pool) in pools {
-            self.drafts[node].pool = nodes.get(&pool).copied();
+        for (node, _, pool) in &thin {
+            self.drafts[*node].pool = nodes.get(pool).copied();
         }
+        self.thin_volumes(number, &thin);
     }
 
-    /// Says what is missing of arrays and groups that are not whole.
-    pub(super) fn incomplete(&mut self) {
+    /// Says what is missing of groups that are not whole.
+    pub(super) fn incomplete_groups(&mut self) {
         let mut notes = Vec::new();
-        for member in &self.members {
-            let MdSuperblock { uuid, role, members, name, .. } = &member.superblock;
-            if !self.arrays_done.contains(uuid) {
-                let note = format!(
-                    "it is member {role} of the {members} of array `{}`, {uuid}, and not each of \
-                     them is here once: give all disks that belong together",
-                    name.escape_debug()
-                );
-                notes.push((self.node_of(member.volume), note));
-            }
-        }
         for physical in &self.physical {
             let Some(group) = &physical.group else { continue };
             let here = |id: &LvmId| self.physical.iter().any(|physical| physical.id == *id);

@@ -5,10 +5,12 @@ use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use dibhost_block_device::{
-    FileMedium, FolderTree, Graph, Identities, InspectSecret, Inspected, InspectedDisk, Inspection,
-    Layout, Node, NodeKind, Realise, Secrets, Size, TableKind, VolumeMap, inspect, layout, realise,
+    Backend, FileMedium, FolderTree, Graph, Identities, InspectSecret, Inspected, InspectedDisk,
+    Inspection, Layout, Node, NodeKind, Realise, Secrets, Size, TableKind, Tree, VolumeMap,
+    inspect, layout, with_parts,
 };
 use dibhost_sys::{Cancel, SecretBytes};
 use tempfile::TempDir;
@@ -16,8 +18,11 @@ use tempfile::TempDir;
 use crate::same::{Made, comparable, standing};
 
 pub(crate) const MIB: u64 = 1 << 20;
-pub(crate) const SECRETS: [(&str, &[u8]); 2] =
-    [("passphrase", b"correct horse"), ("spare", b"battery staple")];
+pub(crate) const SECRETS: [(&str, &[u8]); 3] = [
+    ("passphrase", b"correct horse"),
+    ("spare", b"battery staple"),
+    ("keyfile", b"\x00\xff\nbytes"),
+];
 
 fn bytes(name: &str) -> io::Result<Arc<SecretBytes>> {
     let found = SECRETS.iter().find(|(known, _)| *known == name);
@@ -88,26 +93,54 @@ pub(crate) struct Built {
 }
 
 impl Built {
+    /// By `file`.
     pub(crate) fn new(nodes: Vec<Node>) -> Self {
+        Self::by(Backend::File, nodes)
+    }
+
+    pub(crate) fn by(backend: Backend, nodes: Vec<Node>) -> Self {
         let graph = Graph::new(nodes).unwrap_or_else(|error| panic!("{error}"));
         let folder = TempDir::new().unwrap();
         let (root, aside) = (folder.path().join("tree"), folder.path().join("aside"));
-        fs::create_dir_all(root.join("home")).unwrap();
-        fs::create_dir(root.join("boot")).unwrap();
+        fs::create_dir_all(&root).unwrap();
         fs::create_dir(&aside).unwrap();
-        fs::write(root.join("hello"), "world\n").unwrap();
         let mounts: Vec<&str> = graph.mounts().iter().map(|m| m.at.as_str()).collect();
+        for mount in &mounts {
+            let at = root.join(mount.trim_start_matches('/'));
+            fs::create_dir_all(&at).unwrap();
+            fs::write(at.join("hello"), "world\n").unwrap();
+        }
         let cancel = Cancel::new();
-        let mut tree = FolderTree::split(&root, &aside, &mounts, cancel.clone()).unwrap();
-        let identities = graph.identities(&[7; 32]);
-        let layout = layout(&graph, &identities, &mut tree)
-            .unwrap_or_else(|error| panic!("{error}:\n{:#?}", graph.nodes()));
-        let path = |disk: &dibhost_block_device::DiskLayout| {
-            (disk.node.clone(), folder.path().join(&disk.node))
+        // No two filesystems that a kernel mounts at a time may have one UUID: these tests run beside
+        // one another.
+        let mut seed = [7; 32];
+        if backend == Backend::Loop {
+            static BUILT: AtomicU32 = AtomicU32::new(0);
+            let number = BUILT.fetch_add(1, Ordering::Relaxed);
+            seed[..4].copy_from_slice(&std::process::id().to_le_bytes());
+            seed[4..8].copy_from_slice(&number.to_le_bytes());
+        }
+        let identities = graph.identities(&seed);
+        let make = |tree: &mut dyn Tree| {
+            let layout = layout(&graph, &identities, tree)
+                .unwrap_or_else(|error| panic!("{error}:\n{:#?}", graph.nodes()));
+            let path = |disk: &dibhost_block_device::DiskLayout| {
+                (disk.node.clone(), folder.path().join(&disk.node))
+            };
+            let disks: BTreeMap<_, _> = layout.disks.iter().map(path).collect();
+            let (secrets, cancel) = (&Known, &cancel);
+            let to = Realise { disks: &disks, secrets, time: 1_700_000_000, cancel };
+            backend.realise(&layout, tree, &to).unwrap_or_else(|error| panic!("{error}"));
+            layout
         };
-        let disks: BTreeMap<_, _> = layout.disks.iter().map(path).collect();
-        let to = Realise { disks: &disks, secrets: &Known, time: 1_700_000_000, cancel: &cancel };
-        realise(&layout, &mut tree, &to).unwrap_or_else(|error| panic!("{error}"));
+        let layout = match backend {
+            Backend::File => {
+                make(&mut FolderTree::split(&root, &aside, &mounts, cancel.clone()).unwrap())
+            }
+            Backend::Loop => {
+                with_parts(&root, &mounts, folder.path(), &cancel, |tree| make(tree)).unwrap()
+            }
+        };
         Self { folder, graph, identities, layout }
     }
 
@@ -199,7 +232,7 @@ impl Built {
             let facts = facts(&volume.node);
             assert_eq!(facts.size, Some(volume.size), "{}", volume.node);
             let id = match &volume.map {
-                VolumeMap::Logical { group } => {
+                VolumeMap::Logical { group } | VolumeMap::Thin { group, .. } => {
                     let group = self.layout.groups.iter().find(|g| g.node == *group).unwrap();
                     group.group.logical_volume(&volume.node).unwrap().id.to_string()
                 }

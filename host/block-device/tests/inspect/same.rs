@@ -13,15 +13,23 @@ pub(crate) struct Made<'a> {
     pub(crate) identities: &'a Identities,
 }
 
+impl Made<'_> {
+    fn size_of(&self, node: &str) -> u64 {
+        let pools = self.layout.groups.iter().flat_map(|group| &group.pools);
+        let pool = pools.filter(|pool| pool.node == node).map(|pool| pool.size).next();
+        self.layout.size_of(node).or(pool).unwrap()
+    }
+}
+
 /// A graph without what no disk holds, by names that come from how nodes stand on one another:
 ///
-/// * mounts, GRUB and subvolumes; settings of filesystems; `preserve`; the alignment of a table;
+/// * mounts and GRUB; settings of filesystems; `preserve`; the alignment of a table;
 /// * the names of nodes but those of disks (which are given), volume groups and logical volumes;
 /// * the label of a partition of an MBR, and the chunk of a mirror;
 /// * how a size was asked for, and that a UUID was not: what it came to takes their place.
 pub(crate) fn comparable(graph: &Graph, made: Option<&Made<'_>>) -> BTreeMap<String, Node> {
     let size = |node: &str, own: Size| match made {
-        Some(made) => Size::Bytes(made.layout.size_of(node).unwrap()),
+        Some(made) => Size::Bytes(made.size_of(node)),
         None => own,
     };
     let mut nodes = BTreeMap::new();
@@ -29,7 +37,10 @@ pub(crate) fn comparable(graph: &Graph, made: Option<&Made<'_>>) -> BTreeMap<Str
         let mut kind = node.kind.clone();
         match &mut kind {
             NodeKind::Mount { .. } | NodeKind::GrubBios { .. } => continue,
-            NodeKind::Driver { name, .. } if name == "subvolume" => continue,
+            NodeKind::Driver { name, settings } if name == "subvolume" => {
+                let own = graph.subvolumes().iter().find(|own| own.node == node.name).unwrap();
+                *settings = format!("{} {}", own.path, own.default);
+            }
             NodeKind::Driver { name, settings } if name == "raid" => {
                 let raid = graph.raids().iter().find(|raid| raid.node == node.name).unwrap();
                 *settings = match raid.level {
@@ -94,6 +105,10 @@ pub(crate) fn standing(graph: &Graph, name: &str) -> String {
         NodeKind::Encryption { .. } => format!("{on}/luks"),
         NodeKind::PhysicalVolume => format!("{on}/pv"),
         NodeKind::Filesystem { .. } => format!("{on}/filesystem"),
+        NodeKind::Driver { name: driver, .. } if driver == "subvolume" => {
+            let own = graph.subvolumes().iter().find(|own| own.node == name).unwrap();
+            format!("{on}/{}", own.path)
+        }
         NodeKind::Driver { name, .. } => format!("({on})/{name}"),
         NodeKind::Mount { .. } | NodeKind::GrubBios { .. } => name.to_owned(),
     }

@@ -13,6 +13,8 @@
 mod medium;
 mod metadata;
 mod pool;
+mod read;
+mod tree;
 mod xml;
 
 use std::collections::BTreeMap;
@@ -21,6 +23,7 @@ use std::ops::Range;
 pub use medium::{ThinMapped, ThinMedium};
 pub use metadata::{read_metadata, write_metadata};
 pub use pool::{GrowingMedium, GrowingPool};
+pub use read::{PoolBudget, PoolMetadata};
 
 use super::{LogicalVolume, LogicalVolumeKind, LvmError, VolumeGroup};
 

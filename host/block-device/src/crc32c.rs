@@ -1,4 +1,5 @@
-//! CRC-32C (Castagnoli) as ext4 uses it: reflected, started and ended by the caller.
+//! CRC-32C (Castagnoli) as ext4, btrfs and device-mapper use it: reflected, started and ended by
+//! the caller.
 
 const TABLE: [u32; 256] = table();
 
@@ -19,7 +20,7 @@ const fn table() -> [u32; 256] {
 }
 
 /// Goes on with `crc` over `data`.
-pub(super) fn crc32c(crc: u32, data: &[u8]) -> u32 {
+pub(crate) fn crc32c(crc: u32, data: &[u8]) -> u32 {
     data.iter()
         .fold(crc, |crc, byte| TABLE[((crc ^ u32::from(*byte)) & 0xff) as usize] ^ (crc >> 8))
 }
