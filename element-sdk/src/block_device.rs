@@ -173,7 +173,8 @@ pub enum NodeKind {
     Filesystem(Filesystem),
     /// Where a filesystem is mounted.
     Mount(Mount),
-    /// GRUB for BIOS, standing on a disk and its BIOS boot partition.
+    /// GRUB for BIOS, standing on a disk and the BIOS boot partition of its GPT, or on a disk with an
+    /// MBR alone.
     GrubBios {
         /// `boot.img`, a file of the image.
         boot_image: String,

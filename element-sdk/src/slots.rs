@@ -88,8 +88,11 @@ pub struct Layout {
     pub mounts: Vec<LayoutMount>,
     /// Partitions in the order of their numbers.
     pub partitions: Vec<LayoutPartition>,
-    /// `gpt`, `mbr`, or none for one filesystem without a table.
+    /// Of the first disk: `gpt`, `mbr`, or none for one filesystem without a table.
     pub table: Option<String>,
+    /// Disks that GRUB for BIOS starts from, by their nodes.
+    #[serde(default)]
+    pub grub_bios: Vec<String>,
     /// What lies between partitions and filesystems, each after what it stands on.
     #[serde(default)]
     pub volumes: Vec<LayoutVolume>,
@@ -100,6 +103,12 @@ impl Layout {
     #[must_use]
     pub fn mount(&self, at: &str) -> Option<&LayoutMount> {
         self.mounts.iter().find(|m| m.at == at)
+    }
+
+    /// The partition of this name.
+    #[must_use]
+    pub fn partition(&self, name: &str) -> Option<&LayoutPartition> {
+        self.partitions.iter().find(|p| p.name == name)
     }
 
     /// The volume of this name.
@@ -175,6 +184,9 @@ pub struct LayoutPartition {
     pub name: String,
     /// From 1.
     pub number: u32,
+    /// The kind of the table it is in: `gpt` or `mbr`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
     /// Its GPT name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,

@@ -73,8 +73,9 @@ fn what_elements_provide_fits_the_schemas() {
 fn what_the_host_provides_is_read() {
     let value = json!({
         "table": "gpt",
+        "grub-bios": ["disk0"],
         "partitions": [
-            { "name": "bios", "number": 1, "label": null, "type": "21686148-6449-6E6F-744E-656564454649",
+            { "name": "bios", "number": 1, "table": "gpt", "label": null, "type": "21686148-6449-6E6F-744E-656564454649",
               "partuuid": "00000000-0000-5000-8000-000000000001" },
         ],
         "mounts": [
@@ -106,11 +107,14 @@ fn what_the_host_provides_is_read() {
     let bios = LayoutPartition {
         name: "bios".into(),
         number: 1,
+        table: Some("gpt".into()),
         label: None,
         type_id: "21686148-6449-6E6F-744E-656564454649".into(),
         partuuid: Some("00000000-0000-5000-8000-000000000001".into()),
     };
+    assert_eq!(layout.partition("bios"), Some(&bios));
     assert_eq!(layout.partitions, [bios]);
+    assert_eq!(layout.grub_bios, ["disk0"]);
 }
 
 #[test]

@@ -90,10 +90,11 @@ impl Platform {
 
     pub(crate) fn modules(&self, place: &Place, layout: &Layout) -> Vec<&'static str> {
         let mut modules = MODULES.to_vec();
-        modules.push(match layout.table.as_deref() {
-            Some("mbr") => "part_msdos",
+        let tables = layout.partitions.iter().filter_map(|p| p.table.as_ref());
+        modules.extend(tables.chain(&layout.table).map(|table| match &**table {
+            "mbr" => "part_msdos",
             _ => "part_gpt",
-        });
+        }));
         modules.extend(&place.modules);
         if self.firmware == "bios" {
             modules.push("biosdisk");
@@ -115,14 +116,18 @@ pub(crate) fn is_bios_boot(type_id: &str) -> bool {
     BIOS_BOOT.iter().any(|known| known.eq_ignore_ascii_case(type_id))
 }
 
+/// Whether machines of this architecture have a BIOS.
+pub(crate) fn has_bios(arch: &str) -> bool {
+    matches!(arch, "amd64" | "i386")
+}
+
 /// Those that the disk has a place for.
 pub(crate) fn platforms(arch: &str, layout: &Layout) -> Vec<&'static Platform> {
     let mut platforms = Vec::new();
     if layout.table.is_none() {
         return platforms;
     }
-    let has_partition = layout.partitions.iter().any(|p| is_bios_boot(&p.type_id));
-    if matches!(arch, "amd64" | "i386") && has_partition {
+    if has_bios(arch) && !layout.grub_bios.is_empty() {
         platforms.push(&BIOS);
     }
     if layout.mount("/boot/efi").is_some() {

@@ -4,6 +4,7 @@
 //! are none. The images are made by `grub-mkimage` from what the plan says of the disk, the menu is
 //! written from facts, and the host patches the BIOS images' block lists when it writes the disk.
 
+mod disks;
 mod images;
 mod menu;
 mod place;
@@ -72,13 +73,13 @@ impl Element for Bootloader {
     fn plan_block_device(&self, plan: &Plan<'_>) -> Result<()> {
         let nodes = plan.nodes()?;
         let mut grub = Vec::new();
-        for (number, (disk, partition)) in bios_boot(&nodes).into_iter().enumerate() {
+        for (number, on) in disks::with_room(&nodes, &plan.machine().arch).into_iter().enumerate() {
             let kind = NodeKind::GrubBios {
                 boot_image: images::bios_file("boot.img"),
                 core_image: images::bios_file("core.img"),
             };
             let name = if number == 0 { "grub".to_owned() } else { format!("grub{number}") };
-            grub.push(Node::new(name, [disk, partition], kind));
+            grub.push(Node::new(name, on, kind));
         }
         // Whoever states the whole block device states this too.
         let stated = nodes.iter().any(|node| matches!(node.kind, NodeKind::GrubBios { .. }));
@@ -98,12 +99,11 @@ impl Element for Bootloader {
         let layout: Layout = plan.consume_one()?;
         let platforms = images::platforms(&plan.machine().arch, &layout);
         if platforms.is_empty() {
-            plan.find(
-                Finding::warning("The disk has no place for GRUB: it is not installed.").help(
-                    "Give the disk a BIOS boot partition, or an EFI system partition mounted \
-                     at `/boot/efi`.",
-                ),
-            );
+            plan
+                .find(Finding::warning("The disk has no place for GRUB: it is not installed.").help(
+                "Give the disk an MBR or a BIOS boot partition, with sectors of 512 bytes, or an \
+                     EFI system partition mounted at `/boot/efi`.",
+            ));
             return Ok(());
         }
         if let Err(error) = Place::of(&layout) {
@@ -200,26 +200,6 @@ fn arguments(facts: Vec<Provided<KernelArgument>>) -> Vec<String> {
         }
     }
     arguments
-}
-
-/// BIOS boot partitions and the disks they are on, one of each disk.
-fn bios_boot(nodes: &[Node]) -> Vec<(&str, &str)> {
-    let find = |name: &str| nodes.iter().find(|n| n.name == name);
-    let found = nodes.iter().filter_map(|node| {
-        let NodeKind::Partition(partition) = &node.kind else { return None };
-        if !images::is_bios_boot(&partition.type_id) {
-            return None;
-        }
-        let table = find(node.on.first()?)?;
-        Some((table.on.first()?.as_str(), node.name.as_str()))
-    });
-    let mut one_each: Vec<(&str, &str)> = Vec::new();
-    for (disk, partition) in found {
-        if !one_each.iter().any(|(known, _)| *known == disk) {
-            one_each.push((disk, partition));
-        }
-    }
-    one_each
 }
 
 export_element!(Bootloader);

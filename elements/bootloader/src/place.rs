@@ -112,8 +112,13 @@ fn search(mount: &LayoutMount, hint: Option<&str>) -> Result<String> {
     })
 }
 
-/// Where to look first: `search` alone does not make GRUB put RAIDs and volume groups together.
+/// Where to look first: `search` alone does not make GRUB put RAIDs and volume groups together. The
+/// disk that a BIOS starts from is its first; UEFI numbers disks otherwise.
 fn hint(layout: &Layout, mount: &LayoutMount) -> Option<String> {
+    let in_mbr = layout.partition(&mount.on).filter(|p| p.table.as_deref() == Some("mbr"));
+    if let Some(partition) = in_mbr {
+        return Some(format!("hd0,msdos{}", partition.number));
+    }
     let volume = layout.volume(&mount.on)?;
     let uuid = volume.uuid.as_deref()?;
     let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
@@ -175,6 +180,7 @@ fn module(mount: &LayoutMount) -> Result<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dibhost_element_sdk::slots::LayoutPartition;
 
     fn mount(at: &str, filesystem: &str, label: Option<&str>, uuid: Option<&str>) -> LayoutMount {
         LayoutMount {
@@ -192,8 +198,26 @@ mod tests {
             mounts,
             partitions: Vec::new(),
             table: Some("gpt".to_owned()),
+            grub_bios: Vec::new(),
             volumes: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_partition_of_an_mbr_is_looked_for_on_the_disk_that_starts() {
+        let mut layout = layout(vec![mount("/", "ext4", Some("root"), None)]);
+        layout.partitions = vec![LayoutPartition {
+            name: "/".to_owned(),
+            number: 5,
+            table: Some("mbr".to_owned()),
+            label: None,
+            type_id: "83".to_owned(),
+            partuuid: None,
+        }];
+        let place = Place::of(&layout).unwrap();
+        let search = "search --no-floppy --hint=hd0,msdos5 --label root --set=root";
+        assert_eq!(place.search(), search);
+        assert_eq!(place.early(), format!("{search}\nset prefix=($root)/boot/grub\n"));
     }
 
     #[test]

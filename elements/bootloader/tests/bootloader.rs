@@ -1,7 +1,9 @@
 //! The element on a host in memory.
 
 use bootloader::Bootloader;
-use dibhost_element_sdk::block_device::{Node, NodeKind, Partition, Size, TableKind};
+use dibhost_element_sdk::block_device::{
+    Filesystem, Mount, Node, NodeKind, Partition, Size, TableKind,
+};
 use dibhost_element_sdk::slots::{
     Distribution, Kernel, KernelArgument, Layout, LayoutMount, LayoutPartition, Loader,
 };
@@ -37,6 +39,7 @@ fn layout(types: &[&str]) -> Layout {
     let partition = |(at, kind): (usize, &&str)| LayoutPartition {
         name: format!("p{at}"),
         number: at as u32 + 1,
+        table: Some("gpt".to_owned()),
         label: None,
         type_id: (*kind).to_owned(),
         partuuid: None,
@@ -49,6 +52,7 @@ fn layout(types: &[&str]) -> Layout {
         mounts,
         partitions: types.iter().enumerate().map(partition).collect(),
         table: (!types.is_empty()).then(|| "gpt".to_owned()),
+        grub_bios: types.contains(&BIOS_BOOT).then(|| "disk0".to_owned()).into_iter().collect(),
         volumes: Vec::new(),
     }
 }
@@ -99,6 +103,62 @@ fn the_boot_sector_stands_on_the_disk_and_its_partition() {
     let mut uefi = TestHost::new().nodes(disk()).nodes([partition("esp", "esp")]);
     assert!(uefi.plan::<Bootloader>(Phase::BlockDevice).unwrap().nodes.is_empty());
     assert!(TestHost::new().plan::<Bootloader>(Phase::BlockDevice).unwrap().nodes.is_empty());
+}
+
+#[test]
+fn on_an_mbr_it_stands_on_each_disk_that_has_the_kernels() {
+    let disks = |sector_size| {
+        let disk = NodeKind::Disk { size: None, sector_size };
+        [
+            Node::new("disk0", [], disk),
+            Node::table("table0", "disk0", TableKind::Mbr),
+            Node::disk("disk1"),
+            Node::table("table1", "disk1", TableKind::Mbr),
+            Node::partition("a", "table0", Partition::new("83", Size::Rest)),
+            Node::partition("b", "table1", Partition::new("83", Size::Rest)),
+            Node::filesystem("root", "a", Filesystem::new("ext4")),
+            Node::mount("root-mount", "root", Mount::new("/")),
+        ]
+    };
+    let grub = |mut host: TestHost| {
+        let nodes = host.plan::<Bootloader>(Phase::BlockDevice).unwrap().nodes;
+        nodes.into_iter().map(|node| node.on.join(" ")).collect::<Vec<_>>()
+    };
+    assert_eq!(grub(TestHost::new().nodes(disks(512))), ["disk0"]);
+    // No BIOS starts it.
+    assert!(grub(TestHost::new().nodes(disks(4096))).is_empty());
+    assert!(grub(TestHost::new().nodes(disks(512)).arch("arm64")).is_empty());
+    let mut mirrored = disks(512);
+    let raid = |on: &[&str]| {
+        let (name, settings) = ("raid".to_owned(), r#"{"level": 1}"#.to_owned());
+        Node::new("mirror", on.iter().copied(), NodeKind::Driver { name, settings })
+    };
+    mirrored[6].on = vec!["mirror".to_owned()];
+    let host = TestHost::new().nodes(mirrored).nodes([raid(&["a", "b"])]);
+    assert_eq!(grub(host), ["disk0", "disk1"]);
+    // `/boot` apart from the root.
+    let boot = [
+        Node::filesystem("boot", "b", Filesystem::new("ext4")),
+        Node::mount("boot-mount", "boot", Mount::new("/boot")),
+    ];
+    assert_eq!(grub(TestHost::new().nodes(disks(512)).nodes(boot)), ["disk1"]);
+}
+
+#[test]
+fn on_an_mbr_the_image_reads_its_partitions() {
+    let mut layout = layout(&["83"]);
+    layout.table = Some("mbr".to_owned());
+    layout.partitions[0].table = Some("mbr".to_owned());
+    layout.grub_bios = vec!["disk0".to_owned()];
+    layout.mounts[0].on = "p0".to_owned();
+    let planned = host(&layout).plan::<Bootloader>(Phase::Install).unwrap();
+    assert_eq!(planned.provided::<Loader>()[0].firmware, ["bios"]);
+    let mut host = host(&layout);
+    let ran = host.run::<Bootloader>(Phase::Finalise).unwrap();
+    let arguments = ran.commands[0].args.join(" ");
+    assert!(arguments.contains(" part_msdos") && !arguments.contains("part_gpt"), "{arguments}");
+    let early = host.text("/boot/grub/i386-pc/load.cfg");
+    assert!(early.starts_with("search --no-floppy --hint=hd0,msdos1 --label"), "{early}");
 }
 
 #[test]

@@ -30,7 +30,13 @@ fn mount(at: &str, on: &str, filesystem: &str) -> LayoutMount {
 }
 
 fn host(volumes: Vec<LayoutVolume>, mounts: Vec<LayoutMount>, family: &str) -> TestHost {
-    let layout = Layout { mounts, partitions: Vec::new(), table: Some("gpt".to_owned()), volumes };
+    let layout = Layout {
+        mounts,
+        partitions: Vec::new(),
+        table: Some("gpt".to_owned()),
+        grub_bios: Vec::new(),
+        volumes,
+    };
     let distribution = Distribution {
         id: family.to_owned(),
         version_id: "12".to_owned(),

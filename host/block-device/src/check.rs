@@ -78,7 +78,9 @@ fn stands_on(kind: &NodeKind) -> &'static str {
             "one disk, partition, logical volume, RAID, encryption or verity"
         }
         NodeKind::Mount { .. } => "one filesystem or subvolume",
-        NodeKind::GrubBios { .. } => "a disk and its BIOS boot partition",
+        NodeKind::GrubBios { .. } => {
+            "a disk with an MBR, or a disk and the BIOS boot partition of its GPT"
+        }
         NodeKind::Driver { name, .. } => match name.as_str() {
             "raid" => "two volumes or more",
             "verity" => "the volume with the data and the volume for the hashes",
@@ -139,7 +141,7 @@ pub(crate) fn stacking(nodes: &[Node]) -> Result<ByName, GraphError> {
         let count = node.on.len();
         let fine = match node.kind {
             NodeKind::Disk { .. } => count == 0,
-            NodeKind::GrubBios { .. } => count == 2,
+            NodeKind::GrubBios { .. } => count == 1 || count == 2,
             NodeKind::VolumeGroup { .. } => count > 0,
             NodeKind::Driver { .. } if is_driver(&node.kind, "raid") => count >= 2,
             NodeKind::Driver { .. } if is_driver(&node.kind, "verity") => count == 2,
@@ -427,12 +429,13 @@ pub(crate) fn mount(node: &str, at: &str, options: &[String]) -> Result<(), Grap
     Ok(())
 }
 
-/// The disk and the BIOS boot partition that a `grub-bios` node stands on.
+/// The disk that a `grub-bios` node stands on, and its BIOS boot partition; none: an MBR's gap.
 pub(crate) fn grub_bios(
     node: &Node,
     nodes: &[Node],
     by_name: &ByName,
-) -> Result<(String, String), GraphError> {
+) -> Result<(String, Option<String>), GraphError> {
+    let at = |problem: String, help: &str| GraphError::at(&node.name, problem, help);
     let get = |name: &String| &nodes[by_name[name]];
     let mut disk = None;
     let mut partition = None;
@@ -443,27 +446,57 @@ pub(crate) fn grub_bios(
             _ => {}
         }
     }
-    let (Some((disk, sector_size)), Some((partition, type_id))) = (disk, partition) else {
-        let help = "let it stand on a disk and on its BIOS boot partition";
-        return Err(GraphError::at(&node.name, "it stands on two of a kind", help));
+    let Some((disk, sector_size)) = disk else {
+        let help = "let it stand on the disk too, whose first sector starts it";
+        return Err(at("it stands on no disk".to_owned(), help));
     };
-    if partition_type(type_id) != partition_type("bios-boot") {
-        let problem =
-            format!("the partition `{partition}` is of type `{}`", type_id.escape_debug());
-        let help = "let it stand on a partition of type `bios-boot`";
-        return Err(GraphError::at(&node.name, problem, help));
-    }
-    let table = get(&get(partition).on[0]);
-    if table.on[0] != *disk {
-        let problem = format!("the partition `{partition}` is not on the disk `{disk}`");
-        return Err(GraphError::at(&node.name, problem, "name a partition of that disk"));
+    if partition.is_none() && node.on.len() > 1 {
+        let help = "let each disk have one of its own";
+        return Err(at("it stands on two disks".to_owned(), help));
     }
     if sector_size != 512 {
         let problem = format!("the disk `{disk}` has sectors of {sector_size} bytes");
         let help = "a BIOS boots from sectors of 512 bytes: use those, or UEFI alone";
-        return Err(GraphError::at(&node.name, problem, help));
+        return Err(at(problem, help));
     }
-    Ok((disk.clone(), partition.clone()))
+    let table = nodes.iter().find_map(|table| match &table.kind {
+        NodeKind::Table { kind, .. } if table.on[0] == *disk => Some((&table.name, *kind)),
+        _ => None,
+    });
+    let Some((table, kind)) = table else {
+        let problem = format!("the disk `{disk}` has no partition table, and so no room for GRUB");
+        let help = "put an MBR on the disk, or a GPT with a partition of type `bios-boot`";
+        return Err(at(problem, help));
+    };
+    match (kind, partition) {
+        (TableKind::Mbr, None) => Ok((disk.clone(), None)),
+        (TableKind::Mbr, Some((partition, _))) => {
+            let problem = format!("the partition `{partition}` is one of an MBR");
+            let help = format!(
+                "let it stand on `{disk}` alone: GRUB lies between an MBR and the first partition"
+            );
+            Err(at(problem, &help))
+        }
+        (TableKind::Gpt, None) => {
+            let problem = format!("the disk `{disk}` has a GPT, which leaves no gap for GRUB");
+            let help = format!(
+                "add a partition of type `bios-boot` to `{table}`, and let it stand on that too"
+            );
+            Err(at(problem, &help))
+        }
+        (TableKind::Gpt, Some((partition, type_id))) => {
+            if get(partition).on[0] != *table {
+                let problem = format!("the partition `{partition}` is not on the disk `{disk}`");
+                return Err(at(problem, "name a partition of that disk"));
+            }
+            if partition_type(type_id) != partition_type("bios-boot") {
+                let type_id = type_id.escape_debug();
+                let problem = format!("the partition `{partition}` is of type `{type_id}`");
+                return Err(at(problem, "let it stand on a partition of type `bios-boot`"));
+            }
+            Ok((disk.clone(), Some(partition.clone())))
+        }
+    }
 }
 
 /// What only shows when all nodes are seen.
@@ -493,6 +526,12 @@ pub(crate) fn together(graph: &Graph) -> Result<(), GraphError> {
         if let Some(other) = graph.filesystems[..i].iter().find(uuid) {
             let problem = format!("its UUID is also that of `{}`", other.node);
             return Err(GraphError::at(&filesystem.node, problem, "give it another one"));
+        }
+    }
+    for (i, grub) in graph.grub.iter().enumerate() {
+        if let Some(other) = graph.grub[..i].iter().find(|other| other.disk == grub.disk) {
+            let problem = format!("the first sector of `{}` starts `{}`", grub.disk, other.node);
+            return Err(GraphError::at(&grub.node, problem, "let a disk have one of them"));
         }
     }
     for table in &graph.tables {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::driver::RaidLevel;
-use crate::graph::{Graph, Mount, Partition, TypeId};
+use crate::graph::{Graph, Mount, Partition, Table, TypeId};
 use crate::identity::Identities;
 use crate::lvm::LvmId;
 use crate::node::{Node, NodeKind, TableKind};
@@ -30,6 +30,10 @@ impl Graph {
                 "options": self.fstab_options(mount),
             }))
         };
+        let kind = |table: &Table| match table.kind {
+            TableKind::Gpt => "gpt",
+            TableKind::Mbr => "mbr",
+        };
         let partition = |partition: &Partition| {
             let name = match partition.type_id {
                 TypeId::Gpt(id) => partition_type_name(id),
@@ -38,19 +42,17 @@ impl Graph {
             json!({
                 "name": partition.node,
                 "number": partition.number,
+                "table": self.tables.iter().find(|t| t.node == partition.table).map(kind),
                 "label": partition.label,
                 "type": name.map_or(partition.type_id.to_string(), str::to_owned),
                 "partuuid": self.partuuid(identities, partition),
             })
         };
-        let table = self.tables.first().map(|table| match table.kind {
-            TableKind::Gpt => "gpt",
-            TableKind::Mbr => "mbr",
-        });
         json!({
             "mounts": self.mounts.iter().filter_map(mount).collect::<Vec<_>>(),
             "partitions": self.partitions.iter().map(partition).collect::<Vec<_>>(),
-            "table": table,
+            "table": self.tables.first().map(kind),
+            "grub-bios": self.grub.iter().map(|grub| &grub.disk).collect::<Vec<_>>(),
             "volumes": self.volumes(identities),
         })
     }
@@ -165,5 +167,27 @@ block-device = [
         assert_eq!(volumes[0]["level"], 1);
         assert_eq!(volumes[5]["on"][0], "pool");
         assert_eq!(fact["mounts"][0]["on"], "thin");
+        assert_eq!(fact["grub-bios"].as_array().map(Vec::len), Some(0));
+    }
+
+    #[test]
+    fn whoever_makes_grubs_images_learns_of_the_tables_and_disks() {
+        let text = r#"
+block-device = [
+  { name = "a", type = "disk", size = "1 GiB" },
+  { name = "b", type = "disk", size = "1 GiB" },
+  { name = "gpt", type = "gpt", on = "a" },
+  { name = "mbr", type = "mbr", on = "b" },
+  { name = "data", type = "partition", on = "gpt", size = "rest" },
+  { name = "root", type = "partition", on = "mbr", size = "rest" },
+  { name = "root-fs", type = "filesystem", on = "root", format = "ext4", mount = "/" },
+  { name = "grub", type = "grub-bios", on = "b" },
+]
+"#;
+        let graph = Graph::of_image(Config::parse(text).unwrap().nodes).unwrap();
+        let fact = graph.layout_fact(&graph.identities(&[1; 32]));
+        assert_eq!((&fact["table"], &fact["grub-bios"][0]), (&"gpt".into(), &"b".into()));
+        assert_eq!(fact["partitions"][0]["table"], "gpt");
+        assert_eq!(fact["partitions"][1]["table"], "mbr");
     }
 }

@@ -237,8 +237,8 @@ pub struct GrubBios {
     pub node: String,
     /// The disk whose first sector starts it.
     pub disk: String,
-    /// The BIOS boot partition.
-    pub partition: String,
+    /// The BIOS boot partition of its GPT; none: the gap between its MBR and the first partition.
+    pub partition: Option<String>,
     /// `boot.img`, an absolute path of the image.
     pub boot_image: String,
     /// `core.img`, an absolute path of the image.

@@ -1,6 +1,12 @@
 //! GRUB for BIOS: the boot sector and the core image, told where they lie. `grub-install` finds
 //! that out from a device of the kernel; here it is known.
 //!
+//! ```text
+//! MBR   │ code │ table │ core image ── gap │ partition 1 …
+//!         └─────────────► block list ──►
+//! GPT   │ code │ protective │ GPT │ BIOS boot partition: core image │ …
+//! ```
+//!
 //! Offsets: GRUB 2, `include/grub/i386/pc/boot.h` and `include/grub/offsets.h`.
 
 use std::fs::File;
@@ -58,13 +64,14 @@ fn core_image(core: &[u8], core_sector: u64) -> io::Result<Vec<u8>> {
     Ok(core)
 }
 
-/// Writes both: the core image into its partition, the boot sector's code into the first sector.
-pub(crate) fn write(image: &File, partition: Extent, boot: &[u8], core: &[u8]) -> io::Result<()> {
-    let sector = partition.offset / SECTOR as u64;
-    if core.len() as u64 > partition.size {
-        return Err(io::Error::other("the core image is larger than its partition"));
+/// Writes both: the core image into its partition or gap, the boot sector's code into the first
+/// sector.
+pub(crate) fn write(image: &File, place: Extent, boot: &[u8], core: &[u8]) -> io::Result<()> {
+    let sector = place.offset / SECTOR as u64;
+    if core.len() as u64 > place.size {
+        return Err(io::Error::other("the core image is larger than its place"));
     }
-    image.write_all_at(&core_image(core, sector)?, partition.offset)?;
+    image.write_all_at(&core_image(core, sector)?, place.offset)?;
     image.write_all_at(&boot_code(boot, sector), 0)
 }
 

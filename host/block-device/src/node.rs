@@ -106,7 +106,8 @@ pub enum NodeKind {
         /// Listed in fstab.
         in_fstab: bool,
     },
-    /// GRUB for BIOS, standing on a disk and its BIOS boot partition.
+    /// GRUB for BIOS, standing on a disk and the BIOS boot partition of its GPT, or on a disk with an
+    /// MBR alone: then it lies before the first partition.
     GrubBios {
         /// `boot.img`, a file of the image.
         boot_image: String,

@@ -17,9 +17,10 @@ mod draw;
 
 use crate::driver::RaidLevel;
 use crate::graph::TypeId;
-use crate::layout::{Layout, PartitionLayout, TableLayout, VolumeLayout, VolumeMap};
+use crate::layout::{GrubLayout, Layout, PartitionLayout, TableLayout, VolumeLayout, VolumeMap};
 use crate::node::TableKind;
 use crate::partition_type::partition_type_name;
+use crate::place::Extent;
 use crate::units::{exact, short};
 
 /// A gap smaller than this is left by alignment alone, bytes.
@@ -115,6 +116,13 @@ impl Layout {
         partitions.sort_unstable_by_key(|partition| partition.extent.offset);
         let mut parts = Vec::new();
         let mut at = 0;
+        if let Some(grub) = self.gap(node).and_then(|gap| self.grub_in(node, gap)) {
+            let size = grub.extent.size;
+            let lines = vec![short(size), format!("at {}", exact(grub.extent.offset))];
+            let (title, above) = ("gap".to_owned(), vec![boot_loader(grub)]);
+            parts.push(Part { class: Class::Free, title, lines, size, above });
+            at = grub.extent.end();
+        }
         for partition in partitions {
             parts.extend(free(at, partition.extent.offset));
             parts.push(self.partition_part(partition, table));
@@ -145,15 +153,13 @@ impl Layout {
             lines.push(format!("“{}”", partition.label));
         }
         let mut above = self.above(&partition.node);
-        let grub = |grub: &&crate::layout::GrubLayout| {
-            grub.disk == table.on && grub.extent == partition.extent
-        };
-        if let Some(grub) = self.grub.iter().find(grub) {
-            let (title, lines) = ("GRUB".to_owned(), vec![grub.core_image.1.clone()]);
-            above.push(Boxed { class: Class::Filesystem, title, lines });
-        }
+        above.extend(self.grub_in(&table.on, extent).map(boot_loader));
         let title = format!("{} {}", partition.number, partition.node);
         Part { class: Class::Partition, title, lines, size: extent.size, above }
+    }
+
+    fn grub_in(&self, disk: &str, extent: Extent) -> Option<&GrubLayout> {
+        self.grub.iter().find(|grub| grub.disk == disk && grub.extent == extent)
     }
 
     fn group(&self, group: &crate::layout::GroupLayout) -> Strip {
@@ -263,6 +269,11 @@ impl Layout {
             _ => None,
         })
     }
+}
+
+fn boot_loader(grub: &GrubLayout) -> Boxed {
+    let (title, lines) = ("GRUB".to_owned(), vec![grub.core_image.1.clone()]);
+    Boxed { class: Class::Filesystem, title, lines }
 }
 
 /// What lies free between two places, if alignment alone does not explain it.

@@ -31,6 +31,8 @@ pub struct Ground {
     pub sector: u64,
     /// Bytes, whole sectors: partitions start at multiples of it.
     pub alignment: u64,
+    /// Bytes between the table and the first partition that a boot loader takes.
+    pub ahead: u64,
 }
 
 /// What a partition asks for.
@@ -84,7 +86,7 @@ const ENTRIES: u64 = 128 * 128;
 impl Ground {
     /// Before the first partition: the protective MBR, the header, the entries.
     fn head(&self) -> u64 {
-        (2 * self.sector + ENTRIES).next_multiple_of(self.alignment)
+        (2 * self.sector + ENTRIES + self.ahead).next_multiple_of(self.alignment)
     }
 
     /// After the last: the entries and the header once more.
@@ -171,7 +173,7 @@ mod tests {
     use proptest::prelude::*;
 
     const MIB: u64 = 1 << 20;
-    const SMALL: Ground = Ground { disk: None, sector: 512, alignment: MIB };
+    const SMALL: Ground = Ground { disk: None, sector: 512, alignment: MIB, ahead: 0 };
 
     fn bytes(size: u64) -> Request {
         Request { size: Size::Bytes(size), content: None }
@@ -236,10 +238,11 @@ mod tests {
             disk in proptest::option::of(1u64..1 << 40),
             large in any::<bool>(),
             power in 12u32..24,
+            ahead in 0u64..1 << 20,
         ) {
             let sector = if large { 4096 } else { 512 };
             let disk = disk.map(|disk| disk.next_multiple_of(sector));
-            let ground = Ground { disk, sector, alignment: 1 << power };
+            let ground = Ground { disk, sector, alignment: 1 << power, ahead };
             // One of them takes the rest, as the graph sees to.
             let mut seen = false;
             let requests: Vec<_> = requests
@@ -249,7 +252,7 @@ mod tests {
             if let Ok((extents, size)) = place(&ground, &requests) {
                 prop_assert_eq!(extents.len(), requests.len());
                 prop_assert_eq!(size % sector, 0);
-                let mut last = 2 * sector + ENTRIES;
+                let mut last = 2 * sector + ENTRIES + ahead;
                 for (extent, request) in extents.iter().zip(&requests) {
                     prop_assert!(extent.offset >= last && extent.offset % ground.alignment == 0);
                     prop_assert!(extent.size > 0 && extent.size % sector == 0);

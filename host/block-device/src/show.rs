@@ -119,7 +119,7 @@ impl Layout {
             }
         }
         for grub in &self.grub {
-            line(0, format!("GRUB for BIOS on {}", grub.disk));
+            line(0, format!("GRUB for BIOS on {}: {}", grub.disk, extent(grub.extent)));
         }
         text
     }

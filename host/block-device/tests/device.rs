@@ -262,6 +262,54 @@ fn an_mbr_with_logical_partitions_is_written() {
     run("e2fsck", &["-fn", disk.partition(1).to_str().unwrap()]);
 }
 
+/// GRUB lies behind the MBR of a device too, and is written anew beside what is preserved.
+#[test]
+fn grub_is_written_behind_an_mbr() {
+    let root = tree(plain_tree);
+    let mut boot = noise(512, 1);
+    boot[0x66..0x68].copy_from_slice(&[0xeb, 0x05]);
+    boot[510..].copy_from_slice(&[0x55, 0xaa]);
+    let mut core = noise(60_000, 2);
+    core[0x1f4..0x200].copy_from_slice(&[2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x20, 0x08]);
+    fs::create_dir_all(root.path().join("boot")).unwrap();
+    fs::write(root.path().join("boot/boot.img"), &boot).unwrap();
+    let disk = Disk::new(200 * MIB, 512);
+    let nodes = || {
+        let grub = NodeKind::GrubBios {
+            boot_image: "/boot/boot.img".into(),
+            core_image: "/boot/core.img".into(),
+        };
+        vec![
+            table(TableKind::Mbr),
+            node("grub", &["disk"], grub),
+            partition("state", "83", Size::Bytes(40 * MIB), true),
+            partition("root", "83", Size::Rest, false),
+            filesystem("state-fs", "state", "ext4"),
+            filesystem("root-fs", "root", "ext4"),
+            mount("/var", "state-fs"),
+            mount("/", "root-fs"),
+        ]
+    };
+    let mut state = None;
+    for size in [60_000, 50_000] {
+        fs::write(root.path().join("boot/core.img"), &core[..size]).unwrap();
+        let overwrite = state.is_some().then_some(disk.path.as_str());
+        let (laid_out, ..) = install(&disk, nodes(), root.path(), overwrite, 39).unwrap();
+        let gap = disk.bytes(laid_out.grub[0].extent);
+        assert_eq!((laid_out.grub[0].extent.offset, gap.len() as u64), (512, MIB - 512));
+        assert_eq!(gap[..0x1f4], core[..0x1f4]);
+        assert_eq!(gap[0x200..size], core[0x200..size]);
+        assert!(gap[size..].iter().all(|byte| *byte == 0), "something of before is left");
+        let first = disk.bytes(Extent { offset: 0, size: 512 });
+        assert_eq!((&first[..0x5c], &first[510..]), (&boot[..0x5c], &[0x55, 0xaa][..]));
+        assert_eq!(first[0x5c..0x64], 1u64.to_le_bytes());
+        assert!(output("sfdisk", &["--verify", &disk.path]).contains("No errors"));
+        let now = disk.bytes(laid_out.partition("state").unwrap().0.extent);
+        assert!(state.is_none_or(|before| before == now), "what is preserved was touched");
+        state = Some(now);
+    }
+}
+
 #[test]
 fn what_is_on_it_is_shown_and_only_its_exact_name_lets_it_be_lost() {
     let root = tree(small);

@@ -287,6 +287,98 @@ fn a_bootable_shape_passes_every_check() {
     assert!(kept < 24 * MIB, "{kept} bytes are kept");
 }
 
+/// An MBR with GRUB behind it, its partitions as far in front as they may lie.
+fn mbr(alignment: Option<u64>, logical: bool) -> Graph {
+    let table = NodeKind::Table { kind: TableKind::Mbr, alignment };
+    let grub = NodeKind::GrubBios {
+        boot_image: "/boot/grub/i386-pc/boot.img".into(),
+        core_image: "/boot/grub/i386-pc/core.img".into(),
+    };
+    let mut root = partition("root", "83", Size::Rest);
+    if let NodeKind::Partition { attributes, .. } = &mut root.kind {
+        attributes.push(if logical { "logical" } else { "active" }.into());
+    }
+    Graph::new(vec![
+        disk(None, 512),
+        node("grub", &["image"], grub),
+        node("table", &["image"], table),
+        root,
+        filesystem("root-fs", "root", "ext4", "root", &[]),
+        mount("root-mount", "root-fs", "/"),
+    ])
+    .unwrap()
+}
+
+#[test]
+fn grub_lies_between_an_mbr_and_the_first_partition() {
+    let (boot, core) = grub_images();
+    for (alignment, logical, first) in [
+        (None, false, MIB),
+        // It does not fit before the first multiple: partitions begin behind it.
+        (Some(4096), false, 32_768),
+        (Some(4096), true, 32_768 + 4096),
+    ] {
+        let built = build(&mbr(alignment, logical), |root| tree(root, false));
+        let image = built.image();
+        let bytes = fs::read(&image).unwrap();
+        assert_eq!(bytes[..0x5c], boot[..0x5c]);
+        assert_eq!(bytes[0x5c..0x64], 1u64.to_le_bytes());
+        assert_eq!(bytes[0x64..0x66], boot[0x64..0x66]);
+        assert_eq!(bytes[0x66..0x68], [0x90, 0x90]);
+        assert_eq!(bytes[0x68..440], boot[0x68..440]);
+        let core_of = &bytes[512..512 + core.len()];
+        assert_eq!(core_of[..0x1f4], core[..0x1f4]);
+        assert_eq!(core_of[0x1f4..0x1fc], 2u64.to_le_bytes());
+        assert_eq!(core_of[0x1fc..0x200], [58, 0, 0x20, 0x08]);
+        assert_eq!(core_of[0x200..], core[0x200..]);
+        assert_eq!(offset_of(&built.layout, "root-fs"), first);
+        run("e2fsck", &["-fn", &at(&image, first)]);
+        let verified = run("sfdisk", &["--verify", image.to_str().unwrap()]);
+        assert!(verified.contains("No errors"), "{verified}");
+        let said = run("sfdisk", &["--dump", image.to_str().unwrap()]);
+        assert!(said.contains(&format!("start={:>12},", first / 512)), "{said}");
+        let gap = built.layout.grub[0].extent;
+        let shown = built.layout.to_text();
+        assert_eq!((gap.offset, gap.end()), (512, first - if logical { 4096 } else { 0 }));
+        assert!(shown.contains("GRUB for BIOS on image: at 512 B, "), "{shown}");
+        let picture = built.layout.to_svg();
+        assert!(picture.contains(">gap<") && picture.contains(">GRUB<"), "{picture}");
+    }
+}
+
+#[test]
+fn a_core_image_that_is_larger_than_the_gap_is_refused() {
+    let grub = NodeKind::GrubBios {
+        boot_image: "/boot/grub/i386-pc/boot.img".into(),
+        core_image: "/boot/grub/i386-pc/core.img".into(),
+    };
+    let root = TempDir::new().unwrap();
+    tree(root.path(), false);
+    let path = root.path().join("boot/grub/i386-pc/core.img");
+    let mut core = fs::read(&path).unwrap();
+    core.resize(2 << 20, 1);
+    fs::write(path, core).unwrap();
+    let other = NodeKind::Disk { size: None, sector_size: 512 };
+    for (partition_size, node_of, missing) in [
+        (None, "node `grub`", "2097152 bytes and the gap behind the MBR of `image` 1048064"),
+        (Some(Size::Bytes(MIB / 2)), "node `root`", "0 bytes of the disk are left"),
+    ] {
+        let mut nodes = vec![
+            disk(Some(MIB), 512),
+            node("table", &["image"], NodeKind::Table { kind: TableKind::Mbr, alignment: None }),
+            node("other", &[], other.clone()),
+            filesystem("fs", "other", "ext4", "root", &[]),
+            mount("mount", "fs", "/"),
+            node("grub", &["image"], grub.clone()),
+        ];
+        nodes.extend(partition_size.map(|size| partition("root", "83", size)));
+        let graph = Graph::new(nodes).unwrap();
+        let mut tree = FolderTree::of_parts([("/", root.path())], Cancel::new()).unwrap();
+        let refused = layout(&graph, &graph.identities(&SEED), &mut tree).unwrap_err().to_string();
+        assert!(refused.contains(node_of) && refused.contains(missing), "{refused}");
+    }
+}
+
 /// A partition as a file of its own, for tools that know no offset.
 fn part_file(built: &Built, partition: &str) -> PathBuf {
     let extent = built.layout.partitions.iter().find(|p| p.node == partition).unwrap().extent;

@@ -55,6 +55,25 @@ fn valid() -> Vec<Node> {
     ]
 }
 
+/// A disk with an MBR.
+fn dos(sector_size: u32) -> Vec<Node> {
+    vec![
+        node("dos", &[], NodeKind::Disk { size: None, sector_size }),
+        node("mbr", &["dos"], NodeKind::Table { kind: TableKind::Mbr, alignment: None }),
+        node("old", &["mbr"], partition("83")),
+    ]
+}
+
+#[test]
+fn grub_stands_on_a_disk_with_an_mbr_alone() {
+    let mut nodes = valid();
+    nodes.extend(dos(512));
+    nodes.push(node("other", &["dos"], grub()));
+    let graph = Graph::new(nodes).unwrap();
+    let on = graph.grub().iter().map(|g| (g.disk.as_str(), g.partition.as_deref()));
+    assert_eq!(on.collect::<Vec<_>>(), [("disk", Some("bsp")), ("dos", None)]);
+}
+
 type Change = Box<dyn FnOnce(&mut Vec<Node>)>;
 
 fn refused(change: impl FnOnce(&mut Vec<Node>)) -> String {
@@ -249,9 +268,50 @@ fn what_is_wrong_is_named_with_what_to_do() {
             }),
         ),
         (
-            "two of a kind",
-            "BIOS boot partition",
+            "stands on no disk",
+            "first sector",
             Box::new(|n| n[12].on = vec!["bsp".into(), "esp".into()]),
+        ),
+        ("no gap for GRUB", "to `table`", Box::new(|n| n[12].on = vec!["disk".into()])),
+        (
+            "`bare` has no partition table",
+            "an MBR",
+            Box::new(|n| {
+                n.push(node("bare", &[], N::Disk { size: None, sector_size: 512 }));
+                n[12].on = vec!["bare".into()];
+            }),
+        ),
+        (
+            "stands on two disks",
+            "one of its own",
+            Box::new(|n| {
+                n.push(node("bare", &[], N::Disk { size: None, sector_size: 512 }));
+                n[12].on = vec!["disk".into(), "bare".into()];
+            }),
+        ),
+        (
+            "`old` is one of an MBR",
+            "`dos` alone",
+            Box::new(|n| {
+                n.extend(dos(512));
+                n[12].on = vec!["dos".into(), "old".into()];
+            }),
+        ),
+        (
+            "sectors of 4096",
+            "node `grub`",
+            Box::new(|n| {
+                n.extend(dos(4096));
+                n[12].on = vec!["dos".into()];
+            }),
+        ),
+        (
+            "`dos` starts `one`",
+            "node `two`",
+            Box::new(|n| {
+                n.extend(dos(512));
+                n.extend(["one", "two"].map(|name| node(name, &["dos"], grub())));
+            }),
         ),
         (
             "of type `esp`",

@@ -58,7 +58,7 @@ fn disk(folder: &Path, table: &Table, size: u64, sector: u32) -> std::path::Path
 }
 
 /// DIB's test disk: 1 GiB, aligned to 1 MiB.
-const DIB: Ground = Ground { disk: Some(1024 * MIB), sector: 512, alignment: MIB };
+const DIB: Ground = Ground { disk: Some(1024 * MIB), sector: 512, alignment: MIB, ahead: 0 };
 
 fn partx(path: &Path, sector: u32) -> Vec<String> {
     let columns = "NR,START,END,TYPE,FLAGS,SCHEME";
@@ -146,7 +146,7 @@ fn dibs_percents_are_of_what_is_free() {
 fn every_byte_is_as_sfdisk_writes_it() {
     for size in [1024 * MIB, 20 << 30] {
         let folder = tempfile::tempdir().unwrap();
-        let ground = Ground { disk: Some(size), sector: 512, alignment: MIB };
+        let ground = Ground { disk: Some(size), ..DIB };
         let requests = [
             bytes(10 * MIB, false),
             bytes(size / 3, false),
@@ -429,10 +429,11 @@ proptest! {
         signature in any::<u32>(),
         large in any::<bool>(),
         power in 12u32..24,
+        ahead in 0u64..1 << 20,
     ) {
         let sector = if large { 4096 } else { 512 };
         let space = space.map(|disk| disk.next_multiple_of(sector));
-        let ground = Ground { disk: space, sector, alignment: 1 << power };
+        let ground = Ground { disk: space, sector, alignment: 1 << power, ahead };
         // One of them takes the rest, and primaries come first, as the graph sees to.
         let mut seen = false;
         requests.retain(|r| r.size != Size::Rest || !std::mem::replace(&mut seen, true));
@@ -440,7 +441,7 @@ proptest! {
         if let Ok((mut table, size)) = table(&ground, &requests, &types) {
             table.signature = signature;
             prop_assert_eq!(table.partitions.len(), requests.len());
-            let mut last = sector;
+            let mut last = sector + ahead;
             for (partition, request) in table.partitions.iter().zip(&requests) {
                 let extent = partition.extent;
                 prop_assert_eq!(partition.ebr.is_some(), request.logical);

@@ -311,17 +311,15 @@ impl<'a> Installation<'a> {
             self.edges(partition.extent)?;
         }
         // Tables stay until the new one is there: what is preserved is found by one of them.
-        let sector = u64::from(table.sector_size);
-        let entries = 128 * 128;
-        let (head, tail) = match table.kind {
-            TableKind::Mbr => (sector, 0),
-            TableKind::Gpt => (2 * sector + entries, sector + entries),
+        let tail = match table.kind {
+            TableKind::Mbr => 0,
+            TableKind::Gpt => table.head() - u64::from(table.sector_size),
         };
-        let first = of_table().map(|p| p.ebr.unwrap_or(p.extent.offset)).min();
-        let extended = table.extended.map(|extended| extended.extent);
-        let first = first.into_iter().chain(extended.map(|e| e.offset)).min().unwrap_or(disk.size);
-        let last = of_table().map(|p| p.extent.end()).chain(extended.map(|e| e.end())).max();
-        self.zero(head, first.min(EDGE))?;
+        if let Some(gap) = self.layout.gap(&disk.node) {
+            self.zero(gap.offset, gap.end().min(EDGE))?;
+        }
+        let extended = table.extended.map(|extended| extended.extent.end());
+        let last = of_table().map(|p| p.extent.end()).chain(extended).max();
         let end = disk.size.saturating_sub(tail);
         self.zero(last.unwrap_or(0).max(end.saturating_sub(EDGE)), end)
     }

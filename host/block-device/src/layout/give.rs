@@ -42,6 +42,11 @@ pub(crate) fn give(needs: &Needs<'_>, identities: &Identities) -> Result<Layout,
     for node in upwards(needs.graph) {
         given.node(node)?;
     }
+    // Last: what is behind an MBR shows when its partitions have their places.
+    for grub in needs.grub {
+        let placed = grub.placed(&given.layout)?;
+        given.layout.grub.push(placed);
+    }
     given.in_order();
     Ok(given.layout)
 }
@@ -109,19 +114,11 @@ impl Given<'_> {
                 self.layout.filesystems.push(filesystem);
                 Ok(())
             }
-            NodeKind::GrubBios { .. } => {
-                let Some(grub) = self.needs.grub.iter().find(|g| g.node.node == name) else {
-                    return Ok(());
-                };
-                let extent = self.layout.partition(&grub.node.partition).map(|(p, _)| p.extent);
-                let extent = extent.unwrap_or(Extent { offset: 0, size: 0 });
-                self.layout.grub.push(grub.placed(extent)?);
-                Ok(())
-            }
             // Partitions come with their table, logical volumes with their group.
             NodeKind::Partition { .. }
             | NodeKind::LogicalVolume { .. }
             | NodeKind::PhysicalVolume
+            | NodeKind::GrubBios { .. }
             | NodeKind::Mount { .. } => Ok(()),
         }
     }

@@ -2,9 +2,10 @@
 
 use crate::graph::{Graph, GrubBios, relative_to};
 use crate::grub;
-use crate::layout::types::{GrubLayout, LayoutError, refused};
+use crate::layout::types::{GrubLayout, Layout, LayoutError, refused};
 use crate::place::Extent;
 use crate::tree::Tree;
+use crate::units::human;
 
 /// GRUB without its place.
 pub(crate) struct Images<'a> {
@@ -37,14 +38,25 @@ pub(crate) fn images<'a>(
 }
 
 impl Images<'_> {
-    /// Gives it its partition, if it fits.
-    pub(crate) fn placed(&self, extent: Extent) -> Result<GrubLayout, LayoutError> {
+    /// Gives it its partition, or the gap behind its MBR, if it fits.
+    pub(crate) fn placed(&self, layout: &Layout) -> Result<GrubLayout, LayoutError> {
+        let (disk, core) = (&self.node.disk, human(self.core));
+        let nowhere = Extent { offset: 0, size: 0 };
+        let extent = match &self.node.partition {
+            Some(partition) => layout.partition(partition).map(|(p, _)| p.extent),
+            None => layout.gap(disk),
+        };
+        let extent = extent.unwrap_or(nowhere);
         if self.core > extent.size {
-            let problem = format!(
-                "the core image has {} bytes and the partition `{}` {}",
-                self.core, self.node.partition, extent.size
-            );
-            return Err(refused(&self.node.node, problem, "make the partition larger"));
+            let (place, help) = match &self.node.partition {
+                Some(partition) => (format!("the partition `{partition}`"), "make it larger"),
+                None => (
+                    format!("the gap behind the MBR of `{disk}`"),
+                    "make the disk larger, or the core image of fewer modules",
+                ),
+            };
+            let problem = format!("the core image has {core} and {place} {}", human(extent.size));
+            return Err(refused(&self.node.node, problem, help));
         }
         Ok(GrubLayout {
             node: self.node.node.clone(),

@@ -68,7 +68,7 @@ impl Needs<'_> {
         if let Some(sized) = self.sized.iter().find(|s| s.filesystem.on == node) {
             return Some(sized.bytes(0, sector_of(self.graph, node)));
         }
-        if let Some(grub) = self.grub.iter().find(|g| g.node.partition == node) {
+        if let Some(grub) = self.grub.iter().find(|g| g.node.partition.as_deref() == Some(node)) {
             return Some(grub.core);
         }
         let above =
@@ -225,7 +225,11 @@ impl Needs<'_> {
             })
             .collect();
         let sector = sector_of(self.graph, &table.disk);
-        let ground = Ground { disk: size, sector, alignment: self.alignment(table) };
+        // What lies in the gap behind an MBR.
+        let mut grub = self.grub.iter();
+        let gap = grub.find(|g| g.node.partition.is_none() && g.node.disk == table.disk);
+        let ahead = gap.map_or(0, |grub| grub.core);
+        let ground = Ground { disk: size, sector, alignment: self.alignment(table), ahead };
         let placed = match table.kind {
             TableKind::Mbr => mbr::place(&ground, &requests),
             TableKind::Gpt => {

@@ -77,6 +77,18 @@ pub struct TableLayout {
     pub extended: Option<Extended>,
 }
 
+impl TableLayout {
+    /// Bytes at the start of the disk that are the table's.
+    pub(crate) fn head(&self) -> u64 {
+        let sector = u64::from(self.sector_size);
+        match self.kind {
+            TableKind::Mbr => sector,
+            // The protective MBR, the header, 128 entries of 128 bytes.
+            TableKind::Gpt => 2 * sector + 128 * 128,
+        }
+    }
+}
+
 /// A partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -285,7 +297,7 @@ pub struct GrubLayout {
     pub node: String,
     /// The disk it starts.
     pub disk: String,
-    /// The BIOS boot partition.
+    /// The BIOS boot partition, or the gap between an MBR and the first partition.
     pub extent: Extent,
     /// `boot.img`: mount point, and path below it.
     pub boot_image: (String, String),
@@ -332,6 +344,19 @@ impl Layout {
         let partition = self.partitions.iter().find(|partition| partition.node == node)?;
         let table = self.tables.iter().find(|table| table.node == partition.table)?;
         Some((partition, table))
+    }
+
+    /// The bytes of a disk between its table's own and the first partition, or its record; none: it
+    /// has no table.
+    #[must_use]
+    pub(crate) fn gap(&self, disk: &str) -> Option<Extent> {
+        let table = self.tables.iter().find(|table| table.on == disk)?;
+        let of_table = self.partitions.iter().filter(|p| p.table == table.node);
+        let starts = of_table.map(|p| p.ebr.unwrap_or(p.extent.offset));
+        let extended = table.extended.map(|extended| extended.extent.offset);
+        let end = starts.chain(extended).min().or_else(|| self.size_of(disk))?;
+        let offset = table.head();
+        Some(Extent { offset, size: end.saturating_sub(offset) })
     }
 
     /// Bytes of a disk, partition or volume.

@@ -49,7 +49,7 @@ pub fn place(ground: &Ground, requests: &[Request]) -> Result<Placed, NoPlace> {
     order(requests)?;
     let (sector, step) = (ground.sector, ground.alignment);
     let whole = ground.disk.map(|disk| disk - disk % sector);
-    let head = step;
+    let head = rounded(0, sector.saturating_add(ground.ahead), step)?;
     let usable = whole.map(|disk| (disk - disk % step).saturating_sub(head));
     let share = |of: u64, millionths: u32| {
         let part = u128::from(of) * u128::from(millionths) / 1_000_000;

@@ -26,6 +26,7 @@ use anyhow::{Context as _, Result, ensure};
 
 pub(crate) use case::Case;
 pub(crate) use prove::{Proof, prove};
+pub(crate) use trees::noise;
 
 /// A program of the host, where tests look for them.
 pub(crate) fn command(program: &str) -> Command {

@@ -40,11 +40,23 @@ pub(crate) fn fill(root: &Path, graph: &Graph) -> Result<()> {
             }
         }
     }
+    for grub in graph.grub() {
+        let mut boot = noise(512, 1);
+        boot[0x66..0x68].copy_from_slice(&[0xeb, 0x05]);
+        boot[510..].copy_from_slice(&[0x55, 0xaa]);
+        let mut core = noise(60_000, 2);
+        core[0x1f4..0x200].copy_from_slice(&[2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x20, 0x08]);
+        for (path, content) in [(&grub.boot_image, boot), (&grub.core_image, core)] {
+            let path = root.join(path.trim_start_matches('/'));
+            fs::create_dir_all(path.parent().context("a file in no folder")?)?;
+            fs::write(path, content)?;
+        }
+    }
     Ok(())
 }
 
 /// Bytes that no tool can leave away as zeros or compress, equal every time.
-fn noise(length: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed | 1;
     let step = || {
         state =

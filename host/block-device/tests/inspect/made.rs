@@ -110,6 +110,19 @@ impl Built {
             fs::create_dir_all(&at).unwrap();
             fs::write(at.join("hello"), "world\n").unwrap();
         }
+        for grub in graph.grub() {
+            // The shape of GRUB's images: the jump at the start is that of a FAT too.
+            let (mut boot, mut core) = (vec![0x11; 512], vec![0x22; 3000]);
+            boot[..3].copy_from_slice(&[0xeb, 0x63, 0x90]);
+            boot[0x66..0x68].copy_from_slice(&[0xeb, 0x05]);
+            boot[510..].copy_from_slice(&[0x55, 0xaa]);
+            core[0x1f4..0x200].copy_from_slice(&[2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x20, 0x08]);
+            for (path, content) in [(&grub.boot_image, boot), (&grub.core_image, core)] {
+                let path = root.join(path.trim_start_matches('/'));
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, content).unwrap();
+            }
+        }
         let cancel = Cancel::new();
         // No two filesystems that a kernel mounts at a time may have one UUID: these tests run beside
         // one another.

@@ -1,9 +1,11 @@
 //! What the host's own tools say of disks.
 
+use std::os::unix::fs::FileExt as _;
+
 use anyhow::{Result, ensure};
 use dibhost_block_device::TableKind;
 
-use crate::appliance::{Case, output, text};
+use crate::appliance::{Case, noise, output, text};
 
 /// Tables on disks of 512-byte sectors: that is how the tools read a file.
 pub(crate) fn tables(case: &Case) -> Result<()> {
@@ -21,6 +23,24 @@ pub(crate) fn tables(case: &Case) -> Result<()> {
         let wanted = of + usize::from(table.extended.is_some());
         ensure!(rows == wanted, "fdisk lists {rows} partitions, not {wanted}: {said}");
         output("sfdisk", &["--verify", path])?;
+    }
+    Ok(())
+}
+
+/// GRUB's core image lies where it was laid out, up to what it is told of its place.
+pub(crate) fn boot_loaders(case: &Case) -> Result<()> {
+    for grub in &case.layout.grub {
+        let disks = case.disks.iter().zip(&case.layout.disks);
+        let disk = disks.filter(|(_, of)| of.node == grub.disk).map(|(disk, _)| disk).next();
+        let Some(disk) = disk else { continue };
+        let mut bytes = vec![0; usize::try_from(grub.extent.size.min(1 << 20))?];
+        let file = std::fs::File::open(&disk.path)?;
+        file.read_exact_at(&mut bytes, grub.extent.offset)?;
+        let core = noise(60_000, 2);
+        ensure!(bytes[0x200..core.len()] == core[0x200..], "{}: another core image", grub.node);
+        file.read_exact_at(&mut bytes[..8], 0x5c)?;
+        let sector = (grub.extent.offset / 512).to_le_bytes();
+        ensure!(bytes[..8] == sector, "{}: the boot sector starts another place", grub.node);
     }
     Ok(())
 }

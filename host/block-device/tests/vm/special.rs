@@ -23,6 +23,7 @@ pub(crate) fn of(name: &str) -> fn(Case) -> Result<Case> {
 fn on_the_host(case: Case) -> Result<Case> {
     host::tables(&case)?;
     host::filesystems(&case)?;
+    host::boot_loaders(&case)?;
     Ok(case)
 }
 

@@ -127,7 +127,7 @@ fn the_text_names_every_step_edge_wish_and_grant() {
 
     facts
       dib:block-device/layout@1 (one, planned)
-        host (block-device)  {"mounts":[{"at":"/","filesystem":"ext4","label":"root","on":"disk","options":[],"uuid":"40412b8b-f6b0-58c2-a0d6-c4c315f5169e"}],"partitions":[],"table":null,"…
+        host (block-device)  {"grub-bios":[],"mounts":[{"at":"/","filesystem":"ext4","label":"root","on":"disk","options":[],"uuid":"40412b8b-f6b0-58c2-a0d6-c4c315f5169e"}],"partitions":[]…
       dib:boot/kernel-argument@1 (many, planned)
         serial-console (install)  console: {"argument":"console=ttyS0,115200","reason":"to see the boot"}
       dib:boot/kernel@1 (many, observed)
