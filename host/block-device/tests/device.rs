@@ -1,6 +1,8 @@
 //! The back-end `device`, on loop devices that serve as disks: what it refuses, what it writes, and
 //! what it leaves alone. Needs root.
 
+#[path = "device/halfway.rs"]
+mod halfway;
 #[path = "mounted/mod.rs"]
 mod mounted;
 
@@ -84,15 +86,21 @@ struct Disk {
 
 impl Disk {
     fn new(size: u64, sector_size: u32) -> Self {
-        let folder = TempDir::new().unwrap();
-        let path = folder.path().join("disk");
-        let file = File::options().read(true).write(true).create_new(true).open(path).unwrap();
+        let disk = Self::within(TempDir::new().unwrap(), size, sector_size);
         // No device is new: what is not written is not zero.
         let piece = noise(1 << 20, 77);
         for at in (0..size).step_by(piece.len()) {
             let length = piece.len().min(usize::try_from(size - at).unwrap());
-            file.write_all_at(&piece[..length], at).unwrap();
+            disk.file.write_all_at(&piece[..length], at).unwrap();
         }
+        disk
+    }
+
+    /// One that reads as zeros, its file in a folder of some filesystem.
+    fn within(folder: TempDir, size: u64, sector_size: u32) -> Self {
+        let path = folder.path().join("disk");
+        let file = File::options().read(true).write(true).create_new(true).open(path).unwrap();
+        file.set_len(size).unwrap();
         let options = LoopOptions { sector_size, ..LoopOptions::default() };
         let device = LoopDevice::attach(&file, &options).unwrap();
         let path = device.path().to_str().unwrap().to_owned();
@@ -131,10 +139,23 @@ impl Drop for Disk {
 /// Installs a tree. The seed is one for each test: the kernel mounts no two filesystems of one UUID.
 fn install(
     disk: &Disk,
+    nodes: Vec<Node>,
+    root: &Path,
+    overwrite: Option<&str>,
+    seed: u8,
+) -> Result<(Layout, Installed, String), String> {
+    install_with(disk, nodes, root, overwrite, seed, &Known, &|| {})
+}
+
+/// The same with other secrets, and something that happens between the layout and the writing.
+fn install_with(
+    disk: &Disk,
     mut nodes: Vec<Node>,
     root: &Path,
     overwrite: Option<&str>,
     seed: u8,
+    secrets: &(dyn Secrets + Sync),
+    between: &(dyn Fn() + Sync),
 ) -> Result<(Layout, Installed, String), String> {
     let device = Device::open(&disk.path, true).map_err(|e| e.to_string())?;
     let sector_size = device.sector_size();
@@ -154,8 +175,8 @@ fn install(
         let laid_out = laid_out.map_err(|e| e.to_string())?;
         let installation = Installation::new(&laid_out, &device).map_err(|e| e.to_string())?;
         let text = installation.to_text();
-        let to =
-            InstallTo { scratch: scratch.path(), secrets: &Known, time: EPOCH, cancel: &cancel };
+        between();
+        let to = InstallTo { scratch: scratch.path(), secrets, time: EPOCH, cancel: &cancel };
         let installed = installation.write(tree, overwrite, &to).map_err(|e| e.to_string())?;
         Ok((laid_out, installed, text))
     });

@@ -14,7 +14,8 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _}
 use std::path::{Path, PathBuf};
 
 use nix::libc;
-use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
+use rustix::fs::{CWD, FallocateFlags, FileType, Mode, fallocate, makedev, mknodat};
+use rustix::io::Errno;
 
 const LOOP_CLR_FD: libc::c_ulong = 0x4C01;
 const LOOP_CONFIGURE: libc::c_ulong = 0x4C0A;
@@ -28,6 +29,7 @@ const BLKRRPART: libc::c_ulong = 0x125F;
 const BLKFLSBUF: libc::c_ulong = 0x1261;
 const BLKSSZGET: libc::c_ulong = 0x1268;
 const BLKPG: libc::c_ulong = 0x1269;
+const BLKDISCARD: libc::c_ulong = 0x1277;
 const BLKPG_ADD_PARTITION: libc::c_int = 1;
 const BLKPG_DEL_PARTITION: libc::c_int = 2;
 /// `_IOR(0x12, 114, size_t)` and `_IOWR('X', 121, struct fstrim_range)`, whose numbers depend on
@@ -316,6 +318,32 @@ pub fn reread_partitions(device: &File) -> io::Result<()> {
 /// It is no block device, or the kernel refuses.
 pub fn flush_device(device: &File) -> io::Result<()> {
     ioctl::<()>(block(device)?, BLKFLSBUF, None).map(drop)
+}
+
+/// Makes a stretch of a block device read as zeros without writing them, if it can: whole sectors,
+/// from `offset` on. Whether it could.
+///
+/// # Errors
+/// The stretch is none of the device's, or the device fails.
+pub fn clear_device(device: &File, offset: u64, length: u64) -> io::Result<bool> {
+    block(device)?;
+    // Not by writing: for that the kernel has another flag.
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    match fallocate(device, flags, offset, length) {
+        Ok(()) => Ok(true),
+        Err(Errno::OPNOTSUPP) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Tells a block device that a stretch of it is not used: whole sectors, from `offset` on. What it
+/// reads as afterwards is the device's affair.
+///
+/// # Errors
+/// It cannot (`EOPNOTSUPP`), or the stretch is none of the device's.
+pub fn discard_device(device: &File, offset: u64, length: u64) -> io::Result<()> {
+    let mut range = [offset, length];
+    ioctl(block(device)?, BLKDISCARD, Some(&mut range)).map(drop)
 }
 
 /// Discards what a mounted filesystem does not use; `folder` is any of its folders. Returns the

@@ -9,8 +9,8 @@ mod program;
 mod secret;
 
 pub use block::{
-    LoopDevice, LoopOptions, add_partition, device_node, device_size, flush_device, private_mounts,
-    remove_partition, reread_partitions, sector_size, trim,
+    LoopDevice, LoopOptions, add_partition, clear_device, device_node, device_size, discard_device,
+    flush_device, private_mounts, remove_partition, reread_partitions, sector_size, trim,
 };
 pub use btrfs::{create_subvolume, set_default_subvolume};
 pub use cancel::{Cancel, Cancelled, Guard};

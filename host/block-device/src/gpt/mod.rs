@@ -2,6 +2,7 @@
 
 mod read;
 
+pub(crate) use read::primary_is_whole;
 pub use read::{Gpt, GptError, GptPartition, read};
 
 use std::io;

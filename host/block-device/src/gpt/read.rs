@@ -116,6 +116,11 @@ pub fn read(disk: &dyn Medium) -> Result<Option<Gpt>, GptError> {
     broken.map_or(Ok(None), Err)
 }
 
+/// Whether the first copy is one that can be read.
+pub(crate) fn primary_is_whole(disk: &dyn Medium, sector: u32) -> io::Result<bool> {
+    Ok(matches!(copy(disk, sector, 1)?, Copy::Whole(_)))
+}
+
 fn same(one: &Gpt, other: &Gpt) -> bool {
     one.id == other.id && one.partitions == other.partitions
 }

@@ -109,6 +109,8 @@ pub(crate) fn fill(
     })?;
     mounted.trim().map_err(context)?;
     mounted.unmount(&path).map_err(context)?;
+    // Unmounting writes too, and tells nothing; nor does flushing.
+    device.file().sync_all().map_err(context)?;
     flush_device(device.file()).map_err(context)?;
     device.detach().map_err(context)
 }

@@ -1,61 +1,26 @@
-//! Writes a layout to an existing block device, around the partitions that are preserved.
+//! Fits a layout to an existing block device, around the partitions that are preserved.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io;
-use std::os::unix::fs::FileExt as _;
-use std::path::Path;
-use std::time::{Duration, Instant};
 
-use dibhost_sys::{Cancel, add_partition, flush_device, reread_partitions};
-use rustix::io::Errno;
 use uuid::Uuid;
 
-use super::content::Table;
+use super::content::{Content, Table};
 use super::device::{Device, DeviceError};
 use crate::graph::TypeId;
 use crate::layout::{Layout, PartitionLayout, TableLayout, VolumeMap};
 use crate::node::TableKind;
 use crate::place::Extent;
-use crate::realise::{Means, Realise, RealiseError, Realised, write};
-use crate::secret::Secrets;
-use crate::tree::Tree;
 use crate::units::human;
-
-/// Bytes at either end of a volume in which signatures of what was there before may lie.
-const EDGE: u64 = 1 << 20;
-/// How long a daemon that looks at new partitions may keep the kernel from reading them again.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A layout fitted to a device: nothing is written yet.
 #[derive(Debug)]
 pub struct Installation<'a> {
-    device: &'a Device,
+    pub(super) device: &'a Device,
     /// Without what stands on preserved partitions.
-    layout: Layout,
+    pub(super) layout: Layout,
     /// Nodes of partitions that are there and stay.
-    kept: BTreeSet<String>,
-}
-
-/// What installing needs beside the layout and the tree.
-pub struct InstallTo<'a> {
-    /// A folder with room for the largest filesystem that does not lie in one piece.
-    pub scratch: &'a Path,
-    /// Secrets of encryptions.
-    pub secrets: &'a dyn Secrets,
-    /// Seconds since 1970: nothing on the device is younger.
-    pub time: i64,
-    /// Ends it.
-    pub cancel: &'a Cancel,
-}
-
-/// What was installed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Installed {
-    /// What is known only now.
-    pub realised: Realised,
-    /// What did not go as it should, though all is written.
-    pub notes: Vec<String>,
+    pub(super) kept: BTreeSet<String>,
 }
 
 /// A partition that a table has.
@@ -149,12 +114,17 @@ impl<'a> Installation<'a> {
             let same_type = |e: &&Existing| e.type_id == partition.type_id;
             let numbered = |e: &&Existing| e.number == partition.number;
             let labelled = |e: &&Existing| !e.label.is_empty() && e.label == partition.label;
+            let placed = |e: &&Existing| e.extent == partition.extent;
             // What moved is not lost by mistake: an MBR has no names to know it by, but sizes.
             let sized = |e: &&Existing| e.extent.size == partition.extent.size;
             let alike = || existing.iter().filter(same_type);
-            let found = alike().find(numbered).or_else(|| alike().find(labelled));
+            let found = alike().find(placed).or_else(|| alike().find(numbered));
+            let found = found.or_else(|| alike().find(labelled));
             let Some(found) = found.or_else(|| alike().find(sized)) else { continue };
-            if found.extent != partition.extent || found.number != partition.number {
+            // An installation that did not end leaves a logical partition as a primary one.
+            let same_number = found.number == partition.number
+                || partition.logical && matches!(found.type_id, TypeId::Mbr(_)) && found.number < 5;
+            if found.extent != partition.extent || !same_number {
                 let place = |number: u32, extent: Extent| {
                     format!("number {number}, {} bytes at {}", extent.size, extent.offset)
                 };
@@ -234,12 +204,15 @@ impl<'a> Installation<'a> {
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut text = self.device.to_text();
-        let stays = |number: Option<u32>| {
-            let partition = self.layout.partitions.iter().find(|p| Some(p.number) == number)?;
-            self.kept.get(&partition.node)
+        // By its place: a number may be another for a while.
+        let stays = |content: &Content| {
+            content.partition?;
+            let same =
+                |p: &&PartitionLayout| p.extent == content.extent && self.kept.contains(&p.node);
+            self.layout.partitions.iter().find(same).map(|partition| &partition.node)
         };
         for content in self.device.contents() {
-            let _ = match (content.partition, stays(content.partition)) {
+            let _ = match (content.partition, stays(content)) {
                 (_, Some(node)) => writeln!(text, "  stays: {content} (node `{node}`)"),
                 (None, None) if !self.kept.is_empty() => {
                     writeln!(text, "  written again: {content}")
@@ -258,137 +231,10 @@ impl<'a> Installation<'a> {
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
-
-    /// Writes it. What is preserved is not touched; the device's other bytes are lost where the
-    /// layout has something.
-    ///
-    /// # Errors
-    /// Something is on the device that nobody said may be lost: then nothing is written. When a
-    /// program fails, something cannot be written or the build is cancelled, the device is half
-    /// written: its table is the new one, and what is preserved is whole.
-    pub fn write(
-        self,
-        tree: &mut dyn Tree,
-        overwrite: Option<&str>,
-        to: &InstallTo<'_>,
-    ) -> Result<Installed, InstallError> {
-        self.device.may_be_overwritten(overwrite)?;
-        let Some(disk) = self.layout.disks.first().map(|disk| disk.node.clone()) else {
-            return Ok(Installed::default());
-        };
-        let failed = |doing| {
-            let device = self.device.given.clone();
-            move |source| DeviceError::Io { device, doing, source }
-        };
-        let path = self.device.path.clone();
-        let file = self.device.file.try_clone().map_err(failed("opening it again"))?;
-        self.wipe().map_err(failed("removing old signatures"))?;
-        let disks = BTreeMap::from([(disk.clone(), path.clone())]);
-        let files = BTreeMap::from([(disk.clone(), file)]);
-        let paths = BTreeMap::from([(disk.as_str(), path.as_path())]);
-        let means = Means { kernel: true, zeroed: false, scratch: to.scratch };
-        let (secrets, time, cancel) = (to.secrets, to.time, to.cancel);
-        let to = Realise { disks: &disks, secrets, time, cancel };
-        let realised = write(&self.layout, tree, &to, &files, &paths, &means)?;
-        self.device.file.sync_all().map_err(failed("writing all of it"))?;
-        flush_device(&self.device.file).map_err(failed("writing all of it"))?;
-        let notes = self.tell_kernel().err().map(|error| {
-            let given = &self.device.given;
-            format!("{given}: the kernel still has the partitions of before ({error}): restart, or `partprobe {given}`")
-        });
-        Ok(Installed { realised, notes: notes.into_iter().collect() })
-    }
-
-    /// Where signatures of what was there before may lie and are not overwritten: ends of new
-    /// partitions, and the gaps beside the table.
-    fn wipe(&self) -> io::Result<()> {
-        let Some(disk) = self.layout.disks.first() else { return Ok(()) };
-        let Some(table) = self.layout.tables.iter().find(|table| table.on == disk.node) else {
-            return self.edges(Extent { offset: 0, size: disk.size });
-        };
-        let of_table = || self.layout.partitions.iter().filter(|p| p.table == table.node);
-        for partition in of_table().filter(|p| !self.kept.contains(&p.node)) {
-            self.edges(partition.extent)?;
-        }
-        // Tables stay until the new one is there: what is preserved is found by one of them.
-        let tail = match table.kind {
-            TableKind::Mbr => 0,
-            TableKind::Gpt => table.head() - u64::from(table.sector_size),
-        };
-        if let Some(gap) = self.layout.gap(&disk.node) {
-            self.zero(gap.offset, gap.end().min(EDGE))?;
-        }
-        let extended = table.extended.map(|extended| extended.extent.end());
-        let last = of_table().map(|p| p.extent.end()).chain(extended).max();
-        let end = disk.size.saturating_sub(tail);
-        self.zero(last.unwrap_or(0).max(end.saturating_sub(EDGE)), end)
-    }
-
-    fn edges(&self, extent: Extent) -> io::Result<()> {
-        let head = extent.size.min(EDGE);
-        self.zero(extent.offset, extent.offset + head)?;
-        self.zero((extent.end() - head).max(extent.offset + head), extent.end())
-    }
-
-    fn zero(&self, start: u64, end: u64) -> io::Result<()> {
-        let zeros = vec![0; 1 << 16];
-        let mut at = start;
-        while at < end {
-            let length = usize::try_from(end - at).unwrap_or(zeros.len()).min(zeros.len());
-            self.device.file.write_all_at(&zeros[..length], at)?;
-            at += length as u64;
-        }
-        Ok(())
-    }
-
-    /// Lets the kernel read the table, and tells it of partitions it has no reader for.
-    fn tell_kernel(&self) -> io::Result<()> {
-        let Some(disk) = self.layout.disks.first() else { return Ok(()) };
-        let Some(table) = self.layout.tables.iter().find(|table| table.on == disk.node) else {
-            return Ok(());
-        };
-        let Device { file, system, number, .. } = self.device;
-        let start = Instant::now();
-        loop {
-            match reread_partitions(file) {
-                Ok(()) => break,
-                // A device that has no partitions, as a loop device without `-P`.
-                Err(e) if e.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => break,
-                Err(e)
-                    if e.raw_os_error() == Some(Errno::BUSY.raw_os_error())
-                        && start.elapsed() < PATIENCE =>
-                {
-                    std::thread::sleep(Duration::from_millis(50));
-                }
-                Err(e) => return Err(e),
-            }
-        }
-        let known = system.partitions(*number)?;
-        let of_table = self.layout.partitions.iter().filter(|p| p.table == table.node);
-        for partition in of_table.filter(|p| !known.contains(&p.number)) {
-            let Extent { offset, size } = partition.extent;
-            match add_partition(file, partition.number, offset, size) {
-                Err(e) if e.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => return Ok(()),
-                other => other?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A device was not installed, or not wholly.
-#[derive(Debug, thiserror::Error)]
-pub enum InstallError {
-    /// Nothing was written, or not all.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
-    /// Making the layout failed on the way.
-    #[error(transparent)]
-    Realise(#[from] RealiseError),
 }
 
 /// The partitions of the disk, or the disk itself, that a node stands on in the end.
-fn grounds(layout: &Layout, node: &str) -> BTreeSet<String> {
+pub(super) fn grounds(layout: &Layout, node: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut seen = BTreeSet::new();
     let mut left = vec![node.to_owned()];

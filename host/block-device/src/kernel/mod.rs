@@ -21,10 +21,13 @@ mod fill;
 mod install;
 mod mounted;
 mod system;
+mod table;
 mod view;
+mod write;
 
 pub use content::Content;
 pub use device::{Device, DeviceError};
 pub(crate) use fill::{Ground, by_kernel, fill};
-pub use install::{InstallError, InstallTo, Installation, Installed};
+pub use install::Installation;
 pub use view::{ViewError, with_parts};
+pub use write::{InstallError, InstallTo, Installed};

@@ -1,6 +1,7 @@
 //! Makes a layout real, in new files, one for each disk, or on a device that is there.
 
 mod filesystems;
+mod secrets;
 mod volumes;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,9 @@ use crate::layout::{GrubLayout, Layout};
 use crate::secret::Secrets;
 use crate::stack::Stack;
 use crate::tree::Tree;
+
+pub(crate) use secrets::Fetched;
+pub(crate) use volumes::{of_mbr, write_table};
 
 /// A disk could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +132,8 @@ impl Backend {
     ) -> Result<Realised, RealiseError> {
         self.check(layout)?;
         to.cancel.check()?;
+        let secrets = Fetched::of(layout, to.secrets)?;
+        let to = &Realise { secrets: &secrets, ..*to };
         let mut new = New { paths: Vec::new(), kept: false, disks: to.disks };
         let files = new.create(layout)?;
         let paths: BTreeMap<&str, &Path> = layout
@@ -138,7 +144,7 @@ impl Backend {
             .collect();
         // Beside the first disk: that is where there is room.
         let scratch = new.paths.first().and_then(|path| path.parent()).unwrap_or(Path::new("/"));
-        let means = Means { kernel: self == Self::Loop, zeroed: true, scratch };
+        let means = Means { kernel: self == Self::Loop, zeroed: true, scratch, table_later: None };
         let realised = write(layout, tree, to, &files, &paths, &means)?;
         for (path, disk) in new.paths.iter().zip(&layout.disks) {
             // A full disk may show only now.
@@ -158,6 +164,8 @@ pub(crate) struct Means<'a> {
     pub(crate) zeroed: bool,
     /// A folder with room for the largest filesystem.
     pub(crate) scratch: &'a Path,
+    /// The node of a table that the caller writes, when all else is there.
+    pub(crate) table_later: Option<&'a str>,
 }
 
 /// Where and how disks are made.
@@ -250,7 +258,7 @@ pub(crate) fn write(
 ) -> Result<Realised, RealiseError> {
     let pools = |source| RealiseError::Write { node: "thin pools".to_owned(), source };
     let mut stack = Stack::new(layout, files).map_err(pools)?;
-    volumes::make(&mut stack, to, means.scratch)?;
+    volumes::make(&mut stack, to, means)?;
     filesystems::make(&stack, tree, to, paths, means)?;
     let realised = volumes::seal(&stack, to)?;
     volumes::seal_pools(&stack, to, means.scratch)?;

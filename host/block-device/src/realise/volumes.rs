@@ -5,7 +5,7 @@ use std::path::Path;
 
 use dibhost_sys::SecretBytes;
 
-use super::{Realise, RealiseError, Realised};
+use super::{Means, Realise, RealiseError, Realised};
 use crate::gpt;
 use crate::graph::TypeId;
 use crate::identity::signature;
@@ -24,10 +24,15 @@ use crate::verity;
 pub(crate) fn make(
     stack: &mut Stack<'_>,
     to: &Realise<'_>,
-    folder: &Path,
+    means: &Means<'_>,
 ) -> Result<(), RealiseError> {
     let layout = stack.layout;
-    let mut left: Vec<Part<'_>> = layout.tables.iter().map(Part::Table).collect();
+    let mut left: Vec<Part<'_>> = layout
+        .tables
+        .iter()
+        .filter(|table| means.table_later != Some(table.node.as_str()))
+        .map(Part::Table)
+        .collect();
     left.extend(layout.volumes.iter().map(Part::Volume));
     left.extend(layout.groups.iter().map(Part::Group));
     // What stands on something that is still to be written waits.
@@ -39,7 +44,7 @@ pub(crate) fn make(
         to.cancel.check()?;
         match left.remove(next) {
             Part::Table(table) => self::table(stack, table)?,
-            Part::Volume(volume) => self::volume(stack, volume, to, folder)?,
+            Part::Volume(volume) => self::volume(stack, volume, to, means.scratch)?,
             Part::Group(group) => self::group(stack, group, to)?,
         }
     }
@@ -97,10 +102,20 @@ fn writing(node: &str) -> impl Fn(io::Error) -> RealiseError {
 fn table(stack: &Stack<'_>, table: &TableLayout) -> Result<(), RealiseError> {
     let partitions: Vec<_> =
         stack.layout.partitions.iter().filter(|p| p.table == table.node).collect();
-    let write = &mut |medium: &dyn Medium| match table.kind {
+    let write = &mut |medium: &dyn Medium| write_table(medium, table, &partitions);
+    stack.with(&table.on, write).map_err(writing(&table.node))
+}
+
+/// Writes a table with its partitions.
+pub(crate) fn write_table(
+    medium: &dyn Medium,
+    table: &TableLayout,
+    partitions: &[&PartitionLayout],
+) -> io::Result<()> {
+    match table.kind {
         TableKind::Gpt => {
-            gpt::write(medium, table, &partitions)?;
-            hybrid(medium, table, &partitions)
+            gpt::write(medium, table, partitions)?;
+            hybrid(medium, table, partitions)
         }
         TableKind::Mbr => {
             let entry = |p: &&PartitionLayout| mbr::Partition {
@@ -117,12 +132,11 @@ fn table(stack: &Stack<'_>, table: &TableLayout) -> Result<(), RealiseError> {
             };
             mbr.write(medium, table.sector_size).map_err(io::Error::other)
         }
-    };
-    stack.with(&table.on, write).map_err(writing(&table.node))
+    }
 }
 
 /// The MBR type of a partition; that of a Linux filesystem where an MBR has no name for it.
-fn of_mbr(type_id: TypeId) -> u8 {
+pub(crate) fn of_mbr(type_id: TypeId) -> u8 {
     match type_id {
         TypeId::Mbr(id) => id,
         TypeId::Gpt(id) => partition_type_name(id).and_then(mbr_type).unwrap_or(0x83),
