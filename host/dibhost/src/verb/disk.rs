@@ -2,34 +2,31 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dibhost_block_device::{
     Backend, Device, DeviceError, Graph, InstallError, InstallTo, Installation, Layout,
-    LayoutError, NodeKind, Realise, RealiseError, Realised, Secrets, Tree, ViewError, layout,
-    seed_of, with_parts,
+    LayoutError, NodeKind, Realise, RealiseError, Realised, Tree, ViewError, layout, seed_of,
+    with_parts,
 };
 use dibhost_build::{Event, Level};
-use dibhost_sys::{Cancel, SecretBytes, leave_no_core};
+use dibhost_image::Scratch;
+use dibhost_sys::Cancel;
 
 use super::block_device::Source;
 use super::build::cancelled_by_signals;
-use crate::cli::{BackendName, BlockDeviceBuildArgs, BlockDeviceInstallArgs, TreeArgs};
+use super::disk_secrets::FileSecrets;
+use crate::cli::{BackendName, BlockDeviceBuildArgs, BlockDeviceInstallArgs};
 use crate::failure::Failure;
 use crate::report::Reporter;
-
-/// Keys and passphrases are far smaller.
-const LARGEST_SECRET: usize = 64 << 10;
 
 /// Makes the disks of a tree as files.
 pub(crate) fn build(args: &BlockDeviceBuildArgs, reporter: &Reporter) -> Result<(), Failure> {
     let source = Source::read(&args.what.file, args.size.as_deref())?;
     let written = source.written(reporter)?;
     let graph = written.graph().map_err(|wrong| source.wrong(&[wrong]))?;
-    let secrets = FileSecrets::of(&args.what)?;
+    let secrets = FileSecrets::read(&args.what.secret, &graph, &source.name)?;
     let time = time()?;
     let outputs = outputs(&graph, &args.output)?;
     let backend = match args.backend {
@@ -40,13 +37,10 @@ pub(crate) fn build(args: &BlockDeviceBuildArgs, reporter: &Reporter) -> Result<
     cancelled_by_signals(&cancel)?;
     // Beside the output, where there is room; what is in it is renamed once it is whole.
     let beside = parent(&args.output);
-    let folder = tempfile::Builder::new().prefix(".dibhost-disk-").tempdir_in(beside);
-    let folder = folder.map_err(|error| {
-        Failure::failed(format!("making a folder in {}: {error}", beside.display()))
-    })?;
+    let scratch = Scratch::create(beside).map_err(Failure::failed)?;
     let disks: BTreeMap<String, PathBuf> =
-        outputs.keys().map(|node| (node.clone(), folder.path().join(node))).collect();
-    let made = with_parts(&args.what.tree, &mounts(&graph), folder.path(), &cancel, |tree| {
+        outputs.keys().map(|node| (node.clone(), scratch.path().join(node))).collect();
+    let made = with_parts(&args.what.tree, &mounts(&graph), scratch.path(), &cancel, |tree| {
         let layout = lay_out(&source, &graph, tree)?;
         let to = Realise { disks: &disks, secrets: &secrets, time, cancel: &cancel };
         backend.realise(&layout, tree, &to).map_err(|error| unmade(&source, &error))
@@ -64,7 +58,6 @@ pub(crate) fn build(args: &BlockDeviceBuildArgs, reporter: &Reporter) -> Result<
 pub(crate) fn install(args: &BlockDeviceInstallArgs, reporter: &Reporter) -> Result<(), Failure> {
     let source = Source::read(&args.what.file, None)?;
     let mut written = source.written(reporter)?;
-    let secrets = FileSecrets::of(&args.what)?;
     let time = time()?;
     let device = Device::open(&args.device, !args.dry_run).map_err(Failure::failed)?;
     for node in &mut written.nodes {
@@ -75,13 +68,13 @@ pub(crate) fn install(args: &BlockDeviceInstallArgs, reporter: &Reporter) -> Res
         }
     }
     let graph = written.graph().map_err(|wrong| source.wrong(&[wrong]))?;
+    let secrets = FileSecrets::read(&args.what.secret, &graph, &source.name)?;
     let cancel = Cancel::new();
     cancelled_by_signals(&cancel)?;
-    let scratch = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
-    let scratch = scratch
-        .canonicalize()
-        .map_err(|error| Failure::failed(format!("the folder {}: {error}", scratch.display())))?;
-    let done = with_parts(&args.what.tree, &mounts(&graph), &scratch, &cancel, |tree| {
+    let folder = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
+    let scratch = Scratch::create(&folder).map_err(Failure::failed)?;
+    let scratch = scratch.path();
+    let done = with_parts(&args.what.tree, &mounts(&graph), scratch, &cancel, |tree| {
         let layout = lay_out(&source, &graph, tree)?;
         let installation = Installation::new(&layout, &device).map_err(|error| match error {
             DeviceError::Node { .. } => Failure::Wrong(format!("{}: {error}", source.name)),
@@ -94,10 +87,13 @@ pub(crate) fn install(args: &BlockDeviceInstallArgs, reporter: &Reporter) -> Res
             device.may_be_overwritten(overwrite).map_err(Failure::failed)?;
             return Ok(None);
         }
-        let to = InstallTo { scratch: &scratch, secrets: &secrets, time, cancel: &cancel };
+        let to = InstallTo { scratch, secrets: &secrets, time, cancel: &cancel };
         let installed = installation.write(tree, overwrite, &to);
         installed.map(Some).map_err(|error| match error {
             InstallError::Realise(error) => unmade(&source, &error),
+            InstallError::Half { device, state, source } if source.is_cancelled() => {
+                Failure::failed(format!("cancelled\n  {device} is half written: {state}"))
+            }
             error => Failure::failed(error),
         })
     });
@@ -188,41 +184,4 @@ fn show_hashes(realised: &Realised) -> Result<(), Failure> {
     let text: String =
         hashes.map(|(node, hash)| format!("root hash of {node}: {hash}\n")).collect();
     super::show(&text)
-}
-
-/// Secrets of `--secret NAME=FILE`.
-struct FileSecrets(BTreeMap<String, PathBuf>);
-
-impl FileSecrets {
-    fn of(args: &TreeArgs) -> Result<Self, Failure> {
-        let mut secrets = BTreeMap::new();
-        for secret in &args.secret {
-            let Some((name, file)) = secret.split_once('=').filter(|(name, _)| !name.is_empty())
-            else {
-                let problem =
-                    "`--secret` needs a name and a file: `--secret disk-passphrase=key.txt`";
-                return Err(Failure::wrong(problem));
-            };
-            if secrets.insert(name.to_owned(), PathBuf::from(file)).is_some() {
-                return Err(Failure::wrong(format!("`--secret {name}=` is there twice")));
-            }
-        }
-        Ok(Self(secrets))
-    }
-}
-
-impl Secrets for FileSecrets {
-    fn secret(&self, name: &str) -> io::Result<Arc<SecretBytes>> {
-        let missing = || io::Error::other(format!("say where it is: `--secret {name}=FILE`"));
-        let path = self.0.get(name).ok_or_else(missing)?;
-        leave_no_core()?;
-        let context =
-            |e: io::Error| io::Error::new(e.kind(), format!("reading {}: {e}", path.display()));
-        let mut file = File::open(path).map_err(context)?;
-        let secret = SecretBytes::read_from(&mut file, LARGEST_SECRET).map_err(context)?;
-        if secret.expose().is_empty() {
-            return Err(io::Error::other(format!("{} is empty", path.display())));
-        }
-        Ok(Arc::new(secret))
-    }
 }

@@ -4,6 +4,7 @@ pub(crate) mod block_device;
 pub(crate) mod block_device_inspect;
 pub(crate) mod build;
 pub(crate) mod disk;
+mod disk_secrets;
 pub(crate) mod element;
 pub(crate) mod element_run;
 pub(crate) mod grant;
