@@ -54,6 +54,13 @@ pub struct TreeEntry {
     pub xattr_space: u64,
 }
 
+impl TreeEntry {
+    /// Its path for people, with nothing in it that a terminal would obey.
+    pub(crate) fn shown(&self) -> String {
+        format!("/{}", self.path.to_string_lossy().escape_debug())
+    }
+}
+
 /// What extended attributes take on a filesystem: names and values, each in steps of 4 bytes, and
 /// 16 bytes for each.
 pub fn xattr_space<'a>(attributes: impl IntoIterator<Item = (&'a str, usize)>) -> u64 {

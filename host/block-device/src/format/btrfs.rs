@@ -55,7 +55,7 @@ pub(super) fn problem(entry: &TreeEntry) -> Option<String> {
         ));
     }
     (entry.kind == EntryKind::Special)
-        .then(|| format!("`/{}` is a device, pipe or socket", entry.path.display()))
+        .then(|| format!("`{}` is a device, pipe or socket", entry.shown()))
 }
 
 /// Makes it, of a part or empty.

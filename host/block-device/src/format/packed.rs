@@ -50,9 +50,9 @@ const LONGEST_NAME: usize = 254;
 /// What is wrong with an entry's name for EROFS.
 pub(super) fn long_name(entry: &TreeEntry) -> Option<String> {
     let length = entry.path.file_name().map_or(0, std::ffi::OsStr::len);
-    let path = entry.path.display();
+    let path = entry.shown();
     (length > LONGEST_NAME).then(|| {
-        format!("`/{path}` has a name of {length} bytes, and `mkfs.erofs` takes {LONGEST_NAME}")
+        format!("`{path}` has a name of {length} bytes, and `mkfs.erofs` takes {LONGEST_NAME}")
     })
 }
 

@@ -53,25 +53,25 @@ pub(super) fn bytes_for(totals: &Totals, free: u64) -> u64 {
 
 /// Why a prototype cannot say this entry.
 pub(super) fn problem(entry: &TreeEntry) -> Option<String> {
-    let path = entry.path.display();
+    let path = entry.shown();
     let name = entry.path.file_name().map_or(&b""[..], |name| name.as_bytes());
     if name.iter().any(u8::is_ascii_whitespace) || name == b"$" || name.starts_with(b":") {
-        return Some(format!("`/{path}` has a name with a blank, or of `$` or `:`"));
+        return Some(format!("`{path}` has a name with a blank, or of `$` or `:`"));
     }
     if entry.xattr_space > 0 {
-        return Some(format!("`/{path}` has extended attributes"));
+        return Some(format!("`{path}` has extended attributes"));
     }
     if entry.links > 1 && entry.kind != EntryKind::Folder {
-        return Some(format!("`/{path}` has more than one name"));
+        return Some(format!("`{path}` has more than one name"));
     }
     if entry.mode & 0o1000 != 0 {
-        return Some(format!("`/{path}` has the sticky bit"));
+        return Some(format!("`{path}` has the sticky bit"));
     }
     if entry.kind == EntryKind::Special {
-        return Some(format!("`/{path}` is a device, pipe or socket"));
+        return Some(format!("`{path}` is a device, pipe or socket"));
     }
     if entry.kind == EntryKind::File && entry.size > LARGEST_FILE {
-        return Some(format!("`/{path}` has more than 2 GiB"));
+        return Some(format!("`{path}` has more than 2 GiB"));
     }
     None
 }

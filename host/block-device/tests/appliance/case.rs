@@ -1,6 +1,6 @@
 //! A block device made of a graph and a tree, and what a machine should find in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsFd as _;
@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use dibhost_block_device::{
-    FilesystemKind, FolderTree, Graph, Identities, Layout, Listing, Realise, Realised, Secrets,
-    layout, realise,
+    Backend, FilesystemKind, FolderTree, Graph, Identities, Layout, Listing, Realise, RealiseError,
+    Realised, Secrets, Tree as _, layout, with_parts,
 };
 use dibhost_sys::{Cancel, SecretBytes};
-use tempfile::TempDir;
 
-use super::machine::{Seen, work_folder};
+use super::machine::Seen;
+use super::work::WorkFolder;
 use super::{luks, script, trees};
 
 /// Nothing in a disk is younger.
@@ -27,6 +27,12 @@ pub(crate) const KEYS: [(&str, &[u8]); 3] = [
     ("spare", b"battery staple"),
     ("keyfile", b"\x00\x01\n\xff\xfe and more than that \r\n\x00"),
 ];
+
+/// Layouts of names that begin so are made of trees that `file` cannot fill everything with.
+pub(crate) const KERNEL: &str = "kernel-";
+
+/// The file in which the machine writes sizes, labels and UUIDs.
+const IDENTITY: &str = "identity";
 
 /// Answers [`KEYS`].
 pub(crate) struct Known;
@@ -40,14 +46,16 @@ impl Secrets for Known {
 }
 
 /// A disk of a case.
+#[derive(Clone)]
 pub(crate) struct CaseDisk {
     pub(crate) path: PathBuf,
     pub(crate) sector_size: u32,
 }
 
-/// A block device that was made.
+/// A block device that was made by a back-end.
 pub(crate) struct Case {
     pub(crate) name: String,
+    pub(crate) backend: Backend,
     pub(crate) graph: Graph,
     pub(crate) identities: Identities,
     pub(crate) layout: Layout,
@@ -62,64 +70,105 @@ pub(crate) struct Case {
     also: String,
     /// Its script does nothing else.
     alone: bool,
-    _folder: TempDir,
+    /// The machine makes the disks itself.
+    inside: bool,
+    _folder: Arc<WorkFolder>,
+}
+
+/// What back-ends made of one graph and one tree.
+pub(crate) struct Made {
+    pub(crate) cases: Vec<Case>,
+    /// What a back-end says that cannot make it.
+    pub(crate) refused: Vec<(Backend, String)>,
 }
 
 impl Case {
-    /// Makes the disks of a graph from a tree that suits it.
-    pub(crate) fn build(name: &str, graph: Graph) -> Result<Self> {
-        let folder = work_folder()?;
+    /// Makes the disks of a graph from a tree that suits it, by each of some back-ends: the same
+    /// tree, the same layout, the same UUIDs.
+    pub(crate) fn build(name: &str, graph: &Graph, backends: &[Backend]) -> Result<Made> {
+        let folder = Arc::new(WorkFolder::new()?);
         let (root, aside) = (folder.path().join("tree"), folder.path().join("aside"));
         fs::create_dir(&root)?;
         fs::create_dir(&aside)?;
-        trees::fill(&root, &graph)?;
+        trees::fill(&root, graph, name.starts_with(KERNEL))?;
         let mounts: Vec<&str> = graph.mounts().iter().map(|mount| mount.at.as_str()).collect();
         let cancel = Cancel::new();
         let mut tree = FolderTree::split(&root, &aside, &mounts, cancel.clone())?;
-        // Each has UUIDs of its own: one kernel sees them all.
-        let mut seed = [7; 32];
-        for (at, byte) in seed.iter_mut().zip(name.bytes().rev()) {
-            *at = byte;
+        let identities = graph.identities(&seed(name));
+        let layout = layout(graph, &identities, &mut tree)?;
+        let wants = wants(graph, &tree)?;
+        let mut made = Made { cases: Vec::new(), refused: Vec::new() };
+        for &backend in backends {
+            let own = folder.path().join(backend.name());
+            fs::create_dir(&own)?;
+            let disk = |disk: &dibhost_block_device::DiskLayout| CaseDisk {
+                path: own.join(format!("{}.raw", disk.node)),
+                sector_size: disk.sector_size,
+            };
+            let disks: Vec<CaseDisk> = layout.disks.iter().map(disk).collect();
+            let path = |(node, disk): (&dibhost_block_device::DiskLayout, &CaseDisk)| {
+                (node.node.clone(), disk.path.clone())
+            };
+            let paths = layout.disks.iter().zip(&disks).map(path).collect();
+            let to = Realise { disks: &paths, secrets: &Known, time: EPOCH, cancel: &cancel };
+            let realised = match backend.realise(&layout, &mut tree, &to) {
+                Ok(realised) => realised,
+                Err(error) if is_refusal(&error) => {
+                    made.refused.push((backend, error.to_string()));
+                    continue;
+                }
+                Err(error) => {
+                    return Err(error).with_context(|| format!("by `{}`", backend.name()));
+                }
+            };
+            made.cases.push(Self {
+                name: name.to_owned(),
+                backend,
+                graph: graph.clone(),
+                identities: identities.clone(),
+                layout: layout.clone(),
+                realised,
+                volume_keys: luks::volume_keys(&layout, &disks, folder.path())?,
+                disks,
+                wants: wants.clone(),
+                also: String::new(),
+                alone: false,
+                inside: false,
+                _folder: folder.clone(),
+            });
         }
-        let identities = graph.identities(&seed);
-        let layout = layout(&graph, &identities, &mut tree)?;
-        let disk = |disk: &dibhost_block_device::DiskLayout| CaseDisk {
-            path: folder.path().join(format!("{}.raw", disk.node)),
-            sector_size: disk.sector_size,
-        };
-        let disks: Vec<CaseDisk> = layout.disks.iter().map(disk).collect();
-        let path = |(node, disk): (&dibhost_block_device::DiskLayout, &CaseDisk)| {
-            (node.node.clone(), disk.path.clone())
-        };
-        let paths = layout.disks.iter().zip(&disks).map(path).collect();
-        let to = Realise { disks: &paths, secrets: &Known, time: EPOCH, cancel: &cancel };
-        let realised = realise(&layout, &mut tree, &to)?;
-        let mut wants = BTreeMap::new();
-        for mount in graph.mounts() {
-            let filesystem = graph.filesystem(&mount.filesystem).context("a mount of nothing")?;
-            if filesystem.kind.is_mounted() {
-                use dibhost_block_device::Tree as _;
-                let part = File::open(tree.part(&mount.at))?;
-                let mut want = Listing::of(part.as_fd())?;
-                want.clamp(EPOCH, true);
-                expected(&mut want, filesystem.kind);
-                wants.insert(mount.node.clone(), want);
-            }
-        }
-        let volume_keys = luks::volume_keys(&layout, &disks, folder.path())?;
-        let (name, also) = (name.to_owned(), String::new());
+        Ok(made)
+    }
+
+    /// A case whose disks the machine makes by `loop`, in `work/NAME`, from what is put there.
+    pub(crate) fn inside(name: &str, graph: &Graph, work: &Arc<WorkFolder>) -> Result<Self> {
+        let folder = work.path().join("work").join(name);
+        let root = folder.join("tree");
+        fs::create_dir_all(&root)?;
+        trees::fill(&root, graph, true)?;
+        fs::write(folder.join("nodes.json"), serde_json::to_vec(graph.nodes())?)?;
+        fs::write(folder.join("seed"), data_encoding::HEXLOWER.encode(&seed(name)))?;
+        let mounts: Vec<&str> = graph.mounts().iter().map(|mount| mount.at.as_str()).collect();
+        let identities = graph.identities(&seed(name));
+        let made = with_parts(&root, &mounts, work.path(), &Cancel::new(), |tree| {
+            let layout = layout(graph, &identities, tree)?;
+            Ok::<_, anyhow::Error>((layout, wants(graph, tree)?))
+        });
+        let (layout, wants) = made??;
         Ok(Self {
-            name,
-            graph,
+            name: name.to_owned(),
+            backend: Backend::Loop,
+            graph: graph.clone(),
             identities,
             layout,
-            realised,
-            disks,
-            volume_keys,
+            realised: Realised::default(),
+            disks: Vec::new(),
+            volume_keys: BTreeMap::new(),
             wants,
-            also,
+            also: String::new(),
             alone: false,
-            _folder: folder,
+            inside: true,
+            _folder: work.clone(),
         })
     }
 
@@ -138,7 +187,17 @@ impl Case {
 
     /// What the machine runs, its disks being numbered from `first` on.
     pub(crate) fn script(&self, first: usize) -> String {
-        let mut script = if self.alone { String::new() } else { script::of(self, first) };
+        let mut script = String::new();
+        if self.inside {
+            let disk = |disk: &dibhost_block_device::DiskLayout| {
+                format!(" {} {}", disk.node, disk.sector_size)
+            };
+            let disks: String = self.layout.disks.iter().map(disk).collect();
+            script.push_str(&format!("inside {} {EPOCH}{disks}\n", self.name));
+        }
+        if !self.alone {
+            script.push_str(&script::of(self, first));
+        }
         let mut also = self.also.clone();
         for number in 0..self.disks.len() {
             also = also.replace(&format!("@{number}"), &format!("/dev/d/{}", first + number));
@@ -155,21 +214,44 @@ impl Case {
             let shown = lines[lines.len().saturating_sub(40)..].join("\n    ");
             faults.push(format!("its script ended with `{}`:\n    {shown}", seen.status));
         }
-        for (mount, want) in &self.wants {
-            let Some(text) = seen.files.get(&format!("{mount}.list")) else {
-                faults.push(format!("`{mount}` was not listed"));
-                continue;
-            };
-            faults.extend(self.differences(mount, want, text));
+        for mount in self.wants.keys() {
+            match seen.files.get(&format!("{mount}.list")) {
+                Some(text) => faults.extend(self.wrong(mount, text)),
+                None => faults.push(format!("`{mount}` was not listed")),
+            }
         }
         faults
     }
 
-    fn differences(&self, mount: &str, want: &Listing, text: &str) -> Vec<String> {
+    /// The lines in which what a mount holds is not what it should hold.
+    pub(crate) fn wrong(&self, mount: &str, have: &str) -> Vec<String> {
+        let Some(want) = self.wants.get(mount) else { return Vec::new() };
+        self.differences(mount, &want.to_string(), have, self.backend == Backend::File)
+    }
+
+    /// What the machine saw in the same block device made by another back-end, and not in this.
+    pub(crate) fn other(&self, seen: &Seen, other: &Seen) -> Vec<String> {
+        let mut lines = Vec::new();
+        let names = seen.files.keys().chain(other.files.keys()).collect::<BTreeSet<_>>();
+        let (none, list) = (String::new(), ".list");
+        for name in names.into_iter().filter(|name| *name == IDENTITY || name.ends_with(list)) {
+            let [one, two] = [seen, other].map(|seen| seen.files.get(name).unwrap_or(&none));
+            if name == IDENTITY && one != two {
+                lines.push(format!("{name}:\n{one}and\n{two}"));
+            } else if let Some(mount) = name.strip_suffix(list) {
+                lines.extend(self.differences(mount, one, two, true));
+            }
+        }
+        lines
+    }
+
+    /// Lines that two listings of a mount do not share.
+    fn differences(&self, mount: &str, want: &str, have: &str, by_tools: bool) -> Vec<String> {
         let mount = self.graph.mounts().iter().find(|m| m.node == mount);
         let kind = mount.and_then(|m| self.graph.filesystem(&m.filesystem)).map(|f| f.kind);
         // The path is the last field. The tools that make these keep no times.
         let timeless = matches!(kind, Some(FilesystemKind::Xfs | FilesystemKind::Btrfs));
+        let timeless = timeless && by_tools;
         let line = |line: &str| {
             let path = line.rsplit(' ').next().unwrap_or_default().to_owned();
             let mut fields: Vec<_> = line.split(' ').map(str::to_owned).collect();
@@ -181,10 +263,12 @@ impl Case {
             (path, fields.join(" "))
         };
         let own = |path: &str| path == "/lost+found";
-        let want: BTreeMap<_, _> = want.to_string().lines().map(line).collect();
-        let have: BTreeMap<_, _> = text.lines().map(line).filter(|(path, _)| !own(path)).collect();
+        let sorted = |text: &str| -> BTreeMap<_, _> {
+            text.lines().map(line).filter(|(path, _)| !own(path)).collect()
+        };
+        let (want, have) = (sorted(want), sorted(have));
         let mut lines = Vec::new();
-        for path in want.keys().chain(have.keys()).collect::<std::collections::BTreeSet<_>>() {
+        for path in want.keys().chain(have.keys()).collect::<BTreeSet<_>>() {
             let (want, have) = (want.get(path), have.get(path));
             if want != have {
                 lines.extend(want.map(|line| format!("-{line}")));
@@ -193,6 +277,41 @@ impl Case {
         }
         lines
     }
+}
+
+/// Each has UUIDs of its own: one kernel sees them all, and those of another test too.
+fn seed(name: &str) -> [u8; 32] {
+    let mut seed = [7; 32];
+    seed[..4].copy_from_slice(&std::process::id().to_be_bytes());
+    for (at, byte) in seed[4..].iter_mut().zip(name.bytes().rev()) {
+        *at = byte;
+    }
+    seed
+}
+
+/// What a back-end says before it makes anything that it cannot make, or that this kernel lacks.
+fn is_refusal(error: &RealiseError) -> bool {
+    match error {
+        RealiseError::NeedsKernel { .. } => true,
+        RealiseError::Write { source, .. } => source.kind() == io::ErrorKind::Unsupported,
+        _ => false,
+    }
+}
+
+/// What mounts should hold, by their nodes.
+fn wants(graph: &Graph, tree: &FolderTree) -> Result<BTreeMap<String, Listing>> {
+    let mut wants = BTreeMap::new();
+    for mount in graph.mounts() {
+        let filesystem = graph.filesystem(&mount.filesystem).context("a mount of nothing")?;
+        if filesystem.kind.is_mounted() {
+            let part = File::open(tree.part(&mount.at))?;
+            let mut want = Listing::of(part.as_fd())?;
+            want.clamp(EPOCH, true);
+            expected(&mut want, filesystem.kind);
+            wants.insert(mount.node.clone(), want);
+        }
+    }
+    Ok(wants)
 }
 
 /// What of a tree a filesystem keeps.

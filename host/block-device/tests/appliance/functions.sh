@@ -18,6 +18,7 @@ refused() {
 
 # size DEVICE BYTES
 size() {
+    echo "SIZE=$(blockdev --getsize64 "$1")" >>"$OUT/identity"
     is "the size of $1" "$(blockdev --getsize64 "$1")" "$2"
 }
 
@@ -26,6 +27,8 @@ tags() {
     device=$1
     shift
     blkid -p -o export "$device" >"$OUT/blkid"
+    # Btrfs gives each device a random UUID of its own.
+    grep -vE '^(DEVNAME|UUID_SUB)=' "$OUT/blkid" >>"$OUT/identity"
     for tag; do
         grep -qxF "$tag" "$OUT/blkid" || fail "$device has no $tag: $(cat "$OUT/blkid")"
     done
@@ -109,6 +112,26 @@ swap() {
     swapoff "$1"
 }
 
+# inside NAME TIME NODE SECTOR...: makes the disks itself, and numbers them from 0 on. The shell has a
+# `losetup` of its own, which knows no sectors.
+inside() {
+    folder=/work/$1
+    grep -q ' /work ' /proc/mounts || mount -t ext4 /dev/work /work
+    make-disks "$folder" /job/keys "$2"
+    shift 2
+    rm -f /dev/d/*
+    number=0
+    while [ $# -gt 0 ]; do
+        disk=$(/usr/sbin/losetup --show --find --partscan --sector-size "$2" "$folder/$1.raw")
+        ln -s "$disk" "/dev/d/$number"
+        for partition in "$disk"p*; do
+            [ -e "$partition" ] && ln -s "$partition" "/dev/d/$number-${partition#"$disk"p}"
+        done
+        number=$((number + 1))
+        shift 2
+    done
+}
+
 # Undoes all that a script may have left; fails if something stays.
 release() {
     cd / || return 1
@@ -117,6 +140,7 @@ release() {
         swapoff -a 2>/dev/null
         dmsetup remove_all
         mdadm --stop --scan 2>/dev/null
+        /usr/sbin/losetup --detach-all
         if [ "$(dmsetup ls)" = "No devices found" ] && ! ls -d /sys/block/md* 2>/dev/null; then
             return 0
         fi

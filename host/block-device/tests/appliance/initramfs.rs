@@ -53,7 +53,7 @@ const MODULES: [&str; 36] = [
 ];
 
 /// Programs that the scripts start.
-const PROGRAMS: [&str; 17] = [
+const PROGRAMS: [&str; 26] = [
     "lvm",
     "dmsetup",
     "cryptsetup",
@@ -71,6 +71,16 @@ const PROGRAMS: [&str; 17] = [
     "debugfs",
     "sgdisk",
     "swaplabel",
+    // Those that make disks.
+    "find",
+    "getfattr",
+    "losetup",
+    "mke2fs",
+    "mkfs.btrfs",
+    "mkfs.erofs",
+    "mkfs.xfs",
+    "mksquashfs",
+    "thin_restore",
 ];
 
 /// Libraries that are opened by name, which `ldd` does not see.
@@ -87,7 +97,7 @@ pub(crate) fn write(kernel: &Kernel, to: &Path) -> Result<()> {
     let file = File::create(to).with_context(|| format!("making {}", to.display()))?;
     let mut archive = Archive::new(BufWriter::new(file));
     let folders =
-        ["bin", "dev", "etc", "job", "mnt", "out", "proc", "run", "sys", "tmp", "usr/sbin"];
+        ["bin", "dev", "etc", "job", "mnt", "out", "proc", "run", "sys", "tmp", "usr/sbin", "work"];
     for folder in folders.iter().copied().chain(["usr"]).collect::<BTreeSet<_>>() {
         archive.folder(folder)?;
     }
@@ -97,7 +107,8 @@ pub(crate) fn write(kernel: &Kernel, to: &Path) -> Result<()> {
     archive.copy(&program("busybox")?, "bin/busybox")?;
     let mut libraries = BTreeSet::new();
     let lister = PathBuf::from(env!("CARGO_BIN_EXE_list-tree"));
-    let mut programs = vec![("list-tree", lister)];
+    let maker = PathBuf::from(env!("CARGO_BIN_EXE_make-disks"));
+    let mut programs = vec![("list-tree", lister), ("make-disks", maker)];
     for name in PROGRAMS {
         programs.push((name, program(name)?));
     }

@@ -7,10 +7,10 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use tempfile::TempDir;
 
 use super::case::Case;
 use super::kernel::Kernel;
+use super::work::WorkFolder;
 use super::{command, initramfs, output, text};
 
 /// How long a machine may take: many times what it takes on a quiet machine.
@@ -41,9 +41,10 @@ impl Drop for Running {
     }
 }
 
-/// Boots a machine with the disks of all cases, read only by it: what it writes goes nowhere.
-pub(crate) fn boot(cases: &[Case]) -> Result<BTreeMap<String, Seen>> {
-    let folder = work_folder()?;
+/// Boots a machine with the disks of all cases, read only by it: what it writes goes nowhere. `work`
+/// is a filesystem for it to work in.
+pub(crate) fn boot(cases: &[&Case], work: Option<&Path>) -> Result<BTreeMap<String, Seen>> {
+    let folder = WorkFolder::new()?;
     let turn = turn(folder.path())?;
     let kernel = Kernel::debian()?;
     let initramfs = folder.path().join("initramfs");
@@ -67,7 +68,9 @@ pub(crate) fn boot(cases: &[Case]) -> Result<BTreeMap<String, Seen>> {
     let options = "quiet panic=-1 mitigations=off no_timer_check";
     let line = format!("console=ttyS0 {options} disks={}", disks.len());
     qemu.args(["-append", &line]);
-    for (name, file, rest) in [("job", &job, ",readonly=on"), ("out", &out, "")] {
+    let mut disks_of_its_own = vec![("job", job.as_path(), ",readonly=on"), ("out", &out, "")];
+    disks_of_its_own.extend(work.map(|work| ("work", work, ",snapshot=on")));
+    for (name, file, rest) in disks_of_its_own {
         let file = text(file)?;
         qemu.args(["-drive", &format!("file={file},if=none,id={name},format=raw{rest}")]);
         qemu.args(["-device", &format!("virtio-blk-pci,drive={name},serial={name}")]);
@@ -114,7 +117,7 @@ pub(crate) fn boot(cases: &[Case]) -> Result<BTreeMap<String, Seen>> {
 }
 
 /// The scripts and keys as an archive, which is a disk of its own.
-fn job(cases: &[Case], folder: &Path) -> Result<PathBuf> {
+fn job(cases: &[&Case], folder: &Path) -> Result<PathBuf> {
     let job = folder.join("job");
     fs::create_dir_all(job.join("keys"))?;
     for (name, bytes) in super::case::KEYS {
@@ -137,7 +140,7 @@ fn job(cases: &[Case], folder: &Path) -> Result<PathBuf> {
     Ok(archive)
 }
 
-fn read(out: &Path, cases: &[Case], folder: &Path) -> Result<BTreeMap<String, Seen>> {
+fn read(out: &Path, cases: &[&Case], folder: &Path) -> Result<BTreeMap<String, Seen>> {
     let seen = folder.join("seen");
     fs::create_dir(&seen)?;
     output("tar", &["-xf", text(out)?, "-C", text(&seen)?])?;
@@ -156,13 +159,6 @@ fn read(out: &Path, cases: &[Case], folder: &Path) -> Result<BTreeMap<String, Se
         all.insert(case.name.clone(), Seen { status, log, files });
     }
     Ok(all)
-}
-
-/// On a disk, for images are large; `DIBHOST_TEST_FOLDER` says where (default `/var/tmp`).
-pub(crate) fn work_folder() -> Result<TempDir> {
-    let parent = std::env::var_os("DIBHOST_TEST_FOLDER").unwrap_or_else(|| "/var/tmp".into());
-    let mut builder = tempfile::Builder::new();
-    builder.prefix("dibhost-test-").tempdir_in(parent).context("making a work folder")
 }
 
 /// The lock of all tests that run a machine: two at once on two cores only make both slower.

@@ -18,15 +18,17 @@ mod machine;
 mod prove;
 mod script;
 mod trees;
+mod work;
 
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-pub(crate) use case::Case;
-pub(crate) use prove::{Proof, prove};
+pub(crate) use case::{Case, CaseDisk, EPOCH, KERNEL, KEYS};
+pub(crate) use prove::{Proof, prove, prove_inside};
 pub(crate) use trees::noise;
+pub(crate) use work::WorkFolder;
 
 /// A program of the host, where tests look for them.
 pub(crate) fn command(program: &str) -> Command {

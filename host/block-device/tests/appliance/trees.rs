@@ -11,8 +11,9 @@ use dibhost_block_device::{FilesystemKind, Graph};
 
 use super::{output, text};
 
-/// Fills what is mounted where with what the filesystem there can hold.
-pub(crate) fn fill(root: &Path, graph: &Graph) -> Result<()> {
+/// Fills what is mounted where with what the filesystem there can hold. Unless `everything` is
+/// wanted, XFS and Btrfs get what can be made without the kernel.
+pub(crate) fn fill(root: &Path, graph: &Graph, everything: bool) -> Result<()> {
     // Mounts are in the order of their paths: what is below comes after what it is in.
     for mount in graph.mounts() {
         let filesystem = graph.filesystem(&mount.filesystem).context("a mount of nothing")?;
@@ -21,8 +22,8 @@ pub(crate) fn fill(root: &Path, graph: &Graph) -> Result<()> {
         match filesystem.kind {
             FilesystemKind::Swap => {}
             FilesystemKind::Vfat => fat(&at)?,
-            FilesystemKind::Xfs => plain(&at)?,
-            FilesystemKind::Btrfs => {
+            FilesystemKind::Xfs if !everything => plain(&at)?,
+            FilesystemKind::Btrfs if !everything => {
                 rich(&at)?;
                 fs::set_permissions(&at, fs::Permissions::from_mode(0o755))?;
             }
@@ -33,7 +34,7 @@ pub(crate) fn fill(root: &Path, graph: &Graph) -> Result<()> {
                     acl(&at.join("etc/empty"))?;
                 }
                 if kind == FilesystemKind::Erofs {
-                    // mkfs.erofs 1.5 fails with a name of 255 bytes.
+                    // The longest that `mkfs.erofs` takes.
                     let long = |bytes| at.join("usr").join("n".repeat(bytes));
                     fs::rename(long(255), long(254))?;
                 }
