@@ -159,17 +159,6 @@ fn packages(transaction: &Transaction, add: &mut impl FnMut(&str, Vec<String>)) 
     add("hold", names(&transaction.hold));
 }
 
-/// A text of an element with nothing in it that a viewer could not show, or could be led astray
-/// by: no control characters, none that turn the direction of writing, none that XML lacks.
-fn harmless(text: &str) -> String {
-    let odd = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-            || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
-    };
-    text.chars().map(|c| if odd(c) { '\u{fffd}' } else { c }).collect()
-}
-
 /// `boot/kernel-argument` of `dib:boot/kernel-argument@1`; the whole name of a slot that is not
 /// the host's.
 fn short_slot(slot: &str) -> &str {

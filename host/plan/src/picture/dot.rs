@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Band, bands, harmless, short_slot};
+use dibhost_block_device::svg::harmless;
+
+use super::{Band, bands, short_slot};
 use crate::Phase;
 use crate::plan::{HOST, Plan};
 

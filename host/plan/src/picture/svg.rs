@@ -2,13 +2,14 @@
 //! ask; texts are cut where they would leave their box, and whole in its tooltip.
 
 use std::collections::BTreeMap;
-use std::fmt::{Display, Write as _};
 
-use super::{Band, Box, Port, bands, harmless, short_slot};
+use dibhost_block_device::svg::{Svg, fitting, xml};
+
+use super::{Band, Box, Port, bands, short_slot};
 use crate::description::Timing;
 use crate::plan::{HOST, Plan};
 
-/// Pixels, all of them. A character of the 12 px face is 6.4 wide on the average, of bold 7.
+/// Pixels, all of them.
 const MARGIN: usize = 20;
 const PHASE_WIDTH: usize = 112;
 const HOST_WIDTH: usize = 360;
@@ -16,7 +17,6 @@ const STEP_WIDTH: usize = 300;
 const GAP: usize = 18;
 const LINE: usize = 17;
 const LANE: usize = 20;
-const CHARACTER: f64 = 6.4;
 /// Lines of one kind of wish (packages, nodes) in the host's box; the text form has them all.
 const HOST_LINES: usize = 6;
 /// Dark enough for text on white, and told apart by those who see fewer colours (after Okabe
@@ -29,37 +29,6 @@ const STYLE: &str = "text{font:12px system-ui,'DejaVu Sans',sans-serif;fill:#1d2
 .n{fill:#66717f;font-size:11px}.k{fill:#7a5a00;font-weight:700}\
 .b{fill:#fff;stroke:#8b97a5}.d{fill:#fff;stroke:#8b97a5;stroke-dasharray:4 3}.h{fill:#fff8e6;stroke:#d9b75a}\
 .w{fill:none;stroke-width:1.6}.o{stroke-dasharray:6 3}";
-
-/// A text for an attribute or an element: markup of an element's string is text.
-fn xml(text: &str) -> String {
-    let mut out = String::new();
-    for c in harmless(text).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// As many characters as fit into `width`.
-fn fitting(text: &str, width: usize) -> String {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a few hundred pixels"
-    )]
-    let most = (width as f64 / CHARACTER) as usize;
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
-}
 
 /// Names as lines that fit, with what does not told as a number.
 fn wrapped(names: &[String], width: usize) -> Vec<String> {
@@ -81,26 +50,6 @@ fn wrapped(names: &[String], width: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-struct Svg {
-    out: String,
-}
-
-impl Svg {
-    fn push(&mut self, markup: impl Display) {
-        let _ = writeln!(self.out, "{markup}");
-    }
-
-    fn text(&mut self, x: usize, y: usize, class: &str, text: &str) {
-        self.push(format_args!("<text x=\"{x}\" y=\"{y}\" class=\"{class}\">{}</text>", xml(text)));
-    }
-
-    fn rect(&mut self, (x, y, width, height): (usize, usize, usize, usize), class: &str) {
-        self.push(format_args!(
-            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"6\" class=\"{class}\"/>"
-        ));
-    }
 }
 
 /// Where a port meets its lane.
@@ -169,7 +118,7 @@ impl Plan {
         let body: usize = bands.iter().map(band_height).sum();
         let height = top + body + 30 + lanes.len() * LINE + MARGIN;
 
-        let mut svg = Svg { out: String::new() };
+        let mut svg = Svg::default();
         svg.push(format_args!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\">"
         ));
