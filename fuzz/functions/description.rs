@@ -72,6 +72,7 @@ pub(crate) fn description(data: &[u8]) {
         output: Path::new("x"),
         formats: None,
         arch: None,
+        disks: Default::default(),
         elements: &NAMES.map(str::to_owned),
         base: Path::new("."),
     });

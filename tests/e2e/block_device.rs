@@ -207,6 +207,72 @@ fn what_file_cannot_make_is_refused_and_loop_makes_it() -> Result<()> {
 }
 
 #[test]
+fn what_disks_are_laid_out_for_is_in_the_file_and_what_is_typed_wins() -> Result<()> {
+    let dibhost = dibhost()?;
+    let tree = tree(&dibhost)?;
+    let usual = dibhost.write("usual.toml", &layout("ext4"))?.display().to_string();
+    let small = format!("[disks]\noptimise = \"size\"\n{}", layout("ext4"));
+    let small = dibhost.write("small.toml", &small)?.display().to_string();
+    // Of a GPT, 17 KiB are its own.
+    for (file, flags, start) in [
+        (&usual, &[][..], 1 << 20),
+        (&small, &[][..], 20 << 10),
+        (&small, &["--optimise", "speed"][..], 4 << 20),
+        (&usual, &["--optimise", "size"][..], 20 << 10),
+    ] {
+        let output = path(&dibhost, "disk.raw");
+        let args = ["block-device", "build", file, "--tree", &tree, "-o", &output];
+        dibhost.run(&[&args[..], flags].concat())?.expect_code(0)?;
+        let raw = Path::new(&output);
+        disk::verify_gpt(raw)?;
+        let first = disk::partitions(raw)?[0].start;
+        ensure!(first == start, "{file} {flags:?}: {first} and not {start}");
+        let args = [&["block-device", "plan", "--format", "json", file][..], flags].concat();
+        let said = dibhost.run(&args)?.expect_code(0)?;
+        let plan: serde_json::Value = serde_json::from_str(&said.stdout)?;
+        let planned = &plan["partitions"][0]["extent"]["offset"];
+        ensure!(*planned == start, "{file} {flags:?}: {planned} and not {start}");
+        let image = dibhost.folder().join("device");
+        fs::File::create(&image)?.set_len(128 << 20)?;
+        let device = LoopDisk::of(&image)?;
+        let args = ["block-device", "install", file, "--tree", &tree, "--device", &device.0];
+        dibhost.run(&[&args[..], flags].concat())?.expect_code(0)?;
+        tool::run("blockdev", &["--flushbufs", &device.0])?;
+        let installed = disk::partitions(&image)?[0].start;
+        ensure!(installed == start, "{file} {flags:?}: {installed} and not {start}");
+        fs::remove_file(&image)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_back_end_is_in_the_file_and_what_is_typed_wins() -> Result<()> {
+    let dibhost = dibhost()?;
+    let tree = tree(&dibhost)?;
+    let text = format!("[disks]\nbackend = \"loop\"\n{}", layout("xfs"));
+    let file = dibhost.write("layout.toml", &text)?.display().to_string();
+    let output = path(&dibhost, "disk.raw");
+    let args = ["block-device", "build", &file, "--tree", &tree, "-o", &output];
+    dibhost.run(&args)?.expect_code(0)?;
+    let said = dibhost.run(&[&args[..], &["--backend", "file"]].concat())?.expect_code(2)?;
+    ensure!(said.stderr.contains("has more than one name"), "{}", said.stderr);
+
+    let subvolume = layout("btrfs").replace("mount = \"/\"", "")
+        + "[[block-device]]\nname = \"system\"\ntype = \"subvolume\"\non = \"root-filesystem\"\n\
+           path = \"@\"\nmount = \"/\"\n";
+    let file = dibhost.write("subvolume.toml", &subvolume)?.display().to_string();
+    // Before the tree is looked at, which is not there.
+    let args = ["block-device", "build", &file, "--tree", "/nonexistent", "-o", &output];
+    let said = dibhost.run(&args)?.expect_code(2)?;
+    for told in
+        ["node `system`: the back-end `file` makes no btrfs subvolumes", "subvolume.toml:37:1"]
+    {
+        ensure!(said.stderr.contains(told), "{told} is not in {}", said.stderr);
+    }
+    Ok(())
+}
+
+#[test]
 fn several_disks_are_several_files() -> Result<()> {
     let dibhost = dibhost()?;
     let tree = tree(&dibhost)?;

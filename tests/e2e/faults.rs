@@ -175,3 +175,38 @@ fn sigkill_leaves_nothing_in_the_kernel_and_files_until_the_next_start() -> Resu
     ensure!(work <= 1, "{work} entries in the cache's work folder");
     Ok(())
 }
+
+/// Killed while the kernel has the filesystem mounted: nobody is left to undo it.
+#[test]
+fn sigkill_while_the_kernel_fills_a_filesystem_leaves_nothing_in_it() -> Result<()> {
+    let dibhost = dibhost()?;
+    let args = ["build", "--backend", "loop", "-o", "out/x", "debian-minimal"];
+    let out = dibhost.folder().join("out");
+    std::fs::create_dir(&out)?;
+    let before = Snapshot::take(&[])?;
+    let mut running = dibhost.spawn(&args)?;
+    running.wait_for("write the disk", LONG)?;
+    let filling = |left: &[String]| left.iter().any(|line| line.starts_with("loop device: "));
+    while !filling(&before.left()?) {
+        ensure!(!running.said().contains("convert and publish"), "it was faster than this test");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    running.signal(Signal::KILL)?;
+    running.wait(LONG)?;
+    before.assert_none_left()?;
+    dibhost.run(&args)?.expect_code(0)?;
+    before.assert_none_left()?;
+    let names = tool::run("ls", &["-A", out.to_str().context("a path that is text")?])?;
+    ensure!(names.lines().all(|name| name.starts_with("x.")), "{names}");
+    Ok(())
+}
+
+#[test]
+fn ctrl_c_while_the_kernel_fills_a_filesystem() -> Result<()> {
+    let dibhost = dibhost()?;
+    interrupted(
+        &dibhost,
+        &["build", "--backend", "loop", "-o", "out/x", "debian-minimal"],
+        "write the disk",
+    )
+}

@@ -2,11 +2,11 @@
 //! arguments of programs or on the disk, so everything is checked against what it may be, never
 //! against what it may not.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// A kind of filesystem.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FilesystemKind {
     /// ext2: no journal.
@@ -157,7 +157,7 @@ fn fat_label(label: &str) -> String {
 }
 
 /// The UUID of a filesystem as its kind writes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum FilesystemUuid {
     /// A UUID.
@@ -173,6 +173,16 @@ pub struct FatSerial(pub u32);
 impl std::fmt::Display for FatSerial {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:04X}-{:04X}", self.0 >> 16, self.0 & 0xffff)
+    }
+}
+
+impl<'de> Deserialize<'de> for FatSerial {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match parse_uuid(FilesystemKind::Vfat, &text) {
+            Ok(FilesystemUuid::Serial(serial)) => Ok(serial),
+            _ => Err(serde::de::Error::custom("not a FAT volume id")),
+        }
     }
 }
 
@@ -218,7 +228,7 @@ pub(crate) fn parse_uuid(kind: FilesystemKind, text: &str) -> Result<FilesystemU
 }
 
 /// What can be set on an ext4 filesystem.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Ext4Tuning {
     /// Bytes up to which tables are reserved for growing it while mounted. None: 1024 times its
@@ -241,7 +251,7 @@ impl Default for Ext4Tuning {
 }
 
 /// Which File Allocation Table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FatBits {
     /// FAT16.
     #[serde(rename = "16")]
@@ -252,7 +262,7 @@ pub enum FatBits {
 }
 
 /// What can be set on a FAT filesystem.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct VfatTuning {
     /// None: FAT32 where the size allows it.
@@ -262,7 +272,7 @@ pub struct VfatTuning {
 }
 
 /// What can be set on an XFS or Btrfs filesystem.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct FreeTuning {
     /// Bytes that stay free.
@@ -270,7 +280,7 @@ pub struct FreeTuning {
 }
 
 /// How a filesystem that is only read packs its files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compression {
     /// Not at all.
@@ -302,7 +312,7 @@ impl Compression {
 }
 
 /// What can be set on a SquashFS or EROFS filesystem.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PackedTuning {
     /// SquashFS: Zstandard, XZ, zlib or LZ4. EROFS: none, LZ4 or LZ4HC.
@@ -310,7 +320,7 @@ pub struct PackedTuning {
 }
 
 /// Tuning of any filesystem.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Tuning {
     /// Of ext2, ext3 and ext4.

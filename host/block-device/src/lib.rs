@@ -72,8 +72,8 @@ pub use graph::{
 pub use identity::{FilesystemIdentity, Identities, seed_of};
 pub use inspect::{Facts, InspectSecret, Inspected, InspectedDisk, Inspection, inspect};
 pub use kernel::{
-    Content, Device, DeviceError, InstallError, InstallTo, Installation, Installed, ViewError,
-    with_parts,
+    Content, Device, DeviceError, Filling, InstallError, InstallTo, Installation, Installed,
+    Unable, ViewError, with_parts,
 };
 pub use layout::{
     DiskLayout, FilesystemLayout, GroupLayout, GrubLayout, Layout, LayoutError, LayoutOptions,

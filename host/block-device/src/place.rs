@@ -1,12 +1,12 @@
 //! Where partitions lie: arithmetic alone.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::node::Size;
 use crate::units::human;
 
 /// A range of bytes of the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extent {
     /// Bytes from the start of the disk.
     pub offset: u64,

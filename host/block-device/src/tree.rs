@@ -100,6 +100,14 @@ pub trait Tree {
         Err(io::Error::new(io::ErrorKind::Unsupported, problem))
     }
 
+    /// The program that fills a filesystem where the parts can be seen, for a back-end that has the
+    /// kernel mount it: it is [run](Self::program) with one argument more, the path of a file that
+    /// [`Filling::carry_out`](crate::Filling::carry_out) reads. None: they can be [opened](Self::open)
+    /// here.
+    fn filler(&self) -> Option<Program> {
+        None
+    }
+
     /// Runs a program of the host where it sees the parts, and the image file by its own path.
     ///
     /// # Errors

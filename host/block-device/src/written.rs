@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, DiskSettings};
 use crate::dib::{Diagnostic, Dib, DibLayout, DibParameters};
 use crate::graph::{Graph, GraphError};
 use crate::node::{Node, NodeKind};
@@ -33,6 +33,8 @@ pub struct Written {
     pub nodes: Vec<Node>,
     /// What a reader of the file should know, in its order.
     pub diagnostics: Vec<Diagnostic>,
+    /// What it says of all disks; DIB's YAML says nothing.
+    pub settings: DiskSettings,
     positions: Vec<Position>,
 }
 
@@ -51,9 +53,9 @@ impl Written {
                 let told = |wrong: Vec<ConfigError>| {
                     wrong.into_iter().map(|e| e.of(text)).collect::<Vec<_>>()
                 };
-                let Config { nodes, spans } = Config::parse(text).map_err(told)?;
+                let Config { nodes, spans, settings } = Config::parse(text).map_err(told)?;
                 let positions = spans.iter().map(|s| Position::of(text, s.start)).collect();
-                Self { nodes, diagnostics: Vec::new(), positions }
+                Self { nodes, diagnostics: Vec::new(), settings, positions }
             }
             Syntax::DibYaml => {
                 let one = |wrong| vec![wrong];
@@ -91,6 +93,7 @@ impl Written {
 
 impl From<DibLayout> for Written {
     fn from(dib: DibLayout) -> Self {
-        Self { nodes: dib.nodes, diagnostics: dib.diagnostics, positions: dib.positions }
+        let (nodes, diagnostics, positions) = (dib.nodes, dib.diagnostics, dib.positions);
+        Self { nodes, diagnostics, settings: DiskSettings::default(), positions }
     }
 }

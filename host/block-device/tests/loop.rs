@@ -15,14 +15,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dibhost_block_device::{
-    Backend, Extent, FileMedium, FilesystemLayout, Graph, Layout, Listing, Medium, Node, NodeKind,
-    Realise, Secrets, Size, TableKind, layout, luks, with_parts,
+    Backend, Extent, FileMedium, FilesystemLayout, Filling, FolderTree, Graph, Layout, Listing,
+    Medium, Node, NodeKind, Realise, RealiseError, Realised, Secrets, Size, TableKind, Tree,
+    TreeEntry, layout, luks, with_parts,
 };
-use dibhost_sys::{Cancel, LoopDevice, LoopOptions, SecretBytes, add_partition};
+use dibhost_sys::{
+    Cancel, LoopDevice, LoopOptions, Program, ProgramError, ProgramOutput, SecretBytes,
+    add_partition,
+};
 use mounted::{EPOCH, full_tree, listing, output, plain_tree, run};
 use tempfile::TempDir;
 
 const MIB: u64 = 1 << 20;
+
+type Realising<'a> = &'a mut dyn FnMut(&mut dyn Tree) -> Result<Realised, RealiseError>;
 
 struct Known;
 
@@ -177,6 +183,17 @@ impl Attached {
 
 /// A layout of a tree by a back-end. `seed` makes UUIDs: the kernel mounts no two of one.
 fn build(backend: Backend, nodes: Vec<Node>, root: &Path, seed: &str) -> Result<Built, String> {
+    build_with(backend, nodes, root, seed, &mut |tree, realise| realise(tree))
+}
+
+/// The same, with the tree that `see` makes of it.
+fn build_with(
+    backend: Backend,
+    nodes: Vec<Node>,
+    root: &Path,
+    seed: &str,
+    see: &mut (dyn FnMut(&mut FolderTree, Realising<'_>) -> Result<Realised, RealiseError> + Send),
+) -> Result<Built, String> {
     let graph = Graph::new(nodes).map_err(|e| e.to_string())?;
     let folder = TempDir::new().unwrap();
     let mut bytes = [0; 32];
@@ -192,7 +209,8 @@ fn build(backend: Backend, nodes: Vec<Node>, root: &Path, seed: &str) -> Result<
         let laid_out = layout(&graph, &identities, tree).map_err(|e| e.to_string())?;
         let disks = BTreeMap::from([("disk".to_owned(), folder.path().join("disk"))]);
         let to = Realise { disks: &disks, secrets: &Known, time: EPOCH, cancel: &cancel };
-        let made = backend.realise(&laid_out, tree, &to).map_err(|e| e.to_string());
+        let made = see(tree, &mut |tree| backend.realise(&laid_out, tree, &to));
+        let made = made.map_err(|e| e.to_string());
         assert_eq!(made.is_ok(), folder.path().join("disk").exists());
         made.map(|_| laid_out)
     });
@@ -353,6 +371,88 @@ fn subvolumes_hold_what_lies_below_their_mount_points() {
     for made in ["a", "a/spare"] {
         let stat = fs::metadata(top.0.path().join(made)).unwrap();
         assert_eq!((stat.mtime(), stat.mode() & 0o7777), (EPOCH, 0o755), "{made}");
+    }
+}
+
+/// A tree that another process sees, which fills filesystems.
+struct Elsewhere<'a>(&'a mut FolderTree, Program);
+
+impl Tree for Elsewhere<'_> {
+    fn part(&self, mount: &str) -> &Path {
+        self.0.part(mount)
+    }
+
+    fn entries(&mut self, mount: &str, each: &mut dyn FnMut(&TreeEntry)) -> std::io::Result<()> {
+        self.0.entries(mount, each)
+    }
+
+    fn read(&mut self, mount: &str, relative: &str) -> std::io::Result<Vec<u8>> {
+        self.0.read(mount, relative)
+    }
+
+    fn filler(&self) -> Option<Program> {
+        Some(self.1.clone())
+    }
+
+    fn program(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {
+        self.0.program(program)
+    }
+}
+
+/// Runs as a process of its own in the tests below; what it fills is said by its last argument.
+#[test]
+#[ignore = "not a test: what the next ones start"]
+fn fill_in_a_process_of_its_own() {
+    let said = std::env::args().next_back().map(PathBuf::from).unwrap();
+    // `make test-all` starts it too, by itself: then there is nothing to do.
+    if said.is_file() && said != std::env::current_exe().unwrap() {
+        Filling::carry_out(&said, &Cancel::new()).unwrap();
+    }
+}
+
+#[test]
+fn a_tree_that_another_process_sees_is_filled_by_that() {
+    let root = tree(full_tree);
+    let mut want = listing(root.path());
+    want.clamp(EPOCH, false);
+    for kind in ["ext4", "xfs", "btrfs"] {
+        let mut nodes = plain(kind, 512);
+        if kind == "btrfs" {
+            nodes.pop();
+            nodes.extend([subvolume("system", "@", true), mount("/", "system")]);
+        }
+        let built =
+            build_with(Backend::Loop, nodes, root.path(), "elsewhere", &mut |tree, realise| {
+                let test = ["--exact", "fill_in_a_process_of_its_own", "--ignored", "--nocapture"];
+                let program = Program::new(std::env::current_exe().unwrap()).args(test);
+                realise(&mut Elsewhere(tree, program))
+            });
+        let built = built.unwrap();
+        built.checked();
+        let differences = want.differences(&built.files("ro"));
+        assert!(differences.is_empty(), "{kind}:\n{}", differences.join("\n"));
+    }
+}
+
+#[test]
+fn what_goes_wrong_there_is_told_here() {
+    let root = tree(|root| fs::write(root.join("file"), "content").unwrap());
+    for (script, told) in [
+        ("echo the disk is full >&2; exit 1", "writing node `fs`: the disk is full"),
+        ("kill -KILL $$", "making `fs`: `sh"),
+    ] {
+        let built = build_with(
+            Backend::Loop,
+            plain("ext4", 512),
+            root.path(),
+            "x",
+            &mut |tree, realise| {
+                let program = Program::new("sh").args(["-c", script, "sh"]);
+                realise(&mut Elsewhere(tree, program))
+            },
+        );
+        let error = built.err().unwrap();
+        assert!(error.contains(told), "{error}");
     }
 }
 

@@ -14,6 +14,7 @@ use dibhost_target::{TargetError, TargetPath, Worker};
 pub(crate) struct WorkerTree<'a> {
     worker: &'a mut Worker,
     parts: BTreeMap<String, Part>,
+    filler: Program,
 }
 
 struct Part {
@@ -23,17 +24,18 @@ struct Part {
 }
 
 impl<'a> WorkerTree<'a> {
-    /// Splits the worker's tree at its mount points.
+    /// Splits the worker's tree at its mount points. `filler` fills filesystems where it is run.
     pub(crate) fn split(
         worker: &'a mut Worker,
         mount_points: &[TargetPath],
+        filler: Program,
     ) -> Result<Self, TargetError> {
         let parts = worker.split(mount_points)?;
         let part = |(mount, folder): (TargetPath, PathBuf)| {
             (mount.as_str().to_owned(), Part { folder, entries: None })
         };
         let parts = parts.into_iter().map(part).collect();
-        Ok(Self { worker, parts })
+        Ok(Self { worker, parts, filler })
     }
 
     fn known(&mut self, mount: &str) -> io::Result<&[TreeEntry]> {
@@ -127,6 +129,10 @@ impl Tree for WorkerTree<'_> {
         let path = self.part(mount).join(relative);
         let output = self.worker.run_on_host(&Program::new("cat").arg("--").arg(path));
         Ok(output.map_err(io::Error::other)?.stdout)
+    }
+
+    fn filler(&self) -> Option<Program> {
+        Some(self.filler.clone())
     }
 
     fn program(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {

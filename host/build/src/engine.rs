@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use dibhost_element::{Library, SecretStore};
 use dibhost_image::{Output, Scratch};
 use dibhost_plan::{Phase, Plan};
-use dibhost_sys::Cancel;
+use dibhost_sys::{Cancel, Program};
 use dibhost_target::{ProgramLimits, TargetError, Worker, WorkerOptions};
 
 use crate::accounts;
@@ -32,6 +32,9 @@ pub struct BuildOptions {
     pub cache: PathBuf,
     /// The program that becomes the target's worker process, and its arguments.
     pub worker: (PathBuf, Vec<OsString>),
+    /// The program that fills a filesystem where the tree can be seen, and its arguments: it calls
+    /// [`Filling::carry_out`](dibhost_block_device::Filling::carry_out) with the path that comes last.
+    pub filler: (PathBuf, Vec<OsString>),
     /// Folder and name of the outputs, without extension.
     pub stem: PathBuf,
     /// Never a tmpfs for the tree.
@@ -98,6 +101,9 @@ fn run(
     cancel: &Cancel,
     teller: &mut Teller<'_>,
 ) -> Result<(Vec<Output>, Vec<PathBuf>), BuildFailure> {
+    // Before an hour of building, not after it.
+    let graph = finish::graph(plan)?;
+    plan.block_device.backend.check_machine(&graph).map_err(BuildFailure::new)?;
     let folder = match options.stem.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
@@ -150,7 +156,8 @@ fn run(
     teller.phase = None;
     build.steps.facts.left_empty(plan).map_err(BuildFailure::new)?;
     let (stem, secrets) = (&options.stem, build.secrets.as_ref());
-    let finished = finish::Finished { plan, emitted: build.steps.emitted, stem, secrets };
+    let filler = Program::new(&options.filler.0).args(&options.filler.1);
+    let finished = finish::Finished { plan, emitted: build.steps.emitted, stem, secrets, filler };
     let published = finish::finish(finished, &mut build.worker, &scratch, cancel, teller)?;
     build.worker.stop().map_err(BuildFailure::new)?;
     Ok(published)

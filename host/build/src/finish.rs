@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dibhost_block_device::{DiskLayout, Graph, Realise, Realised, layout, realise};
+use dibhost_block_device::{DiskLayout, Graph, Realise, Realised, layout_for};
 use dibhost_definition::Qcow2Compression;
 use dibhost_element::SecretStore;
 use dibhost_image::{
     Compression, Format, Manifest, ManifestElement, ManifestPackage, Output, Publication, Scratch,
 };
 use dibhost_plan::Plan;
-use dibhost_sys::{Cancel, SecretBytes};
+use dibhost_sys::{Cancel, Program, SecretBytes};
 use dibhost_target::{Attributes, Change, Command, Scope, Target as _, TargetPath, Worker};
 
 use crate::disk::WorkerTree;
@@ -26,6 +26,8 @@ pub(crate) struct Finished<'a> {
     pub(crate) stem: &'a Path,
     /// What opens encrypted volumes.
     pub(crate) secrets: &'a dyn SecretStore,
+    /// See [`BuildOptions`](crate::BuildOptions).
+    pub(crate) filler: Program,
 }
 
 /// The build's secrets, as the block device asks for them.
@@ -83,9 +85,10 @@ pub(crate) fn finish(
         .map(|mount| TargetPath::new(&mount.at))
         .collect::<Result<Vec<_>, _>>()
         .map_err(BuildFailure::new)?;
-    let mut tree = WorkerTree::split(worker, &mount_points)
+    let mut tree = WorkerTree::split(worker, &mount_points, finished.filler)
         .map_err(|e| BuildFailure::new(e).doing("splitting the tree at its mount points"))?;
-    let layout = layout(&graph, &identities, &mut tree).map_err(BuildFailure::new)?;
+    let options = plan.block_device.layout_options();
+    let layout = layout_for(&graph, &identities, &mut tree, options).map_err(BuildFailure::new)?;
     teller.end(running);
 
     let running = teller.begin("write the disk");
@@ -101,7 +104,8 @@ pub(crate) fn finish(
         time: epoch,
         cancel,
     };
-    let realised = realise(&layout, &mut tree, &to).map_err(BuildFailure::new)?;
+    let backend = plan.block_device.backend;
+    let realised = backend.realise(&layout, &mut tree, &to).map_err(BuildFailure::new)?;
     teller.end(running);
 
     let running = teller.begin("convert and publish");
@@ -120,7 +124,7 @@ pub(crate) fn finish(
     Ok(published)
 }
 
-fn graph(plan: &Plan) -> Result<Graph, BuildFailure> {
+pub(crate) fn graph(plan: &Plan) -> Result<Graph, BuildFailure> {
     Graph::of_image(plan.block_device.nodes.clone()).map_err(BuildFailure::new)
 }
 

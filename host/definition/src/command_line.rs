@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use dibhost_block_device::config::DiskSettings;
+
 use crate::definition::{
     Definition, Format, ImageSection, Qcow2Compression, RootFilesystem, Trust,
 };
@@ -20,6 +22,8 @@ pub struct CommandLine<'a> {
     pub formats: Option<&'a str>,
     /// `-a`.
     pub arch: Option<&'a str>,
+    /// `--backend`, `--optimise`.
+    pub disks: DiskSettings,
     /// Names or paths.
     pub elements: &'a [String],
     /// The folder that paths of elements are relative to: the current one.
@@ -77,6 +81,7 @@ impl Definition {
                 qcow2_compression: Qcow2Compression::default(),
             },
             root_filesystem: RootFilesystem::default(),
+            disks: line.disks,
             block_device: Vec::new(),
             parameters: BTreeMap::new(),
             grants: BTreeMap::new(),
@@ -105,6 +110,7 @@ mod tests {
             output: Path::new(output),
             formats,
             arch,
+            disks: DiskSettings::default(),
             elements: &elements,
             base: Path::new("."),
         })

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use dibhost_block_device::Node;
+use dibhost_block_device::config::DiskSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -204,6 +205,8 @@ pub struct Definition {
     pub image: ImageSection,
     /// `[root-filesystem]`.
     pub root_filesystem: RootFilesystem,
+    /// `[disks]`.
+    pub disks: DiskSettings,
     /// `[[block-device]]`: the nodes, in their order. Empty: elements add them.
     pub block_device: Vec<Spanned<Node>>,
     /// `[parameters.…]`, by element.

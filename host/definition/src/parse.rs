@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use dibhost_block_device::Node;
-use dibhost_block_device::config::Config;
+use dibhost_block_device::config::{Config, ConfigError, DiskSettings};
 use serde_json::Value;
 use toml::de::{DeString, DeTable, DeValue};
 
@@ -30,9 +30,10 @@ const ARCHITECTURES: [&str; 10] = [
     "s390x",
 ];
 
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 9] = [
     "image",
     "root-filesystem",
+    "disks",
     "block-device",
     "parameters",
     "grants",
@@ -90,6 +91,7 @@ impl Reader<'_> {
         let mut definition = Definition {
             image,
             root_filesystem: RootFilesystem::default(),
+            disks: DiskSettings::default(),
             block_device: Vec::new(),
             parameters: BTreeMap::new(),
             grants: BTreeMap::new(),
@@ -102,6 +104,7 @@ impl Reader<'_> {
         for (key, item) in root {
             match key.get_ref().as_ref() {
                 "root-filesystem" => definition.root_filesystem = self.root_filesystem(key, item),
+                "disks" => definition.disks = self.disks(item),
                 "block-device" => definition.block_device = self.block_device(item),
                 "parameters" => definition.parameters = self.parameters(item),
                 "grants" => definition.grants = self.grants(item),
@@ -252,18 +255,29 @@ impl Reader<'_> {
     /// The block device's own reader knows its keys; here its errors get their places.
     fn block_device(&mut self, item: &Item<'_>) -> Vec<Spanned<Node>> {
         match Config::read(item) {
-            Ok(Config { nodes, spans }) => {
+            Ok(Config { nodes, spans, .. }) => {
                 let spanned = |(node, span)| Spanned::new(node, self.source.locate(&span));
                 nodes.into_iter().zip(spans).map(spanned).collect()
             }
             Err(errors) => {
-                for error in errors {
-                    let place = self.source.locate(&error.span);
-                    let diagnostic = Diagnostic::new(error.problem).at(Some(&place));
-                    self.wrong.push(diagnostic.with_help(error.help));
-                }
+                self.located(errors);
                 Vec::new()
             }
+        }
+    }
+
+    fn disks(&mut self, item: &Item<'_>) -> DiskSettings {
+        DiskSettings::read(item).unwrap_or_else(|errors| {
+            self.located(errors);
+            DiskSettings::default()
+        })
+    }
+
+    fn located(&mut self, errors: Vec<ConfigError>) {
+        for error in errors {
+            let place = self.source.locate(&error.span);
+            let diagnostic = Diagnostic::new(error.problem).at(Some(&place));
+            self.wrong.push(diagnostic.with_help(error.help));
         }
     }
 

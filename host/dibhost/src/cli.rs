@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dibhost_block_device::{Backend, Optimise};
 use dibhost_plan::Phase;
 
 /// Builds disk images from sandboxed elements.
@@ -150,6 +151,10 @@ pub(crate) struct TreeArgs {
     /// The file of a secret that opens an encryption, all of it: `disk-passphrase=key.txt`.
     #[arg(long, value_name = "NAME=FILE")]
     pub(crate) secret: Vec<String>,
+    /// What the layout is made for, where its nodes leave it open; without it what `[disks]` of the
+    /// file says, else what is usual.
+    #[arg(long, value_enum)]
+    pub(crate) optimise: Option<Purpose>,
 }
 
 #[derive(Debug, Args)]
@@ -159,9 +164,9 @@ pub(crate) struct BlockDeviceBuildArgs {
     /// The file of the first disk; those of others are beside it, `disk.NODE.raw`.
     #[arg(short, long, value_name = "PATH")]
     pub(crate) output: PathBuf,
-    /// Who fills filesystems.
-    #[arg(long, value_enum, default_value = "file")]
-    pub(crate) backend: BackendName,
+    /// Who fills filesystems; without it what `[disks]` of the file says, else `file`.
+    #[arg(long, value_enum)]
+    pub(crate) backend: Option<BackendName>,
     /// The size of a disk that states none, as `4GiB`; without it, from the content.
     #[arg(long)]
     pub(crate) size: Option<String>,
@@ -173,6 +178,15 @@ pub(crate) enum BackendName {
     File,
     /// The kernel, on loop devices: needs root, and holds all there can be in a tree.
     Loop,
+}
+
+impl From<BackendName> for Backend {
+    fn from(name: BackendName) -> Self {
+        match name {
+            BackendName::File => Self::File,
+            BackendName::Loop => Self::Loop,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -205,7 +219,8 @@ pub(crate) struct BlockDevicePlanArgs {
     /// them.
     #[arg(long)]
     pub(crate) graph: bool,
-    /// What the layout is made for, where the file leaves it open; without it, what is usual.
+    /// What the layout is made for, where its nodes leave it open; without it what `[disks]` of the
+    /// file says, else what is usual.
     #[arg(long, value_enum, conflicts_with = "graph")]
     pub(crate) optimise: Option<Purpose>,
     /// How it is written to standard output.
@@ -219,6 +234,15 @@ pub(crate) enum Purpose {
     Speed,
     /// As few bytes as can be.
     Size,
+}
+
+impl From<Purpose> for Optimise {
+    fn from(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Speed => Self::Speed,
+            Purpose::Size => Self::Size,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -262,6 +286,13 @@ pub(crate) struct Subject {
     /// The machine the image is for, as Debian names it: `amd64`, `arm64`.
     #[arg(short, long)]
     pub(crate) arch: Option<String>,
+    /// Who fills filesystems; without it what `[disks]` of the definition says, else `file`.
+    #[arg(long, value_enum)]
+    pub(crate) backend: Option<BackendName>,
+    /// What the disks are laid out for, where their nodes leave it open; without it what `[disks]`
+    /// of the definition says, else what is usual.
+    #[arg(long, value_enum)]
+    pub(crate) optimise: Option<Purpose>,
 }
 
 #[derive(Debug, Args)]

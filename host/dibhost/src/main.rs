@@ -9,9 +9,12 @@ mod subject;
 mod surroundings;
 mod verb;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use dibhost_block_device::Filling;
+use dibhost_sys::Cancel;
 
 use crate::cli::{BlockDeviceVerb, Cli, ElementVerb, Verb};
 use crate::report::Reporter;
@@ -19,9 +22,16 @@ use crate::report::Reporter;
 /// The hidden first argument with which dibhost starts itself as the target's worker process.
 const TARGET_WORKER: &str = "target-worker";
 
+/// The hidden first argument with which the worker starts dibhost to fill a filesystem.
+const FILL_FILESYSTEM: &str = "fill-filesystem";
+
 fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|arg| arg == TARGET_WORKER) {
         return dibhost_target::worker::main();
+    }
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|arg| arg == FILL_FILESYSTEM) {
+        return fill(args.next().as_deref().map(Path::new));
     }
     let cli = Cli::parse();
     let reporter = Reporter::new(cli.common.log_format, cli.common.verbose);
@@ -48,6 +58,19 @@ fn main() -> ExitCode {
         Err(failure) => {
             reporter.failure(failure.message());
             failure.code()
+        }
+    }
+}
+
+/// What goes wrong is all that it says.
+fn fill(file: Option<&Path>) -> ExitCode {
+    let Some(file) = file else { return ExitCode::FAILURE };
+    match Filling::carry_out(file, &Cancel::new()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ =
+                std::io::Write::write_all(&mut std::io::stderr(), format!("{error}\n").as_bytes());
+            ExitCode::FAILURE
         }
     }
 }

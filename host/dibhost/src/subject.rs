@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use dibhost_block_device::config::DiskSettings;
+use dibhost_block_device::{Backend, Optimise};
 use dibhost_definition::{CommandLine, Definition, Format, Spanned};
 
 use crate::cli::Subject;
@@ -47,6 +49,9 @@ fn from_file(file: &str, subject: &Subject) -> Result<Resolved, Failure> {
     if over.image.arch.is_some() {
         definition.image.arch = over.image.arch;
     }
+    let typed = over.disks;
+    definition.disks.backend = typed.backend.or(definition.disks.backend);
+    definition.disks.optimise = typed.optimise.or(definition.disks.optimise);
     let stem = stem(&output, &over.image.name.value);
     Ok(Resolved { definition, stem })
 }
@@ -59,10 +64,15 @@ fn typed(elements: &[String], subject: &Subject) -> Result<Resolved, Failure> {
 }
 
 fn read(output: &Path, subject: &Subject, elements: &[String]) -> Result<Definition, Failure> {
+    let disks = DiskSettings {
+        backend: subject.backend.map(Backend::from),
+        optimise: subject.optimise.map(Optimise::from),
+    };
     Definition::from_command_line(&CommandLine {
         output,
         formats: subject.formats.as_deref(),
         arch: subject.arch.as_deref(),
+        disks,
         elements,
         base: Path::new("."),
     })
@@ -79,6 +89,7 @@ fn stem(output: &Path, name: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::{BackendName, Purpose};
 
     fn subject(what: &[&str], output: Option<&str>, formats: Option<&str>) -> Subject {
         Subject {
@@ -86,6 +97,8 @@ mod tests {
             output: output.map(PathBuf::from),
             formats: formats.map(str::to_owned),
             arch: None,
+            backend: None,
+            optimise: None,
         }
     }
 
@@ -106,6 +119,23 @@ mod tests {
             assert_eq!(resolved.definition.formats(), all);
             assert_eq!(resolved.definition.image.name.value, "d");
         }
+    }
+
+    #[test]
+    fn how_disks_are_made_can_be_typed_beside_a_definition() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("d.toml");
+        let text = "[image]\nname = \"d\"\nelements = [\"debian\"]\n[disks]\nbackend = \"loop\"\n\
+                    optimise = \"size\"\n";
+        std::fs::write(&file, text).unwrap();
+        let said = |backend, optimise| {
+            let subject = subject(&[file.to_str().unwrap()], None, None);
+            let disks = resolve(&Subject { backend, optimise, ..subject }).ok().unwrap();
+            (disks.definition.disks.backend, disks.definition.disks.optimise)
+        };
+        assert_eq!(said(None, None), (Some(Backend::Loop), Some(Optimise::Size)));
+        let typed = said(Some(BackendName::File), Some(Purpose::Speed));
+        assert_eq!(typed, (Some(Backend::File), Some(Optimise::Speed)));
     }
 
     #[test]

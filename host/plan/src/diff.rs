@@ -14,7 +14,7 @@ use crate::render::short;
 use crate::wish::Wish;
 
 /// The parts of a plan that are compared, as they are told.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "image",
     "outputs",
     "elements",
@@ -27,6 +27,7 @@ const SECTIONS: [&str; 13] = [
     "transactions",
     "accounts and units",
     "nodes",
+    "disks",
     "findings",
 ];
 
@@ -261,9 +262,12 @@ fn things(plan: &Plan) -> Things {
     }
     merged(plan, &mut all);
     all.section("nodes");
-    for node in &plan.block_device.nodes {
+    let disk = &plan.block_device;
+    for node in &disk.nodes {
         all.add(&node.name, json!({"on": node.on, "is": node.kind}));
     }
+    all.section("disks");
+    all.add("how they are made", json!({"backend": disk.backend, "optimise": disk.optimise}));
     all.section("findings");
     for finding in &plan.findings {
         all.add(&finding.message, Value::Null);

@@ -7,10 +7,13 @@ use dibhost_block_device::{Graph, GraphError, Node, NodeKind};
 use dibhost_definition::{Definition, Diagnostic, RootFilesystem, quoted_list};
 use serde_json::Value;
 
-use crate::plan::PlannedBlockDevice;
+use crate::plan::{PlanFinding, PlannedBlockDevice};
 
 /// What DIB labels a root filesystem, and cloud images look for.
 const DEFAULT_LABEL: &str = "cloudimg-rootfs";
+
+/// What to do where the back-end `file` cannot.
+const USE_LOOP: &str = "use the back-end `loop`: `--backend loop`, or\n[disks]\nbackend = \"loop\"";
 
 /// Nodes as they were wished for, and by whom.
 #[derive(Debug, Default)]
@@ -94,24 +97,49 @@ impl Wished {
     }
 }
 
-/// The planned block device, and the value of `dib:block-device/layout@1`.
+/// The planned block device, the value of `dib:block-device/layout@1`, and what may go wrong later.
 pub(crate) fn plan(
     definition: &Definition,
-    wished: Wished,
+    mut wished: Wished,
     seed: String,
-) -> Result<(PlannedBlockDevice, Value), Diagnostic> {
+) -> Result<(PlannedBlockDevice, Value, Vec<PlanFinding>), Diagnostic> {
     let is_default = wished.nodes.is_empty();
-    let mut nodes = if is_default { default_nodes() } else { wished.nodes };
+    let mut nodes = std::mem::take(&mut wished.nodes);
+    if is_default {
+        nodes = default_nodes();
+    }
     apply(&definition.root_filesystem, &mut nodes)?;
     known_secrets(definition)?;
-    let mut planned = PlannedBlockDevice { seed, nodes, identities: Value::Null, is_default };
+    let backend = definition.disks.backend.unwrap_or_default();
+    let mut planned = PlannedBlockDevice {
+        seed,
+        nodes,
+        identities: Value::Null,
+        is_default,
+        backend,
+        optimise: definition.disks.optimise,
+    };
     let graph = Graph::of_image(planned.nodes.clone())
-        .map_err(|error| refused(error, &wished.added_by, &wished.replaced_by, definition))?;
+        .map_err(|error| refused(error, "makes no sense", &wished, definition))?;
+    backend.check_graph(&graph).map_err(|mut error| {
+        USE_LOOP.clone_into(&mut error.help);
+        refused(error, "cannot be made", &wished, definition)
+    })?;
     let identities = graph.identities(&planned.seed_bytes());
     planned.identities = serde_json::to_value(&identities).map_err(|error| {
         Diagnostic::new(format!("the identities of the block device are no JSON: {error}"))
     })?;
-    Ok((planned, graph.layout_fact(&identities)))
+    let doubts = backend.doubts(&graph).map(|(node, why)| PlanFinding {
+        element: None,
+        phase: None,
+        location: None,
+        message: format!(
+            "the block-device node `{node}` may be refused when the tree is there: {why}"
+        ),
+        help: Some(USE_LOOP.to_owned()),
+    });
+    let fact = graph.layout_fact(&identities);
+    Ok((planned, fact, doubts.collect()))
 }
 
 /// One ext4 filesystem on the whole disk: what DIB makes where there is no `vm`.
@@ -144,9 +172,15 @@ fn default_nodes() -> Vec<Node> {
 /// Applies `[root-filesystem]` to the filesystem that is mounted at `/`.
 fn apply(settings: &RootFilesystem, nodes: &mut [Node]) -> Result<(), Diagnostic> {
     let root = nodes.iter().find_map(|node| match &node.kind {
-        NodeKind::Mount { at, .. } if at == "/" => node.on.first().cloned(),
+        NodeKind::Mount { at, .. } if at == "/" => node.on.first(),
         _ => None,
     });
+    // A subvolume stands on the filesystem that it is of.
+    let subvolume = nodes.iter().find(|node| {
+        matches!(&node.kind, NodeKind::Driver { name, .. } if name == "subvolume")
+            && Some(&node.name) == root
+    });
+    let root = subvolume.map_or(root, |subvolume| subvolume.on.first()).cloned();
     let mut tunings = Vec::new();
     for (key, bytes) in
         [("max-online-resize", &settings.max_online_resize), ("free-space", &settings.free_space)]
@@ -194,21 +228,16 @@ fn known_secrets(definition: &Definition) -> Result<(), Diagnostic> {
     Ok(())
 }
 
-fn refused(
-    error: GraphError,
-    added_by: &BTreeMap<String, String>,
-    replaced_by: &BTreeMap<String, String>,
-    definition: &Definition,
-) -> Diagnostic {
+fn refused(error: GraphError, why: &str, wished: &Wished, definition: &Definition) -> Diagnostic {
     let stated = definition.block_device.first().and_then(|node| node.location.as_ref());
     let Some(node) = &error.node else {
-        return Diagnostic::new(format!("the block device makes no sense: {}", error.problem))
+        return Diagnostic::new(format!("the block device {why}: {}", error.problem))
             .at(stated)
             .with_help(error.help);
     };
-    let message = format!("the block-device node `{node}` makes no sense: {}", error.problem);
+    let message = format!("the block-device node `{node}` {why}: {}", error.problem);
     let mut diagnostic = Diagnostic::new(message).with_help(&error.help);
-    match (added_by.get(node), replaced_by.get(node)) {
+    match (wished.added_by.get(node), wished.replaced_by.get(node)) {
         (Some(by), _) if by.is_empty() => {
             let there = definition.block_device.iter().find(|n| n.value.name == *node);
             diagnostic = diagnostic.at(there.and_then(|node| node.location.as_ref()));

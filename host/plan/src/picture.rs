@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::Phase;
 use crate::description::Timing;
 use crate::plan::{FactEdge, HOST, Plan};
-use crate::render::{account, node, source, state};
+use crate::render::{account, how, node, source, state};
 use crate::transaction::{PackageWant, Transaction};
 use crate::wish::{Bootstrap, UnitState};
 
@@ -129,6 +129,7 @@ fn host_work(plan: &Plan, phase: Phase) -> Vec<(String, Vec<String>)> {
     add("run once", plan.triggers_before(phase).map(|t| t.program.clone()).collect());
     if phase == Phase::BlockDevice {
         add("disk", plan.block_device.nodes.iter().map(node).collect());
+        add("disks", how(&plan.block_device));
     }
     work
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use dibhost_block_device::Node;
+use dibhost_block_device::{Backend, LayoutOptions, Node, Optimise};
 use dibhost_definition::{Format, Limits, Qcow2Compression};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -258,6 +258,12 @@ pub struct PlannedBlockDevice {
     pub identities: Value,
     /// Neither the definition nor an element has a node: one filesystem without a partition table.
     pub is_default: bool,
+    /// What makes the disks: `loop` mounts their filesystems, on loop devices and as root.
+    #[serde(default)]
+    pub backend: Backend,
+    /// What they are laid out for; none: what is usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimise: Option<Optimise>,
 }
 
 impl PlannedBlockDevice {
@@ -270,6 +276,12 @@ impl PlannedBlockDevice {
             *byte = u8::from_str_radix(digits, 16).unwrap_or_default();
         }
         bytes
+    }
+
+    /// What the layout is decided by.
+    #[must_use]
+    pub fn layout_options(&self) -> LayoutOptions {
+        LayoutOptions { optimise: self.optimise }
     }
 }
 

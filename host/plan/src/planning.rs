@@ -285,7 +285,8 @@ impl Run<'_> {
             wrong.or(())?;
             if phase == Phase::BlockDevice {
                 let wished = std::mem::take(&mut answers.nodes);
-                let (planned, layout) = disk::plan(self.definition, wished, seed.clone())?;
+                let (planned, layout, doubts) = disk::plan(self.definition, wished, seed.clone())?;
+                answers.findings.extend(doubts);
                 answers.nodes.restore(&planned.nodes);
                 self.provide_layout(layout, &mut answers)?;
                 block_device = Some(planned);

@@ -3,13 +3,13 @@
 
 use std::fmt::{self, Write};
 
-use dibhost_block_device::{Node, NodeKind, Size, TableKind};
+use dibhost_block_device::{Backend, Node, NodeKind, Size, TableKind};
 use dibhost_definition::format_size;
 use serde_json::Value;
 
 use crate::Phase;
 use crate::digest::canonical;
-use crate::plan::{Plan, PlannedElement};
+use crate::plan::{Plan, PlannedBlockDevice, PlannedElement};
 use crate::transaction::{PackageWant, Transaction};
 use crate::wish::{Bootstrap, PackageWish, UnitState, User, Want, Wish};
 
@@ -327,6 +327,9 @@ impl Text {
         for one in &plan.block_device.nodes {
             self.line(1, node(one));
         }
+        for line in how(&plan.block_device) {
+            self.line(1, line);
+        }
     }
 
     fn findings(&mut self, plan: &Plan) {
@@ -465,6 +468,15 @@ fn size(size: Size) -> String {
 pub(crate) fn node(node: &Node) -> String {
     let on = if node.on.is_empty() { String::new() } else { format!(" on {}", node.on.join(", ")) };
     format!("{}{on}: {}", node.name, node_kind(&node.kind))
+}
+
+/// How the disks are laid out and made, where it is not as usual.
+pub(crate) fn how(device: &PlannedBlockDevice) -> Vec<String> {
+    let optimise = device.optimise.map(|purpose| format!("laid out for {}", purpose.name()));
+    let made = (device.backend == Backend::Loop).then(|| {
+        "made by the back-end loop: the kernel mounts the filesystems, on loop devices".to_owned()
+    });
+    optimise.into_iter().chain(made).collect()
 }
 
 fn node_kind(kind: &NodeKind) -> String {

@@ -9,7 +9,7 @@ use super::{Config, ConfigError, kinds};
 use crate::filesystem::parse_bytes;
 use crate::node::Size;
 
-type Item<'i> = toml::Spanned<DeValue<'i>>;
+pub(super) type Item<'i> = toml::Spanned<DeValue<'i>>;
 type Key<'i> = toml::Spanned<DeString<'i>>;
 
 /// The keys that every entry has.
@@ -68,6 +68,16 @@ pub(super) fn read(item: &Item<'_>, config: &mut Config, wrong: &mut Vec<ConfigE
 }
 
 impl<'a, 'i> Entry<'a, 'i> {
+    /// A table, called so in errors; none: it is no table.
+    pub(super) fn of_table(
+        item: &'a Item<'i>,
+        called: &str,
+        wrong: &'a mut Vec<ConfigError>,
+    ) -> Option<Self> {
+        let DeValue::Table(table) = item.get_ref() else { return None };
+        Some(Self { table, span: item.span(), called: called.to_owned(), wrong })
+    }
+
     fn get(&self, key: &str) -> Option<(&'a Key<'i>, &'a Item<'i>)> {
         self.table.iter().find(|(known, _)| known.get_ref() == key)
     }
@@ -81,7 +91,7 @@ impl<'a, 'i> Entry<'a, 'i> {
         self.refuse(self.span.clone(), &problem, format!("add `{key} = {example}`"));
     }
 
-    fn known_keys(&mut self, kind: &str, keys: &[&str], common: &[&str]) {
+    pub(super) fn known_keys(&mut self, kind: &str, keys: &[&str], common: &[&str]) {
         let table = self.table;
         for (key, _) in table {
             let name: &str = key.get_ref();
@@ -117,6 +127,24 @@ impl<'a, 'i> Entry<'a, 'i> {
             return Some(text.to_string());
         }
         self.not(item, key, "a text in quotes");
+        None
+    }
+
+    /// One of a few words, and what it stands for.
+    pub(super) fn one_of<T: Copy, const N: usize>(
+        &mut self,
+        key: &str,
+        words: [(&str, T); N],
+    ) -> Option<T> {
+        let text = self.text(key)?;
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Some(*value);
+        }
+        let words = words.map(|(word, _)| word);
+        let near = kinds::nearest(&text, &words).map(|near| format!("did you mean `{near}`? "));
+        let help = format!("{}write `{}`", near.unwrap_or_default(), words.join("` or `"));
+        let span = self.get(key).map_or(self.span.clone(), |(_, item)| item.span());
+        self.refuse(span, &format!("`{key}` is `{}`", text.escape_debug()), help);
         None
     }
 

@@ -1,4 +1,5 @@
-//! `[[block-device]]`: the block device as TOML, in an image definition or a file of its own.
+//! `[[block-device]]` and `[disks]`: the block device as TOML, in an image definition or a file of
+//! its own.
 //!
 //! Each entry is a node: its `name`, its `type`, what it stands `on`, and the keys of its type.
 //! Nothing is skipped: a key that is unknown is an error, and reading goes on after an error, so
@@ -6,6 +7,7 @@
 
 mod entry;
 mod kinds;
+mod settings;
 mod size;
 
 use std::ops::Range;
@@ -15,8 +17,13 @@ use toml::de::{DeTable, DeValue};
 use crate::node::Node;
 use crate::position::{FileError, Position};
 
-/// The key of an image definition, and the only one of a file of its own.
+pub use settings::DiskSettings;
+
+/// The nodes: a key of an image definition, and of a file of its own.
 pub const KEY: &str = "block-device";
+
+/// How all disks are made: a key of both too.
+pub const SETTINGS_KEY: &str = "disks";
 
 /// A file may have so many entries: a GPT ends at 128 partitions, and each may carry a few nodes.
 const MOST_ENTRIES: usize = 4096;
@@ -52,10 +59,12 @@ pub struct Config {
     pub nodes: Vec<Node>,
     /// The bytes of the text that each of them comes from.
     pub spans: Vec<Range<usize>>,
+    /// `[disks]`, of a file of its own.
+    pub settings: DiskSettings,
 }
 
 impl Config {
-    /// Reads a file that holds nothing but `[[block-device]]`.
+    /// Reads a file that holds nothing but `[[block-device]]` and `[disks]`.
     ///
     /// # Errors
     /// All that is wrong with it.
@@ -71,23 +80,29 @@ impl Config {
         }
         let mut wrong = Vec::new();
         let mut config = None;
+        let mut settings = DiskSettings::default();
         for (key, item) in root.get_ref() {
             if key.get_ref() == KEY {
                 match Self::read(item) {
                     Ok(read) => config = Some(read),
                     Err(errors) => wrong.extend(errors),
                 }
+            } else if key.get_ref() == SETTINGS_KEY {
+                match DiskSettings::read(item) {
+                    Ok(read) => settings = read,
+                    Err(errors) => wrong.extend(errors),
+                }
             } else {
                 let name: &str = key.get_ref();
                 let problem = format!("`{}` does not belong here", name.escape_debug());
-                let help = "this file holds `[[block-device]]` alone; an image definition is built by \
-                            `dibhost build`";
+                let help = "this file holds `[[block-device]]` and `[disks]`; an image definition is \
+                            built by `dibhost build`";
                 wrong.push(ConfigError::new(key.span(), problem, help));
             }
         }
         match config {
             _ if !wrong.is_empty() => Err(wrong),
-            Some(config) => Ok(config),
+            Some(config) => Ok(Self { settings, ..config }),
             None => {
                 let help = "begin with\n[[block-device]]\nname = \"disk\"\ntype = \"disk\"";
                 Err(vec![ConfigError::new(0..0, "there is no `[[block-device]]`", help)])

@@ -1,7 +1,9 @@
 use super::*;
 use crate::dib::{Dib, DibParameters};
 use crate::graph::Graph;
+use crate::layout::Optimise;
 use crate::node::{NodeKind, Size};
+use crate::realise::Backend;
 use crate::written::{Syntax, Written};
 
 const DISK: &str = r#"
@@ -172,6 +174,33 @@ fn whatever_is_wrong_is_told_with_its_place_and_all_at_once() {
                  mount = { att = \"/\" }\n";
     let told = wrong(mount);
     assert!(told[0].starts_with("5:11: node `f`, its mount: the key `att` is unknown"), "{told:?}");
+}
+
+#[test]
+fn what_all_disks_are_made_for_and_by_stands_beside_their_nodes() {
+    let read = |settings: &str| {
+        let text = format!("{settings}\n{DISK}");
+        let written = Written::parse(&text, Syntax::Toml, &DibParameters::default());
+        written
+            .map(|written| (written.settings.backend, written.settings.optimise))
+            .map_err(|wrong| wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    };
+    assert_eq!(read(""), Ok((None, None)));
+    let both = read("[disks]\noptimise = \"size\"\nbackend = \"loop\"\n");
+    assert_eq!(both, Ok((Some(Backend::Loop), Some(Optimise::Size))));
+    let wrong = read("[disks]\noptimise = \"sped\"\nback-end = \"loop\"\n").unwrap_err();
+    assert!(
+        wrong.contains("3:1: `[disks]`: the key `back-end` is unknown: did you mean `backend`?")
+    );
+    assert!(
+        wrong.contains(
+            "2:12: `[disks]`: `optimise` is `sped`: did you mean `speed`? write `speed` or `size`"
+        ),
+        "{wrong}"
+    );
+    let number = read("[disks]\nbackend = 1\n").unwrap_err();
+    assert!(number.contains("2:11: `[disks]`: `backend` is a whole number"), "{number}");
+    assert!(read("disks = 1\n").unwrap_err().contains("`disks` is no table"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Where everything of a FAT volume lies, given its size.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Folder;
 use crate::filesystem::FatBits;
@@ -17,7 +17,7 @@ const FAT16_ROOT_ENTRIES: u64 = 512;
 const MIB: u64 = 1 << 20;
 
 /// The numbers of a volume.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Geometry {
     /// FAT16 or FAT32.

@@ -11,7 +11,7 @@
 use std::io;
 
 use dibhost_sys::Program;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::totals::Totals;
@@ -26,7 +26,7 @@ pub(super) const LEAST: u64 = 109 * MIB;
 const METADATA: u64 = 16 << 10;
 
 /// What Btrfs is made with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct BtrfsLayout {
     /// Its UUID.

@@ -26,7 +26,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use dibhost_sys::ProgramError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::ext4::{self, Revision};
@@ -42,7 +42,7 @@ pub use xfs::XfsLayout;
 pub(crate) type Problem = (String, String);
 
 /// What a part's own root has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RootFolder {
     /// Permission bits.
     pub mode: u32,
@@ -55,7 +55,7 @@ pub struct RootFolder {
 }
 
 /// What ext2, ext3 and ext4 are made with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ExtLayout {
     /// Its UUID.
@@ -71,7 +71,7 @@ pub struct ExtLayout {
 }
 
 /// What a filesystem that is only read is made with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PackedLayout {
     /// Its UUID. SquashFS has none.
@@ -83,7 +83,7 @@ pub struct PackedLayout {
 }
 
 /// What a filesystem is made with, decided to the last number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum FormatLayout {
     /// ext2.

@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use dibhost_sys::{Program, ProgramError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::totals::Totals;
@@ -27,7 +27,7 @@ const LOG: u64 = 64 * MIB;
 const LARGEST_FILE: u64 = i32::MAX as u64;
 
 /// What XFS is made with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct XfsLayout {
     /// Its UUID.

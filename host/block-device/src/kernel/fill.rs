@@ -8,7 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use dibhost_sys::{
-    Cancel, LoopDevice, LoopOptions, create_subvolume, flush_device, set_default_subvolume,
+    Cancel, Cancelled, LoopDevice, LoopOptions, ProgramError, create_subvolume, flush_device,
+    set_default_subvolume,
 };
 use rustix::fs::{AtFlags, Mode, Timespec, Timestamps, fchmod, mkdirat, utimensat};
 
@@ -26,6 +27,8 @@ use crate::walk::open_folder;
 pub(crate) struct Ground<'a> {
     /// A disk's file or device, or a scratch file.
     pub(crate) file: &'a File,
+    /// Its absolute path, as programs that the tree runs see it.
+    pub(crate) path: &'a Path,
     /// Where on it.
     pub(crate) extent: Extent,
     /// Bytes of a sector.
@@ -39,8 +42,13 @@ pub(crate) struct Ground<'a> {
 /// Whether it is made on a loop device and filled by the kernel: what is only read is packed by its
 /// tool, and FAT and swap space hold nothing that our writers do not write.
 pub(crate) fn by_kernel(filesystem: &FilesystemLayout) -> bool {
+    kept_by_kernel(filesystem.format.kind())
+}
+
+/// The same of a kind.
+pub(super) fn kept_by_kernel(kind: FilesystemKind) -> bool {
     matches!(
-        filesystem.format.kind(),
+        kind,
         FilesystemKind::Ext2
             | FilesystemKind::Ext3
             | FilesystemKind::Ext4
@@ -58,10 +66,56 @@ pub(crate) fn fill(
     time: i64,
     cancel: &Cancel,
 ) -> Result<(), RealiseError> {
+    if let Some(program) = tree.filler() {
+        return super::elsewhere::fill_by(program, filesystem, tree, ground, time);
+    }
     let node = || filesystem.node.clone();
-    let context = |source| RealiseError::Write { node: node(), source };
+    here(filesystem, tree, ground, time, cancel).map_err(|error| match error {
+        FillError::Cancelled(cancelled) => cancelled.into(),
+        FillError::Io(source) => RealiseError::Write { node: node(), source },
+        FillError::Program(source) => RealiseError::Program { node: node(), source },
+    })
+}
+
+/// Why a filesystem is not filled.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FillError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+impl From<MakeError> for FillError {
+    fn from(error: MakeError) -> Self {
+        match error {
+            MakeError::Io(source) => Self::Io(source),
+            MakeError::Program(source) => Self::Program(source),
+        }
+    }
+}
+
+impl From<CopyError> for FillError {
+    fn from(error: CopyError) -> Self {
+        match error {
+            CopyError::Io(source) => Self::Io(source),
+            CopyError::Cancelled(cancelled) => Self::Cancelled(cancelled),
+        }
+    }
+}
+
+/// [`fill`], of a tree that this process sees.
+pub(super) fn here(
+    filesystem: &FilesystemLayout,
+    tree: &mut dyn Tree,
+    ground: &Ground<'_>,
+    time: i64,
+    cancel: &Cancel,
+) -> Result<(), FillError> {
     // First, for it may not be possible at all.
-    let part = |mount: &String| tree.open(mount).map_err(context);
+    let part = |mount: &String| tree.open(mount);
     let main = filesystem.mount.as_ref().map(part).transpose()?;
     let below = filesystem
         .subvolumes
@@ -78,7 +132,7 @@ pub(crate) fn fill(
     };
     let attaching = |e: io::Error| {
         let problem = "making a loop device (the back-ends `loop` and `device` need root)";
-        context(io::Error::new(e.kind(), format!("{problem}: {e}")))
+        io::Error::new(e.kind(), format!("{problem}: {e}"))
     };
     let device = LoopDevice::attach(ground.file, &options).map_err(attaching)?;
     let path = device.path();
@@ -92,27 +146,21 @@ pub(crate) fn fill(
         mount: None,
         time,
     };
-    filesystem.format.make(&place, tree).map_err(|error| match error {
-        MakeError::Io(source) => context(source),
-        MakeError::Program(source) => RealiseError::Program { node: node(), source },
-    })?;
-    flush_device(device.file()).map_err(context)?;
+    filesystem.format.make(&place, tree)?;
+    flush_device(device.file())?;
     if main.is_none() && filesystem.subvolumes.is_empty() {
-        return device.detach().map_err(context);
+        return Ok(device.detach()?);
     }
 
-    let mounted = Mounted::new(&path, filesystem.format.kind()).map_err(context)?;
+    let mounted = Mounted::new(&path, filesystem.format.kind())?;
     let parts = Parts { main, below, time, cancel };
-    parts.copy(filesystem, mounted.root()).map_err(|error| match error {
-        CopyError::Cancelled(cancelled) => cancelled.into(),
-        CopyError::Io(source) => context(source),
-    })?;
-    mounted.trim().map_err(context)?;
-    mounted.unmount(&path).map_err(context)?;
+    parts.copy(filesystem, mounted.root())?;
+    mounted.trim()?;
+    mounted.unmount(&path)?;
     // Unmounting writes too, and tells nothing; nor does flushing.
-    device.file().sync_all().map_err(context)?;
-    flush_device(device.file()).map_err(context)?;
-    device.detach().map_err(context)
+    device.file().sync_all()?;
+    flush_device(device.file())?;
+    Ok(device.detach()?)
 }
 
 /// What goes into a filesystem.

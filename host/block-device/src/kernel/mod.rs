@@ -15,8 +15,10 @@
 //! device-mapper and md are not used: their state outlives this process, and our own writers
 //! make the same bytes.
 
+mod able;
 mod content;
 mod device;
+mod elsewhere;
 mod fill;
 mod install;
 mod mounted;
@@ -25,8 +27,11 @@ mod table;
 mod view;
 mod write;
 
+pub use able::Unable;
+pub(crate) use able::able;
 pub use content::Content;
 pub use device::{Device, DeviceError};
+pub use elsewhere::Filling;
 pub(crate) use fill::{Ground, by_kernel, fill};
 pub use install::Installation;
 pub use view::{ViewError, with_parts};

@@ -18,6 +18,20 @@ pub enum Optimise {
     Size,
 }
 
+impl Optimise {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Speed, Self::Size];
+
+    /// As people write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Speed => "speed",
+            Self::Size => "size",
+        }
+    }
+}
+
 /// How a layout decides what nodes leave open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LayoutOptions {

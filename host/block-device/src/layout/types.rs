@@ -2,7 +2,7 @@
 
 use std::io;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::driver::RaidLevel;
@@ -240,7 +240,7 @@ pub enum VolumeMap {
 }
 
 /// A filesystem.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct FilesystemLayout {
     /// Its node.
@@ -250,10 +250,10 @@ pub struct FilesystemLayout {
     /// Where it is mounted, and so which part of the tree fills it; none: it stays empty.
     pub mount: Option<String>,
     /// Why the back-end `file` cannot fill it, where it cannot; `loop` and `device` can.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs_kernel: Option<String>,
     /// Its subvolumes, one before those in it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subvolumes: Vec<SubvolumeLayout>,
     /// Its label.
     pub label: Option<String>,
@@ -266,7 +266,7 @@ pub struct FilesystemLayout {
 }
 
 /// A btrfs subvolume.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SubvolumeLayout {
     /// Its node.
@@ -280,7 +280,7 @@ pub struct SubvolumeLayout {
 }
 
 /// A stretch of a disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Place {
     /// The node of the disk.

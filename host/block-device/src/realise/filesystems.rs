@@ -39,7 +39,7 @@ pub(crate) fn make(
             let path = *paths.get(place.disk.as_str())?;
             let (extent, sector) = (place.extent, disk.sector_size);
             let (zeroed, scratch) = (means.zeroed, means.scratch);
-            Some((path, Ground { file, extent, sector, zeroed, scratch }))
+            Some((path, Ground { file, path, extent, sector, zeroed, scratch }))
         });
         if let Some((path, ground)) = in_place {
             fill(filesystem, tree, path, &ground, by_kernel, to)?;
@@ -48,6 +48,7 @@ pub(crate) fn make(
         let scratch = Scratch::within(means.scratch, filesystem.size).map_err(context)?;
         let ground = Ground {
             file: &scratch.file,
+            path: &scratch.path,
             extent: Extent { offset: 0, size: filesystem.size },
             // Filesystems write larger pieces; what counts sectors of its own says so.
             sector: 512,

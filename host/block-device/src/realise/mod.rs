@@ -10,9 +10,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use dibhost_sys::{Cancel, Cancelled, ProgramError};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
+use crate::filesystem::FilesystemKind;
+use crate::graph::{Filesystem, Graph, GraphError};
 use crate::grub;
+use crate::kernel::{self, Unable};
 use crate::layout::{GrubLayout, Layout};
 use crate::secret::Secrets;
 use crate::stack::Stack;
@@ -77,7 +81,7 @@ pub enum RealiseError {
 }
 
 /// What makes disks in files.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Backend {
     /// Tools and our own writers alone: no loop device, no mounting, no root.
@@ -97,6 +101,43 @@ impl Backend {
         match self {
             Self::File => "file",
             Self::Loop => "loop",
+        }
+    }
+
+    /// What it can make of no tree, with the back-end that can. Known before there is a tree.
+    ///
+    /// # Errors
+    /// The first node that needs the kernel, if this back-end does without it.
+    pub fn check_graph(self, graph: &Graph) -> Result<(), GraphError> {
+        match (self, graph.subvolumes().first()) {
+            (Self::File, Some(subvolume)) => {
+                let problem =
+                    "the back-end `file` makes no btrfs subvolumes, for they take the kernel";
+                Err(GraphError::at(&subvolume.node, problem, "use the back-end `loop`"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What it may be unable to make of a tree, which is known when the tree is: the nodes, and why.
+    pub fn doubts(self, graph: &Graph) -> impl Iterator<Item = (&str, &'static str)> {
+        let odd = move |kind| self == Self::File && kind == FilesystemKind::Xfs;
+        let filled =
+            move |f: &&Filesystem| odd(f.kind) && graph.mounts_of(&f.node).next().is_some();
+        let why = "the back-end `file` cannot fill xfs with folders of the sticky bit (as `/tmp` has \
+                   it), files of several names, extended attributes and devices";
+        graph.filesystems().iter().filter(filled).map(move |f| (f.node.as_str(), why))
+    }
+
+    /// Whether this machine can do what it takes. Leaves nothing.
+    ///
+    /// # Errors
+    /// The back-end is `loop`, and there is no root, no loop device, or a kind of filesystem that
+    /// the kernel does not know.
+    pub fn check_machine(self, graph: &Graph) -> Result<(), Unable> {
+        match self {
+            Self::File => Ok(()),
+            Self::Loop => kernel::able(graph),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::SecretSource;
+use dibhost_block_device::{Backend, Optimise};
 
 fn read(text: &str) -> Result<Definition, Diagnostics> {
     parse(text, "image.toml", Path::new("."))
@@ -20,6 +21,10 @@ qcow2-compression = "zlib"
 label = "root"
 max-online-resize = "1PiB"
 free-space = 4096
+
+[disks]
+backend = "loop"
+optimise = "speed"
 
 [parameters.debian-minimal]
 release = "bookworm"
@@ -48,13 +53,15 @@ fn everything_is_read_with_its_place() {
     let root = &definition.root_filesystem;
     assert_eq!(root.max_online_resize.as_deref(), Some(&(1 << 50)));
     assert_eq!(root.free_space.as_deref(), Some(&4096));
+    let disks = definition.disks;
+    assert_eq!((disks.backend, disks.optimise), (Some(Backend::Loop), Some(Optimise::Speed)));
     let settings = &definition.parameters["debian-minimal"].settings;
     assert_eq!(
         settings["list"].value.value,
         serde_json::json!(["a", 1, 1.5, true, {"k": "2024-01-01"}])
     );
-    assert_eq!(place(&settings["release"].name.location), "image.toml:16:1");
-    assert_eq!(place(&settings["release"].value.location), "image.toml:16:11");
+    assert_eq!(place(&settings["release"].name.location), "image.toml:20:1");
+    assert_eq!(place(&settings["release"].value.location), "image.toml:20:11");
     let grants: Vec<(&str, &str)> = definition.grants["motd"]
         .grants
         .iter()
@@ -71,6 +78,7 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(definition.image.qcow2_compression, Qcow2Compression::Zstd);
     assert_eq!(definition.image.arch, None);
     assert_eq!(definition.trust.first_party, FirstPartyTrust::Shipped);
+    assert_eq!(definition.disks, DiskSettings::default());
 }
 
 #[test]

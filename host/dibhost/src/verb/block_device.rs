@@ -26,7 +26,8 @@ pub(crate) fn plan(args: &BlockDevicePlanArgs, reporter: &Reporter) -> Result<()
     let empty = tempfile::tempdir().map_err(Failure::failed)?;
     let parts = graph.mounts().iter().map(|mount| (mount.at.as_str(), empty.path()));
     let mut tree = FolderTree::of_parts(parts, Cancel::new()).map_err(Failure::failed)?;
-    let (identities, options) = (graph.identities(&seed_of(&source.text)), made_for(args.optimise));
+    let (identities, options) =
+        (graph.identities(&seed_of(&source.text)), made_for(args.optimise, &written));
     let layout = layout_for(&graph, &identities, &mut tree, options)
         .map_err(|error| Failure::Wrong(format!("{}: {error}", source.name)))?;
     match args.format {
@@ -36,13 +37,9 @@ pub(crate) fn plan(args: &BlockDevicePlanArgs, reporter: &Reporter) -> Result<()
     }
 }
 
-/// What the person wants the layout for.
-pub(crate) fn made_for(purpose: Option<Purpose>) -> LayoutOptions {
-    let optimise = purpose.map(|purpose| match purpose {
-        Purpose::Speed => Optimise::Speed,
-        Purpose::Size => Optimise::Size,
-    });
-    LayoutOptions { optimise }
+/// What the layout is made for: what was typed counts before what the file says.
+pub(super) fn made_for(typed: Option<Purpose>, written: &Written) -> LayoutOptions {
+    LayoutOptions { optimise: typed.map(Optimise::from).or(written.settings.optimise) }
 }
 
 /// A file that says a block device.

@@ -17,7 +17,7 @@ use crate::cli::{BuildArgs, Common};
 use crate::failure::Failure;
 use crate::lock::{self, Kept};
 use crate::report::Reporter;
-use crate::{TARGET_WORKER, subject, surroundings};
+use crate::{FILL_FILESYSTEM, TARGET_WORKER, subject, surroundings};
 
 /// Plans and builds.
 pub(crate) fn run(common: &Common, args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> {
@@ -54,6 +54,7 @@ pub(crate) fn run(common: &Common, args: &BuildArgs, reporter: &Reporter) -> Res
     let options = BuildOptions {
         cache: surroundings::cache_folder(common),
         worker: (PathBuf::from("/proc/self/exe"), vec![OsString::from(TARGET_WORKER)]),
+        filler: (PathBuf::from("/proc/self/exe"), vec![OsString::from(FILL_FILESYSTEM)]),
         stem: resolved.stem,
         no_tmpfs: args.no_tmpfs,
         jobs: args

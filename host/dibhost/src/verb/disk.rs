@@ -7,17 +7,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use dibhost_block_device::{
     Backend, Device, DeviceError, Graph, InstallError, InstallTo, Installation, Layout,
-    LayoutError, NodeKind, Realise, RealiseError, Realised, Tree, ViewError, layout, seed_of,
-    with_parts,
+    LayoutError, LayoutOptions, NodeKind, Realise, RealiseError, Realised, Tree, ViewError,
+    layout_for, seed_of, with_parts,
 };
 use dibhost_build::{Event, Level};
 use dibhost_image::Scratch;
 use dibhost_sys::Cancel;
 
-use super::block_device::Source;
+use super::block_device::{Source, made_for};
 use super::build::cancelled_by_signals;
 use super::disk_secrets::FileSecrets;
-use crate::cli::{BackendName, BlockDeviceBuildArgs, BlockDeviceInstallArgs};
+use crate::cli::{BlockDeviceBuildArgs, BlockDeviceInstallArgs};
 use crate::failure::Failure;
 use crate::report::Reporter;
 
@@ -26,13 +26,13 @@ pub(crate) fn build(args: &BlockDeviceBuildArgs, reporter: &Reporter) -> Result<
     let source = Source::read(&args.what.file, args.size.as_deref())?;
     let written = source.written(reporter)?;
     let graph = written.graph().map_err(|wrong| source.wrong(&[wrong]))?;
+    let backend = args.backend.map(Backend::from).or(written.settings.backend).unwrap_or_default();
+    backend.check_graph(&graph).map_err(|wrong| source.wrong(&[written.locate(&wrong)]))?;
+    backend.check_machine(&graph).map_err(Failure::failed)?;
     let secrets = FileSecrets::read(&args.what.secret, &graph, &source.name)?;
     let time = time()?;
     let outputs = outputs(&graph, &args.output)?;
-    let backend = match args.backend {
-        BackendName::File => Backend::File,
-        BackendName::Loop => Backend::Loop,
-    };
+    let options = made_for(args.what.optimise, &written);
     let cancel = Cancel::new();
     cancelled_by_signals(&cancel)?;
     // Beside the output, where there is room; what is in it is renamed once it is whole.
@@ -41,7 +41,7 @@ pub(crate) fn build(args: &BlockDeviceBuildArgs, reporter: &Reporter) -> Result<
     let disks: BTreeMap<String, PathBuf> =
         outputs.keys().map(|node| (node.clone(), scratch.path().join(node))).collect();
     let made = with_parts(&args.what.tree, &mounts(&graph), scratch.path(), &cancel, |tree| {
-        let layout = lay_out(&source, &graph, tree)?;
+        let layout = lay_out(&source, &graph, options, tree)?;
         let to = Realise { disks: &disks, secrets: &secrets, time, cancel: &cancel };
         backend.realise(&layout, tree, &to).map_err(|error| unmade(&source, &error))
     });
@@ -69,13 +69,14 @@ pub(crate) fn install(args: &BlockDeviceInstallArgs, reporter: &Reporter) -> Res
     }
     let graph = written.graph().map_err(|wrong| source.wrong(&[wrong]))?;
     let secrets = FileSecrets::read(&args.what.secret, &graph, &source.name)?;
+    let options = made_for(args.what.optimise, &written);
     let cancel = Cancel::new();
     cancelled_by_signals(&cancel)?;
     let folder = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
     let scratch = Scratch::create(&folder).map_err(Failure::failed)?;
     let scratch = scratch.path();
     let done = with_parts(&args.what.tree, &mounts(&graph), scratch, &cancel, |tree| {
-        let layout = lay_out(&source, &graph, tree)?;
+        let layout = lay_out(&source, &graph, options, tree)?;
         let installation = Installation::new(&layout, &device).map_err(|error| match error {
             DeviceError::Node { .. } => Failure::Wrong(format!("{}: {error}", source.name)),
             error => Failure::failed(error),
@@ -109,9 +110,14 @@ fn mounts(graph: &Graph) -> Vec<&str> {
     graph.mounts().iter().map(|mount| mount.at.as_str()).collect()
 }
 
-fn lay_out(source: &Source, graph: &Graph, tree: &mut dyn Tree) -> Result<Layout, Failure> {
+fn lay_out(
+    source: &Source,
+    graph: &Graph,
+    options: LayoutOptions,
+    tree: &mut dyn Tree,
+) -> Result<Layout, Failure> {
     let identities = graph.identities(&seed_of(&source.text));
-    layout(graph, &identities, tree).map_err(|error| match error {
+    layout_for(graph, &identities, tree, options).map_err(|error| match error {
         LayoutError::Tree { .. } => Failure::failed(error),
         error => Failure::Wrong(format!("{}: {error}", source.name)),
     })

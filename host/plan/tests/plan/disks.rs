@@ -1,8 +1,9 @@
 //! A block device that the definition states.
 
-use dibhost_block_device::{Node, NodeKind};
+use dibhost_block_device::{Backend, Node, NodeKind, Optimise};
 use dibhost_plan::Phase;
 use dibhost_plan::description::ParameterKind;
+use dibhost_plan::diff::Difference;
 use dibhost_plan::planner::StepAnswer;
 use dibhost_plan::wish::Wish;
 
@@ -118,4 +119,91 @@ fn an_elements_node_is_opened_by_the_secret_that_its_parameter_names() {
     let crypt = plan.block_device.nodes.iter().find(|n| n.name == "crypt").unwrap();
     let NodeKind::Encryption { secrets, .. } = &crypt.kind else { panic!() };
     assert_eq!(*secrets, ["passphrase"]);
+}
+
+const SUBVOLUME: &str = r#"
+[[block-device]]
+name = "disk"
+type = "disk"
+
+[[block-device]]
+name = "filesystem"
+type = "filesystem"
+on = "disk"
+format = "btrfs"
+
+[[block-device]]
+name = "system"
+type = "subvolume"
+on = "filesystem"
+path = "@"
+mount = "/"
+"#;
+
+#[test]
+fn what_the_back_end_cannot_make_is_refused_with_the_one_that_can() {
+    let refused = refused_text(SUBVOLUME, &[debian()]);
+    for told in [
+        "image.toml:14:1",
+        "the block-device node `system` cannot be made: the back-end `file`",
+        "use the back-end `loop`",
+        "[disks]",
+        "backend = \"loop\"",
+    ] {
+        assert!(refused.contains(told), "no `{told}` in {refused}");
+    }
+    let text = format!("[disks]\nbackend = \"loop\"\n{SUBVOLUME}");
+    let plan = plan_text(&text, &[debian()]).unwrap();
+    assert_eq!(plan.block_device.backend, Backend::Loop);
+    let said = plan.to_text();
+    assert!(said.contains("made by the back-end loop: the kernel mounts"), "{said}");
+    let json = serde_json::to_value(&plan).unwrap();
+    assert_eq!(json["block-device"]["backend"], "loop");
+}
+
+#[test]
+fn how_disks_are_made_is_part_of_the_plan() {
+    let planned = |text: &str| plan_text(text, &[debian()]).unwrap();
+    let usual = planned(LUKS);
+    let small = planned(&format!("[disks]\noptimise = \"size\"\n{LUKS}"));
+    let by_loop = planned(&format!("[disks]\nbackend = \"loop\"\n{LUKS}"));
+    assert_eq!(usual.block_device.backend, Backend::File);
+    assert_eq!(small.block_device.optimise, Some(Optimise::Size));
+    assert!(small.to_text().contains("laid out for size"), "{}", small.to_text());
+    for other in [&small, &by_loop] {
+        assert_ne!(other.digest, usual.digest);
+        // What a disk is called does not depend on how it is made.
+        assert_eq!(other.block_device.seed, usual.block_device.seed);
+        let differences = Difference::between(&usual, other).to_text();
+        assert!(differences.contains("how they are made"), "{differences}");
+    }
+    let read: dibhost_plan::Plan =
+        serde_json::from_value(serde_json::to_value(&small).unwrap()).unwrap();
+    assert_eq!(read, small);
+    let wrong = refused_text("[disks]\noptimise = \"speedy\"\n", &[debian()]);
+    assert!(
+        wrong.contains("did you mean `speed`?") && wrong.contains("image.toml:5:12"),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn settings_of_the_root_filesystem_reach_it_below_a_subvolume() {
+    let text =
+        format!("[disks]\nbackend = \"loop\"\n[root-filesystem]\nlabel = \"mine\"\n{SUBVOLUME}");
+    let plan = plan_text(&text, &[debian()]).unwrap();
+    let root = plan.block_device.nodes.iter().find(|node| node.name == "filesystem").unwrap();
+    let NodeKind::Filesystem { label, .. } = &root.kind else { panic!() };
+    assert_eq!(label.as_deref(), Some("mine"));
+}
+
+#[test]
+fn what_the_back_end_may_be_unable_to_make_is_said_before() {
+    let text = LUKS.replace("\"ext4\"", "\"xfs\"");
+    let said = |text: &str| plan_text(text, &[debian()]).unwrap().to_text();
+    let by_file = said(&text);
+    assert!(by_file.contains("the block-device node `filesystem` may be refused"), "{by_file}");
+    assert!(by_file.contains("--backend loop"), "{by_file}");
+    let by_loop = said(&format!("[disks]\nbackend = \"loop\"\n{text}"));
+    assert!(!by_loop.contains("may be refused"), "{by_loop}");
 }
