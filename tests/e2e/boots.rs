@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use dibhost_tests::qemu::{BOOT, Firmware, Machine};
-use dibhost_tests::{Dibhost, dibhost};
+use dibhost_tests::{Dibhost, dibhost, disk, tool};
 
 const PASSPHRASE: &str = "correct horse battery staple";
 
@@ -110,6 +110,35 @@ fn root_on_two_mirrored_disks() -> Result<()> {
 #[ignore = "long: under `make test-all`"]
 fn root_on_btrfs() -> Result<()> {
     boots("btrfs", Firmware::SeaBios, 512, &[""])
+}
+
+/// GRUB finds its menu below the subvolume, the kernel is told of it, and `/home` is another: where
+/// one of them is not found, nobody is asked to log in.
+#[test]
+#[ignore = "long: under `make test-all`"]
+fn root_on_a_subvolume_of_btrfs() -> Result<()> {
+    let dibhost = dibhost()?;
+    let text = "[image]\nname = \"subvolumes\"\narch = \"amd64\"\nelements = [\"debian-minimal\", \
+                \"vm\", \"serial-console\", \"block-device-btrfs\"]\n\
+                [parameters.block-device-btrfs]\nsubvolumes = true\n";
+    let definition = dibhost.write("subvolumes.toml", text)?;
+    let definition = definition.to_str().context("a path in UTF-8")?;
+    let refused = dibhost.run(&["build", definition])?.expect_code(2)?;
+    ensure!(refused.stderr.contains("use the back-end `loop`"), "{}", refused.stderr);
+    dibhost.run(&["build", "--backend", "loop", definition])?.expect_code(0)?;
+    let image = dibhost.folder().join("subvolumes.qcow2");
+    let raw = disk::raw_of(&image, dibhost.folder())?;
+    let partitions = disk::partitions(&raw)?;
+    let root = partitions.last().context("a disk has a partition")?;
+    let root = disk::extract(&raw, root, dibhost.folder())?.display().to_string();
+    tool::run("btrfs", &["check", "--readonly", &root])?;
+    let tree = tool::run("btrfs", &["inspect-internal", "dump-tree", "-t", "root", &root])?;
+    for name in ["name: @\n", "name: @home\n"] {
+        ensure!(tree.contains(name), "no {name} in {tree}");
+    }
+    let mut machine = Machine::of(&image).firmware(Firmware::SeaBios).boot()?;
+    machine.wait_for("subvolumes login:", BOOT)?;
+    Ok(())
 }
 
 #[test]

@@ -1,3 +1,3 @@
 //! A GPT with a root filesystem of btrfs.
 
-block_device::preset!(BlockDeviceBtrfs, block_device::btrfs);
+block_device::preset!(BlockDeviceBtrfs, block_device::btrfs, subvolumes);

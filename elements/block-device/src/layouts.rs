@@ -6,7 +6,9 @@ use dibhost_element_sdk::block_device::{
 };
 
 use crate::Settings;
-use crate::nodes::{bios, boot, disk, esp, filesystem, group, luks, root, table, volume};
+use crate::nodes::{
+    bios, boot, disk, esp, filesystem, group, luks, root, subvolume, table, volume,
+};
 
 /// The disk, its table and what firmware starts from; `root` comes after it.
 fn firmware(settings: &Settings, sector_size: u32) -> Vec<Node> {
@@ -136,7 +138,7 @@ pub fn raid1(settings: &Settings) -> Result<Vec<Node>> {
     Ok(nodes)
 }
 
-/// A root filesystem of btrfs.
+/// A root filesystem of btrfs, where asked for in subvolumes, of which nothing is outside.
 pub fn btrfs(settings: &Settings) -> Result<Vec<Node>> {
     let btrfs = "btrfs".to_owned();
     let settings = Settings {
@@ -145,7 +147,16 @@ pub fn btrfs(settings: &Settings) -> Result<Vec<Node>> {
         root_filesystem: btrfs,
         ..*settings
     };
-    plain(&settings, 512)
+    let mut nodes = plain(&settings, 512)?;
+    if settings.subvolumes {
+        nodes.retain(|node| node.name != "root-mount");
+        for (name, path, at) in [("root", "@", "/"), ("home", "@home", "/home")] {
+            let (subvolume, mount) = (format!("{name}-subvolume"), format!("{name}-mount"));
+            nodes.push(self::subvolume(&subvolume, "root-filesystem", path));
+            nodes.push(Node::mount(mount, &subvolume, Mount::new(at)));
+        }
+    }
+    Ok(nodes)
 }
 
 /// `/usr` as a filesystem that never changes, with the hashes that show it.

@@ -18,6 +18,8 @@ pub use layouts::{
     btrfs, efi, efi_4k, efi_luks, efi_luks_lvm, efi_lvm, efi_lvm_luks, gpt, mbr, raid1, verity,
 };
 
+pub use nodes::has_bios;
+
 /// Elements that bring a layout: whoever reads the nodes runs after all of them.
 pub const PRESETS: [&str; 11] = [
     "block-device-btrfs",
@@ -45,6 +47,8 @@ pub struct Settings {
     pub free_space: u32,
     /// The size of the EFI system partition in MiB.
     pub esp_size: u32,
+    /// `/` and `/home` in subvolumes.
+    pub subvolumes: bool,
 }
 
 /// The smallest FAT that firmware is sure to read is a FAT16 of a few MiB.
@@ -75,9 +79,10 @@ pub fn add(
 }
 
 /// An element that brings a layout. `luks`: with the parameter `passphrase`, a secret.
+/// `subvolumes`: with a parameter of that name.
 #[macro_export]
 macro_rules! preset {
-    (@element $name:ident, $layout:expr, [$($request:expr),*], $($field:tt)*) => {
+    (@element $name:ident, $layout:expr, [$($request:expr),*], [$($subvolumes:ident)?], $($field:tt)*) => {
         /// The element.
         #[derive(dibhost_element_sdk::Parameters)]
         pub struct $name {
@@ -116,6 +121,7 @@ macro_rules! preset {
                     root_filesystem: self.root_filesystem.clone(),
                     free_space: self.free_space,
                     esp_size: self.esp_size,
+                    subvolumes: false $(|| self.$subvolumes)?,
                 };
                 $crate::add(plan, &settings, $layout)
             }
@@ -124,13 +130,21 @@ macro_rules! preset {
         dibhost_element_sdk::export_element!($name);
     };
     ($name:ident, $layout:expr) => {
-        $crate::preset!(@element $name, $layout, [],);
+        $crate::preset!(@element $name, $layout, [], [],);
     };
     ($name:ident, $layout:expr, luks) => {
-        $crate::preset!(@element $name, $layout, ["place passphrase"],
+        $crate::preset!(@element $name, $layout, ["place passphrase"], [],
             /// The passphrase that opens the disk.
             #[expect(dead_code, reason = "only the host reads what it names")]
             passphrase: dibhost_element_sdk::SecretParameter,
+        );
+    };
+    ($name:ident, $layout:expr, subvolumes) => {
+        $crate::preset!(@element $name, $layout, [], [subvolumes],
+            /// Put `/` into the subvolume `@` and `/home` into `@home`, which takes the back-end
+            /// `loop`.
+            #[parameter(default = false)]
+            subvolumes: bool,
         );
     };
 }

@@ -16,10 +16,6 @@ const BOOT_SPARE: u64 = 256 * MIB;
 pub(crate) const PASSPHRASE: &str = "passphrase";
 
 impl Settings {
-    pub(crate) fn has_bios(&self) -> bool {
-        matches!(&*self.arch, "amd64" | "i386")
-    }
-
     /// The root partition's type, by which systemd finds it without being told.
     pub(crate) fn root_type(&self) -> Result<&'static str> {
         Ok(match &*self.arch {
@@ -36,6 +32,12 @@ impl Settings {
     pub(crate) fn free(&self) -> Size {
         Size::Content(u64::from(self.free_space) * MIB)
     }
+}
+
+/// Whether a machine that Debian calls so has a BIOS, as PCs have.
+#[must_use]
+pub fn has_bios(arch: &str) -> bool {
+    matches!(arch, "amd64" | "i386")
 }
 
 /// A disk of this sector size.
@@ -61,7 +63,7 @@ pub(crate) fn esp(settings: &Settings, table: &str) -> [Node; 3] {
 /// Where GRUB for BIOS lies, on machines that have one.
 pub(crate) fn bios(settings: &Settings, name: &str, table: &str) -> Option<Node> {
     let partition = Partition::new("bios-boot", Size::Bytes(MIB));
-    settings.has_bios().then(|| Node::partition(name, table, partition))
+    has_bios(&settings.arch).then(|| Node::partition(name, table, partition))
 }
 
 /// `/boot` on a partition of its own.
@@ -116,4 +118,10 @@ pub(crate) fn volume(settings: &Settings, name: &str, group: &str) -> Node {
         stripes: 1,
     };
     Node::new(name, [group], kind)
+}
+
+/// A btrfs subvolume.
+pub(crate) fn subvolume(name: &str, filesystem: &str, path: &str) -> Node {
+    let settings = format!(r#"{{"path": "{path}"}}"#);
+    Node::new(name, [filesystem], NodeKind::Driver { name: "subvolume".to_owned(), settings })
 }
