@@ -20,8 +20,8 @@ const MIB: u64 = 1 << 20;
 #[test]
 fn a_pc_boots_from_both_firmwares() {
     let expected = [
-        ("bios", "bios-boot", Size::Bytes(MIB)),
         ("esp", "esp", Size::Bytes(64 * MIB)),
+        ("bios", "bios-boot", Size::Bytes(MIB)),
         ("root", "root-x86-64", Size::Content(32 * MIB)),
     ];
     let expected = expected.map(|(name, kind, size)| (name.to_owned(), kind.to_owned(), size));
