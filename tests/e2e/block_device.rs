@@ -129,7 +129,7 @@ label = "root"
 mount = "/"
 "#;
 
-fn layout(format: &str) -> String {
+pub(crate) fn layout(format: &str) -> String {
     TWO.replace("FORMAT", format)
 }
 
@@ -147,7 +147,7 @@ fn path(dibhost: &Dibhost, name: &str) -> String {
     dibhost.folder().join(name).display().to_string()
 }
 
-fn names(folder: &Path) -> Result<Vec<String>> {
+pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
         names.push(entry?.file_name().to_string_lossy().into_owned());
@@ -319,10 +319,10 @@ fn a_wrong_build_is_refused_and_leaves_nothing() -> Result<()> {
 }
 
 /// A file as a disk, detached when it goes.
-struct LoopDisk(String);
+pub(crate) struct LoopDisk(pub(crate) String);
 
 impl LoopDisk {
-    fn of(file: &Path) -> Result<Self> {
+    pub(crate) fn of(file: &Path) -> Result<Self> {
         let file = file.display().to_string();
         let said = tool::run("losetup", &["--find", "--show", &file])?;
         Ok(Self(said.trim().to_owned()))

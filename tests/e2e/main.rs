@@ -4,6 +4,8 @@
 //! `scripts/install-dependencies test` installs.
 
 mod block_device;
+mod block_device_killed;
+mod block_device_secrets;
 mod boots;
 mod faults;
 mod filesystem;
