@@ -130,7 +130,7 @@ impl Finder<'_> {
         let events = |at: &usize| self.members[*at].superblock.events;
         let last = members.iter().map(events).max().unwrap_or_default();
         let is_fresh =
-            |at: &&usize| first.level != RaidLevel::Raid1 || events(*at).saturating_add(1) >= last;
+            |at: &&usize| first.level != RaidLevel::Raid1 || events(at).saturating_add(1) >= last;
         for stale in members.iter().filter(|at| !is_fresh(at)) {
             let MdSuperblock { role, events, .. } = &self.members[*stale].superblock;
             notes.push(format!(

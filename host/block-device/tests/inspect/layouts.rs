@@ -46,7 +46,6 @@ fn read_back(which: impl Fn(&str) -> bool, part: usize, parts: usize) {
             continue;
         }
         // What fails is below the last one that is named.
-        println!("{name}");
         let nodes = nodes(&path);
         let graph = Graph::new(nodes.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
         // Subvolumes are the kernel's alone.

@@ -12,13 +12,16 @@ use crate::place::Extent;
 const SECTOR: u64 = 512;
 const MIB: u64 = 1 << 20;
 
+/// A sector and its new content.
+type Written = (u64, Vec<u8>);
+
 /// A disk that remembers what was written between two flushes. Sectors that are not there are zeros.
 #[derive(Clone)]
 struct Disk {
     size: u64,
     sectors: RefCell<BTreeMap<u64, Vec<u8>>>,
     /// What was written before each flush, and after the last.
-    written: RefCell<Vec<Vec<(u64, Vec<u8>)>>>,
+    written: RefCell<Vec<Vec<Written>>>,
 }
 
 impl Disk {

@@ -97,6 +97,9 @@ impl Node {
     }
 }
 
+/// What takes a key and its value.
+type Each<'a> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), LvmError>;
+
 /// Calls `each` with the keys and values of a tree that lie in `wanted`, by rising keys. Each node
 /// that is read takes one of `nodes`.
 ///
@@ -109,7 +112,7 @@ pub(super) fn walk(
     value_size: usize,
     wanted: &RangeInclusive<u64>,
     nodes: &mut usize,
-    each: &mut dyn FnMut(u64, &[u8]) -> Result<(), LvmError>,
+    each: Each<'_>,
 ) -> Result<(), LvmError> {
     // What is still to be read, the next one last: block, keys that it may have, levels above it.
     let mut left = vec![(root, 0..=u64::MAX, 0)];
