@@ -36,6 +36,7 @@ fn all() -> Vec<PathBuf> {
 const ONLY: &str = "DIBHOST_LAYOUTS";
 
 /// Those of `which`, if they are of this part of so many.
+#[expect(clippy::print_stdout, reason = "what fails is below the last one that is named")]
 fn read_back(which: impl Fn(&str) -> bool, part: usize, parts: usize) {
     let only = std::env::var(ONLY).unwrap_or_default();
     let name = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -45,7 +46,7 @@ fn read_back(which: impl Fn(&str) -> bool, part: usize, parts: usize) {
         if !name.contains(&only) {
             continue;
         }
-        // What fails is below the last one that is named.
+        println!("{name}");
         let nodes = nodes(&path);
         let graph = Graph::new(nodes.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
         // Subvolumes are the kernel's alone.
