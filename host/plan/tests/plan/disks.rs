@@ -144,7 +144,7 @@ mount = "/"
 fn what_the_back_end_cannot_make_is_refused_with_the_one_that_can() {
     let refused = refused_text(SUBVOLUME, &[debian()]);
     for told in [
-        "image.toml:14:1",
+        "image.toml:15:1",
         "the block-device node `system` cannot be made: the back-end `file`",
         "use the back-end `loop`",
         "[disks]",
