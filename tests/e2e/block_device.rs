@@ -265,7 +265,7 @@ fn the_back_end_is_in_the_file_and_what_is_typed_wins() -> Result<()> {
     let args = ["block-device", "build", &file, "--tree", "/nonexistent", "-o", &output];
     let said = dibhost.run(&args)?.expect_code(2)?;
     for told in
-        ["node `system`: the back-end `file` makes no btrfs subvolumes", "subvolume.toml:37:1"]
+        ["node `system`: the back-end `file` makes no btrfs subvolumes", "subvolume.toml:38:1"]
     {
         ensure!(said.stderr.contains(told), "{told} is not in {}", said.stderr);
     }

@@ -8,6 +8,8 @@ export PATH=/usr/sbin:/bin LC_ALL=C DM_DISABLE_UDEV=1 MDADM_NO_UDEV=1 LVM_SUPPRE
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
+# As udev does; keys are read by it.
+ln -s /proc/self/fd /dev/fd
 mkdir -p /dev/d /dev/md /run/lock/lvm /run/cryptsetup /run/mdadm /run/lvm
 echo "UP $(cut -d' ' -f1 /proc/uptime)"
 while read -r module; do
