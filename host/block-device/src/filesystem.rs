@@ -125,7 +125,7 @@ pub(crate) fn check_label(kind: FilesystemKind, label: &str) -> Result<(), Refus
         return refuse("the label is empty", "leave `label` out, or write one");
     }
     if label.len() > limit {
-        let (have, kind) = (label.len(), kind.name());
+        let (have, kind, label) = (label.len(), kind.name(), label.escape_debug());
         return refuse(
             format!("the label `{label}` has {have} bytes and {kind} takes {limit}"),
             "shorten it",
