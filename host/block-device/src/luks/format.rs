@@ -6,8 +6,10 @@ use std::ops::Range;
 use std::path::Path;
 
 use dibhost_sys::{Cancel, Program, SecretBytes};
+use tempfile::NamedTempFile;
 use uuid::Uuid;
 
+use super::room::make_room;
 use super::{KeySlot, LuksError, LuksHeader, Pbkdf, VOLUME_KEY, VolumeKey, read_header};
 use crate::medium::{FileMedium, Medium};
 
@@ -149,22 +151,44 @@ pub fn format(
             return Err(LuksError::Unfit(why));
         }
     }
+    // Memory that is free at one moment may not be at the next.
+    let mut again = 2;
+    let (scratch, header) = loop {
+        let made = make(lower.size(), options, volume_key, keys, folder, cancel)?;
+        match costs(options, &made.1) {
+            Ok(()) => break made,
+            Err(_) if again > 0 => again -= 1,
+            Err(error) => return Err(error),
+        }
+    };
+    same(options, &header, keys.len())?;
+    copy(&FileMedium::whole(scratch.as_file())?, lower, &header)?;
+    Ok(header)
+}
+
+/// Has `cryptsetup` make header and key slots in a scratch file.
+fn make(
+    size: u64,
+    options: &LuksOptions<'_>,
+    volume_key: &VolumeKey,
+    keys: &[&SecretBytes],
+    folder: &Path,
+    cancel: &Cancel,
+) -> Result<(NamedTempFile, LuksHeader), LuksError> {
     let scratch = tempfile::Builder::new().prefix(".dibhost-luks-").tempfile_in(folder)?;
-    scratch.as_file().set_len(lower.size())?;
+    scratch.as_file().set_len(size)?;
     for (index, key) in keys.iter().enumerate() {
         let program = match index {
             0 => luks_format(options).arg_descriptor(volume_key.0.pipe()?),
             _ => luks_add_key(&options.cost).arg_descriptor(volume_key.0.pipe()?),
         };
+        make_room(options.cost.memory);
         // Both take the new keyfile as their second argument.
         program.arg(scratch.path()).arg_descriptor(key.pipe()?).run(cancel)?;
     }
-    let scratch = FileMedium::whole(scratch.as_file())?;
-    let made = read_header(&scratch)?;
+    let made = read_header(&FileMedium::whole(scratch.as_file())?)?;
     let header = made.ok_or_else(|| LuksError::Header("was not written".to_owned()))?;
-    same(options, &header, keys.len())?;
-    copy(&scratch, lower, &header)?;
-    Ok(header)
+    Ok((scratch, header))
 }
 
 fn cryptsetup(verb: &str, cost: &Argon2Cost) -> Program {
@@ -194,9 +218,9 @@ fn luks_add_key(cost: &Argon2Cost) -> Program {
     cryptsetup("luksAddKey", cost).arg("--volume-key-file")
 }
 
-/// Holds what was made against what was asked for: `cryptsetup` takes less memory and fewer lanes
-/// where the machine has less than twice the memory or fewer processors, without a word.
-fn same(options: &LuksOptions<'_>, header: &LuksHeader, slots: usize) -> Result<(), LuksError> {
+/// Whether the key slots cost what was asked for: `cryptsetup` takes less memory and fewer lanes where
+/// the machine has less than twice the memory or fewer processors, without a word.
+fn costs(options: &LuksOptions<'_>, header: &LuksHeader) -> Result<(), LuksError> {
     let Argon2Cost { iterations, memory, parallel } = options.cost;
     let pbkdf = Pbkdf::Argon2id { iterations, memory, parallel };
     if let Some(slot) = header.slots.values().find(|slot| slot.pbkdf != pbkdf) {
@@ -205,6 +229,11 @@ fn same(options: &LuksOptions<'_>, header: &LuksHeader, slots: usize) -> Result<
             slot.pbkdf
         )));
     }
+    Ok(())
+}
+
+/// Holds what was made against what was asked for.
+fn same(options: &LuksOptions<'_>, header: &LuksHeader, slots: usize) -> Result<(), LuksError> {
     let LuksOptions { uuid, label, sector, offset, .. } = *options;
     let sound = header.uuid == uuid
         && header.label.as_deref() == label.filter(|label| !label.is_empty())

@@ -45,6 +45,7 @@ mod format;
 mod header;
 mod medium;
 mod open;
+mod room;
 
 pub(crate) use format::least_offset;
 pub use format::{Argon2Cost, DEFAULT_OFFSET, LuksOptions, format};
