@@ -133,7 +133,7 @@ fn root_on_a_subvolume_of_btrfs() -> Result<()> {
     let root = disk::extract(&raw, root, dibhost.folder())?.display().to_string();
     tool::run("btrfs", &["check", "--readonly", &root])?;
     let tree = tool::run("btrfs", &["inspect-internal", "dump-tree", "-t", "root", &root])?;
-    for name in ["name: @\n", "name: @home\n"] {
+    for name in [" name @\n", " name @home\n"] {
         ensure!(tree.contains(name), "no {name} in {tree}");
     }
     let mut machine = Machine::of(&image).firmware(Firmware::SeaBios).boot()?;
