@@ -26,7 +26,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 
 pub(crate) use case::{Case, CaseDisk, EPOCH, KERNEL, KEYS};
-pub(crate) use prove::{Proof, prove, prove_inside};
+pub(crate) use prove::{Boots, Proof, prove, prove_inside};
 pub(crate) use trees::noise;
 pub(crate) use work::WorkFolder;
 

@@ -65,9 +65,18 @@ impl Proved {
     }
 }
 
-/// Builds all of them, and boots once for each back-end. While one works on what is built,
+/// How often a machine boots to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Boots {
+    /// Once, with one disk of each: that of `file`, if it made one.
+    Once,
+    /// For each back-end, and what it tells of two is compared.
+    ForEach,
+}
+
+/// Builds all of them, and has machines look. While one works on what is built,
 /// `DIBHOST_TEST_NO_MACHINE` has the host look at it alone.
-pub(crate) fn prove(mut proofs: Vec<Proof>) -> Proved {
+pub(crate) fn prove(mut proofs: Vec<Proof>, boots: Boots) -> Proved {
     assert!(!proofs.is_empty(), "there is nothing to prove");
     proofs.reverse();
     let left = Mutex::new(proofs);
@@ -102,18 +111,26 @@ pub(crate) fn prove(mut proofs: Vec<Proof>) -> Proved {
     if std::env::var_os("DIBHOST_TEST_NO_MACHINE").is_some() {
         return proved;
     }
-    let mut seen = Vec::new();
-    for backend in Backend::ALL {
-        let own: Vec<&Case> = cases.iter().filter(|case| case.backend == backend).collect();
-        if own.is_empty() {
-            continue;
+    let by = |case: &Case, backend| case.backend == backend;
+    let by_file = |case: &Case| {
+        by(case, Backend::File)
+            || !cases.iter().any(|other| other.name == case.name && by(other, Backend::File))
+    };
+    let machines: Vec<Vec<&Case>> = match boots {
+        Boots::Once => vec![cases.iter().filter(|case| by_file(case)).collect()],
+        Boots::ForEach => {
+            let of = |backend| cases.iter().filter(|case| by(case, backend)).collect();
+            Backend::ALL.into_iter().map(of).collect()
         }
-        match boot(&own, None) {
+    };
+    let mut seen = Vec::new();
+    for own in machines.iter().filter(|own| !own.is_empty()) {
+        match boot(own, None) {
             Ok(found) => {
-                look(&own, &found, &mut proved);
+                look(own, &found, &mut proved);
                 seen.push(found);
             }
-            Err(error) => proved.faults.push((backend.name().to_owned(), format!("{error:#}"))),
+            Err(error) => proved.faults.push(("the machine".to_owned(), format!("{error:#}"))),
         }
     }
     if let [one, two] = &seen[..] {

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use dibhost_block_device::{Backend, Graph, Node, config::Config};
 
-use crate::appliance::{Case, Proof, WorkFolder, output, prove, text};
+use crate::appliance::{Boots, Case, Proof, WorkFolder, output, prove, text};
 use crate::host;
 
 const LAYOUT: &str = r#"
@@ -100,7 +100,7 @@ fn whatever_is_changed_is_told() {
         same: |_| Ok(()),
         then: changed,
     };
-    let proved = prove(CHANGES.iter().map(proof).collect());
+    let proved = prove(CHANGES.iter().map(proof).collect(), Boots::Once);
     let known = |name: &String| CHANGES.iter().any(|(known, ..)| known == name);
     let other: Vec<_> = proved.faults.iter().filter(|(name, _)| !known(name)).collect();
     assert!(other.is_empty(), "{other:#?}");

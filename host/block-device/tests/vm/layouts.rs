@@ -9,7 +9,7 @@ use dibhost_block_device::config::Config;
 use dibhost_block_device::dib::{Dib, DibParameters};
 use dibhost_block_device::{Backend, Graph, Node};
 
-use crate::appliance::{KERNEL, Proof, prove, prove_inside};
+use crate::appliance::{Boots, KERNEL, Proof, prove, prove_inside};
 use crate::{host, special};
 
 /// Fewer files than this would mean that some were lost.
@@ -53,7 +53,7 @@ fn say(text: &str) {
     println!("{text}");
 }
 
-fn proved(which: impl Fn(&str) -> bool) {
+fn proved(which: impl Fn(&str) -> bool, backends: &'static [Backend], boots: Boots) {
     let only = std::env::var(ONLY).unwrap_or_default();
     let found: Vec<_> =
         all().into_iter().filter(|(name, _)| which(name) && name.contains(&only)).collect();
@@ -62,10 +62,10 @@ fn proved(which: impl Fn(&str) -> bool) {
     }
     let proof = |(name, nodes): (String, Vec<Node>)| {
         let then = special::of(&name);
-        Proof { name, nodes, backends: &Backend::ALL, same: host::same, then }
+        Proof { name, nodes, backends, same: host::same, then }
     };
     let graphs = found.clone();
-    let proved = prove(found.into_iter().map(proof).collect());
+    let proved = prove(found.into_iter().map(proof).collect(), boots);
     for (name, backend, why) in &proved.refused {
         say(&format!("`{name}` is not made by `{}`: {why}", backend.name()));
     }
@@ -73,7 +73,7 @@ fn proved(which: impl Fn(&str) -> bool) {
 
     // Each back-end made all but what it says that it cannot, and that is what it should be.
     let known = host::kinds().unwrap();
-    for backend in Backend::ALL {
+    for backend in backends.iter().copied() {
         let made = proved.made.iter().filter(|(_, by)| *by == backend).count();
         let refused = proved.refused.iter().filter(|(_, by, _)| *by == backend);
         let refused: BTreeSet<_> = refused.map(|(name, ..)| name.clone()).collect();
@@ -127,12 +127,24 @@ fn there_are_many_layouts_of_different_names() {
 
 #[test]
 fn every_plain_layout_is_what_it_says_in_the_vm() {
-    proved(|name| !is_encrypted(name));
+    proved(|name| !is_encrypted(name), &Backend::ALL, Boots::Once);
 }
 
 #[test]
 fn every_encrypted_layout_is_what_it_says_in_the_vm() {
-    proved(is_encrypted);
+    proved(is_encrypted, &[Backend::File], Boots::Once);
+}
+
+#[test]
+#[ignore = "long: under `make test-all`"]
+fn every_plain_layout_is_the_same_by_both_back_ends_in_the_vm() {
+    proved(|name| !is_encrypted(name), &Backend::ALL, Boots::ForEach);
+}
+
+#[test]
+#[ignore = "long: under `make test-all`"]
+fn every_encrypted_layout_is_the_same_by_both_back_ends_in_the_vm() {
+    proved(is_encrypted, &Backend::ALL, Boots::ForEach);
 }
 
 /// One of each: LVM over several disks, thin, RAID, LUKS, vfat, hybrid tables, what `file` cannot make.
@@ -152,6 +164,7 @@ const INSIDE: [&str; 12] = [
 ];
 
 #[test]
+#[ignore = "long: under `make test-all`"]
 fn debians_kernel_makes_by_loop_what_it_then_finds() {
     let only = std::env::var(ONLY).unwrap_or_default();
     let found: Vec<_> = all()
