@@ -33,7 +33,7 @@ fn two_builds_of_one_plan_are_equal_bit_by_bit() -> Result<()> {
     let dibhost = dibhost()?;
     languages::definition(&dibhost, "debian-minimal", "")?;
     for (name, jobs) in [("a", "1"), ("b", "4")] {
-        std::fs::create_dir(dibhost.folder().join(name))?;
+        fs::create_dir(dibhost.folder().join(name))?;
         let output = format!("{name}/menu");
         let build = ["build", "-o", &output, "--jobs", jobs, "menu.toml"];
         dibhost.run(&build)?.expect_code(0)?;
@@ -94,7 +94,9 @@ fn both_back_ends_make_the_same_image() -> Result<()> {
     let dibhost = dibhost()?;
     let mut images = Vec::new();
     for backend in ["file", "loop"] {
-        let output = format!("{backend}.raw");
+        // The name is the image's, from which UUIDs are derived.
+        fs::create_dir(dibhost.folder().join(backend))?;
+        let output = format!("{backend}/image.raw");
         let build = ["build", "--backend", backend, "-o", &output, "debian-minimal"];
         dibhost.run(&build)?.expect_code(0)?;
         let raw = dibhost.folder().join(output);
