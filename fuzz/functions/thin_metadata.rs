@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use dibhost_arbitrary::crc32c;
 use dibhost_block_device::Medium;
 use dibhost_block_device::lvm::thin::{PoolBudget, PoolMap, PoolMetadata, ThinMedium};
 
@@ -47,25 +48,6 @@ impl Blocks {
         }
         Self(blocks)
     }
-}
-
-const TABLE: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut index = 0;
-    while index < 256 {
-        let (mut value, mut bit) = (index as u32, 0);
-        while bit < 8 {
-            value = if value & 1 == 1 { value >> 1 ^ 0x82f6_3b78 } else { value >> 1 };
-            bit += 1;
-        }
-        table[index] = value;
-        index += 1;
-    }
-    table
-};
-
-fn crc32c(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(!0, |crc, byte| TABLE[((crc ^ u32::from(*byte)) & 0xff) as usize] ^ crc >> 8)
 }
 
 impl Medium for Blocks {

@@ -4,9 +4,11 @@
 //! [`feed`], in every test run: the committed corpus and some thousands of inputs that are
 //! mutated from it by a fixed seed.
 
+mod checksum;
 mod deserialize;
 mod harness;
 
+pub use checksum::crc32c;
 pub use harness::feed;
 
 use serde::de::DeserializeOwned;
