@@ -115,8 +115,8 @@ swap() {
 # inside NAME TIME NODE SECTOR...: makes the disks itself, and numbers them from 0 on. The shell has a
 # `losetup` of its own, which knows no sectors.
 inside() {
-    folder=/work/$1
-    grep -q ' /work ' /proc/mounts || mount -t ext4 /dev/work /work
+    folder=/made/$1
+    grep -q ' /made ' /proc/mounts || mount -t ext4 /dev/work /made
     make-disks "$folder" /job/keys "$2"
     shift 2
     rm -f /dev/d/*

@@ -97,7 +97,7 @@ pub(crate) fn write(kernel: &Kernel, to: &Path) -> Result<()> {
     let file = File::create(to).with_context(|| format!("making {}", to.display()))?;
     let mut archive = Archive::new(BufWriter::new(file));
     let folders =
-        ["bin", "dev", "etc", "job", "mnt", "out", "proc", "run", "sys", "tmp", "usr/sbin", "work"];
+        ["bin", "dev", "etc", "job", "mnt", "out", "proc", "run", "sys", "tmp", "usr/sbin", "made"];
     for folder in folders.iter().copied().chain(["usr"]).collect::<BTreeSet<_>>() {
         archive.folder(folder)?;
     }
