@@ -50,13 +50,14 @@ fn boots(preset: &str, firmware: Firmware, sector_size: u32, disks: &[&str]) -> 
     let disks = build(&dibhost, preset, &on_preset(preset), disks)?;
     let (first, others) = disks.split_first().context("an image has a disk")?;
     let machine = Machine::of(first).firmware(firmware).sector_size(sector_size);
-    let mut machine = others.iter().fold(machine, |machine, disk| machine.disk(disk)).boot()?;
-    if preset.contains("luks") {
-        machine.wait_for("Please unlock disk", BOOT)?;
-        machine.type_line(PASSPHRASE)?;
-    }
-    machine.wait_for(&format!("{preset} login:"), BOOT)?;
-    Ok(())
+    others.iter().fold(machine, |machine, disk| machine.disk(disk)).see(|machine| {
+        if preset.contains("luks") {
+            machine.wait_for("Please unlock disk", BOOT)?;
+            machine.type_line(PASSPHRASE)?;
+        }
+        machine.wait_for(&format!("{preset} login:"), BOOT)?;
+        Ok(())
+    })
 }
 
 /// Boots what a definition's own nodes make, without a preset and without `vm`. `says` is what the
@@ -69,12 +70,13 @@ fn own_layout_boots(name: &str, nodes: &str, says: &[&str]) -> Result<()> {
          [parameters.kernel]\narguments = [\"no_timer_check\"]\n"
     );
     let disks = build(&dibhost, name, &text, &[""])?;
-    let mut machine = Machine::of(&disks[0]).boot()?;
-    machine.wait_for(&format!("{name} login:"), BOOT)?;
-    for line in says {
-        machine.wait_for(line, Duration::ZERO)?;
-    }
-    Ok(())
+    Machine::of(&disks[0]).see(|machine| {
+        machine.wait_for(&format!("{name} login:"), BOOT)?;
+        for line in says {
+            machine.wait_for(line, Duration::ZERO)?;
+        }
+        Ok(())
+    })
 }
 
 #[test]
@@ -136,9 +138,8 @@ fn root_on_a_subvolume_of_btrfs() -> Result<()> {
     for name in [" name @\n", " name @home\n"] {
         ensure!(tree.contains(name), "no {name} in {tree}");
     }
-    let mut machine = Machine::of(&image).firmware(Firmware::SeaBios).boot()?;
-    machine.wait_for("subvolumes login:", BOOT)?;
-    Ok(())
+    let to_login = |machine: &mut Machine| machine.wait_for("subvolumes login:", BOOT).map(drop);
+    Machine::of(&image).firmware(Firmware::SeaBios).see(to_login)
 }
 
 #[test]

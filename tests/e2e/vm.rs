@@ -94,21 +94,21 @@ fn facts_met_in_one_phase(root: &Path) -> Result<()> {
 
 fn boots(image: &Path, firmware: Firmware, key: &Key) -> Result<()> {
     const GIB: u32 = 6;
-    let mut machine =
-        Machine::of(image).firmware(firmware).disk_gib(GIB).login("ada", key).boot()?;
-    machine.wait_for("login:", BOOT)?;
-    machine.wait_for_ssh(SSH)?;
-    let done = machine.ssh("true")?;
-    ensure!(done.status.success(), "`ssh … true`: {}", done.status);
+    Machine::of(image).firmware(firmware).disk_gib(GIB).login("ada", key).see(|machine| {
+        machine.wait_for("login:", BOOT)?;
+        machine.wait_for_ssh(SSH)?;
+        let done = machine.ssh("true")?;
+        ensure!(done.status.success(), "`ssh … true`: {}", done.status);
 
-    let size: u64 = machine.ssh_text("df --output=size -B1 / | tail -n 1")?.trim().parse()?;
-    let grown = u64::from(GIB) << 30;
-    ensure!(size > grown / 10 * 9, "the root has {size} bytes on a disk of {grown}");
-    let keys = machine.ssh_text("ls /etc/ssh/ssh_host_*_key.pub | wc -l")?;
-    ensure!(keys.trim().parse::<u32>()? >= 1, "no host keys were made");
-    let failed = machine.ssh_text("systemctl --failed --no-legend --plain | cat")?;
-    ensure!(failed.trim().is_empty(), "units that failed:\n{failed}");
-    machine.power_off()?;
+        let size: u64 = machine.ssh_text("df --output=size -B1 / | tail -n 1")?.trim().parse()?;
+        let grown = u64::from(GIB) << 30;
+        ensure!(size > grown / 10 * 9, "the root has {size} bytes on a disk of {grown}");
+        let keys = machine.ssh_text("ls /etc/ssh/ssh_host_*_key.pub | wc -l")?;
+        ensure!(keys.trim().parse::<u32>()? >= 1, "no host keys were made");
+        let failed = machine.ssh_text("systemctl --failed --no-legend --plain | cat")?;
+        ensure!(failed.trim().is_empty(), "units that failed:\n{failed}");
+        machine.power_off()
+    })?;
     // Between two machines, so that the first one's disk is let go.
     std::thread::sleep(Duration::from_millis(200));
     Ok(())

@@ -1,9 +1,8 @@
 //! Virtual machines that boot what was built.
 //!
-//! QEMU runs without KVM (plain emulation works on every machine, nested ones too): a Debian
-//! boots to its login prompt in half a minute on two quiet cores, in several when they are
-//! busy. So time-outs here are long, and one machine runs at a time: a lock beside the work
-//! folders sees to that, whichever test runner is used.
+//! In plain emulation a Debian boots to its login prompt in half a minute on two quiet cores, in
+//! several when they are busy. So time-outs here are long, and one machine runs at a time: a lock
+//! beside the work folders sees to that, whichever test runner is used.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -14,6 +13,7 @@ use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use dibhost_test_machine::{again, turn};
 use tempfile::TempDir;
 
 use crate::lines;
@@ -114,6 +114,14 @@ impl Builder {
         self
     }
 
+    /// Starts the machine and looks at it, anew when QEMU fails by a fault of its own.
+    ///
+    /// # Errors
+    /// As [`boot`](Self::boot), and what `look` says.
+    pub fn see<T>(self, look: impl Fn(&mut Machine) -> Result<T>) -> Result<T> {
+        again(|| look(&mut self.clone().boot()?))
+    }
+
     /// Starts the machine on a copy-on-write overlay: the image itself is never written.
     ///
     /// Waits while another test's machine runs.
@@ -137,15 +145,8 @@ impl Builder {
         let monitor = folder.path().join("monitor");
         File::create(&console).context("making the console's log")?;
 
-        // Without virtualisation in the guest, for loading KVM's module takes ten seconds, and
-        // with four levels of page tables, for walking five is dearer in emulation.
-        let processor = "max,svm=off,la57=off";
-        // A machine dies with the test that started it, when that is killed too.
-        let mut command = tool::command("setpriv");
-        command.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
-        command.args(["-nodefaults", "-no-user-config", "-machine", "q35"]);
-        command.args(["-accel", "tcg,thread=multi", "-cpu", processor, "-smp", "2"]);
-        command.args(["-m", &self.memory_mib.to_string(), "-display", "none"]);
+        let mut command = dibhost_test_machine::qemu();
+        command.args(["-m", &self.memory_mib.to_string()]);
         let (keyboard, log) = (folder.path().join("keyboard"), console.display());
         let keyboard = keyboard.display();
         let serial = format!("socket,id=serial,path={keyboard},server=on,wait=off,logfile={log}");
@@ -175,7 +176,6 @@ impl Builder {
         let said = File::create(folder.path().join("qemu")).context("making QEMU's log")?;
         let started = Instant::now();
         let child = command
-            .stdin(Stdio::null())
             .stdout(said.try_clone().context("sharing QEMU's log")?)
             .stderr(said)
             .spawn()
@@ -385,19 +385,6 @@ impl Drop for Machine {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// A lock held while a machine runs: two at once on two cores only make both slower.
-fn turn(folder: &Path) -> Result<File> {
-    let path = folder.with_file_name("dibhost-test-machine.lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .with_context(|| format!("opening {}", path.display()))?;
-    file.lock().with_context(|| format!("locking {}", path.display()))?;
-    Ok(file)
 }
 
 fn overlay(image: &Path, folder: &Path, disk_gib: Option<u32>) -> Result<PathBuf> {

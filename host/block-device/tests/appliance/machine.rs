@@ -7,11 +7,12 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use dibhost_test_machine::{again, qemu, turn};
 
 use super::case::Case;
 use super::kernel::Kernel;
 use super::work::WorkFolder;
-use super::{command, initramfs, output, text};
+use super::{initramfs, output, text};
 
 /// How long a machine may take: many times what it takes on a quiet machine.
 const LIMIT: Duration = Duration::from_secs(1100);
@@ -41,19 +42,10 @@ impl Drop for Running {
     }
 }
 
-/// A fault of QEMU 10's own, seen once in a while on a busy host: it aborts, whatever runs in it.
-const FAULT_OF_QEMU: &str = "iotlb_to_section: Assertion";
-
 /// Boots a machine with the disks of all cases, read only by it: what it writes goes nowhere. `work`
 /// is a filesystem for it to work in.
 pub(crate) fn boot(cases: &[&Case], work: Option<&Path>) -> Result<BTreeMap<String, Seen>> {
-    let mut again = 2;
-    loop {
-        match boot_once(cases, work) {
-            Err(error) if again > 0 && format!("{error:#}").contains(FAULT_OF_QEMU) => again -= 1,
-            seen => return seen,
-        }
-    }
+    again(|| boot_once(cases, work))
 }
 
 fn boot_once(cases: &[&Case], work: Option<&Path>) -> Result<BTreeMap<String, Seen>> {
@@ -67,13 +59,8 @@ fn boot_once(cases: &[&Case], work: Option<&Path>) -> Result<BTreeMap<String, Se
     let console = folder.path().join("console");
     File::create(&console).context("making the console's log")?;
 
-    // It dies with the test that started it, when that is killed.
-    let mut qemu = command("setpriv");
-    qemu.args(["--pdeathsig", "KILL", "nice", "-n", "5", "qemu-system-x86_64"]);
-    qemu.args(["-nodefaults", "-no-user-config", "-no-reboot", "-machine", "q35"]);
-    // Plain emulation works on every machine; walking five levels of page tables is dear in it.
-    qemu.args(["-accel", "tcg,thread=multi", "-cpu", "max,svm=off,la57=off", "-smp", "2"]);
-    qemu.args(["-m", "2048", "-display", "none", "-monitor", "none"]);
+    let mut qemu = qemu();
+    qemu.args(["-no-reboot", "-m", "2048", "-monitor", "none"]);
     qemu.args(["-serial", &format!("file:{}", text(&console)?)]);
     qemu.args(["-kernel", text(&kernel.image)?, "-initrd", text(&initramfs)?]);
     let disks: Vec<_> = cases.iter().flat_map(|case| &case.disks).collect();
@@ -172,13 +159,4 @@ fn read(out: &Path, cases: &[&Case], folder: &Path) -> Result<BTreeMap<String, S
         all.insert(case.name.clone(), Seen { status, log, files });
     }
     Ok(all)
-}
-
-/// The lock of all tests that run a machine: two at once on two cores only make both slower.
-fn turn(folder: &Path) -> Result<File> {
-    let path = folder.with_file_name("dibhost-test-machine.lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.with_context(|| format!("opening {}", path.display()))?;
-    file.lock().with_context(|| format!("locking {}", path.display()))?;
-    Ok(file)
 }
