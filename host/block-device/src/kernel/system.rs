@@ -337,6 +337,7 @@ fn holding(holder: &Path) -> String {
     if let Some(named) = called("dm/name") {
         let kind = match called("dm/uuid").unwrap_or_default() {
             uuid if uuid.starts_with("LVM-") => "the LVM volume",
+            uuid if uuid.starts_with("CRYPT-VERITY-") => "the verified volume",
             uuid if uuid.starts_with("CRYPT-") => "the encrypted volume",
             _ => "the device-mapper device",
         };

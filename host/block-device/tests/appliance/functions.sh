@@ -112,6 +112,12 @@ swap() {
     swapoff "$1"
 }
 
+# held DISK WORDS: the back-end `device` does not open it, and says so
+held() {
+    refused open-device "$1" 2>"$OUT/held"
+    grep -qF "$2" "$OUT/held" || fail "$1: \`$2\` is not in: $(cat "$OUT/held")"
+}
+
 # inside NAME TIME NODE SECTOR...: makes the disks itself, and numbers them from 0 on. The shell has a
 # `losetup` of its own, which knows no sectors.
 inside() {

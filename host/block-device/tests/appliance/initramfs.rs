@@ -108,7 +108,8 @@ pub(crate) fn write(kernel: &Kernel, to: &Path) -> Result<()> {
     let mut libraries = BTreeSet::new();
     let lister = PathBuf::from(env!("CARGO_BIN_EXE_list-tree"));
     let maker = PathBuf::from(env!("CARGO_BIN_EXE_make-disks"));
-    let mut programs = vec![("list-tree", lister), ("make-disks", maker)];
+    let opener = PathBuf::from(env!("CARGO_BIN_EXE_open-device"));
+    let mut programs = vec![("list-tree", lister), ("make-disks", maker), ("open-device", opener)];
     for name in PROGRAMS {
         programs.push((name, program(name)?));
     }

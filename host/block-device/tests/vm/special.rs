@@ -9,11 +9,13 @@ use crate::appliance::Case;
 use crate::host;
 
 /// The layouts that are asked something besides.
-pub(crate) const NAMES: [&str; 3] = ["luks-slots", "raid1", "verity-flipped"];
+pub(crate) const NAMES: [&str; 5] = ["gpt-swap", "luks-slots", "lvm", "raid1", "verity-flipped"];
 
 pub(crate) fn of(name: &str) -> fn(Case) -> Result<Case> {
     match name {
+        "gpt-swap" => swapped,
         "luks-slots" => slots,
+        "lvm" => grouped,
         "raid1" => degraded,
         "verity-flipped" => flipped,
         _ => on_the_host,
@@ -27,6 +29,27 @@ fn on_the_host(case: Case) -> Result<Case> {
     Ok(case)
 }
 
+/// The back-end `device` does not touch a disk with swap space in use or a mount.
+fn swapped(case: Case) -> Result<Case> {
+    let lines = "open-device @0\n\
+        swapon @0-1\n\
+        held @0 'in use as swap space'\n\
+        swapoff @0-1\n\
+        mount -t ext4 @0-2 /mnt\n\
+        held @0 'mounted at /mnt'\n\
+        umount /mnt\n\
+        open-device @0\n";
+    Ok(on_the_host(case)?.also(lines))
+}
+
+/// Nor one with a group that is active.
+fn grouped(case: Case) -> Result<Case> {
+    let lines = "held @0 'held by the LVM volume vg-root'\n\
+        dmsetup remove_all\n\
+        open-device @0\n";
+    Ok(on_the_host(case)?.also(lines))
+}
+
 /// Each secret opens it, and no other does.
 fn slots(case: Case) -> Result<Case> {
     let lines = "cryptsetup close opened\n\
@@ -34,7 +57,10 @@ fn slots(case: Case) -> Result<Case> {
         check ext4 /dev/mapper/opened\n\
         cryptsetup open --test-passphrase --key-slot 1 --key-file /job/keys/keyfile @0-1\n\
         cryptsetup open --test-passphrase --key-slot 2 --key-file /job/keys/spare @0-1\n\
-        refused cryptsetup open --test-passphrase --key-slot 0 --key-file /job/keys/spare @0-1\n";
+        refused cryptsetup open --test-passphrase --key-slot 0 --key-file /job/keys/spare @0-1\n\
+        held @0 'held by the encrypted volume opened'\n\
+        cryptsetup close opened\n\
+        open-device @0\n";
     Ok(on_the_host(case)?.also(lines))
 }
 
@@ -48,7 +74,11 @@ fn degraded(case: Case) -> Result<Case> {
         mount -t ext4 -o ro /dev/md10 /mnt\n\
         cmp /bin/busybox /mnt/written/file\n\
         umount /mnt\n\
-        done\n";
+        held $disk 'held by the RAID md10'\n\
+        done\n\
+        mdadm --stop /dev/md10\n\
+        open-device @0\n\
+        open-device @1\n";
     Ok(on_the_host(case)?.also(lines))
 }
 
@@ -65,7 +95,8 @@ fn flipped(case: Case) -> Result<Case> {
     let lines = format!(
         "refused veritysetup verify @0-1 @0-2 {root}\n\
          veritysetup open @0-1 flipped @0-2 {root}\n\
-         refused dd if=/dev/mapper/flipped of=/dev/null bs=4096\n"
+         refused dd if=/dev/mapper/flipped of=/dev/null bs=4096\n\
+         held @0 'held by the verified volume flipped'\n"
     );
     Ok(case.alone(&lines))
 }
