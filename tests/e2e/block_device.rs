@@ -287,7 +287,34 @@ fn several_disks_are_several_files() -> Result<()> {
     let args = ["block-device", "build", &file, "--tree", &tree, "-o", &output];
     dibhost.run(&args)?.expect_code(0)?;
     ensure!(names(&out)? == ["image.data.raw", "image.raw"], "{:?}", names(&out)?);
+
+    // All of them or none: one cannot be replaced, so the other stays what it was.
+    let (first, last) = (out.join("image.data.raw"), out.join("image.raw"));
+    fs::write(&first, "an old one")?;
+    let held = Immutable::new(&last)?;
+    let refused = dibhost.run(&args)?.expect_code(1)?;
+    drop(held);
+    ensure!(refused.stderr.contains("image.raw"), "{}", refused.stderr);
+    ensure!(fs::read(&first)? == b"an old one", "one disk of two was replaced");
+    ensure!(names(&out)? == ["image.data.raw", "image.raw"], "{:?}", names(&out)?);
     Ok(())
+}
+
+/// A file that not even root replaces, until it is dropped.
+struct Immutable<'a>(&'a Path);
+
+impl<'a> Immutable<'a> {
+    fn new(file: &'a Path) -> Result<Self> {
+        tool::run("chattr", &["+i".as_ref(), file.as_os_str()])?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Immutable<'_> {
+    fn drop(&mut self) {
+        // What else fails shows that it did not.
+        let _ = tool::run("chattr", &["-i".as_ref(), self.0.as_os_str()]);
+    }
 }
 
 #[test]

@@ -19,5 +19,5 @@ pub use digest::sha256_of;
 pub use error::ImageError;
 pub use format::{Compression, Format};
 pub use manifest::{Manifest, ManifestElement, ManifestOutput, ManifestPackage};
-pub use publish::{Output, Publication, publish};
+pub use publish::{Output, Placed, Publication, publish, put_in_place};
 pub use scratch::Scratch;

@@ -118,9 +118,12 @@ pub fn publish(
 }
 
 /// A finished file and where it goes.
-struct Placed {
-    from: PathBuf,
-    to: PathBuf,
+#[derive(Debug)]
+pub struct Placed {
+    /// In the scratch folder, on the disk it goes to; it is gone afterwards.
+    pub from: PathBuf,
+    /// Where it goes; what is there is replaced.
+    pub to: PathBuf,
 }
 
 fn in_manifest(output: &Output) -> ManifestOutput {
@@ -245,8 +248,15 @@ fn files_of(made: &[(Output, PathBuf)], scratch: &Scratch) -> Result<Vec<Placed>
     Ok(files)
 }
 
-/// Renames all, and all back when one cannot be.
-fn put_in_place(files: &[Placed], scratch: &Scratch, cancel: &Cancel) -> Result<(), ImageError> {
+/// Renames finished files that are flushed, so that all are there or none.
+///
+/// # Errors
+/// When one cannot be put in place, or the build is cancelled: everything is as it was before then.
+pub fn put_in_place(
+    files: &[Placed],
+    scratch: &Scratch,
+    cancel: &Cancel,
+) -> Result<(), ImageError> {
     for file in files {
         readable(&file.from)?;
     }

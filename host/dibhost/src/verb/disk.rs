@@ -1,7 +1,7 @@
 //! `dibhost block-device build` and `install`: disks of a tree, without elements.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use dibhost_block_device::{
     layout_for, seed_of, with_parts,
 };
 use dibhost_build::{Event, Level};
-use dibhost_image::Scratch;
+use dibhost_image::{Placed, Scratch, put_in_place};
 use dibhost_sys::Cancel;
 
 use super::block_device::{Source, made_for};
@@ -46,11 +46,12 @@ pub(crate) fn build(args: &BlockDeviceBuildArgs, reporter: &Reporter) -> Result<
         backend.realise(&layout, tree, &to).map_err(|error| unmade(&source, &error))
     });
     let realised = made.map_err(unseen)??;
-    for (node, output) in &outputs {
-        let context = |error| Failure::failed(format!("making {}: {error}", output.display()));
-        fs::rename(&disks[node], output).map_err(context)?;
-    }
-    File::open(beside).and_then(|folder| folder.sync_all()).map_err(Failure::failed)?;
+    let placed = |(node, output): (&String, &PathBuf)| Placed {
+        from: disks[node].clone(),
+        to: output.clone(),
+    };
+    let placed: Vec<_> = outputs.iter().map(placed).collect();
+    put_in_place(&placed, &scratch, &cancel).map_err(Failure::failed)?;
     show_hashes(&realised)
 }
 
