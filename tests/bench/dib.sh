@@ -97,7 +97,7 @@ release = "bookworm"
 TEXT
 }
 build_dibhost() {
-    "$dibhost" --cache "$cache/dibhost-cache" build "$work/$1.toml" -o "$work/$1.qcow2"
+    "$dibhost" build --cache "$cache/dibhost-cache" "$work/$1.toml" -o "$work/$1.qcow2"
 }
 
 # --- measuring ----------------------------------------------------------------------------

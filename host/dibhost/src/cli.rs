@@ -16,39 +16,47 @@ use dibhost_plan::Phase;
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) messages: Messages,
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }
 
+/// What goes to standard error, by every verb.
 #[derive(Debug, Args)]
-pub(crate) struct Common {
-    /// A folder with elements (`NAME.wasm`); may be given several times, the first wins.
-    ///
-    /// Searched before the folders of `DIBHOST_ELEMENTS` (separated by `:`), and those before the
-    /// elements that came with dibhost.
-    #[arg(long = "elements", value_name = "DIR", global = true)]
-    pub(crate) elements: Vec<PathBuf>,
-    /// Where downloads and compiled elements are kept.
-    ///
-    /// Without it: `/var/cache/dibhost` for root, `~/.cache/dibhost` for others.
-    #[arg(long, value_name = "DIR", env = "DIBHOST_CACHE", global = true)]
-    pub(crate) cache: Option<PathBuf>,
-    /// The compiler for elements: Winch starts faster, Cranelift makes faster code.
-    #[arg(long, value_enum, default_value = "winch", global = true)]
-    pub(crate) compiler: CompilerName,
-    /// Seconds that one step of one element may take, the programs it starts included.
-    ///
-    /// Without it: `step-time` of the definition's `[limits]`, else 600. With it, that counts for
-    /// nothing.
-    #[arg(long, value_name = "SECONDS", global = true)]
-    pub(crate) step_timeout: Option<u64>,
+#[command(next_help_heading = "Messages")]
+pub(crate) struct Messages {
     /// How progress and messages are written to standard error.
     #[arg(long, value_enum, default_value = "text", global = true)]
     pub(crate) log_format: LogFormat,
     /// Tell every line that programs in the image say.
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+}
+
+/// Where elements are, and how they run.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Elements")]
+pub(crate) struct ElementOptions {
+    /// A folder with elements (`NAME.wasm`); may be given several times, the first wins.
+    ///
+    /// Searched before the folders of `DIBHOST_ELEMENTS` (separated by `:`), and those before the
+    /// elements that came with dibhost.
+    #[arg(long = "elements", value_name = "DIR")]
+    pub(crate) folders: Vec<PathBuf>,
+    /// Where downloads and compiled elements are kept.
+    ///
+    /// Without it: `/var/cache/dibhost` for root, `~/.cache/dibhost` for others.
+    #[arg(long, value_name = "DIR", env = "DIBHOST_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
+    /// The compiler for elements: Winch starts faster, Cranelift makes faster code.
+    #[arg(long, value_enum, default_value = "winch")]
+    pub(crate) compiler: CompilerName,
+    /// Seconds that one step of one element may take, the programs it starts included.
+    ///
+    /// Without it: `step-time` of the definition's `[limits]`, else 600. With it, that counts for
+    /// nothing.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) step_timeout: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -113,7 +121,7 @@ pub(crate) enum BlockDeviceVerb {
     /// Make the disks of a tree as files.
     ///
     /// The tree is not changed. Its own `/etc/fstab` goes into the image as it is. Files appear
-    /// whole or not at all. The back-end `file` needs no root; without root, a tree with several
+    /// whole, all of them or none. The back-end `file` needs no root; without root, a tree with several
     /// mount points is copied first, so all in it has to be yours.
     #[command(after_help = "Examples:\n  dibhost block-device build layout.toml --tree root -o \
         disk.raw\n  dibhost block-device build layout.yaml --tree root -o disk.raw --backend loop \
@@ -315,6 +323,8 @@ pub(crate) struct BuildArgs {
     /// told are the same.
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub(crate) elements: ElementOptions,
 }
 
 #[derive(Debug, Args)]
@@ -333,6 +343,8 @@ pub(crate) struct PlanArgs {
     /// Tell only in what the plans of two definitions differ.
     #[arg(long)]
     pub(crate) diff: bool,
+    #[command(flatten)]
+    pub(crate) elements: ElementOptions,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -359,6 +371,8 @@ pub(crate) struct GrantArgs {
     /// How it is written to standard output.
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: DataFormat,
+    #[command(flatten)]
+    pub(crate) elements: ElementOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -368,6 +382,8 @@ pub(crate) enum ElementVerb {
         /// How the list is written.
         #[arg(long, value_enum, default_value = "text")]
         format: DataFormat,
+        #[command(flatten)]
+        elements: ElementOptions,
     },
     /// Show one element: what it does, its parameters, facts and requests.
     Inspect {
@@ -376,6 +392,8 @@ pub(crate) enum ElementVerb {
         /// How it is written.
         #[arg(long, value_enum, default_value = "text")]
         format: DataFormat,
+        #[command(flatten)]
+        elements: ElementOptions,
     },
     /// Run one step of one element on a tree that is thrown away; record it, or replay a record.
     #[command(
@@ -417,4 +435,6 @@ pub(crate) struct RunArgs {
     /// differs from the record is an error.
     #[arg(long, value_name = "FILE")]
     pub(crate) replay: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) elements: ElementOptions,
 }

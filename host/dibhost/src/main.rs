@@ -34,24 +34,24 @@ fn main() -> ExitCode {
         return fill(args.next().as_deref().map(Path::new));
     }
     let cli = Cli::parse();
-    let reporter = Reporter::new(cli.common.log_format, cli.common.verbose);
+    let reporter = Reporter::new(cli.messages.log_format, cli.messages.verbose);
     let result = match &cli.verb {
-        Verb::Build(args) => verb::build::run(&cli.common, args, &reporter),
-        Verb::Plan(args) => verb::plan::run(&cli.common, args),
-        Verb::Grant(args) => verb::grant::run(&cli.common, args),
+        Verb::Build(args) => verb::build::run(args, &reporter),
+        Verb::Plan(args) => verb::plan::run(args),
+        Verb::Grant(args) => verb::grant::run(args),
         Verb::BlockDevice(BlockDeviceVerb::Plan(args)) => verb::block_device::plan(args, &reporter),
         Verb::BlockDevice(BlockDeviceVerb::Build(args)) => verb::disk::build(args, &reporter),
         Verb::BlockDevice(BlockDeviceVerb::Install(args)) => verb::disk::install(args, &reporter),
         Verb::BlockDevice(BlockDeviceVerb::Inspect(args)) => {
             verb::block_device_inspect::inspect(args)
         }
-        Verb::Element(ElementVerb::List { format }) => verb::element::list(&cli.common, *format),
-        Verb::Element(ElementVerb::Inspect { element, format }) => {
-            verb::element::inspect(&cli.common, element, *format)
+        Verb::Element(ElementVerb::List { format, elements }) => {
+            verb::element::list(elements, *format)
         }
-        Verb::Element(ElementVerb::Run(args)) => {
-            verb::element_run::run(&cli.common, args, &reporter)
+        Verb::Element(ElementVerb::Inspect { element, format, elements }) => {
+            verb::element::inspect(elements, element, *format)
         }
+        Verb::Element(ElementVerb::Run(args)) => verb::element_run::run(args, &reporter),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

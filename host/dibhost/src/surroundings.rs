@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use dibhost_plan::planner::BuilderSurroundings;
 
-use crate::cli::Common;
+use crate::cli::ElementOptions;
 
 /// Folders with elements, those named first before those that came with the program.
-pub(crate) fn element_folders(common: &Common) -> Vec<PathBuf> {
-    let mut folders = common.elements.clone();
+pub(crate) fn element_folders(options: &ElementOptions) -> Vec<PathBuf> {
+    let mut folders = options.folders.clone();
     if let Some(listed) = env::var_os("DIBHOST_ELEMENTS") {
         folders.extend(env::split_paths(&listed).filter(|p| !p.as_os_str().is_empty()));
     }
@@ -24,8 +24,8 @@ pub(crate) fn element_folders(common: &Common) -> Vec<PathBuf> {
 }
 
 /// Where downloads and compiled elements are kept.
-pub(crate) fn cache_folder(common: &Common) -> PathBuf {
-    if let Some(folder) = &common.cache {
+pub(crate) fn cache_folder(options: &ElementOptions) -> PathBuf {
+    if let Some(folder) = &options.cache {
         return folder.clone();
     }
     if dibhost_sys::is_root() {

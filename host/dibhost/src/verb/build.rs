@@ -13,20 +13,20 @@ use dibhost_sys::Cancel;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::cli::{BuildArgs, Common};
+use crate::cli::BuildArgs;
 use crate::failure::Failure;
 use crate::lock::{self, Kept};
 use crate::report::Reporter;
 use crate::{FILL_FILESYSTEM, TARGET_WORKER, subject, surroundings};
 
 /// Plans and builds.
-pub(crate) fn run(common: &Common, args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> {
+pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> {
     let resolved = subject::resolve(&args.subject)?;
     for format in resolved.definition.formats() {
         let output = resolved.stem.with_added_extension(format.name());
         dibhost_image::check_output(&output).map_err(Failure::wrong)?;
     }
-    let library = super::library(common)?;
+    let library = super::library(&args.elements)?;
     let secrets = Arc::new(Secrets::of(&resolved.definition));
     let plan = super::planned(&resolved.definition, &library)?;
     let kept = Kept::of(&resolved.definition)?;
@@ -52,7 +52,7 @@ pub(crate) fn run(common: &Common, args: &BuildArgs, reporter: &Reporter) -> Res
         kept.renew(locked(&plan))?;
     }
     let options = BuildOptions {
-        cache: surroundings::cache_folder(common),
+        cache: surroundings::cache_folder(&args.elements),
         worker: (PathBuf::from("/proc/self/exe"), vec![OsString::from(TARGET_WORKER)]),
         filler: (PathBuf::from("/proc/self/exe"), vec![OsString::from(FILL_FILESYSTEM)]),
         stem: resolved.stem,

@@ -7,12 +7,12 @@ use dibhost_element::{Inspection, Listed};
 use dibhost_plan::description::{Arity, ParameterKind, Timing};
 use serde_json::json;
 
-use crate::cli::{Common, DataFormat};
+use crate::cli::{DataFormat, ElementOptions};
 use crate::failure::Failure;
 
 /// Lists the elements that can be found.
-pub(crate) fn list(common: &Common, format: DataFormat) -> Result<(), Failure> {
-    let library = super::library(common)?;
+pub(crate) fn list(options: &ElementOptions, format: DataFormat) -> Result<(), Failure> {
+    let library = super::library(options)?;
     let listed = library.list().map_err(super::said)?;
     if format == DataFormat::Json {
         let elements: Vec<_> = listed.iter().map(listed_as_json).collect();
@@ -45,8 +45,12 @@ fn listed_as_json(listed: &Listed) -> serde_json::Value {
 }
 
 /// Shows one element.
-pub(crate) fn inspect(common: &Common, element: &str, format: DataFormat) -> Result<(), Failure> {
-    let library = super::library(common)?;
+pub(crate) fn inspect(
+    options: &ElementOptions,
+    element: &str,
+    format: DataFormat,
+) -> Result<(), Failure> {
+    let library = super::library(options)?;
     let found = library.inspect(element, Path::new(".")).map_err(super::wrong_element)?;
     match format {
         DataFormat::Json => super::show(&format!("{:#}\n", json!(found))),

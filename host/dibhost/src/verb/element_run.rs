@@ -22,14 +22,14 @@ use dibhost_sys::{Cancel, Program};
 use dibhost_target::{ProgramLimits, SimulatedTarget, Target, TargetError, Worker, WorkerOptions};
 use serde_json::Value;
 
-use crate::cli::{Common, RunArgs};
+use crate::cli::RunArgs;
 use crate::failure::Failure;
 use crate::report::Reporter;
 use crate::{TARGET_WORKER, surroundings};
 
 /// Runs, records or replays.
-pub(crate) fn run(common: &Common, args: &RunArgs, reporter: &Reporter) -> Result<(), Failure> {
-    let library = super::library(common)?;
+pub(crate) fn run(args: &RunArgs, reporter: &Reporter) -> Result<(), Failure> {
+    let library = super::library(&args.elements)?;
     let described =
         library.describe(&args.element, Path::new(".")).map_err(super::wrong_element)?;
     if let Some(file) = &args.replay {

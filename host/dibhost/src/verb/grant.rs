@@ -8,14 +8,14 @@ use dibhost_definition::{Definition, LOCK_FILE, add_grants, scope_lines, toml_ke
 use dibhost_plan::ask::{Asking, ask};
 use serde_json::json;
 
-use crate::cli::{Common, DataFormat, GrantArgs};
+use crate::cli::{DataFormat, GrantArgs};
 use crate::failure::Failure;
 use crate::lock::{self, Kept};
 
 /// Shows what is asked; with `--write`, grants it and agrees to what the elements are now.
-pub(crate) fn run(common: &Common, args: &GrantArgs) -> Result<(), Failure> {
+pub(crate) fn run(args: &GrantArgs) -> Result<(), Failure> {
     let definition = Definition::load(&args.definition).map_err(Failure::wrong)?;
-    let library = super::library(common)?;
+    let library = super::library(&args.elements)?;
     let kept = Kept::of(&definition)?;
     let known = kept.as_ref().and_then(Kept::image);
     let asking = ask(&definition, &library, known).map_err(Failure::wrong)?;

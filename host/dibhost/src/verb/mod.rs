@@ -18,20 +18,20 @@ use dibhost_element::{Compiler, Library, LibraryOptions, LoadLimits};
 use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::{DEFAULT_SOURCE_DATE_EPOCH, Plan, PlanInputs, plan};
 
-use crate::cli::{Common, CompilerName};
+use crate::cli::{CompilerName, ElementOptions};
 use crate::failure::Failure;
 use crate::lock::Kept;
 use crate::{first_party, surroundings};
 
 /// Opens the library of elements.
-pub(crate) fn library(common: &Common) -> Result<Library, Failure> {
+pub(crate) fn library(options: &ElementOptions) -> Result<Library, Failure> {
     Library::new(LibraryOptions {
-        folders: surroundings::element_folders(common),
+        folders: surroundings::element_folders(options),
         first_party: first_party::digests(),
-        cache: Some(surroundings::cache_folder(common).join("elements")),
+        cache: Some(surroundings::cache_folder(options).join("elements")),
         load: LoadLimits::default(),
-        step_time: common.step_timeout.map(Duration::from_secs),
-        compiler: match common.compiler {
+        step_time: options.step_timeout.map(Duration::from_secs),
+        compiler: match options.compiler {
             CompilerName::Winch => Compiler::Winch,
             CompilerName::Cranelift => Compiler::Cranelift,
         },

@@ -4,13 +4,13 @@ use dibhost_plan::Plan;
 use dibhost_plan::diff::Difference;
 use serde::Serialize;
 
-use crate::cli::{Common, PlanArgs, PlanFormat, Subject};
+use crate::cli::{PlanArgs, PlanFormat, Subject};
 use crate::failure::Failure;
 use crate::subject;
 
 /// Plans, and shows the plan, an answer about it, or what is different in another one.
-pub(crate) fn run(common: &Common, args: &PlanArgs) -> Result<(), Failure> {
-    let library = super::library(common)?;
+pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
+    let library = super::library(&args.elements)?;
     let planned =
         |subject: &Subject| super::planned(&subject::resolve(subject)?.definition, &library);
     if args.diff {
