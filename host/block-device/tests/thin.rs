@@ -2,6 +2,7 @@
 //! as `thin_check` and `thin_dump` read it, and lvm2 finds nothing wrong.
 
 mod built;
+mod thin_dump;
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -9,7 +10,7 @@ use std::process::Command;
 
 use built::*;
 use dibhost_block_device::dib::{Dib, DibParameters};
-use dibhost_block_device::lvm::thin::{PoolMap, ThinMedium, read_metadata};
+use dibhost_block_device::lvm::thin::{PoolMap, ThinMedium};
 use dibhost_block_device::lvm::{LogicalVolumeKind, LogicalVolumeMedium, VolumeGroup, read};
 use dibhost_block_device::{
     Extent, FileMedium, FolderTree, Graph, LayoutError, Medium, Node, NodeKind, Size, VolumeMap,
@@ -64,7 +65,7 @@ impl<'a> Found<'a> {
         metadata.read_exact_at(&mut bytes, 0).unwrap();
         fs::write(&path, bytes).unwrap();
         run("thin_check", &[path.to_str().unwrap()]);
-        let map = read_metadata(&metadata, folder.path(), &Cancel::new()).unwrap();
+        let map = thin_dump::dump(&metadata);
         let found = group.logical_volume(pool).unwrap();
         let LogicalVolumeKind::ThinPool { transaction, chunk_size, .. } = found.kind else {
             panic!("{found:?}")

@@ -1,4 +1,4 @@
-//! A pool's metadata on disk, made by `thin_restore` and read by `thin_dump` in plain files.
+//! A pool's metadata on disk, made by `thin_restore` in a plain file.
 
 use std::fs::File;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use dibhost_sys::{Cancel, Program, ProgramError};
 
-use super::PoolMap;
+use super::{PoolMap, xml};
 use crate::lvm::LvmError;
 use crate::medium::{FileMedium, Medium};
 
@@ -14,8 +14,6 @@ use crate::medium::{FileMedium, Medium};
 const PIECE: usize = 64 << 10;
 /// The kernel uses no more of a pool's metadata than this, bytes.
 const METADATA_MOST: u64 = 16 << 30;
-/// A longer dump than this (some three million mappings) is not read, bytes.
-const DUMP_MOST: u64 = 256 << 20;
 
 fn program_error(error: ProgramError) -> LvmError {
     LvmError::Io {
@@ -61,43 +59,10 @@ pub fn write_metadata(
     let io = || LvmError::io("writing a thin pool's metadata");
     let folder = tempfile::tempdir_in(folder).map_err(io())?;
     let (text, made) = (folder.path().join("pool.xml"), folder.path().join("metadata"));
-    std::fs::write(&text, map.to_xml()).map_err(io())?;
+    std::fs::write(&text, xml::print(map)).map_err(io())?;
     let file = File::options().read(true).write(true).create_new(true).open(&made).map_err(io())?;
     file.set_len(metadata.size().min(METADATA_MOST)).map_err(io())?;
     let restore = Program::new("thin_restore").arg("-i").arg(&text).arg("-o").arg(&made);
     restore.run(cancel).map_err(program_error)?;
     copy(&FileMedium::whole(&file).map_err(io())?, metadata, true).map_err(io())
-}
-
-/// Reads the map of a pool from `metadata`, its hidden metadata volume. `folder` is for files on the
-/// way.
-///
-/// # Errors
-/// When `thin_dump` is not installed or finds the metadata broken, or what it says cannot be a map.
-pub fn read_metadata(
-    metadata: &dyn Medium,
-    folder: &Path,
-    cancel: &Cancel,
-) -> Result<PoolMap, LvmError> {
-    let io = || LvmError::io("reading a thin pool's metadata");
-    let folder = tempfile::tempdir_in(folder).map_err(io())?;
-    let (copied, text) = (folder.path().join("metadata"), folder.path().join("pool.xml"));
-    let file =
-        File::options().read(true).write(true).create_new(true).open(&copied).map_err(io())?;
-    if metadata.size() > METADATA_MOST {
-        return Err(wrong("it is larger than the kernel's limit of 16 GiB".to_owned()));
-    }
-    file.set_len(metadata.size()).map_err(io())?;
-    copy(metadata, &FileMedium::whole(&file).map_err(io())?, false).map_err(io())?;
-    let dump = Program::new("thin_dump").arg("-o").arg(&text).arg(&copied);
-    dump.run(cancel).map_err(program_error)?;
-    if text.metadata().map_err(io())?.len() > DUMP_MOST {
-        return Err(wrong(format!("its dump is longer than {DUMP_MOST} bytes")));
-    }
-    let text = std::fs::read_to_string(&text).map_err(io())?;
-    PoolMap::from_xml(&text).map_err(wrong)
-}
-
-fn wrong(why: String) -> LvmError {
-    LvmError::Metadata { offset: 0, why: format!("the thin pool's metadata: {why}") }
 }

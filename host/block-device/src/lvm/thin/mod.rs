@@ -1,13 +1,13 @@
 //! Thin pools: which chunks of the pool's data hold which chunks of its thin volumes.
 //!
-//! The map is reckoned here and read back here; its form on disk (B-trees and space maps of the kernel's
-//! `dm-thin`) is made and read by Debian's `thin-provisioning-tools`, from and to XML.
+//! The map is reckoned here; its form on disk (B-trees and space maps of the kernel's `dm-thin`) is
+//! made by Debian's `thin-provisioning-tools`, from XML, and read by us.
 //!
 //! ```text
 //! GrowingMedium, written to ─► GrowingPool ─► write_metadata ─► XML ─► thin_restore ─► the pool's tmeta
 //!      │                                                                                  │
 //!      ▼                                                                                  ▼
-//! the pool's tdata  ◄─ ThinMedium, read from ◄─ PoolMap ◄─ read_metadata ◄─ XML ◄─ thin_dump
+//! the pool's tdata  ◄─ ThinMedium, read from ◄────────── PoolMap ◄────────────────── PoolMetadata
 //! ```
 
 mod medium;
@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 pub use medium::{ThinMapped, ThinMedium};
-pub use metadata::{read_metadata, write_metadata};
+pub use metadata::write_metadata;
 pub use pool::{GrowingMedium, GrowingPool};
 pub use read::{PoolBudget, PoolMetadata};
 
@@ -121,20 +121,6 @@ impl PoolMap {
         }
         map.devices.sort_unstable_by_key(|device| device.device);
         Ok(map)
-    }
-
-    /// The map as the XML that `thin_restore` reads.
-    #[must_use]
-    pub fn to_xml(&self) -> String {
-        xml::print(self)
-    }
-
-    /// The map of what `thin_dump` writes.
-    ///
-    /// # Errors
-    /// Says what cannot be.
-    pub fn from_xml(text: &str) -> Result<Self, String> {
-        xml::parse(text)
     }
 
     /// The map of a thin volume.
