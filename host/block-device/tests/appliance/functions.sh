@@ -27,8 +27,8 @@ tags() {
     device=$1
     shift
     blkid -p -o export "$device" >"$OUT/blkid"
-    # Btrfs gives each device a random UUID of its own.
-    grep -vE '^(DEVNAME|UUID_SUB)=' "$OUT/blkid" >>"$OUT/identity"
+    # Btrfs gives each device a random UUID of its own, and the kernel numbers disks as they come.
+    grep -vE '^(DEVNAME|UUID_SUB|PART_ENTRY_DISK)=' "$OUT/blkid" >>"$OUT/identity"
     for tag; do
         grep -qxF "$tag" "$OUT/blkid" || fail "$device has no $tag: $(cat "$OUT/blkid")"
     done
