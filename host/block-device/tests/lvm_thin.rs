@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 
+use dibhost_arbitrary::crc32c;
 use dibhost_block_device::lvm::thin::{
     DeviceMap, GrowingMedium, GrowingPool, Mapping, PoolBudget, PoolMap, PoolMetadata, ThinMedium,
     write_metadata,
@@ -338,14 +339,6 @@ fn node(leaf: bool, number: u64, value_size: usize, entries: &[(u64, u64)]) -> V
     bytes
 }
 
-fn crc32c(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(!0, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            if crc & 1 == 1 { (crc >> 1) ^ 0x82f6_3b78 } else { crc >> 1 }
-        })
-    })
-}
-
 /// What has checksums and cannot be: made by somebody who means no good.
 #[test]
 fn trees_that_cannot_be_are_refused() {
@@ -400,6 +393,55 @@ fn trees_that_cannot_be_are_refused() {
     // A device that one tree has, and the other has not.
     refused("one of its trees has device 1", &[(mappings, node(true, mappings, 8, &[]))]);
     refused("entries of 8 bytes", &[(devices, node(true, devices, 8, &[]))]);
+}
+
+#[test]
+fn superblocks_that_cannot_be_are_refused() {
+    let map = PoolMap { transaction: 3, chunk_size: CHUNK, chunks: 9, devices: Vec::new() };
+    let file = restored(&map);
+    let medium = FileMedium::whole(&file).unwrap();
+    let mut whole = vec![0; 4096];
+    medium.read_exact_at(&mut whole, 0).unwrap();
+    let with = |changes: &[(usize, &[u8])]| {
+        let mut bytes = whole.clone();
+        for (at, value) in changes {
+            bytes[*at..*at + value.len()].copy_from_slice(value);
+        }
+        let sum = crc32c(&bytes[4..]) ^ 160_774;
+        bytes[..4].copy_from_slice(&sum.to_le_bytes());
+        medium.write_all_at(&bytes, 0).unwrap();
+        own(&medium, PoolBudget::default())
+    };
+    assert_eq!(with(&[]), Ok(map.clone()));
+    assert_eq!(with(&[(40, &[1])]), Ok(map.clone()));
+    let refused = |why: &str, changes: &[(usize, &[u8])]| {
+        let error = with(changes).unwrap_err();
+        assert!(error.contains(why), "{why}: {error}");
+    };
+    refused("it does not begin with a superblock", &[(32, &[0])]);
+    refused("it is of version 0 with features 0x0", &[(40, &[0])]);
+    refused("it is of version 3 with features 0x0", &[(40, &[3])]);
+    refused("it is of version 2 with features 0x1", &[(360, &[1])]);
+    refused("its blocks are not of 4096 bytes", &[(340, &[16])]);
+    refused("its blocks are not of 4096 bytes, from 0 on", &[(8, &[1])]);
+    // In sectors: none, 96 KiB, 32 KiB, 2 GiB.
+    for sectors in [0_u32, 192, 64, 1 << 22] {
+        let said = format!("its chunks have {} bytes", u64::from(sectors) * 512);
+        refused(&said, &[(336, &sectors.to_le_bytes())]);
+    }
+    refused("more chunks than any disk", &[(64, &[0xff; 8])]);
+    medium.write_all_at(&[1], 4000).unwrap();
+    assert!(own(&medium, PoolBudget::default()).unwrap_err().contains("has the checksum"));
+    // What it says of being broken is no error: whoever reads it says so.
+    with(&[(4, &[1])]).unwrap();
+    assert!(PoolMetadata::read(&medium).unwrap().needs_check);
+    with(&[]).unwrap();
+    assert!(!PoolMetadata::read(&medium).unwrap().needs_check);
+    // A device whose number has more bits than any.
+    let devices = u64::from_le_bytes(whole[328..336].try_into().unwrap());
+    let leaf = node(true, devices, 24, &[(1 << 32, 0)]);
+    medium.write_all_at(&leaf, devices * 4096).unwrap();
+    refused("it has a device 4294967296", &[]);
 }
 
 #[test]
