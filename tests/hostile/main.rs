@@ -24,8 +24,10 @@ fn main() -> anyhow::Result<()> {
         Trial::test(case.name, move || case.is_stopped().map_err(|e| format!("{e:#}").into()))
     };
     let mut trials: Vec<_> = cases::all().into_iter().map(trial).collect();
-    trials.push(Trial::test("every_check_has_a_case", || {
-        table::every_check_has_a_case().map_err(|e| format!("{e:#}").into())
-    }));
+    let trial = |name: &str, test: fn() -> anyhow::Result<()>| {
+        Trial::test(name, move || test().map_err(|e| format!("{e:#}").into()))
+    };
+    trials.push(trial("every_check_has_a_case", table::every_check_has_a_case));
+    trials.push(trial("the_layout_of_a_case_fits", cases::facts::the_layout_fits));
     libtest_mimic::run(&Arguments::from_args(), trials).exit()
 }

@@ -1,12 +1,28 @@
 //! Facts that nobody declared, that do not fit, or that are bombs.
 
+use anyhow::{Context as _, Result, anyhow, ensure};
 use dibhost_check::Check;
+use dibhost_plan::schema::{self, LAYOUT};
 use serde_json::{Value, json};
 
 use crate::case::{Case, call};
 use crate::script::Script;
 
 const SLOT: &str = "test:loot@1";
+
+/// A layout without anything in it, as the host itself could give it.
+const NO_LAYOUT: &str = r#"{"table":null,"partitions":[],"mounts":[],"volumes":[]}"#;
+
+/// The layout that a case gives fits the host's slot: else its schema stops it, and nobody sees what
+/// becomes of it where only the check is taken out.
+pub(crate) fn the_layout_fits() -> Result<()> {
+    let slot = schema::host_slot(LAYOUT).context("the host has no such slot")?.planned();
+    let schema = slot.schema.as_ref().context("the slot has no schema")?;
+    let compiled = schema::compile(schema).map_err(|why| anyhow!(why))?;
+    let fits = schema::check(&compiled, &serde_json::from_str(NO_LAYOUT)?);
+    ensure!(fits.is_ok(), "{NO_LAYOUT}: {fits:?}");
+    Ok(())
+}
 
 pub(crate) fn slot(name: &str, timing: &str, schema: &Value) -> Value {
     json!({"name": name, "arity": "Many", "timing": timing, "schema": schema.to_string(), "doc": ""})
@@ -147,16 +163,12 @@ fn of_its_own() -> Vec<Case> {
                 provides(
                     s,
                     json!({
-                        "name": "dib:block-device/layout@1", "arity": "One", "timing": "Planned",
-                        "schema": null, "doc": "",
+                        "name": LAYOUT, "arity": "One", "timing": "Planned", "schema": null,
+                        "doc": "",
                     }),
                 )
             })
-            .plans([fact(
-                "dib:block-device/layout@1",
-                "",
-                "{\"table\":null,\"partitions\":[],\"mounts\":[]}",
-            )])
+            .plans([fact(LAYOUT, "", NO_LAYOUT)])
             .says("it provides `dib:block-device/layout@1`, which is the host's alone"),
         Case::on(Check::SlotName, "a_slot_whose_name_is_a_path")
             .with(|s| provides(s, slot("../../etc/passwd", "Planned", &json!({"type": "string"}))))

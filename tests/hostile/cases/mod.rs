@@ -3,7 +3,7 @@
 mod archive;
 mod description;
 mod exec;
-mod facts;
+pub(crate) mod facts;
 mod guest;
 mod host;
 mod programs;
