@@ -102,7 +102,8 @@ impl fmt::Display for Signature {
             write!(f, ", label `{}`", label.escape_debug())?;
         }
         if let Some(uuid) = &self.uuid {
-            write!(f, ", UUID {uuid}")?;
+            // LUKS has text there, which may be anything.
+            write!(f, ", UUID {}", uuid.escape_debug())?;
         }
         Ok(())
     }
