@@ -389,6 +389,43 @@ fn subvolumes_that_cannot_be() {
     forged.leaf(TOP, &[inode_ref(257, 256, b".\0")]);
     forged.refuses("folder 257 of subvolume 5 has no name");
 
+    // In one another, with names of 255 bytes: as deep as a path can be, and one more.
+    let name = vec![b'n'; 255];
+    let deep = |levels: u64| {
+        let forged = Forged::new();
+        let mut items = vec![root_item(5, TOP)];
+        for id in 256..256 + levels {
+            let parent = if id == 256 { 5 } else { id - 1 };
+            items.extend([root_item(id, EMPTY), backref(id, parent, 256, &name)]);
+        }
+        let (root, level) = forged.tree(&items, 6);
+        forged.superblock(|bytes| {
+            put64(bytes, 80, root);
+            bytes[198] = level;
+        });
+        forged
+    };
+    assert_eq!(deep(15).read().unwrap().len(), 15);
+    deep(16).refuses("subvolume 271 lies in itself, or too deep");
+    let folders = |levels: u64| {
+        let forged = Forged::new();
+        let last = 257 + levels - 1;
+        let parent = |id: u64| if id == last { 256 } else { id + 1 };
+        let items: Vec<Item> = (257..=last).map(|id| inode_ref(id, parent(id), &name)).collect();
+        let (root, level) = forged.tree(&items, 9);
+        forged.leaf(ROOTS, &[]);
+        let (of, mut item) = root_item(5, root);
+        item[238] = level;
+        let inside = [root_item(256, EMPTY), backref(256, 5, 257, b"x")];
+        forged.leaf(ROOTS, &[&[(of, item)], &inside[..]].concat());
+        forged
+    };
+    assert_eq!(
+        folders(15).read().unwrap(),
+        [[vec!["n".repeat(255); 15].join("/"), "x".into()].join("/")]
+    );
+    folders(17).refuses("folder 257 of subvolume 5 lies in itself");
+
     let forged = Forged::new();
     let many: Vec<Item> = (256..).take(MOST_SUBVOLUMES).map(|id| root_item(id, EMPTY)).collect();
     let read = |more: &[Item]| {

@@ -384,8 +384,26 @@ fn trees_that_cannot_be_are_refused() {
         "other keys than the node above it says",
         &[inner(free, &[(0, free + 1), (4, free + 2)]), leaf(free + 1, &[at(4, 4)])],
     );
+    let others = "other keys than the node above it says";
+    let below = |first: &[(u64, u64)], second: &[(u64, u64)]| {
+        let above = inner(free, &[(0, free + 1), (4, free + 2)]);
+        [above, leaf(free + 1, first), leaf(free + 2, second)]
+    };
+    refused(others, &below(&[at(0, 4), at(4, 5)], &[at(5, 6)]));
+    refused(others, &below(&[at(0, 4)], &[at(3, 5), at(5, 6)]));
     refused("which it has not", &[inner(free, &[(0, u64::MAX)])]);
     refused("says that it is block 7", &[(free, node(true, 7, 8, &[]))]);
+    // Flags, and how many entries there are and have room.
+    let with = |at: usize, value: u32| {
+        let mut bytes = node(true, free, 8, &[]);
+        bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        let sum = crc32c(&bytes[4..]) ^ 121_107;
+        bytes[..4].copy_from_slice(&sum.to_le_bytes());
+        (free, bytes)
+    };
+    refused("a node has the flags 0x3", &[with(4, 3)]);
+    refused("127 entries of 8 bytes in room for 126", &[with(16, 127)]);
+    refused("0 entries of 8 bytes in room for 255", &[with(20, 255)]);
     refused("entries of 24 bytes", &[(free, node(true, free, 24, &[]))]);
     // Higher than any tree: each with one node below it.
     let high: Vec<_> = (free..free + 30).map(|number| inner(number, &[(0, number + 1)])).collect();

@@ -20,14 +20,11 @@ const TOP: u64 = 5;
 const NUMBERS: std::ops::RangeInclusive<u64> = 256..=u64::MAX - 256;
 /// The root folder of every subvolume.
 const ROOT_FOLDER: u64 = 256;
-/// Bytes of a `ROOT_ITEM` up to its levels, and up to its UUIDs.
+/// Bytes of a `ROOT_ITEM` up to its level; old kernels write no more.
 const ITEM_LEAST: usize = 239;
-const ITEM_WITH_UUIDS: usize = 279;
 const READ_ONLY: u64 = 1;
 /// Bytes of a path: what Linux takes.
 const PATH_MOST: usize = 4096;
-/// Folders in one another: each has a name, and a `/`.
-const DEPTH_MOST: usize = PATH_MOST / 2;
 
 /// A subvolume's own tree, and where it is.
 struct Found {
@@ -66,10 +63,10 @@ pub fn subvolumes(medium: &dyn Medium, budget: &mut BtrfsBudget) -> Result<Subvo
     let mut folders = Folders { known: BTreeMap::new() };
     let mut subvolumes = Vec::new();
     for (id, one) in &found {
-        if *id == TOP || one.at.is_none() {
+        if *id == TOP {
             continue;
         }
-        // Where one that it is in was deleted, it is going too.
+        // Where it, or one that it is in, was deleted, it is going.
         let Some(path) = path_of(&mut reader, &found, &mut folders, *id)? else { continue };
         subvolumes.push(Subvolume {
             id: *id,
@@ -92,10 +89,7 @@ fn take(found: &mut BTreeMap<u64, Found>, key: &Key, item: &[u8]) -> Result<(), 
             if found.len() > MOST_SUBVOLUMES && !found.contains_key(&of) {
                 return Err(broken(format!("it has more than {MOST_SUBVOLUMES} subvolumes")));
             }
-            let uuid = |at| match item.len() >= ITEM_WITH_UUIDS {
-                true => Uuid::from_bytes(array(item, at)),
-                false => Uuid::nil(),
-            };
+            let uuid = |at| Uuid::from_bytes(array(item, at));
             let root = Root { at: le64(item, 176), level: item[238] };
             let (flags, uuid, parent) = (le64(item, 208), uuid(247), uuid(263));
             found.insert(of, Found { root, flags, uuid, parent, at: None });
@@ -186,8 +180,9 @@ impl Folders {
             let Some((parent, name)) = above else {
                 return Err(broken(format!("folder {at} of subvolume {subvolume} has no name")));
             };
+            // No name is empty: it ends.
             length += name.len() + 1;
-            if length > PATH_MOST || parts.len() > DEPTH_MOST {
+            if length > PATH_MOST {
                 let why = format!("folder {folder} of subvolume {subvolume} lies in itself");
                 return Err(broken(why));
             }
