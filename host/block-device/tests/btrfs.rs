@@ -139,6 +139,14 @@ impl Forged {
         });
     }
 
+    /// Where the root tree is, and how high.
+    fn root_tree(&self, at: u64, level: u8) {
+        self.superblock(|bytes| {
+            put64(bytes, 80, at);
+            bytes[198] = level;
+        });
+    }
+
     /// A block by its logical address.
     fn block(&self, at: u64, change: impl FnOnce(&mut [u8])) {
         self.change(at - CHUNK.0 + CHUNK.1, change);
@@ -220,10 +228,7 @@ fn what_is_made_here_is_read() {
     assert_eq!(forged.read().unwrap(), ["a/home (the default)", "a/home/deep"]);
     // The same, as a tree of two levels.
     let (root, level) = forged.tree(&roots(), 2);
-    forged.superblock(|bytes| {
-        put64(bytes, 80, root);
-        bytes[198] = level;
-    });
+    forged.root_tree(root, level);
     assert_eq!(level, 1);
     assert_eq!(forged.read().unwrap(), ["a/home (the default)", "a/home/deep"]);
 }
@@ -336,10 +341,7 @@ fn trees_that_cannot_be() {
 
     let above = |children: &[(Key, u64)]| {
         let forged = Forged::new();
-        forged.superblock(|bytes| {
-            put64(bytes, 80, FREE);
-            bytes[198] = 1;
-        });
+        forged.root_tree(FREE, 1);
         forged.node(FREE, 1, children);
         forged
     };
@@ -399,10 +401,7 @@ fn subvolumes_that_cannot_be() {
             items.extend([root_item(id, EMPTY), backref(id, parent, 256, &name)]);
         }
         let (root, level) = forged.tree(&items, 6);
-        forged.superblock(|bytes| {
-            put64(bytes, 80, root);
-            bytes[198] = level;
-        });
+        forged.root_tree(root, level);
         forged
     };
     assert_eq!(deep(15).read().unwrap().len(), 15);
@@ -431,10 +430,7 @@ fn subvolumes_that_cannot_be() {
     let read = |more: &[Item]| {
         let items = [&[root_item(5, TOP)], &many[..], more].concat();
         let (root, level) = forged.tree(&items, 13);
-        forged.superblock(|bytes| {
-            put64(bytes, 80, root);
-            bytes[198] = level;
-        });
+        forged.root_tree(root, level);
         forged.read()
     };
     assert_eq!(read(&[]).unwrap(), [""; 0]);
