@@ -1,6 +1,6 @@
 //! A path inside the image is normal, stays normal, and goes over the worker's socket unchanged.
 
-use dibhost_target::TargetPath;
+use dibhost_tree::TargetPath;
 
 pub(crate) fn target_path(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };

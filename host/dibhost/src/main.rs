@@ -27,7 +27,7 @@ const FILL_FILESYSTEM: &str = "fill-filesystem";
 
 fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|arg| arg == TARGET_WORKER) {
-        return dibhost_target::worker::main();
+        return dibhost_tree::worker::main();
     }
     let mut args = std::env::args_os().skip(1);
     if args.next().is_some_and(|arg| arg == FILL_FILESYSTEM) {

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use dibhost_build::{Activity, Event, Level, Timing};
+use dibhost_engine::{Activity, Event, Level, Timing};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 

@@ -7,7 +7,7 @@ use dibhost_plan::description as plan;
 use dibhost_plan::fact::Fact;
 use dibhost_plan::planner::{ElementFailure, Finding};
 use dibhost_plan::wish;
-use dibhost_target as tree;
+use dibhost_tree as tree;
 use serde_json::Value;
 
 use crate::bindings::dib::element::{

@@ -7,7 +7,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use dibhost_plan::planner::ElementFailure;
 use dibhost_sys::Cancel;
-use dibhost_target::Target;
+use dibhost_tree::Target;
 
 use crate::invoke::{Prepared, RunAnswer};
 use crate::observer::Observer;

@@ -14,7 +14,7 @@ use dibhost_plan::fact::Fact;
 use dibhost_plan::grant::{self, Grants};
 use dibhost_plan::planner::{BuilderSurroundings, TargetMachine};
 use dibhost_plan::{schema, validate};
-use dibhost_target::{Output, SimulatedTarget};
+use dibhost_tree::{Output, SimulatedTarget};
 use serde_json::json;
 
 use crate::bindings::exports::dib::element::metadata;

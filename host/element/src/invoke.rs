@@ -13,7 +13,7 @@ use dibhost_plan::fact::Fact;
 use dibhost_plan::grant::Grants;
 use dibhost_plan::planner::{ElementFailure, Finding, StepAnswer, StepCall, TargetMachine};
 use dibhost_sys::Cancel;
-use dibhost_target::Written;
+use dibhost_tree::Written;
 use serde_json::Value;
 use wasmtime::component::Resource;
 use wasmtime::{Store, Trap, UpdateDeadline};

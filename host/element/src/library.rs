@@ -11,7 +11,7 @@ use dibhost_check::Check;
 use dibhost_definition::{Limit, Limits};
 use dibhost_plan::description::Description;
 use dibhost_plan::planner::{Described, ElementFailure, Planner, StepAnswer, StepCall};
-use dibhost_target::Target;
+use dibhost_tree::Target;
 use serde::{Deserialize, Serialize};
 
 use crate::component::{CONTRACT, Code, Loader, refuse_others};

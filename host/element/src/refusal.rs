@@ -1,6 +1,6 @@
 //! What a host function answers when it does not do what was asked.
 
-use dibhost_target::{PathError, TargetError};
+use dibhost_tree::{PathError, TargetError};
 use wasmtime::component::ResourceTableError;
 
 use crate::bindings::dib::element::types::{Error, ErrorCode};

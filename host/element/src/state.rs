@@ -9,7 +9,7 @@ use dibhost_plan::Phase;
 use dibhost_plan::description::{Description, StepDeclaration};
 use dibhost_plan::grant::Grants;
 use dibhost_plan::planner::TargetMachine;
-use dibhost_target::{Room, Written};
+use dibhost_tree::{Room, Written};
 use serde_json::Value;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};

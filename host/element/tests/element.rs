@@ -27,7 +27,7 @@ use dibhost_plan::planner::{
 };
 use dibhost_plan::wish::Wish;
 use dibhost_sys::Cancel;
-use dibhost_target::{Command, Line, Output, SimulatedTarget};
+use dibhost_tree::{Command, Line, Output, SimulatedTarget};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -16,7 +16,7 @@ use dibhost_plan::Phase;
 use dibhost_plan::grant::Grants;
 use dibhost_plan::planner::{ElementFailure, Planner as _, TargetMachine};
 use dibhost_sys::Cancel;
-use dibhost_target::{Scope, SimulatedTarget, Target as _, TargetPath};
+use dibhost_tree::{Scope, SimulatedTarget, Target as _, TargetPath};
 
 /// All of them at once, the first failure making the others useless.
 struct Together {

@@ -1,4 +1,4 @@
-/* Programs that try to get out of the box, one for each word: of a target (host/target/tests) and of
+/* Programs that try to get out of the box, one for each word: of a target (host/tree/tests) and of
  * a build (tests/hostile). What the kernel answered is said as `EPERM`, or `done`: the test decides
  * what it should be. Bounded by themselves, so that a box that does not hold does not take the
  * machine with it. Without a library of the tree: cc -static. */

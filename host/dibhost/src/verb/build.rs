@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use dibhost_build::{BuildOptions, Event, Level, Outcome, Secrets};
+use dibhost_engine::{BuildOptions, Event, Level, Outcome, Secrets};
 use dibhost_plan::Plan;
 use dibhost_plan::lock::locked;
 use dibhost_sys::Cancel;
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
     };
     let cancel = Cancel::new();
     cancelled_by_signals(&cancel)?;
-    let outcome = dibhost_build::build(&plan, &library, &options, &cancel, &mut |event| {
+    let outcome = dibhost_engine::build(&plan, &library, &options, &cancel, &mut |event| {
         reporter.event(&event)
     })
     .map_err(|failure| {

@@ -10,7 +10,7 @@ use dibhost_block_device::{
     LayoutError, LayoutOptions, NodeKind, Realise, RealiseError, Realised, Tree, ViewError,
     layout_for, seed_of, with_parts,
 };
-use dibhost_build::{Event, Level};
+use dibhost_engine::{Event, Level};
 use dibhost_image::{Placed, Scratch, put_in_place};
 use dibhost_sys::Cancel;
 

@@ -8,18 +8,18 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dibhost_build::{Event, Level};
 use dibhost_definition::{Definition, Limits};
 use dibhost_element::{
     Library, NoSecrets, Observer, Outcome, Record, RunAnswer, RunCall, SecretStore,
 };
+use dibhost_engine::{Event, Level};
 use dibhost_plan::description::{Description, ParameterKind};
 use dibhost_plan::fact::Fact;
 use dibhost_plan::grant::Grants;
 use dibhost_plan::planner::{ElementFailure, Planner as _, StepAnswer, StepCall, TargetMachine};
 use dibhost_plan::{DEFAULT_SOURCE_DATE_EPOCH, Phase};
 use dibhost_sys::{Cancel, Program};
-use dibhost_target::{ProgramLimits, SimulatedTarget, Target, TargetError, Worker, WorkerOptions};
+use dibhost_tree::{ProgramLimits, SimulatedTarget, Target, TargetError, Worker, WorkerOptions};
 use serde_json::Value;
 
 use crate::cli::RunArgs;
@@ -279,7 +279,7 @@ impl Drop for Folder {
 impl Scratch {
     fn of(tree: Option<&Path>, cancel: &Cancel) -> Result<Self, Failure> {
         if !dibhost_sys::is_root() {
-            let no_programs = |command: &dibhost_target::Command, _: &mut dyn FnMut(_)| {
+            let no_programs = |command: &dibhost_tree::Command, _: &mut dyn FnMut(_)| {
                 Err(TargetError::Invalid(format!(
                     "`{}` cannot be started: programs of a tree are run for root only",
                     command.program

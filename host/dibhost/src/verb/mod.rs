@@ -12,9 +12,9 @@ pub(crate) mod plan;
 
 use std::time::Duration;
 
-use dibhost_build::Secrets;
 use dibhost_definition::Definition;
 use dibhost_element::{Compiler, Library, LibraryOptions, LoadLimits};
+use dibhost_engine::Secrets;
 use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::{DEFAULT_SOURCE_DATE_EPOCH, Plan, PlanInputs, plan};
 

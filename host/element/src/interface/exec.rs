@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dibhost_check::Check;
 use dibhost_definition::Limit;
-use dibhost_target::{Command, Line, Output, Over, ProgramLimits, TargetError, TargetPath};
+use dibhost_tree::{Command, Line, Output, Over, ProgramLimits, TargetError, TargetPath};
 use wasmtime::component::{Linker, Resource};
 use zeroize::Zeroize as _;
 

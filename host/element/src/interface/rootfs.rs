@@ -8,7 +8,7 @@ use std::sync::Arc;
 use dibhost_check::Check;
 use dibhost_definition::Limit;
 use dibhost_plan::grant::below;
-use dibhost_target::{Change, Scope, Target, TargetError, TargetPath, Walk};
+use dibhost_tree::{Change, Scope, Target, TargetError, TargetPath, Walk};
 use wasmtime::component::{Linker, Resource};
 use zeroize::Zeroize as _;
 
@@ -139,7 +139,7 @@ impl rootfs::HostTree for State {
         let entries = self.on_tree(&tree, move |target, scope| {
             target.walk(scope, &path, walk, start.as_ref(), WALK_ENTRIES)
         })?;
-        let entry = |e: dibhost_target::Entry| rootfs::Entry {
+        let entry = |e: dibhost_tree::Entry| rootfs::Entry {
             path: e.path.into(),
             stat: convert::stat(e.stat),
         };

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use dibhost_plan::planner::{ElementFailure, StepAnswer, StepCall};
-use dibhost_target::Target;
+use dibhost_tree::Target;
 
 use super::{Element, Library, lock, metered, run_alone};
 use crate::invoke::{self, Outcome, RunAnswer, RunCall};

@@ -3,9 +3,7 @@
 use std::io::Read;
 
 use dibhost_check::Check;
-use dibhost_target::{
-    Attributes, Change, Kind, Scope, Stat, Target, TargetError, TargetPath, Walk,
-};
+use dibhost_tree::{Attributes, Change, Kind, Scope, Stat, Target, TargetError, TargetPath, Walk};
 use flate2::read::GzDecoder;
 
 use crate::limits::{CALL_BYTES, CHANGES};

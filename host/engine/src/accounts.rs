@@ -2,7 +2,7 @@
 //! (next free id, skeleton files) are the distribution's.
 
 use dibhost_plan::wish::User;
-use dibhost_target::{Attributes, Change, Command, Scope, Target, TargetError, TargetPath};
+use dibhost_tree::{Attributes, Change, Command, Scope, Target, TargetError, TargetPath};
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// A line of the target's `/etc/passwd`.
@@ -144,7 +144,7 @@ fn run(target: &mut dyn Target, program: &str, args: Vec<String>) -> Result<(), 
 pub(crate) fn expect_success(
     target: &mut dyn Target,
     command: &Command,
-    line: &mut dyn FnMut(dibhost_target::Line),
+    line: &mut dyn FnMut(dibhost_tree::Line),
 ) -> Result<(), TargetError> {
     let output = target.exec(command, line)?;
     if output.status == 0 {

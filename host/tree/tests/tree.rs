@@ -4,7 +4,7 @@
 mod common;
 
 use common::{EPOCH, path};
-use dibhost_target::{
+use dibhost_tree::{
     Attributes, Change, Kind, Output, Room, Scope, SimulatedTarget, Target, TargetError,
     TargetPath, Walk, Written,
 };
@@ -386,7 +386,7 @@ fn a_walk_goes_on_where_it_stopped() {
         }
         target.apply(&all(), &changes).unwrap();
         let walk = Walk { recursive: true };
-        let paths = |entries: Vec<dibhost_target::Entry>| -> Vec<String> {
+        let paths = |entries: Vec<dibhost_tree::Entry>| -> Vec<String> {
             entries.into_iter().map(|e| e.path.to_string()).collect()
         };
         let whole = paths(target.walk(&all(), &path("/"), walk, None, 100).unwrap());

@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 use common::{names, path, sh};
 use dibhost_sys::{Cancel, Program};
-use dibhost_target::apt::{
+use dibhost_tree::apt::{
     Answer, Apt, AptError, AptOptions, Batch, PackageSpec, builder_mirror, run_deferred,
 };
-use dibhost_target::{Scope, Target as _};
+use dibhost_tree::{Scope, Target as _};
 
 fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("apt-cache")
@@ -114,7 +114,7 @@ fn a_tree_is_bootstrapped_and_takes_more_packages() {
 }
 
 /// Nothing of a transaction is left in the tree.
-fn clean(worker: &mut dibhost_target::Worker) {
+fn clean(worker: &mut dibhost_tree::Worker) {
     assert!(!names(worker, "/var/cache/apt/archives").iter().any(|n| n.ends_with(".deb")));
     assert!(names(worker, "/run").iter().all(|n| !n.contains("dibhost")));
     for gone in ["/usr/sbin/policy-rc.d", "/etc/resolv.conf"] {

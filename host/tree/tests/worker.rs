@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::{EPOCH, furnished, path, sh, shell};
 use dibhost_sys::{Cancel, Program, ProgramError};
-use dibhost_target::{Attributes, Change, Scope, Target, TargetError, Worker};
+use dibhost_tree::{Attributes, Change, Scope, Target, TargetError, Worker};
 
 fn write(at: &str) -> Change {
     Change::Write { path: path(at), content: b"x".to_vec(), attributes: Attributes::default() }
@@ -185,7 +185,7 @@ fn cancelling_ends_what_runs_and_all_that_follows() {
 #[test]
 fn a_worker_that_ends_by_itself_is_missed() {
     let folder = tempfile::TempDir::new().unwrap();
-    let options = dibhost_target::WorkerOptions {
+    let options = dibhost_tree::WorkerOptions {
         program: "/bin/false".into(),
         ..common::options(folder.path(), None)
     };
@@ -206,7 +206,7 @@ fn engine() {
     common::furnish(&mut worker);
     let script =
         format!("echo ready; setsid sleep 9876 {folder} & sleep 9875 {folder}; exec sleep 9874");
-    let mut line = |l: dibhost_target::Line| println!("said {}", l.text);
+    let mut line = |l: dibhost_tree::Line| println!("said {}", l.text);
     let _ = worker.exec(&shell(&script.replace(&format!(" {folder}"), "")), &mut line);
 }
 
@@ -234,7 +234,7 @@ fn nothing_is_left_when_the_engine_is_killed() {
 
 #[test]
 fn the_worker_is_no_program_for_a_person() {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_dibhost-target-worker"))
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_dibhost-tree-worker"))
         .stdin(Stdio::null())
         .output()
         .unwrap();

@@ -5,7 +5,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{furnished, names, path, run, sh, shell};
-use dibhost_target::{Attributes, Change, Command, ReadOnlyBind, Scope, Target, TargetError};
+use dibhost_tree::{Attributes, Change, Command, ReadOnlyBind, Scope, Target, TargetError};
 
 #[test]
 fn a_program_sees_the_tree_and_nothing_of_the_host() {

@@ -6,7 +6,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{furnish, furnished, hostile, limited, run, sh, shell, try_hostile};
-use dibhost_target::{Over, ProgramLimits, Target as _, TargetError, Worker};
+use dibhost_tree::{Over, ProgramLimits, Target as _, TargetError, Worker};
 
 /// What the program said, `call: answer` a line.
 fn answers(worker: &mut Worker, word: &str) -> Vec<String> {

@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use dibhost_sys::Cancel;
-use dibhost_target::apt::{Apt, AptOptions, PackageSpec, run_deferred};
-use dibhost_target::{ProgramLimits, Worker, WorkerOptions};
+use dibhost_tree::apt::{Apt, AptOptions, PackageSpec, run_deferred};
+use dibhost_tree::{ProgramLimits, Worker, WorkerOptions};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1).collect::<Vec<_>>();
     if args.first().is_some_and(|a| a == "worker") {
         std::process::exit(i32::from(
-            dibhost_target::worker::main() != std::process::ExitCode::SUCCESS,
+            dibhost_tree::worker::main() != std::process::ExitCode::SUCCESS,
         ));
     }
     if args.len() < 2 {

@@ -1,5 +1,5 @@
 //! The worker as a program of its own, for the tests of this crate; dibhost re-executes itself.
 
 fn main() -> std::process::ExitCode {
-    dibhost_target::worker::main()
+    dibhost_tree::worker::main()
 }

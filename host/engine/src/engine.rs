@@ -10,7 +10,7 @@ use dibhost_element::{Library, SecretStore};
 use dibhost_image::{Output, Scratch};
 use dibhost_plan::{Phase, Plan};
 use dibhost_sys::{Cancel, Program};
-use dibhost_target::{ProgramLimits, TargetError, Worker, WorkerOptions};
+use dibhost_tree::{ProgramLimits, TargetError, Worker, WorkerOptions};
 
 use crate::accounts;
 use crate::contained;
@@ -228,7 +228,7 @@ impl Build<'_> {
         }
         let running = teller.begin(format!("set the state of {} units", states.len()));
         let mut line =
-            |line: dibhost_target::Line| teller.line(Level::Debug, "systemctl", &line.text);
+            |line: dibhost_tree::Line| teller.line(Level::Debug, "systemctl", &line.text);
         units::set_states(&mut self.worker, &states, &mut line)
             .map_err(|e| BuildFailure::new(e).doing("setting the states of units"))?;
         teller.end(running);

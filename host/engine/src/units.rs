@@ -1,7 +1,7 @@
 //! Units of the init system that elements wished for.
 
 use dibhost_plan::wish::UnitState;
-use dibhost_target::{Attributes, Change, Command, Scope, Target, TargetError, TargetPath};
+use dibhost_tree::{Attributes, Change, Command, Scope, Target, TargetError, TargetPath};
 
 use crate::accounts::expect_success;
 
@@ -22,7 +22,7 @@ pub(crate) fn define(
 pub(crate) fn set_states(
     target: &mut dyn Target,
     states: &[(String, UnitState)],
-    line: &mut dyn FnMut(dibhost_target::Line),
+    line: &mut dyn FnMut(dibhost_tree::Line),
 ) -> Result<(), TargetError> {
     for (state, verb) in [
         (UnitState::Enabled, "enable"),

@@ -11,7 +11,7 @@ use dibhost_image::{
 };
 use dibhost_plan::Plan;
 use dibhost_sys::{Cancel, Program, SecretBytes};
-use dibhost_target::{Attributes, Change, Command, Scope, Target as _, TargetPath, Worker};
+use dibhost_tree::{Attributes, Change, Command, Scope, Target as _, TargetPath, Worker};
 
 use crate::disk::WorkerTree;
 use crate::failure::BuildFailure;

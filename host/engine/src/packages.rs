@@ -5,8 +5,8 @@ use std::path::Path;
 use dibhost_plan::wish::{Bootstrap, Distribution};
 use dibhost_plan::{PackageWant, Phase, Plan, Transaction};
 use dibhost_sys::Cancel;
-use dibhost_target::apt::{self, Apt, AptError, AptOptions, PackageSpec, Resolution};
-use dibhost_target::{Attributes, Change, Command, Scope, Target as _, TargetPath, Worker};
+use dibhost_tree::apt::{self, Apt, AptError, AptOptions, PackageSpec, Resolution};
+use dibhost_tree::{Attributes, Change, Command, Scope, Target as _, TargetPath, Worker};
 
 use crate::accounts::expect_success;
 use crate::event::Level;
@@ -120,7 +120,7 @@ impl<'a> Packages<'a> {
                 value: answer.value.clone(),
             })
             .collect();
-        let mut line = |line: dibhost_target::Line| teller.line(Level::Debug, "dpkg", &line.text);
+        let mut line = |line: dibhost_tree::Line| teller.line(Level::Debug, "dpkg", &line.text);
         let installed = apt.install(worker, resolution, &answers, &mut line).map_err(failure)?;
         teller.end(running);
         for (what, milliseconds) in &installed.timings {
@@ -159,7 +159,7 @@ impl<'a> Packages<'a> {
             return Ok(());
         }
         let running = teller.begin(format!("run {} once", self.deferred.join(", ")));
-        let mut line = |line: dibhost_target::Line| teller.line(Level::Debug, "host", &line.text);
+        let mut line = |line: dibhost_tree::Line| teller.line(Level::Debug, "host", &line.text);
         apt::run_deferred(worker, &mut line).map_err(failure)?;
         self.deferred.clear();
         teller.end(running);

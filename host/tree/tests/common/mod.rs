@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use dibhost_sys::{Cancel, Program};
-use dibhost_target::{
+use dibhost_tree::{
     Command, Line, Output, ProgramLimits, Scope, Target, TargetError, TargetPath, Worker,
     WorkerOptions,
 };
@@ -37,7 +37,7 @@ pub fn options(folder: &Path, tmpfs: Option<u64>) -> WorkerOptions {
     let work = folder.join("tree");
     std::fs::create_dir(&work).unwrap();
     WorkerOptions {
-        program: PathBuf::from(env!("CARGO_BIN_EXE_dibhost-target-worker")),
+        program: PathBuf::from(env!("CARGO_BIN_EXE_dibhost-tree-worker")),
         args: Vec::new(),
         work,
         tmpfs,
@@ -131,7 +131,7 @@ pub fn ignore(_: Line) {}
 /// Names in the tree's root and whether a file is there.
 pub fn names(target: &mut dyn Target, folder: &str) -> Vec<String> {
     target
-        .walk(&Scope::all(), &path(folder), dibhost_target::Walk::default(), None, 10_000)
+        .walk(&Scope::all(), &path(folder), dibhost_tree::Walk::default(), None, 10_000)
         .unwrap()
         .into_iter()
         .map(|e| e.path.to_string())

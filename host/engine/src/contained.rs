@@ -3,7 +3,7 @@
 
 use dibhost_check::Check;
 use dibhost_plan::PlannedElement;
-use dibhost_target::Worker;
+use dibhost_tree::Worker;
 
 use crate::event::Level;
 use crate::failure::BuildFailure;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use dibhost_block_device::{EntryKind, Tree, TreeEntry};
 use dibhost_sys::{Program, ProgramError, ProgramOutput};
-use dibhost_target::{TargetError, TargetPath, Worker};
+use dibhost_tree::{TargetError, TargetPath, Worker};
 
 /// A tree in parts, one for each mount point.
 pub(crate) struct WorkerTree<'a> {

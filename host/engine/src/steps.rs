@@ -16,7 +16,7 @@ use dibhost_element::{
 use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::{Phase, Plan, Step};
 use dibhost_sys::Cancel;
-use dibhost_target::Target;
+use dibhost_tree::Target;
 
 use crate::batch::{Batch, Member, batches, writes_target};
 use crate::event::Level;
