@@ -2,6 +2,7 @@
 //! arguments of programs or on the disk, so everything is checked against what it may be, never
 //! against what it may not.
 
+use dibhost_text::parse_size;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -439,37 +440,13 @@ fn wrong<T>(key: &str, value: &str, want: &str) -> Result<T, Refused> {
 }
 
 fn bytes(key: &str, value: &str, least: u64, most: u64) -> Result<u64, Refused> {
-    match parse_bytes(value) {
-        Some(bytes) if (least..=most).contains(&bytes) => Ok(bytes),
+    match parse_size(value) {
+        Ok(bytes) if (least..=most).contains(&bytes) => Ok(bytes),
         _ => {
             let want = format!("bytes from {least} to {most}, such as `{}` or `16MiB`", 64 << 10);
             wrong(key, value, &want)
         }
     }
-}
-
-/// Bytes as people write them: digits, then nothing, `B`, `KiB` … `PiB`, `kB`, `KB` … `PB`.
-#[must_use]
-pub fn parse_bytes(text: &str) -> Option<u64> {
-    const UNITS: &[(&str, u64)] = &[
-        ("", 1),
-        ("B", 1),
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-        ("TiB", 1 << 40),
-        ("PiB", 1 << 50),
-        ("kB", 1000),
-        ("KB", 1000),
-        ("MB", 1_000_000),
-        ("GB", 1_000_000_000),
-        ("TB", 1_000_000_000_000),
-        ("PB", 1_000_000_000_000_000),
-    ];
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit.trim_start_matches(' '))?;
-    number.parse::<u64>().ok()?.checked_mul(*factor)
 }
 
 #[cfg(test)]
@@ -559,8 +536,7 @@ mod tests {
 
         #[test]
         fn any_text_is_parsed_or_refused(text in ".{0,40}", key in "[a-z-]{0,20}") {
-            let _ = parse_bytes(&text);
-            for kind in FilesystemKind::ALL {
+                        for kind in FilesystemKind::ALL {
                 let _ = parse_uuid(kind, &text);
                 let _ = parse_tuning(kind, &[(key.clone(), text.clone())]);
             }

@@ -48,9 +48,7 @@ mod secret;
 mod show;
 mod sparse;
 mod stack;
-pub mod svg;
 mod tree;
-mod units;
 pub mod verity;
 mod walk;
 mod written;
@@ -61,7 +59,7 @@ pub use driver::RaidLevel;
 pub use fat::Geometry as FatGeometry;
 pub use filesystem::{
     Compression, Ext4Tuning, FatBits, FatSerial, FilesystemKind, FilesystemUuid, FreeTuning,
-    PackedTuning, Tuning, VfatTuning, parse_bytes,
+    PackedTuning, Tuning, VfatTuning,
 };
 pub use format::{BtrfsLayout, ExtLayout, FormatLayout, PackedLayout, RootFolder, XfsLayout};
 pub use fstab::{FstabBy, FstabSettings};

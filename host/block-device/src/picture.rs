@@ -21,7 +21,7 @@ use crate::layout::{GrubLayout, Layout, PartitionLayout, TableLayout, VolumeLayo
 use crate::node::TableKind;
 use crate::partition_type::partition_type_name;
 use crate::place::Extent;
-use crate::units::{exact, short};
+use dibhost_text::{format_size, short_size};
 
 /// A gap smaller than this is left by alignment alone, bytes.
 const LEAST_GAP: u64 = 1 << 20;
@@ -75,12 +75,12 @@ impl Layout {
 
     fn strips(&self) -> Vec<Strip> {
         let disk = |disk: &crate::layout::DiskLayout| {
-            let told = vec![exact(disk.size), format!("sectors of {} B", disk.sector_size)];
+            let told = vec![format_size(disk.size), format!("sectors of {} B", disk.sector_size)];
             self.strip("disk", &disk.node, disk.size, told)
         };
         let arrays = self.volumes.iter().filter_map(|volume| {
             let VolumeMap::Raid { on, level, .. } = &volume.map else { return None };
-            let told = vec![exact(volume.size), format!("on {}", on.join(" and "))];
+            let told = vec![format_size(volume.size), format!("on {}", on.join(" and "))];
             let what = match level {
                 RaidLevel::Stripe => "RAID 0",
                 RaidLevel::Mirror => "RAID 1",
@@ -104,7 +104,8 @@ impl Layout {
             let above = self.above(node);
             let title = if above.is_empty() { "free" } else { "all of it" };
             let class = if above.is_empty() { Class::Free } else { Class::Partition };
-            let part = Part { class, title: title.into(), lines: vec![short(size)], size, above };
+            let part =
+                Part { class, title: title.into(), lines: vec![short_size(size)], size, above };
             return Strip { what, name, told, parts: vec![part] };
         };
         told.push(match table.kind {
@@ -118,7 +119,7 @@ impl Layout {
         let mut at = 0;
         if let Some(grub) = self.gap(node).and_then(|gap| self.grub_in(node, gap)) {
             let size = grub.extent.size;
-            let lines = vec![short(size), format!("at {}", exact(grub.extent.offset))];
+            let lines = vec![short_size(size), format!("at {}", format_size(grub.extent.offset))];
             let (title, above) = ("gap".to_owned(), vec![boot_loader(grub)]);
             parts.push(Part { class: Class::Free, title, lines, size, above });
             at = grub.extent.end();
@@ -134,7 +135,7 @@ impl Layout {
 
     fn partition_part(&self, partition: &PartitionLayout, table: &TableLayout) -> Part {
         let extent = partition.extent;
-        let mut lines = vec![short(extent.size), format!("at {}", exact(extent.offset))];
+        let mut lines = vec![short_size(extent.size), format!("at {}", format_size(extent.offset))];
         lines.push(match partition.type_id {
             TypeId::Gpt(id) => partition_type_name(id).map_or(id.to_string(), str::to_owned),
             TypeId::Mbr(id) => format!("type {id:02x}"),
@@ -168,8 +169,8 @@ impl Layout {
         let whole = extents.saturating_mul(group.extent_size);
         let on: Vec<&str> = group.physical_volumes.iter().map(|pv| pv.on.as_str()).collect();
         let told = vec![
-            short(whole),
-            format!("extents of {}", exact(group.extent_size)),
+            short_size(whole),
+            format!("extents of {}", format_size(group.extent_size)),
             format!("on {}", on.join(" and ")),
         ];
         let mut parts = Vec::new();
@@ -181,7 +182,8 @@ impl Layout {
             parts.push(self.volume_part(volume));
         }
         for pool in &group.pools {
-            let lines = vec![short(pool.size), format!("chunks of {}", exact(pool.chunk_size))];
+            let lines =
+                vec![short_size(pool.size), format!("chunks of {}", format_size(pool.chunk_size))];
             let (title, size) = (format!("thin pool {}", pool.node), pool.size);
             parts.push(Part { class: Class::Group, title, lines, size, above: Vec::new() });
             used = used.saturating_add(pool.size);
@@ -190,7 +192,7 @@ impl Layout {
         let spare = group.pools.iter().map(|pool| pool.metadata_size).max().unwrap_or_default();
         let size = metadata.saturating_add(spare);
         if size > 0 {
-            let lines = vec![short(size), "with a spare".to_owned()];
+            let lines = vec![short_size(size), "with a spare".to_owned()];
             let (class, title) = (Class::Group, "pool metadata".to_owned());
             parts.push(Part { class, title, lines, size, above: Vec::new() });
         }
@@ -200,8 +202,8 @@ impl Layout {
 
     fn pool(&self, group: &crate::layout::GroupLayout, pool: &crate::layout::PoolLayout) -> Strip {
         let told = vec![
-            format!("{} of {}", short(pool.size), group.node),
-            format!("volumes of {} in all", short(pool.virtual_size)),
+            format!("{} of {}", short_size(pool.size), group.node),
+            format!("volumes of {} in all", short_size(pool.virtual_size)),
         ];
         let of_it = |volume: &&VolumeLayout| matches!(&volume.map, VolumeMap::Thin { pool: of, .. } if *of == pool.node);
         let parts = self.volumes.iter().filter(of_it).map(|v| self.volume_part(v)).collect();
@@ -210,7 +212,7 @@ impl Layout {
 
     fn volume_part(&self, volume: &VolumeLayout) -> Part {
         let claims = matches!(volume.map, VolumeMap::Thin { .. });
-        let size = short(volume.size);
+        let size = short_size(volume.size);
         let lines = vec![if claims { format!("claims {size}") } else { size }];
         let (title, size) = (volume.node.clone(), volume.size);
         Part { class: Class::Group, title, lines, size, above: self.above(&volume.node) }
@@ -232,7 +234,7 @@ impl Layout {
                 Class::Encryption => format!("LUKS2 {}", volume.node),
                 _ => format!("verity {}", volume.node),
             };
-            boxes.push(Boxed { class, title, lines: vec![short(volume.size)] });
+            boxes.push(Boxed { class, title, lines: vec![short_size(volume.size)] });
             node.clone_from(&volume.node);
         }
         boxes.extend(self.top(&node));
@@ -244,7 +246,7 @@ impl Layout {
         if let Some(filesystem) = self.filesystems.iter().find(|f| f.on == node) {
             let kind = filesystem.format.kind().name();
             let mut lines: Vec<String> = filesystem.mount.iter().cloned().collect();
-            lines.push(short(filesystem.size));
+            lines.push(short_size(filesystem.size));
             lines.extend(filesystem.label.iter().map(|label| format!("“{label}”")));
             let title = format!("{kind} {}", filesystem.node);
             return Some(Boxed { class: Class::Filesystem, title, lines });
@@ -283,6 +285,6 @@ fn free(from: u64, to: u64) -> Option<Part> {
     if from == 0 || size <= LEAST_GAP {
         return None;
     }
-    let (title, lines) = ("free".to_owned(), vec![short(size)]);
+    let (title, lines) = ("free".to_owned(), vec![short_size(size)]);
     Some(Part { class: Class::Free, title, lines, size, above: Vec::new() })
 }

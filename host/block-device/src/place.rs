@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::node::Size;
-use crate::units::human;
+use dibhost_text::rounded_size;
 
 /// A range of bytes of the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,8 +152,11 @@ pub(crate) fn place(ground: &Ground, requests: &[Request]) -> Result<(Vec<Extent
         let end = ground.end().unwrap_or(u64::MAX);
         if size == 0 || extent.end() > end {
             let left = end.saturating_sub(cursor);
-            let problem =
-                format!("it needs {} and {} of the disk are left", human(size), human(left));
+            let problem = format!(
+                "it needs {} and {} of the disk are left",
+                rounded_size(size),
+                rounded_size(left)
+            );
             let help = "make the disk larger, or a partition before it smaller";
             return Err(NoPlace { index, problem, help });
         }

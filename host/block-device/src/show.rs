@@ -5,7 +5,7 @@ use crate::graph::Graph;
 use crate::layout::{Layout, VolumeMap};
 use crate::node::TableKind;
 use crate::place::Extent;
-use crate::units::exact as size;
+use dibhost_text::format_size as size;
 
 pub(crate) fn extent(extent: Extent) -> String {
     format!("at {}, {}", size(extent.offset), size(extent.size))

@@ -5,14 +5,11 @@ pub mod capability;
 mod command_line;
 mod definition;
 mod diagnostic;
-mod duration;
 mod limit;
 mod location;
 mod lock;
 mod parse;
-mod quantity;
 mod secrets;
-mod size;
 mod write;
 
 pub use command_line::CommandLine;
@@ -20,10 +17,8 @@ pub use definition::{
     Definition, ElementGrants, ElementParameters, FirstPartyTrust, Format, Grant, ImageSection,
     Qcow2Compression, RootFilesystem, Secret, SecretSource, Setting, Trust,
 };
-pub use diagnostic::{Diagnostic, Diagnostics, closest, did_you_mean, quoted_list};
-pub use duration::{format_duration, parse_duration};
+pub use diagnostic::{Diagnostic, Diagnostics};
 pub use limit::{ElementLimits, Limit, LimitSettings, Limits, Measure};
 pub use location::{Location, Spanned};
 pub use lock::{LOCK_FILE, Lock, LockedElement, LockedImage};
-pub use size::{format_size, parse_size};
 pub use write::{add_grants, scope_lines, toml_key, toml_text};

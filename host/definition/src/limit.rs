@@ -6,9 +6,9 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::duration::format_duration;
 use crate::location::Spanned;
-use crate::size::format_size;
+use dibhost_text::format_duration;
+use dibhost_text::format_size;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;

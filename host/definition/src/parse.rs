@@ -16,10 +16,11 @@ use crate::definition::{
     Definition, ElementGrants, ElementParameters, FirstPartyTrust, Format, Grant, ImageSection,
     Qcow2Compression, RootFilesystem, Setting, Trust,
 };
-use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean, quoted_list};
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::limit::LimitSettings;
 use crate::location::{Location, Source, Spanned};
-use crate::size::parse_size;
+use dibhost_text::parse_size;
+use dibhost_text::{did_you_mean, quoted_list};
 
 /// The longest image name: a file name has 255 bytes, less what is put after it.
 const NAME_LIMIT: usize = 200;

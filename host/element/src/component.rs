@@ -6,8 +6,8 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use dibhost_check::Check;
-use dibhost_definition::format_duration;
 use dibhost_plan::planner::ElementFailure;
+use dibhost_text::format_duration;
 use semver::Version;
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -15,8 +15,8 @@ use wasmtime::component::Component;
 use crate::bindings::ElementPre;
 use crate::engine::{Compiler, Runtime, Runtimes};
 use crate::state::State;
-use crate::text::harmless;
 use crate::trusted::TrustedFolder;
+use dibhost_text::harmless;
 
 /// The version of the contract this host speaks.
 pub(crate) const CONTRACT: Version = Version::new(0, 1, 0);

@@ -17,7 +17,7 @@ use crate::bindings::exports::dib::element::{lifecycle, metadata};
 use crate::describe_size;
 use crate::interface::wishes::known_extensions;
 use crate::refusal::Refusal;
-use crate::text::harmless;
+use dibhost_text::harmless;
 
 /// Bytes of one text of a description that are kept.
 const TEXT: usize = 4096;

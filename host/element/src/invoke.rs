@@ -31,7 +31,7 @@ use crate::limits::{
 use crate::record::{Differs, Ending, Half, Record, Tape};
 use crate::secrets::{NoSecrets, SecretStore};
 use crate::state::{Call, Mode, State, table};
-use crate::text::harmless;
+use dibhost_text::harmless;
 
 /// One call of `run(phase)`.
 #[derive(Debug)]

@@ -22,8 +22,8 @@ use crate::invoke::{self, Prepared, RunAnswer, RunCall};
 use crate::limits::{LoadLimits, spoken_bytes};
 use crate::observer::Observer;
 use crate::record::Tape;
-use crate::text::harmless;
 use crate::trusted::TrustedFolder;
+use dibhost_text::harmless;
 
 /// Where elements are and how they are made to run.
 #[derive(Debug, Clone, Default)]

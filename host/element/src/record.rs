@@ -15,8 +15,8 @@ use crate::bindings::dib::element::types;
 use crate::invoke::Outcome;
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::text::harmless;
 use crate::wire::{Wire, shortened};
+use dibhost_text::harmless;
 
 /// The form of a record. A reader refuses another one.
 pub const FORMAT: u32 = 1;

@@ -155,7 +155,7 @@ impl State {
         let named = if scope.is_empty() {
             format!("`{capability}`")
         } else {
-            format!("`{capability}` of `{}`", crate::text::harmless(scope, 200))
+            format!("`{capability}` of `{}`", dibhost_text::harmless(scope, 200))
         };
         let requested: Vec<_> = self
             .call

@@ -72,17 +72,6 @@ impl Event {
     }
 }
 
-/// Makes control characters harmless, so that no text of an element or of a program in the
-/// target can drive the terminal it is shown on.
-#[must_use]
-pub fn harmless(text: &str) -> String {
-    let text = text.trim_end_matches(['\r', '\n']);
-    if !text.chars().any(|c| c.is_control() && c != '\t') {
-        return text.to_owned();
-    }
-    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
-}
-
 /// Where the time of a build went.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Timing {
@@ -94,15 +83,4 @@ pub struct Timing {
     pub name: String,
     /// Milliseconds.
     pub milliseconds: u64,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn escape_codes_do_not_reach_the_terminal() {
-        assert_eq!(harmless("a\u{1b}[2Jb\r\n"), "a\u{fffd}[2Jb");
-        assert_eq!(harmless("tab\tstays"), "tab\tstays");
-    }
 }

@@ -90,7 +90,7 @@ impl Facts {
                 return Err(format!(
                     "the slot `{}` takes exactly one value, and {} left it empty",
                     slot.name,
-                    dibhost_definition::quoted_list(names)
+                    dibhost_text::quoted_list(names)
                 ));
             }
         }

@@ -20,6 +20,6 @@ mod units;
 mod work;
 
 pub use engine::{BuildOptions, Outcome, build};
-pub use event::{Activity, Event, Level, Timing, harmless};
+pub use event::{Activity, Event, Level, Timing};
 pub use failure::BuildFailure;
 pub use secrets::Secrets;

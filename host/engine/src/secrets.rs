@@ -109,7 +109,7 @@ fn patterns<'a>(secrets: impl Iterator<Item = &'a [u8]>) -> Vec<Zeroizing<String
                         part.to_owned(),
                         json[1..json.len() - 1].to_owned(),
                         part.escape_debug().to_string(),
-                        dibhost_element::harmless(part, LIMIT),
+                        dibhost_text::harmless(part, LIMIT),
                     ]
                     .map(Zeroizing::new),
                 );

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use dibhost_plan::Phase;
+use dibhost_text::harmless_line;
 
-use crate::event::{Activity, Event, Level, Timing, harmless};
+use crate::event::{Activity, Event, Level, Timing};
 
 /// Whoever is told.
 pub(crate) struct Teller<'a> {
@@ -63,8 +64,8 @@ impl<'a> Teller<'a> {
 
     /// Tells a line.
     pub(crate) fn line(&mut self, level: Level, source: &str, text: &str) {
-        let text = harmless(text);
-        (self.tell)(Event::Line { level, source: harmless(source), text });
+        let text = harmless_line(text);
+        (self.tell)(Event::Line { level, source: harmless_line(source), text });
     }
 
     /// What took how long, longest kept in the order it happened.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dibhost_check::Check;
-use dibhost_definition::quoted_list;
+use dibhost_text::quoted_list;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use dibhost_block_device::{Graph, GraphError, Node, NodeKind};
-use dibhost_definition::{Definition, Diagnostic, RootFilesystem, quoted_list};
+use dibhost_definition::{Definition, Diagnostic, RootFilesystem};
+use dibhost_text::quoted_list;
 use serde_json::Value;
 
 use crate::plan::{PlanFinding, PlannedBlockDevice};

@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 
 use dibhost_check::Check;
 pub use dibhost_definition::capability::{CAPABILITIES, UNSCOPED};
-use dibhost_definition::did_you_mean;
+use dibhost_text::did_you_mean;
 use serde::{Deserialize, Serialize};
 
 use dibhost_block_device::{Node, NodeKind};

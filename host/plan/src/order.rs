@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use dibhost_definition::{Diagnostic, Diagnostics, did_you_mean};
+use dibhost_definition::{Diagnostic, Diagnostics};
+use dibhost_text::did_you_mean;
 
 use crate::Phase;
 use crate::plan::{FactEdge, Step};

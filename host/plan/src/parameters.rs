@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use dibhost_definition::{
-    Definition, Diagnostic, Diagnostics, Location, Spanned, did_you_mean, quoted_list, toml_key,
-    toml_text,
+    Definition, Diagnostic, Diagnostics, Location, Spanned, toml_key, toml_text,
 };
+use dibhost_text::{did_you_mean, quoted_list};
 use serde_json::Value;
 
 use crate::description::{Parameter, ParameterKind};

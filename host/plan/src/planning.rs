@@ -590,7 +590,7 @@ fn left_empty(
         }
         let mut names: Vec<&str> = providers.iter().map(|(_, element, _)| *element).collect();
         names.dedup();
-        let names = dibhost_definition::quoted_list(names);
+        let names = dibhost_text::quoted_list(names);
         wrong.push(
             Diagnostic::new(format!("the slot `{}` takes exactly one value, and {names} left it empty", slot.name))
                 .with_help("set the parameters that decide about it, or this is for whoever wrote the element to mend"),

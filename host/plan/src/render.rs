@@ -4,7 +4,7 @@
 use std::fmt::{self, Write};
 
 use dibhost_block_device::{Backend, Node, NodeKind, Size, TableKind};
-use dibhost_definition::format_size;
+use dibhost_text::format_size;
 use serde_json::Value;
 
 use crate::Phase;

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dibhost_check::Check;
-use dibhost_definition::{Definition, Diagnostic, Diagnostics, Location, did_you_mean};
+use dibhost_definition::{Definition, Diagnostic, Diagnostics, Location};
+use dibhost_text::did_you_mean;
 use semver::{Version, VersionReq};
 
 use crate::description::{Description, Requirement};

@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use dibhost_check::Check;
-use dibhost_definition::{Diagnostic, Diagnostics, did_you_mean, quoted_list};
+use dibhost_definition::{Diagnostic, Diagnostics};
+use dibhost_text::{did_you_mean, quoted_list};
 use serde_json::Value;
 
 use crate::Phase;

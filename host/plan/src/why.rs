@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use dibhost_definition::{closest, quoted_list};
+use dibhost_text::{closest, quoted_list};
 use serde::Serialize;
 
 use crate::Phase;

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
+use dibhost_text::{did_you_mean, parse_size, quoted_list};
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::size::{self, SIZES};
 use super::{Config, ConfigError, kinds};
-use crate::filesystem::parse_bytes;
 use crate::node::Size;
 
 pub(super) type Item<'i> = toml::Spanned<DeValue<'i>>;
@@ -42,14 +42,15 @@ pub(super) fn read(item: &Item<'_>, config: &mut Config, wrong: &mut Vec<ConfigE
     }
     let Some(kind) = entry.text("type") else {
         if entry.get("type").is_none() {
-            let help = format!("add `type`, one of {}", kinds::names());
+            let help = format!("add `type`, one of {}", quoted_list(kinds::names()));
             entry.refuse(entry.span.clone(), "it has no `type`", help);
         }
         return;
     };
     let Some(kind) = kinds::find(&kind) else {
-        let near = kinds::near(&kind).map(|near| format!("did you mean `{near}`? "));
-        let help = format!("{}the types are {}", near.unwrap_or_default(), kinds::names());
+        let near = did_you_mean(&kind, kinds::names()).map(|meant| meant + " ");
+        let help =
+            format!("{}the types are {}", near.unwrap_or_default(), quoted_list(kinds::names()));
         let span = entry.get("type").map_or(entry.span.clone(), |(_, item)| item.span());
         entry.refuse(span, &format!("`{}` is no type of node", kind.escape_debug()), help);
         return;
@@ -99,7 +100,7 @@ impl<'a, 'i> Entry<'a, 'i> {
                 continue;
             }
             let known: Vec<&str> = common.iter().chain(keys).copied().collect();
-            let near = kinds::nearest(name, &known).map(|near| format!("did you mean `{near}`? "));
+            let near = did_you_mean(name, known.iter().copied()).map(|meant| meant + " ");
             let help =
                 format!("{}{kind} has the keys `{}`", near.unwrap_or_default(), known.join("`, `"));
             self.refuse(key.span(), &format!("the key `{}` is unknown", name.escape_debug()), help);
@@ -141,7 +142,7 @@ impl<'a, 'i> Entry<'a, 'i> {
             return Some(*value);
         }
         let words = words.map(|(word, _)| word);
-        let near = kinds::nearest(&text, &words).map(|near| format!("did you mean `{near}`? "));
+        let near = did_you_mean(&text, words).map(|meant| meant + " ");
         let help = format!("{}write `{}`", near.unwrap_or_default(), words.join("` or `"));
         let span = self.get(key).map_or(self.span.clone(), |(_, item)| item.span());
         self.refuse(span, &format!("`{key}` is `{}`", text.escape_debug()), help);
@@ -202,7 +203,11 @@ impl<'a, 'i> Entry<'a, 'i> {
 
     /// Bytes, with a unit or none.
     pub(super) fn bytes(&mut self, key: &str) -> Option<u64> {
-        match self.sized(key, |text| parse_bytes(text).map(Size::Bytes), "bytes such as `4 MiB`")? {
+        match self.sized(
+            key,
+            |text| parse_size(text).ok().map(Size::Bytes),
+            "bytes such as `4 MiB`",
+        )? {
             Size::Bytes(bytes) => Some(bytes),
             _ => None,
         }

@@ -52,19 +52,8 @@ pub(super) fn find(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)
 }
 
-pub(super) fn names() -> String {
-    format!("`{}`", KINDS.map(|kind| kind.name).join("`, `"))
-}
-
-pub(super) fn near(name: &str) -> Option<&'static str> {
-    nearest(name, &KINDS.map(|kind| kind.name))
-}
-
-/// The known word that one is likely to be a slip of.
-pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let likeness = |known: &&'k str| (strsim::jaro_winkler(known, word), *known);
-    let (likeness, nearest) = known.iter().map(likeness).max_by(|(a, _), (b, _)| a.total_cmp(b))?;
-    (likeness > 0.8).then_some(nearest)
+pub(super) fn names() -> [&'static str; KINDS.len()] {
+    KINDS.map(|kind| kind.name)
 }
 
 fn one(name: &str, on: Vec<String>, kind: NodeKind) -> Vec<Node> {

@@ -1,6 +1,7 @@
 //! How large a node is, as TOML says it.
 
-use crate::filesystem::parse_bytes;
+use dibhost_text::parse_size;
+
 use crate::node::Size;
 
 /// What a size may be, for help.
@@ -16,7 +17,7 @@ pub(super) fn parse(text: &str) -> Option<Size> {
     if let Some(more) = text.strip_prefix("content") {
         let more = more.trim_start();
         return match more.strip_prefix('+') {
-            Some(bytes) => parse_bytes(bytes.trim()).map(Size::Content),
+            Some(bytes) => parse_size(bytes).ok().map(Size::Content),
             None => more.is_empty().then_some(Size::Content(0)),
         };
     }
@@ -28,7 +29,7 @@ pub(super) fn parse(text: &str) -> Option<Size> {
             _ => None,
         };
     }
-    parse_bytes(text).map(Size::Bytes)
+    parse_size(text).ok().map(Size::Bytes)
 }
 
 /// Per cent with up to four decimals, in millionths of the whole.

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use dibhost_text::did_you_mean;
 use serde::Serialize;
 
 use super::flatten::{Entry, Plugin, find, plain};
@@ -183,16 +184,10 @@ impl<'a> State<'a> {
             if ["name", "base"].contains(&key) || known.contains(&key) {
                 continue;
             }
-            let near = known
-                .iter()
-                .map(|known| (strsim::jaro_winkler(known, key), known))
-                .filter(|(likeness, _)| *likeness > 0.8)
-                .max_by(|a, b| a.0.total_cmp(&b.0));
             let problem = format!("`{what}` has no key `{}`, so it is left out", escaped(key));
-            let help = match near {
-                Some((_, near)) => format!("did you mean `{near}`?"),
-                None => format!("its keys are `name`, `base`, `{}`", known.join("`, `")),
-            };
+            let help = did_you_mean(key, known.iter().copied()).unwrap_or_else(|| {
+                format!("its keys are `name`, `base`, `{}`", known.join("`, `"))
+            });
             self.diagnostics.push(Diagnostic::warning(pair.at, problem, help));
         }
     }

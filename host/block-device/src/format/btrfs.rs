@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::totals::Totals;
 use super::{MakeError, Place};
 use crate::tree::{EntryKind, Tree, TreeEntry};
-use crate::units::human;
+use dibhost_text::rounded_size;
 
 const MIB: u64 = 1 << 20;
 /// `mkfs.btrfs` makes nothing smaller with metadata written twice.
@@ -77,8 +77,8 @@ pub(super) fn make(
     tree.program(&program.arg(place.path))?;
     let metadata = place.file.metadata()?;
     if metadata.is_file() && metadata.len() > btrfs.size {
-        let missing = human(metadata.len() - btrfs.size);
-        let size = human(btrfs.size);
+        let missing = rounded_size(metadata.len() - btrfs.size);
+        let size = rounded_size(btrfs.size);
         let problem = format!("its files do not fit into {size}: {missing} are missing");
         return Err(io::Error::new(io::ErrorKind::StorageFull, problem).into());
     }

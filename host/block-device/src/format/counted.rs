@@ -12,7 +12,7 @@ use crate::filesystem::{
 };
 use crate::identity::FilesystemIdentity;
 use crate::tree::Tree;
-use crate::units::human;
+use dibhost_text::rounded_size;
 
 const MIB: u64 = 1 << 20;
 const FIT: &str = "make the partition or the disk larger, or its content smaller";
@@ -53,7 +53,7 @@ fn revision(kind: FilesystemKind) -> Revision {
 }
 
 fn does_not_fit(size: u64, missing: u64) -> Problem {
-    let (size, missing) = (human(size), human(missing));
+    let (size, missing) = (rounded_size(size), rounded_size(missing));
     (format!("its files do not fit into {size}: {missing} are missing"), FIT.to_owned())
 }
 
@@ -212,7 +212,7 @@ impl Counted {
                     return Err(no_identity());
                 };
                 let Some(geometry) = fat::Geometry::new(size, sector, tuning.fat_bits) else {
-                    let problem = format!("FAT cannot have a size of {}", human(size));
+                    let problem = format!("FAT cannot have a size of {}", rounded_size(size));
                     return Err((problem, "make it 4 MiB at least; FAT32, 34 MiB".to_owned()));
                 };
                 let clusters = folder.clusters(&geometry);
@@ -228,7 +228,7 @@ impl Counted {
                 match u32::try_from(pages) {
                     Ok(pages) if !few => Ok(FormatLayout::Swap { uuid: uuid()?, pages }),
                     _ => {
-                        let least = human(swap::LEAST_PAGES * swap::PAGE);
+                        let least = rounded_size(swap::LEAST_PAGES * swap::PAGE);
                         let problem = format!("swap space cannot be smaller than {least}");
                         Err((problem, "make it larger".to_owned()))
                     }
@@ -267,7 +267,7 @@ impl Counted {
 /// take what they have.
 fn large_enough(kind: &str, size: u64, least: u64, totals: &Totals) -> Result<(), Problem> {
     if size < least {
-        let problem = format!("{kind} cannot be smaller than {}", human(least));
+        let problem = format!("{kind} cannot be smaller than {}", rounded_size(least));
         return Err((problem, "make the partition or the disk larger, or use ext4".to_owned()));
     }
     let needed = totals.data + totals.inodes * 512;

@@ -7,7 +7,7 @@ use dibhost_sys::{Program, ProgramError};
 use super::{MakeError, PackedLayout, Place};
 use crate::filesystem::Compression;
 use crate::tree::{Tree, TreeEntry};
-use crate::units::human;
+use dibhost_text::rounded_size;
 
 /// Nothing younger than this is in it; both tools clamp the times of files to it.
 fn clamped(program: Program, place: &Place<'_>) -> Program {
@@ -86,7 +86,7 @@ fn fill(
     if is_file {
         let written = place.file.metadata()?.len();
         if written > packed.size {
-            let (have, size) = (human(written), human(packed.size));
+            let (have, size) = (rounded_size(written), rounded_size(packed.size));
             let problem = format!("its files, packed, take {have}, and its volume has {size}");
             return Err(io::Error::new(io::ErrorKind::StorageFull, problem).into());
         }

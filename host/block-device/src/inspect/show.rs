@@ -7,7 +7,7 @@ use super::{Inspected, Inspection};
 use crate::driver::Driver;
 use crate::node::{NodeKind, TableKind};
 use crate::show::extent;
-use crate::units::exact as size;
+use dibhost_text::format_size as size;
 
 impl Inspection {
     /// A line for each node below what it stands on, then what is not known.

@@ -11,7 +11,7 @@ use crate::medium::Medium;
 use crate::place::Extent;
 use crate::probe;
 use crate::stack::Part;
-use crate::units::human;
+use dibhost_text::rounded_size;
 
 /// Something that is on a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,7 +36,7 @@ impl fmt::Display for Content {
         if !self.label.is_empty() {
             write!(f, " `{}`", self.label.escape_debug())?;
         }
-        write!(f, ", {}: ", human(self.extent.size))?;
+        write!(f, ", {}: ", rounded_size(self.extent.size))?;
         if self.what.is_empty() {
             return f.write_str("nothing that is known");
         }

@@ -14,7 +14,7 @@ use super::content::{Content, Table, contents};
 use super::system::{Number, System};
 use crate::medium::FileMedium;
 use crate::place::Extent;
-use crate::units::human;
+use dibhost_text::rounded_size;
 
 /// A device is not written.
 #[derive(Debug, thiserror::Error)]
@@ -164,7 +164,7 @@ impl Device {
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         let model = self.model.as_ref().map(|model| format!(" ({model})")).unwrap_or_default();
-        let (size, sector) = (human(self.size), self.sector);
+        let (size, sector) = (rounded_size(self.size), self.sector);
         let _ = writeln!(text, "{}{model}: {size}, sectors of {sector} B", self.given);
         for note in &self.notes {
             let _ = writeln!(text, "  {note}");

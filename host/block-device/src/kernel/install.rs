@@ -11,7 +11,7 @@ use crate::graph::TypeId;
 use crate::layout::{Layout, PartitionLayout, TableLayout, VolumeMap};
 use crate::node::TableKind;
 use crate::place::Extent;
-use crate::units::human;
+use dibhost_text::rounded_size;
 
 /// A layout fitted to a device: nothing is written yet.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl<'a> Installation<'a> {
             return Err(at(&disk.node, problem, format!("let the disk have sectors of {have}")));
         }
         if disk.size > device.size {
-            let (want, have) = (human(disk.size), human(device.size));
+            let (want, have) = (rounded_size(disk.size), rounded_size(device.size));
             let problem = format!("it has {want}, and the device {have}");
             return Err(at(&disk.node, problem, "use a larger device, or a smaller disk".into()));
         }

@@ -16,8 +16,8 @@ use crate::lvm::LogicalVolumeKind;
 use crate::md::MdOptions;
 use crate::node::{Node, NodeKind};
 use crate::place::Extent;
-use crate::units::human;
 use crate::verity;
+use dibhost_text::rounded_size;
 
 /// What is decided so far.
 struct Given<'a> {
@@ -219,7 +219,7 @@ impl Given<'_> {
             let needed = verity::hash_size(data / verity::BLOCK).unwrap_or(u64::MAX);
             let hash = self.size_of(&verity.hash)?;
             if hash < needed {
-                let (needed, hash) = (human(needed), human(hash));
+                let (needed, hash) = (rounded_size(needed), rounded_size(hash));
                 let problem = format!("its hashes take {needed} and their volume has {hash}");
                 return Err(refused(name, problem, "make the volume for the hashes larger"));
             }
@@ -278,7 +278,7 @@ fn left(node: &str, whole: u64, taken: u64) -> Result<u64, LayoutError> {
     match whole.checked_sub(taken) {
         Some(left) if left > 0 => Ok(left),
         _ => {
-            let problem = format!("{} are too few for it", human(whole));
+            let problem = format!("{} are too few for it", rounded_size(whole));
             Err(refused(node, problem, "make what it stands on larger"))
         }
     }

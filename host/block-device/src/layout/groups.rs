@@ -11,7 +11,7 @@ use crate::lvm::{
     RequestKind, STRIPE_SIZE, VolumeGroupRequest, round,
 };
 use crate::node::Size;
-use crate::units::human;
+use dibhost_text::rounded_size;
 
 /// Lays a group out on its physical volumes: by their nodes, what each stands on and its bytes.
 pub(crate) fn lay_out(
@@ -160,7 +160,7 @@ fn pools(
         let size = group.size_of(pool);
         let needed = needs.chunks(node, *chunk_size).unwrap_or_default();
         if needed > size {
-            let (needed, size) = (human(needed), human(size));
+            let (needed, size) = (rounded_size(needed), rounded_size(size));
             let problem = format!("what is on its volumes takes up to {needed}, and it has {size}");
             let help = "make the pool larger, or what is on its volumes smaller";
             return Err(refused(node, problem, help));

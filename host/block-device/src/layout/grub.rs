@@ -5,7 +5,7 @@ use crate::grub;
 use crate::layout::types::{GrubLayout, Layout, LayoutError, refused};
 use crate::place::Extent;
 use crate::tree::Tree;
-use crate::units::human;
+use dibhost_text::rounded_size;
 
 /// GRUB without its place.
 pub(crate) struct Images<'a> {
@@ -40,7 +40,7 @@ pub(crate) fn images<'a>(
 impl Images<'_> {
     /// Gives it its partition, or the gap behind its MBR, if it fits.
     pub(crate) fn placed(&self, layout: &Layout) -> Result<GrubLayout, LayoutError> {
-        let (disk, core) = (&self.node.disk, human(self.core));
+        let (disk, core) = (&self.node.disk, rounded_size(self.core));
         let nowhere = Extent { offset: 0, size: 0 };
         let extent = match &self.node.partition {
             Some(partition) => layout.partition(partition).map(|(p, _)| p.extent),
@@ -55,7 +55,8 @@ impl Images<'_> {
                     "make the disk larger, or the core image of fewer modules",
                 ),
             };
-            let problem = format!("the core image has {core} and {place} {}", human(extent.size));
+            let problem =
+                format!("the core image has {core} and {place} {}", rounded_size(extent.size));
             return Err(refused(&self.node.node, problem, help));
         }
         Ok(GrubLayout {

@@ -28,7 +28,7 @@ pub use read::{Found, read};
 use serde::Serialize;
 
 use crate::place::Extent;
-use crate::units::human;
+use dibhost_text::rounded_size;
 
 /// The partition that holds the logical ones, as fdisk and DIB write it.
 pub const EXTENDED: u8 = 0x0f;
@@ -257,7 +257,7 @@ fn within(number: u32, extent: Extent, disk: u64, sector: u64) -> Result<(), Mbr
         return wrong(format!("it ends at byte {end}, and the disk at byte {disk}"));
     }
     if end > reach(sector) {
-        let most = human(reach(sector));
+        let most = rounded_size(reach(sector));
         return wrong(format!("it ends beyond {most}, which is as far as an MBR reaches"));
     }
     Ok(())

@@ -3,7 +3,7 @@
 use super::{ENTRIES, Extended, FIRST_LOGICAL, reach};
 use crate::node::Size;
 use crate::place::{Extent, Ground, NoPlace};
-use crate::units::human;
+use dibhost_text::rounded_size;
 
 /// What a partition asks for.
 #[derive(Debug, Clone, Copy)]
@@ -100,13 +100,14 @@ pub fn place(ground: &Ground, requests: &[Request]) -> Result<Placed, NoPlace> {
         };
         let extent = Extent { offset: cursor + if request.logical { step } else { 0 }, size };
         if size == 0 || extent.end() > end {
-            let left = human(end.saturating_sub(extent.offset));
-            let problem = format!("it needs {} and {left} of the disk are left", human(size));
+            let left = rounded_size(end.saturating_sub(extent.offset));
+            let problem =
+                format!("it needs {} and {left} of the disk are left", rounded_size(size));
             let help = "make the disk larger, or a partition before it smaller";
             return Err(NoPlace { index, problem, help });
         }
         if extent.end() > reach(sector) {
-            let most = human(reach(sector));
+            let most = rounded_size(reach(sector));
             let problem = format!("it would end beyond {most}, which is as far as an MBR reaches");
             let help = "use a GPT, or make the partitions smaller";
             return Err(NoPlace { index, problem, help });

@@ -1,7 +1,7 @@
 //! Strips as SVG.
 
 use super::{Boxed, Class, Part, Strip};
-use crate::svg::{Svg, fitting, xml};
+use dibhost_text::svg::{Svg, fitting, xml};
 
 /// Pixels, all of them.
 const MARGIN: usize = 20;

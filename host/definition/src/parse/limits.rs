@@ -6,10 +6,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Item, Reader, integer, kind};
 use crate::diagnostic::Diagnostic;
-use crate::duration::parse_duration;
 use crate::limit::{ElementLimits, Limit, LimitSettings, Measure};
 use crate::location::Spanned;
-use crate::size::parse_size;
+use dibhost_text::parse_duration;
+use dibhost_text::parse_size;
 
 /// The table in `[limits]` that is no limit.
 const ELEMENTS: &str = "elements";

@@ -6,9 +6,9 @@ use dibhost_block_device::dib::{Diagnostic, Dib, DibParameters};
 use dibhost_block_device::{
     FileError, FolderTree, LayoutOptions, Optimise, Syntax, Written, layout_for, seed_of,
 };
-use dibhost_definition::parse_size;
 use dibhost_engine::{Event, Level};
 use dibhost_sys::Cancel;
+use dibhost_text::parse_size;
 
 use crate::cli::{BlockDevicePlanArgs, LayoutFormat, Purpose};
 use crate::failure::Failure;

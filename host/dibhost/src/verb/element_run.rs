@@ -104,7 +104,7 @@ fn parameter(setting: &str, description: &Description) -> Result<(String, Value)
     };
     let declared = description.parameters.iter().find(|p| p.name == name).ok_or_else(|| {
         let known = description.parameters.iter().map(|p| p.name.as_str());
-        let help = dibhost_definition::did_you_mean(name, known).unwrap_or_else(|| {
+        let help = dibhost_text::did_you_mean(name, known).unwrap_or_else(|| {
             format!("`dibhost element inspect {}` lists them", description.name)
         });
         Failure::wrong(format!("`{}` has no parameter `{name}`\n  help: {help}", description.name))

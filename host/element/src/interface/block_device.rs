@@ -10,7 +10,7 @@ use crate::bindings::dib::element::block_device;
 use crate::convert;
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::text::harmless;
+use dibhost_text::harmless;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     block_device::add_to_linker::<_, Own>(linker, hooked)

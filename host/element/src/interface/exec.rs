@@ -16,7 +16,7 @@ use crate::bindings::dib::element::types::ErrorCode;
 use crate::limits::{CALL_BYTES, Exceeded, LOG_LINE_BYTES, spoken_bytes};
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::text::harmless;
+use dibhost_text::harmless;
 
 /// Lines of standard error that the message of a failure shows.
 const SHOWN_LINES: usize = 5;

@@ -17,7 +17,7 @@ use crate::convert;
 use crate::refusal::Refusal;
 use crate::schema::Schemas;
 use crate::state::{Mode, State};
-use crate::text::harmless;
+use dibhost_text::harmless;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     facts::add_to_linker::<_, Own>(linker, hooked)

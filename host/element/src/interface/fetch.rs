@@ -8,7 +8,7 @@ use super::hook::{Own, hooked};
 use crate::bindings::dib::element::fetch;
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::text::harmless;
+use dibhost_text::harmless;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     fetch::add_to_linker::<_, Own>(linker, hooked)

@@ -103,7 +103,7 @@ impl State {
         described.and_then(|d| d.parameters.iter().find(|p| p.name == name)).ok_or_else(|| {
             Refusal::undeclared(format!(
                 "the description declares no parameter `{}`",
-                crate::text::harmless(name, 100)
+                dibhost_text::harmless(name, 100)
             ))
         })
     }

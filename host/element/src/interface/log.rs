@@ -14,7 +14,7 @@ use crate::limits::{Exceeded, LOG_LINE_BYTES};
 use crate::observer::Level;
 use crate::secrets::SecretStore;
 use crate::state::State;
-use crate::text::harmless;
+use dibhost_text::harmless;
 
 /// How often the bar of a span moves: no eye follows more.
 const PROGRESS: Duration = Duration::from_millis(50);

@@ -82,7 +82,7 @@ impl State {
 
     fn out_of_scope(&self, path: &str, write: bool) -> Refusal {
         let verb = if write { "write" } else { "read" };
-        let path = crate::text::harmless(path, 300);
+        let path = dibhost_text::harmless(path, 300);
         let lines = grant_lines(&self.call.element, "rootfs", &format!("{verb} {path}"));
         Refusal::denied(format!("`{path}` is outside of what it may {verb}")).with_help(format!(
             "when the element has to reach there, it requests it and the image definition grants it:\n{lines}"

@@ -52,7 +52,7 @@ pub(crate) fn known_extensions(extensions: &[(String, String)]) -> Result<(), Re
     match extensions.iter().find(|(key, _)| insisted(key)) {
         Some((key, _)) => Err(Refusal::unsupported(format!(
             "this host does not know `{}`, which the element insists on",
-            crate::text::harmless(key, 100)
+            dibhost_text::harmless(key, 100)
         ))),
         None => Ok(()),
     }

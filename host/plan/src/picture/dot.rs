@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use dibhost_block_device::svg::harmless;
+use dibhost_text::harmless;
 
 use super::{Band, bands, short_slot};
 use crate::Phase;
@@ -12,7 +12,7 @@ use crate::plan::{HOST, Plan};
 /// its escapes (`\N`, `\l`).
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
-    for c in harmless(text).chars() {
+    for c in harmless(text, usize::MAX).chars() {
         if matches!(c, '"' | '\\') {
             out.push('\\');
         }

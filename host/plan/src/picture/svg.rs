@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use dibhost_block_device::svg::{Svg, fitting, xml};
+use dibhost_text::svg::{Svg, fitting, xml};
 
 use super::{Band, Box, Port, bands, short_slot};
 use crate::description::Timing;

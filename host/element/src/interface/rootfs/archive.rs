@@ -199,7 +199,7 @@ fn place(path: &TargetPath, name: &[u8], strip: u32) -> Result<Option<TargetPath
     if Check::ArchiveClimb.holds() && parts.contains(&"..") {
         return Err(Refusal::invalid(format!(
             "`{}` in the archive has `..` in it",
-            crate::text::harmless(&name, 200)
+            dibhost_text::harmless(&name, 200)
         )));
     }
     if parts.is_empty() { Ok(None) } else { Ok(Some(path.join(&parts.join("/"))?)) }

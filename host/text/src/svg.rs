@@ -3,27 +3,18 @@
 
 use std::fmt::{Display, Write as _};
 
+use crate::harmless::is_odd;
+
 /// Pixels of a character of the 12 px face on the average, in tenths; bold ones have 70.
 const CHARACTER: usize = 64;
-
-/// A text of others with nothing in it that a viewer could not show, or could be led astray by: no
-/// control characters, none that turn the direction of writing, none that XML lacks.
-#[must_use]
-pub fn harmless(text: &str) -> String {
-    let odd = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-            || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
-    };
-    text.chars().map(|c| if odd(c) { '\u{fffd}' } else { c }).collect()
-}
 
 /// A text for an attribute or an element: markup in it is text.
 #[must_use]
 pub fn xml(text: &str) -> String {
     let mut out = String::new();
-    for c in harmless(text).chars() {
+    for c in text.chars() {
         match c {
+            c if is_odd(c) => out.push('\u{fffd}'),
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),

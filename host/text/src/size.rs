@@ -42,6 +42,34 @@ pub fn format_size(bytes: u64) -> String {
     quantity::format(bytes, &UNITS[..5], "B")
 }
 
+/// The same in three digits or four, tenths where there is room for them, rounded: for pictures.
+#[must_use]
+pub fn short_size(bytes: u64) -> String {
+    let mut unit = "B";
+    let mut one = 1;
+    for (larger, factor) in &UNITS[..5] {
+        if bytes >= *factor {
+            (unit, one) = (larger, *factor);
+        }
+    }
+    let tenths = (u128::from(bytes) * 10 + u128::from(one / 2)) / u128::from(one);
+    if tenths.is_multiple_of(10) || tenths >= 1000 {
+        format!("{} {unit}", tenths / 10)
+    } else {
+        format!("{}.{} {unit}", tenths / 10, tenths % 10)
+    }
+}
+
+/// To the byte while it is small, then in MiB, rounded up: for sentences.
+#[must_use]
+pub fn rounded_size(bytes: u64) -> String {
+    if bytes < 10 << 20 {
+        format!("{bytes} bytes")
+    } else {
+        format!("{} MiB", bytes.div_ceil(1 << 20))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +102,21 @@ mod tests {
             parse_size("64 mb").unwrap_err(),
             @"`64 mb` is no size: after a whole number come `KiB`, `MiB`, `GiB`, `TiB`, `PiB` (powers of 1024), `KB`, `MB`, `GB`, `TB`, `PB` (powers of 1000) or `B`"
         );
+    }
+
+    #[test]
+    fn the_same_bytes_in_three_ways() {
+        for (bytes, wanted) in [
+            (0, ["0 B", "0 B", "0 bytes"]),
+            (4096, ["4 KiB", "4 KiB", "4096 bytes"]),
+            (1 << 20, ["1 MiB", "1 MiB", "1048576 bytes"]),
+            ((3 << 30) + 1, ["3221225473 B", "3 GiB", "3073 MiB"]),
+            (1_288_490_188, ["1288490188 B", "1.2 GiB", "1229 MiB"]),
+            (1023 << 20, ["1023 MiB", "1023 MiB", "1023 MiB"]),
+            (u64::MAX, ["18446744073709551615 B", "16384 PiB", "17592186044416 MiB"]),
+        ] {
+            assert_eq!([format_size(bytes), short_size(bytes), rounded_size(bytes)], wanted);
+        }
     }
 
     #[test]

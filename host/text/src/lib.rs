@@ -1,0 +1,13 @@
+//! How things are written for people, and read from them: each said once.
+
+mod duration;
+mod harmless;
+mod name;
+mod quantity;
+mod size;
+pub mod svg;
+
+pub use duration::{format_duration, parse_duration};
+pub use harmless::{harmless, harmless_line};
+pub use name::{closest, did_you_mean, quoted_list};
+pub use size::{format_size, parse_size, rounded_size, short_size};
