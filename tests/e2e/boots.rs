@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use dibhost_tests::qemu::{BOOT, Firmware, Machine};
+use dibhost_machine::{BOOT, Firmware, Machine};
 use dibhost_tests::{Dibhost, dibhost, disk, tool};
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -49,7 +49,7 @@ fn boots(preset: &str, firmware: Firmware, sector_size: u32, disks: &[&str]) -> 
     let dibhost = dibhost()?.env("DISK", PASSPHRASE);
     let disks = build(&dibhost, preset, &on_preset(preset), disks)?;
     let (first, others) = disks.split_first().context("an image has a disk")?;
-    let machine = Machine::of(first).firmware(firmware).sector_size(sector_size);
+    let machine = machine(first).firmware(firmware).sector_size(sector_size);
     others.iter().fold(machine, |machine, disk| machine.disk(disk)).see(|machine| {
         if preset.contains("luks") {
             machine.wait_for("Please unlock disk", BOOT)?;
@@ -70,7 +70,7 @@ fn own_layout_boots(name: &str, nodes: &str, says: &[&str]) -> Result<()> {
          [parameters.kernel]\narguments = [\"no_timer_check\"]\n"
     );
     let disks = build(&dibhost, name, &text, &[""])?;
-    Machine::of(&disks[0]).see(|machine| {
+    machine(&disks[0]).see(|machine| {
         machine.wait_for(&format!("{name} login:"), BOOT)?;
         for line in says {
             machine.wait_for(line, Duration::ZERO)?;
@@ -138,8 +138,11 @@ fn root_on_a_subvolume_of_btrfs() -> Result<()> {
     for name in [" name @\n", " name @home\n"] {
         ensure!(tree.contains(name), "no {name} in {tree}");
     }
-    let to_login = |machine: &mut Machine| machine.wait_for("subvolumes login:", BOOT).map(drop);
-    Machine::of(&image).firmware(Firmware::SeaBios).see(to_login)
+    let to_login = |machine: &mut Machine| -> Result<()> {
+        machine.wait_for("subvolumes login:", BOOT)?;
+        Ok(())
+    };
+    machine(&image).firmware(Firmware::SeaBios).see(to_login)
 }
 
 #[test]

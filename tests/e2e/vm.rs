@@ -4,11 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use dibhost_machine::{BOOT, Firmware, Key, SSH};
 use dibhost_tests::disk;
 use dibhost_tests::leftovers::Snapshot;
-use dibhost_tests::qemu::{BOOT, Firmware, Machine, SSH};
-use dibhost_tests::seed::Key;
-use dibhost_tests::{dibhost, repository, tool};
+use dibhost_tests::{dibhost, machine, repository, tool};
 
 #[test]
 fn a_debian_image_boots_under_both_firmwares_and_lets_its_user_in() -> Result<()> {
@@ -94,7 +93,7 @@ fn facts_met_in_one_phase(root: &Path) -> Result<()> {
 
 fn boots(image: &Path, firmware: Firmware, key: &Key) -> Result<()> {
     const GIB: u32 = 6;
-    Machine::of(image).firmware(firmware).disk_gib(GIB).login("ada", key).see(|machine| {
+    machine(image).firmware(firmware).disk_gib(GIB).login("ada", key).see(|machine| {
         machine.wait_for("login:", BOOT)?;
         machine.wait_for_ssh(SSH)?;
         let done = machine.ssh("true")?;
@@ -107,7 +106,7 @@ fn boots(image: &Path, firmware: Firmware, key: &Key) -> Result<()> {
         ensure!(keys.trim().parse::<u32>()? >= 1, "no host keys were made");
         let failed = machine.ssh_text("systemctl --failed --no-legend --plain | cat")?;
         ensure!(failed.trim().is_empty(), "units that failed:\n{failed}");
-        machine.power_off()
+        Ok(machine.power_off()?)
     })?;
     // Between two machines, so that the first one's disk is let go.
     std::thread::sleep(Duration::from_millis(200));

@@ -4,8 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
 use anyhow::{Context as _, Result};
-use dibhost_tests::qemu::{self, Firmware, Machine};
-use dibhost_tests::seed::Key;
+use dibhost_machine::{BOOT, Firmware, Key, SSH};
 use dibhost_tests::work_folder;
 
 fn main() -> Result<()> {
@@ -17,13 +16,13 @@ fn main() -> Result<()> {
     };
     let folder = work_folder()?;
     let key = Key::generate(folder.path())?;
-    let machine = Machine::of(image).firmware(firmware).disk_gib(6);
+    let machine = dibhost_tests::machine(image).firmware(firmware).disk_gib(6);
     let mut machine = machine.login("tester", &key).boot()?;
 
     let seconds = |time: std::time::Duration| time.as_secs();
-    println!("kernel  {:>4} s", seconds(machine.wait_for("Linux version", qemu::BOOT)?));
-    println!("login   {:>4} s", seconds(machine.wait_for("login:", qemu::BOOT)?));
-    println!("ssh     {:>4} s", seconds(machine.wait_for_ssh(qemu::SSH)?));
+    println!("kernel  {:>4} s", seconds(machine.wait_for("Linux version", BOOT)?));
+    println!("login   {:>4} s", seconds(machine.wait_for("login:", BOOT)?));
+    println!("ssh     {:>4} s", seconds(machine.wait_for_ssh(SSH)?));
     for command in ["df -h /; ls /etc/ssh; cat /etc/hostname".to_owned()].into_iter().chain(args) {
         println!("$ {command}\n{}", machine.ssh_text(&command)?);
     }

@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: the built program, virtual machines, checks of disks by
+//! What the end-to-end tests share: the built program, checks of disks by
 //! other people's tools, mirrors that break, and the search for what a build left behind.
 //!
 //! Everything here returns [`anyhow::Result`]; an error says what the machine or tool said.
@@ -7,11 +7,8 @@
 
 pub mod disk;
 pub mod leftovers;
-mod lines;
 pub mod mirror;
 pub mod program;
-pub mod qemu;
-pub mod seed;
 pub mod tool;
 
 pub use program::{Dibhost, Outcome, Running, dibhost};
@@ -19,6 +16,7 @@ pub use program::{Dibhost, Outcome, Running, dibhost};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use dibhost_machine::{Builder, Machine};
 use tempfile::TempDir;
 
 /// The top folder of the repository.
@@ -38,9 +36,18 @@ pub fn repository() -> PathBuf {
 /// # Errors
 /// When no folder can be made there.
 pub fn work_folder() -> Result<TempDir> {
-    let parent = std::env::var_os("DIBHOST_TEST_FOLDER").unwrap_or_else(|| "/var/tmp".into());
+    let parent = parent();
     tempfile::Builder::new()
         .prefix("dibhost-test-")
         .tempdir_in(&parent)
-        .with_context(|| format!("making a work folder in {}", Path::new(&parent).display()))
+        .with_context(|| format!("making a work folder in {}", parent.display()))
+}
+
+/// A machine of an image, that works where the tests do and waits for its turn among theirs.
+pub fn machine(image: impl Into<PathBuf>) -> Builder {
+    Machine::of(image).work_in(parent()).in_turn()
+}
+
+fn parent() -> PathBuf {
+    std::env::var_os("DIBHOST_TEST_FOLDER").unwrap_or_else(|| "/var/tmp".into()).into()
 }

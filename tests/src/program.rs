@@ -9,10 +9,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use dibhost_machine::console::tail;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-
-use crate::lines;
 
 /// The built program in surroundings of its own: an empty home, a work folder that goes with
 /// it, and a download cache that all tests share.
@@ -172,8 +171,8 @@ impl Outcome {
             "dibhost ended with {} instead of {code} after {:.1} s:\n{}\n{}",
             self.status,
             self.took.as_secs_f32(),
-            lines::tail(&self.stdout, 40),
-            lines::tail(&self.stderr, 80)
+            tail(&self.stdout, 40),
+            tail(&self.stderr, 80)
         );
         Ok(self)
     }

@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use dibhost_test_machine::{again, qemu, turn};
+use dibhost_machine::{again, qemu, turn};
 
 use super::case::Case;
 use super::kernel::Kernel;

@@ -1,14 +1,16 @@
 //! What a console or program said, made fit for an error message.
 
 /// The last `count` lines of a text without terminal escapes and carriage returns.
-pub(crate) fn tail(text: &str, count: usize) -> String {
+#[must_use]
+pub fn tail(text: &str, count: usize) -> String {
     let plain = plain(text);
     let lines: Vec<&str> = plain.lines().collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
 /// The text without escape sequences (`ESC [ … letter`, `ESC` and one more) and control bytes.
-pub(crate) fn plain(text: &str) -> String {
+#[must_use]
+pub fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(char) = chars.next() {

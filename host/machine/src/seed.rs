@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use dibhost_sys::{Cancel, Program};
 
-use crate::tool;
+use crate::MachineError;
 
-/// An SSH key pair made for one test.
+/// An SSH key pair made for one machine.
 #[derive(Debug, Clone)]
 pub struct Key {
     /// The file with the private half.
@@ -20,12 +20,13 @@ impl Key {
     ///
     /// # Errors
     /// When `ssh-keygen` fails.
-    pub fn generate(folder: &Path) -> Result<Self> {
+    pub fn generate(folder: &Path) -> Result<Self, MachineError> {
         let private = folder.join("id_ed25519");
-        let file = private.to_string_lossy().into_owned();
-        tool::run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", &file])?;
-        let public = std::fs::read_to_string(folder.join("id_ed25519.pub"))
-            .context("reading the public key that ssh-keygen made")?;
+        let keygen = Program::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", ""]);
+        keygen.args(["-C", "dibhost", "-f"]).arg(&private).run(&Cancel::new())?;
+        let public = std::fs::read_to_string(folder.join("id_ed25519.pub"));
+        let public =
+            public.map_err(MachineError::io("reading the public key that ssh-keygen made"))?;
         Ok(Self { private, public: public.trim().to_owned() })
     }
 }
@@ -35,7 +36,7 @@ impl Key {
 ///
 /// # Errors
 /// When `mkfs.vfat` or `mcopy` fails.
-pub fn nocloud(folder: &Path, user: &str, public_key: &str) -> Result<PathBuf> {
+pub fn nocloud(folder: &Path, user: &str, public_key: &str) -> Result<PathBuf, MachineError> {
     nocloud_with(folder, &user_data(user, public_key))
 }
 
@@ -43,16 +44,18 @@ pub fn nocloud(folder: &Path, user: &str, public_key: &str) -> Result<PathBuf> {
 ///
 /// # Errors
 /// When `mkfs.vfat` or `mcopy` fails.
-pub fn nocloud_with(folder: &Path, user_data: &str) -> Result<PathBuf> {
-    let meta_data = "instance-id: dibhost-test\nlocal-hostname: seeded\n";
+pub fn nocloud_with(folder: &Path, user_data: &str) -> Result<PathBuf, MachineError> {
+    let meta_data = "instance-id: dibhost\nlocal-hostname: seeded\n";
     let seed = folder.join("seed.img");
-    let image = seed.to_string_lossy().into_owned();
     // 1 MiB; -S and -F left to mkfs.vfat, whose own choice every kernel reads.
-    tool::run("mkfs.vfat", &["-C", "-n", "CIDATA", &image, "1024"])?;
+    let format = Program::new("mkfs.vfat").args(["-C", "-n", "CIDATA"]).arg(&seed).arg("1024");
+    format.run(&Cancel::new())?;
     for (name, text) in [("meta-data", meta_data), ("user-data", user_data)] {
         let file = folder.join(name);
-        std::fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
-        tool::run("mcopy", &["-i", &image, &file.to_string_lossy(), &format!("::{name}")])?;
+        let writing = MachineError::io(format!("writing {}", file.display()));
+        std::fs::write(&file, text).map_err(writing)?;
+        let copy = Program::new("mcopy").arg("-i").arg(&seed).arg(&file).arg(format!("::{name}"));
+        copy.run(&Cancel::new())?;
     }
     Ok(seed)
 }
@@ -79,15 +82,18 @@ mod tests {
 
     #[test]
     fn a_seed_has_the_label_and_both_files() {
-        let folder = crate::work_folder().unwrap();
+        let folder = tempfile::tempdir().unwrap();
         let key = Key::generate(folder.path()).unwrap();
         let seed = nocloud(folder.path(), "tester", &key.public).unwrap();
-        let image = seed.to_string_lossy().into_owned();
-        let listing = tool::run("mdir", &["-i", &image, "::"]).unwrap();
+        let said = |program: &str, what: &str| {
+            let program = Program::new(program).arg("-i").arg(&seed).arg(what);
+            program.run(&Cancel::new()).unwrap().text()
+        };
+        let listing = said("mdir", "::");
         assert!(listing.contains("CIDATA"), "{listing}");
-        let text = tool::run("mtype", &["-i", &image, "::user-data"]).unwrap();
+        let text = said("mtype", "::user-data");
         assert!(text.starts_with("#cloud-config\n"), "{text}");
         assert!(text.contains(&key.public), "{text}");
-        assert!(tool::run("mtype", &["-i", &image, "::meta-data"]).unwrap().contains("seeded"));
+        assert!(said("mtype", "::meta-data").contains("seeded"));
     }
 }

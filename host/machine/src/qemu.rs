@@ -1,20 +1,23 @@
-//! What all virtual machines of the tests share, whatever runs in them.
-//!
-//! QEMU runs without KVM: plain emulation works on every machine, nested ones too.
+//! How QEMU is started, whose turn it is, and its own faults: what all machines share, whatever
+//! runs in them.
 
+use std::fmt::Display;
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Error, Result};
+use rustix::fs::OFlags;
+
+use crate::MachineError;
 
 /// A fault of QEMU 10's own, seen once in a while on a busy host: it aborts, whatever runs in it.
 const FAULT_OF_QEMU: &str = "iotlb_to_section: Assertion";
 /// How often a machine is started anew after it.
 const AGAIN: usize = 2;
 
-/// QEMU with two processors, no display and no devices but what is added. It dies with the test
-/// that started it, when that is killed too.
+/// QEMU with two processors, no display and no devices but what is added. It dies with the
+/// thread that started it, when that is killed too.
 #[must_use]
 pub fn qemu() -> Command {
     let mut command = Command::new("setpriv");
@@ -30,28 +33,30 @@ pub fn qemu() -> Command {
     command
 }
 
-/// The lock of all tests that run a machine, beside their work folder `folder`: two at once on two
+/// The lock of all machines that take turns, beside their work folder `folder`: two at once on two
 /// cores only make both slower. It is held until the file is dropped.
 ///
 /// # Errors
 /// When the lock cannot be made.
-pub fn turn(folder: &Path) -> Result<File> {
-    let path = folder.with_file_name("dibhost-test-machine.lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.with_context(|| format!("opening {}", path.display()))?;
-    file.lock().with_context(|| format!("locking {}", path.display()))?;
-    Ok(file)
+pub fn turn(folder: &Path) -> Result<File, MachineError> {
+    let path = folder.with_file_name("dibhost-machine.lock");
+    // Everyone may write to such folders: a link there is somebody else's.
+    let no_link = OFlags::NOFOLLOW.bits().cast_signed();
+    let mut options = File::options();
+    let file = options.create(true).truncate(false).write(true).custom_flags(no_link).open(&path);
+    file.and_then(|file| file.lock().map(|()| file))
+        .map_err(MachineError::io(format!("locking {}", path.display())))
 }
 
 /// Runs a machine, and anew when QEMU fails by its own known fault: its message is in the error then.
 ///
 /// # Errors
 /// What `run` says at last.
-pub fn again<T>(mut run: impl FnMut() -> Result<T>) -> Result<T> {
-    let faulty = |error: &Error| format!("{error:#}").contains(FAULT_OF_QEMU);
+pub fn again<T, E: Display>(mut run: impl FnMut() -> Result<T, E>) -> Result<T, E> {
     for _ in 0..AGAIN {
         match run() {
-            Err(error) if faulty(&error) => {}
+            // All of it: an error's alternate form has its causes.
+            Err(error) if format!("{error:#}").contains(FAULT_OF_QEMU) => {}
             done => return done,
         }
     }
@@ -68,7 +73,7 @@ mod tests {
             let mut run = 0;
             let done = again(|| {
                 run += 1;
-                if run == works_at { Ok(()) } else { Err(Error::msg(says).context("booting")) }
+                if run == works_at { Ok(()) } else { Err(format!("booting: {says}")) }
             });
             (run, done.is_ok())
         };
