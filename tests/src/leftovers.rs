@@ -77,6 +77,21 @@ impl Snapshot {
         Ok(left)
     }
 
+    /// [`left`](Self::left) without these files, each named by its whole path: what is beside them, or
+    /// has their names in its own, is left.
+    ///
+    /// # Errors
+    /// When `/proc` or `/sys` cannot be read, or one of the files was not left.
+    pub fn left_but(&self, expected: &[PathBuf]) -> Result<Vec<String>> {
+        let mut left = self.left()?;
+        for file in expected {
+            let line = format!("file: {}", file.display());
+            let at = left.iter().position(|other| *other == line);
+            left.remove(at.with_context(|| format!("{} is not there", file.display()))?);
+        }
+        Ok(left)
+    }
+
     /// Makes sure that nothing was left since, after a few seconds at most.
     ///
     /// # Errors
@@ -213,6 +228,22 @@ mod tests {
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
         std::fs::remove_file(folder.path().join("partial")).unwrap();
         before.assert_none_left().unwrap();
+    }
+
+    #[test]
+    fn a_file_beside_those_that_are_expected_is_left() {
+        let folder = crate::work_folder().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let before = Snapshot::take(&[folder.path()]).unwrap();
+        let expected = [at("image.raw"), at("image.raw.sha256")];
+        for file in &expected {
+            assert!(before.left_but(&expected).is_err(), "what is expected has to be there");
+            std::fs::write(file, "").unwrap();
+        }
+        assert_eq!(before.left_but(&expected).unwrap(), [""; 0]);
+        std::fs::write(at("image.raw.part"), "").unwrap();
+        let left = before.left_but(&expected).unwrap();
+        assert_eq!(left, [format!("file: {}", at("image.raw.part").display())]);
     }
 
     #[test]

@@ -27,6 +27,14 @@ impl Failure {
         }
     }
 
+    /// The same with its words changed by `text`.
+    pub(crate) fn map_text(self, text: &dyn Fn(&str) -> String) -> Self {
+        match self {
+            Self::Wrong(message) => Self::Wrong(text(&message)),
+            Self::Failed(message) => Self::Failed(text(&message)),
+        }
+    }
+
     pub(crate) fn code(&self) -> ExitCode {
         match self {
             Self::Wrong(_) => ExitCode::from(2),

@@ -416,7 +416,7 @@ impl Prepared {
         let mut session = Session::new(&code, call, Some(effects), stops, secrets);
         let data = session.store.data_mut();
         data.facts = facts::Facts::new(facts);
-        data.cache = cache::Cache(cache);
+        data.cache = cache::Cache::at(cache);
         data.tape = std::mem::take(&mut *lock(&tape));
         let outcome = session.run(phase);
         *lock(&tape) = std::mem::take(&mut session.store.data_mut().tape);

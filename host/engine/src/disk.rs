@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use dibhost_block_device::{EntryKind, Tree, TreeEntry};
+use dibhost_block_device::{EntryKind, Tree, TreeEntry, xattr_space};
 use dibhost_sys::{Program, ProgramError, ProgramOutput};
-use dibhost_tree::{TargetError, TargetPath, Worker};
+use dibhost_tree::{Kind, ListedNode, TargetError, TargetPath, Worker};
+
+/// Bytes of a file read at a time.
+const PIECE: u64 = 8 << 20;
 
 /// A tree in parts, one for each mount point.
 pub(crate) struct WorkerTree<'a> {
@@ -42,72 +44,39 @@ impl<'a> WorkerTree<'a> {
         let missing = || io::Error::other(format!("the tree has no part for `{mount}`"));
         let part = self.parts.get_mut(mount).ok_or_else(missing)?;
         if part.entries.is_none() {
-            let find = Program::new("find").arg(&part.folder).arg("-printf").arg(FIELDS);
-            let output = self.worker.run_on_host(&find).map_err(io::Error::other)?;
-            part.entries = Some(parse(&output.stdout)?);
+            let mut entries = Vec::new();
+            self.worker
+                .list(&part.folder, &mut |node| entries.push(entry(node)))
+                .map_err(io::Error::other)?;
+            part.entries = Some(entries);
         }
         part.entries.as_deref().ok_or_else(missing)
     }
-
-    /// Whether a path is a regular file, and no symbolic link is on the way to it.
-    fn is_plain(&mut self, mount: &str, relative: &Path) -> io::Result<bool> {
-        let entries = self.known(mount)?;
-        let kind = |path: &Path| entries.iter().find(|e| e.path == path).map(|e| e.kind);
-        Ok(kind(relative) == Some(EntryKind::File)
-            && relative.ancestors().skip(1).all(|above| kind(above) == Some(EntryKind::Folder)))
-    }
 }
 
-/// Fields of [`parse`], each with a NUL behind it: path, kind, mode, owner, group, time, bytes,
-/// blocks of 512 bytes, names, inode.
-const FIELDS: &str = "%P\\0%y\\0%m\\0%U\\0%G\\0%T@\\0%s\\0%b\\0%n\\0%i\\0";
-const FIELD_COUNT: usize = 10;
-
-fn parse(printed: &[u8]) -> io::Result<Vec<TreeEntry>> {
-    let mut fields = printed.split(|byte| *byte == 0).collect::<Vec<_>>();
-    fields.pop();
-    let (entries, rest) = fields.as_chunks::<FIELD_COUNT>();
-    let wrong =
-        |what: &str| io::Error::other(format!("`find` printed no {what} where one belongs"));
-    if !rest.is_empty() {
-        return Err(wrong("whole entry"));
-    }
-    let entry = |[path, kind, mode, uid, gid, time, size, blocks, links, inode]: &[&[u8]; 10]| {
-        let number = |field: &[u8], radix, what| {
-            let text = std::str::from_utf8(field).map_err(|_| wrong(what))?;
-            let whole = text.split('.').next().unwrap_or_default();
-            i64::from_str_radix(whole, radix).map_err(|_| wrong(what))
-        };
-        let positive = |field, what| {
-            number(field, 10, what).and_then(|n| u64::try_from(n).map_err(|_| wrong(what)))
-        };
-        let small = |field, radix, what| {
-            number(field, radix, what).and_then(|n| u32::try_from(n).map_err(|_| wrong(what)))
-        };
-        let kind = match *kind {
-            b"f" => EntryKind::File,
-            b"d" => EntryKind::Folder,
-            b"l" => EntryKind::Symlink,
-            _ => EntryKind::Special,
-        };
-        let size = positive(size, "size")?;
-        let allocated = positive(blocks, "count of blocks")? * 512;
-        Ok(TreeEntry {
-            path: PathBuf::from(std::ffi::OsStr::from_bytes(path)),
-            kind,
-            mode: small(mode, 8, "mode")?,
-            uid: small(uid, 10, "owner")?,
-            gid: small(gid, 10, "group")?,
-            mtime: number(time, 10, "time")?,
-            size,
-            // What a sparse file lacks; filesystems that pack small files are not used for trees.
-            holes: if kind == EntryKind::File { size.saturating_sub(allocated) } else { 0 },
-            links: small(links, 10, "count of names")?,
-            inode: positive(inode, "inode")?,
-            xattr_space: 0,
-        })
+fn entry(node: ListedNode) -> TreeEntry {
+    let kind = match node.kind {
+        Kind::File => EntryKind::File,
+        Kind::Directory => EntryKind::Folder,
+        Kind::Symlink => EntryKind::Symlink,
+        Kind::CharacterDevice | Kind::BlockDevice | Kind::Fifo | Kind::Socket => EntryKind::Special,
     };
-    entries.iter().map(entry).collect()
+    let attributes = node.attributes.iter();
+    let attributes = attributes.map(|(name, length)| (name.as_str(), *length as usize));
+    TreeEntry {
+        path: node.path.into(),
+        kind,
+        mode: node.mode,
+        uid: node.uid,
+        gid: node.gid,
+        mtime: node.mtime,
+        size: node.size,
+        // What a sparse file lacks; filesystems that pack small files are not used for trees.
+        holes: if kind == EntryKind::File { node.size.saturating_sub(node.allocated) } else { 0 },
+        links: u32::try_from(node.links).unwrap_or(u32::MAX),
+        inode: node.inode,
+        xattr_space: xattr_space(attributes),
+    }
 }
 
 impl Tree for WorkerTree<'_> {
@@ -121,14 +90,21 @@ impl Tree for WorkerTree<'_> {
     }
 
     fn read(&mut self, mount: &str, relative: &str) -> io::Result<Vec<u8>> {
-        let relative = relative.trim_start_matches('/');
-        if !self.is_plain(mount, Path::new(relative))? {
-            let problem = format!("`{relative}` below `{mount}` of the image is no regular file");
-            return Err(io::Error::new(io::ErrorKind::NotFound, problem));
+        let missing = || io::Error::other(format!("the tree has no part for `{mount}`"));
+        let folder = self.parts.get(mount).ok_or_else(missing)?.folder.clone();
+        let file = Path::new(relative.trim_start_matches('/'));
+        let mut content = Vec::new();
+        loop {
+            let piece = self.worker.read_part(&folder, file, content.len() as u64, PIECE);
+            let piece = piece.map_err(|error| match error {
+                TargetError::Conflict(why) => io::Error::new(io::ErrorKind::NotFound, why),
+                error => io::Error::other(error),
+            })?;
+            if piece.is_empty() {
+                return Ok(content);
+            }
+            content.extend_from_slice(&piece);
         }
-        let path = self.part(mount).join(relative);
-        let output = self.worker.run_on_host(&Program::new("cat").arg("--").arg(path));
-        Ok(output.map_err(io::Error::other)?.stdout)
     }
 
     fn filler(&self) -> Option<Program> {
@@ -142,26 +118,107 @@ impl Tree for WorkerTree<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use dibhost_block_device::dib::DibParameters;
+    use dibhost_block_device::{
+        Graph, LayoutOptions, NoSecrets, Realise, Syntax, Written, layout_for, realise,
+    };
     use dibhost_sys::Cancel;
+    use dibhost_tree::{ProgramLimits, WorkerOptions};
+
+    use super::*;
+
+    /// Not a test of its own: this program again, as the worker of those below.
+    #[test]
+    fn serves_as_a_worker_when_started_as_one() {
+        use std::os::unix::fs::FileTypeExt as _;
+        let input = std::fs::metadata("/proc/self/fd/0");
+        if input.is_ok_and(|input| input.file_type().is_socket()) {
+            let _ = dibhost_tree::worker::main();
+        }
+    }
+
+    fn worker(folder: &Path) -> Worker {
+        let work = folder.join("target");
+        std::fs::create_dir(&work).unwrap();
+        let args = ["--exact", "disk::tests::serves_as_a_worker_when_started_as_one"];
+        let options = WorkerOptions {
+            program: std::env::current_exe().unwrap(),
+            args: args.into_iter().chain(["--test-threads=1"]).map(Into::into).collect(),
+            work,
+            tmpfs: Some(1 << 30),
+            source_date_epoch: 1_700_000_000,
+            limits: ProgramLimits::default(),
+        };
+        Worker::start(&options, &Cancel::new()).unwrap()
+    }
+
+    fn shell(worker: &mut Worker, script: &str) {
+        let program = Program::new("sh").args(["-ec", script, "sh"]).arg(worker.tree());
+        worker.run_on_host(&program).unwrap();
+    }
+
+    /// Makes a filesystem of the worker's tree; answers its file.
+    fn made(worker: &mut Worker, folder: &Path, kind: &str) -> Result<PathBuf, String> {
+        let text = format!(
+            "block-device = [\n{{ name = \"disk\", type = \"disk\" }},\n\
+             {{ name = \"fs\", type = \"filesystem\", on = \"disk\", format = \"{kind}\", \
+             mount = \"/\" }},\n]\n"
+        );
+        let written = Written::parse(&text, Syntax::Toml, &DibParameters::default()).unwrap();
+        let graph = Graph::of_image(written.nodes).unwrap();
+        let mut tree =
+            WorkerTree::split(worker, &[TargetPath::root()], Program::new("false")).unwrap();
+        let identities = graph.identities(&[7; 32]);
+        let layout = layout_for(&graph, &identities, &mut tree, LayoutOptions::default())
+            .map_err(|e| e.to_string())?;
+        let path = folder.join("disk.raw");
+        let disks = BTreeMap::from([("disk".to_owned(), path.clone())]);
+        let cancel = Cancel::new();
+        let to =
+            Realise { disks: &disks, secrets: &NoSecrets, time: 1_700_000_000, cancel: &cancel };
+        realise(&layout, &mut tree, &to).map_err(|e| e.to_string())?;
+        Ok(path)
+    }
+
+    /// 1,500 files with an attribute of 3 KiB each, which nothing makes smaller.
+    const ATTRIBUTES: &str = "cd \"$1\"; for i in $(seq 1500); do echo $i > $i; \
+        value=$(head -c 2250 /dev/urandom | base64 -w0); \
+        setfattr -n user.note -v \"$value\" $i; done";
 
     #[test]
-    fn find_prints_what_is_there() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("a\nb"), "12345").unwrap();
-        std::os::unix::fs::symlink("/etc", folder.path().join("link")).unwrap();
-        let find = Program::new("find").arg(folder.path()).arg("-printf").arg(FIELDS);
-        let printed = find.run(&Cancel::new()).unwrap().stdout;
-        let entries = parse(&printed).unwrap();
-        let of = |path: &str| entries.iter().find(|e| e.path == Path::new(path)).unwrap();
-        assert_eq!(entries.len(), 3);
-        assert_eq!((of("a\nb").kind, of("a\nb").size), (EntryKind::File, 5));
-        assert_eq!((of("link").kind, of("link").size), (EntryKind::Symlink, 4));
-        assert_eq!(of("").kind, EntryKind::Folder);
+    fn a_tree_with_large_attributes_fits_into_each_filesystem() {
+        for kind in ["ext4", "squashfs", "erofs"] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut worker = worker(folder.path());
+            shell(&mut worker, ATTRIBUTES);
+            let made = made(&mut worker, folder.path(), kind);
+            let path = made.unwrap_or_else(|why| panic!("{kind}: {why}"));
+            worker.stop().unwrap();
+            if kind == "ext4" {
+                let read =
+                    Program::new("debugfs").args(["-R", "ea_get /1499 user.note"]).arg(&path);
+                let said = read.run(&Cancel::new()).unwrap().text();
+                assert!(said.len() > 3000, "{said}");
+            }
+        }
     }
 
     #[test]
-    fn half_an_entry_is_an_error() {
-        assert!(parse(b"a\0f\0").is_err());
+    fn a_tree_whose_list_is_long_is_known_whole_and_a_large_file_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut worker = worker(folder.path());
+        // Over 16 MiB of names.
+        let script = "cd \"$1\"; head -c 20000000 /dev/zero > large; ln -s large link; \
+                      name=$(printf %0200d 0); seq -f \"$name-%g\" 90000 | xargs touch";
+        shell(&mut worker, script);
+        let mut tree =
+            WorkerTree::split(&mut worker, &[TargetPath::root()], Program::new("false")).unwrap();
+        let mut count = 0;
+        tree.entries("/", &mut |_| count += 1).unwrap();
+        assert_eq!(count, 90_003);
+        assert_eq!(tree.read("/", "/large").unwrap().len(), 20_000_000);
+        let error = tree.read("/", "link").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        worker.stop().unwrap();
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dibhost_element::{Library, SecretStore};
-use dibhost_image::{Output, Scratch};
+use dibhost_image::{Output, Scratch, check_beside};
 use dibhost_plan::{Phase, Plan};
 use dibhost_sys::{Cancel, Program};
 use dibhost_tree::{ProgramLimits, TargetError, Worker, WorkerOptions};
@@ -22,7 +22,7 @@ use crate::packages::Packages;
 use crate::secrets::Secrets;
 use crate::steps::Steps;
 use crate::teller::Teller;
-use crate::work::WorkFolder;
+use crate::work::{WorkFolder, open_cache};
 use crate::{finish, units};
 
 /// What a build needs beside the plan.
@@ -108,9 +108,26 @@ fn run(
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
+    // What is known of files beside the image, too.
+    let suffixes = finish::planned_suffixes(plan);
+    check_beside(&options.stem, &suffixes, cancel).map_err(BuildFailure::new)?;
+    let cache = open_cache(&options.cache)?;
     let scratch = Scratch::create(folder).map_err(BuildFailure::new)?;
+    run_in(&scratch, &cache, plan, library, options, cancel, teller)
+        .map_err(|failure| failure.map_texts(&|text| scratch.in_words(&text)))
+}
+
+fn run_in(
+    scratch: &Scratch,
+    cache: &Path,
+    plan: &Plan,
+    library: &Library,
+    options: &BuildOptions,
+    cancel: &Cancel,
+    teller: &mut Teller<'_>,
+) -> Result<(Vec<Output>, Vec<PathBuf>), BuildFailure> {
     let making = |e| BuildFailure::new(e).doing("making the build's work folder in the cache");
-    let work = WorkFolder::create(&options.cache.join("work")).map_err(making)?;
+    let work = WorkFolder::create(&cache.join("work")).map_err(making)?;
     let tree = work.path().join("target");
     std::fs::create_dir(&tree).map_err(making)?;
 
@@ -126,16 +143,17 @@ fn run(
         },
         cancel,
     )
+    .and_then(|mut worker| worker.hold(scratch.held()).map(|()| worker))
     .map_err(|e| BuildFailure::new(e).doing("starting the target's worker process"))?;
     teller.end(running);
     contained::check(&plan.elements, &worker, teller)?;
 
-    let of_elements = options.cache.join("of-elements");
+    let of_elements = cache.join("of-elements");
     let secrets = Arc::clone(&options.secrets) as Arc<dyn SecretStore>;
     let mut build = Build {
         plan,
         worker,
-        packages: Packages::new(plan, &options.cache, work.path(), cancel),
+        packages: Packages::new(plan, cache, work.path(), cancel),
         steps: Steps {
             plan,
             library,
@@ -158,7 +176,7 @@ fn run(
     let (stem, secrets) = (&options.stem, build.secrets.as_ref());
     let filler = Program::new(&options.filler.0).args(&options.filler.1);
     let finished = finish::Finished { plan, emitted: build.steps.emitted, stem, secrets, filler };
-    let published = finish::finish(finished, &mut build.worker, &scratch, cancel, teller)?;
+    let published = finish::finish(finished, &mut build.worker, scratch, cancel, teller)?;
     build.worker.stop().map_err(BuildFailure::new)?;
     Ok(published)
 }

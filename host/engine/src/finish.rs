@@ -7,10 +7,12 @@ use dibhost_block_device::{DiskLayout, Graph, Realise, Realised, layout_for};
 use dibhost_definition::Qcow2Compression;
 use dibhost_element::SecretStore;
 use dibhost_image::{
-    Compression, Format, Manifest, ManifestElement, ManifestPackage, Output, Publication, Scratch,
+    Compression, Format, Manifest, ManifestElement, ManifestPackage, ManifestVersion, Output,
+    Publication, Scratch,
 };
 use dibhost_plan::Plan;
 use dibhost_sys::{Cancel, Program, SecretBytes};
+use dibhost_text::check_suffix;
 use dibhost_tree::{Attributes, Change, Command, Scope, Target as _, TargetPath, Worker};
 
 use crate::disk::WorkerTree;
@@ -124,6 +126,13 @@ pub(crate) fn finish(
     Ok(published)
 }
 
+/// The suffixes of files beside the image that elements were granted by name: a pattern names none.
+pub(crate) fn planned_suffixes(plan: &Plan) -> Vec<&str> {
+    let grants = plan.elements.iter().flat_map(|element| &element.grants);
+    let outputs = grants.filter(|grant| grant.capability == "outputs");
+    outputs.map(|grant| grant.scope.as_str()).filter(|scope| check_suffix(scope).is_ok()).collect()
+}
+
 pub(crate) fn graph(plan: &Plan) -> Result<Graph, BuildFailure> {
     Graph::of_image(plan.block_device.nodes.clone()).map_err(BuildFailure::new)
 }
@@ -167,6 +176,7 @@ fn manifest(plan: &Plan, packages: Vec<ManifestPackage>, realised: Realised) -> 
         digest: element.digest.clone(),
     };
     Manifest {
+        version: ManifestVersion::default(),
         name: plan.image.name.clone(),
         arch: plan.image.arch.clone(),
         plan: plan.digest.clone(),
@@ -174,6 +184,7 @@ fn manifest(plan: &Plan, packages: Vec<ManifestPackage>, realised: Realised) -> 
         packages,
         root_hashes: realised.root_hashes,
         outputs: Vec::new(),
+        beside: Vec::new(),
     }
 }
 

@@ -155,10 +155,32 @@ impl UnderWay<'_, '_, '_> {
                 let text = format!("nothing to do: {reason}");
                 self.teller.line(Level::Debug, &member.step.element, &text);
             }
-            self.steps.emitted.append(&mut answer.outputs);
+            let outputs = std::mem::take(&mut answer.outputs);
+            if let Err(why) = take(&mut self.steps.emitted, outputs) {
+                let failure = BuildFailure::of_step(&member.step.element, member.step.phase, why);
+                self.fail(self.front, failure);
+            }
             self.front += 1;
         }
     }
+}
+
+/// Takes the files that a step put beside the image. In the plan's order, so that of two steps with
+/// one name it is always the same that fails; and now, not when the image is made.
+fn take(
+    emitted: &mut Vec<(String, Arc<[u8]>)>,
+    outputs: Vec<(String, Arc<[u8]>)>,
+) -> Result<(), ElementFailure> {
+    for (suffix, content) in outputs {
+        if emitted.iter().any(|(other, _)| *other == suffix) {
+            return Err(ElementFailure::new(format!(
+                "a step before put a file beside the image as `{suffix}` already"
+            ))
+            .with_help("grant `outputs` of that ending to one element only"));
+        }
+        emitted.push((suffix, content));
+    }
+    Ok(())
 }
 
 impl SideBySide for UnderWay<'_, '_, '_> {
@@ -208,5 +230,19 @@ impl SideBySide for UnderWay<'_, '_, '_> {
 
     fn wanted(&self, at: usize) -> bool {
         self.failed.as_ref().is_none_or(|(failed, _)| at < *failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_beside_the_image_has_one_step_that_writes_it() {
+        let file = |suffix: &str| (suffix.to_owned(), Arc::from(b"x".as_slice()));
+        let mut emitted = Vec::new();
+        take(&mut emitted, vec![file(".vmlinuz"), file(".initrd")]).unwrap();
+        let failure = take(&mut emitted, vec![file("-notes"), file(".initrd")]).unwrap_err();
+        assert!(failure.message.contains("`.initrd` already"), "{}", failure.message);
     }
 }

@@ -1,37 +1,79 @@
-//! Work folders: one a build, held by a lock for as long as the build lives. What a killed build
-//! left is removed by the next one.
+//! The cache and the work folders in it: one a build, held by a lock for as long as the build lives.
+//! What a killed build left is removed by the next one.
+//!
+//! Root works there with programs that are given paths. So nobody but root and who builds may be able
+//! to put something else in the place of what is there, which [`open_cache`] makes sure of.
 
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions};
 use rustix::fs::{FlockOperation, flock};
+
+use crate::failure::BuildFailure;
+
+/// Opens the folder of the cache, or makes it; answers its path without links.
+///
+/// # Errors
+/// When it cannot be made, or another user could put something else in its place.
+pub(crate) fn open_cache(path: &Path) -> Result<PathBuf, BuildFailure> {
+    let shown = path.display();
+    let failed = |e| BuildFailure::new(e).doing(format!("opening the cache folder `{shown}`"));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+    let path = path.canonicalize().map_err(failed)?;
+    match dibhost_sys::swappable(&path).map_err(failed)? {
+        None => Ok(path),
+        Some(why) => Err(BuildFailure::new(format!(
+            "the cache folder `{shown}` is refused: {why}, so somebody else could exchange what a \
+             build keeps there"
+        ))
+        .with_help(
+            "choose one with `--cache` (or `DIBHOST_CACHE`) that only root and you can write to, in \
+             folders of which the same is true",
+        )),
+    }
+}
 
 /// A folder that is removed when dropped.
 #[derive(Debug)]
 pub(crate) struct WorkFolder {
+    parent: Dir,
+    name: String,
     path: PathBuf,
     _lock: File,
 }
 
 const LOCK: &str = "lock";
+const PREFIX: &str = "build-";
 
 impl WorkFolder {
     /// Makes a work folder below `parent`, after removing those that nobody holds.
     ///
     /// # Errors
-    /// When a folder or its lock cannot be made.
+    /// When a folder or its lock cannot be made, or others may write to `parent`.
     pub(crate) fn create(parent: &Path) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+        let path = parent.canonicalize()?;
+        if let Some(why) = dibhost_sys::swappable(&path)? {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+        }
+        let parent = Dir::open_ambient_dir(&path, ambient_authority())?;
         // Held while a folder is made and not yet locked, so that no other sweep takes it.
-        let gate = File::create(parent.join(".gate"))?;
+        let mut options = OpenOptions::new();
+        let gate = parent.open_with(".gate", options.create(true).write(true))?;
         flock(&gate, FlockOperation::LockExclusive)?;
-        sweep(parent)?;
-        let folder = tempfile::Builder::new().prefix("build-").rand_bytes(8).tempdir_in(parent)?;
-        let lock = File::create(folder.path().join(LOCK))?;
+        sweep(&parent)?;
+        let folder = tempfile::Builder::new().prefix(PREFIX).rand_bytes(8).tempdir_in(&path)?;
+        let name = folder.path().file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = name.ok_or(io::ErrorKind::InvalidFilename)?;
+        let mut new = OpenOptions::new();
+        let lock = parent.open_dir(&name)?.open_with(LOCK, new.write(true).create_new(true))?;
+        let lock = lock.into_std();
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Self { path: folder.keep(), _lock: lock })
+        Ok(Self { parent, name, path: folder.keep(), _lock: lock })
     }
 
     /// Where it is.
@@ -44,17 +86,19 @@ impl WorkFolder {
 impl Drop for WorkFolder {
     fn drop(&mut self) {
         // What cannot be removed now is removed by the next build's sweep.
-        let _ = fs::remove_dir_all(&self.path);
+        let _ = self.parent.remove_dir_all(&self.name);
     }
 }
 
-/// Removes the work folders below `parent` whose lock nobody holds.
-fn sweep(parent: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(parent)? {
-        let path = entry?.path();
-        let Ok(lock) = File::open(path.join(LOCK)) else { continue };
+/// Removes the work folders in `parent` whose lock nobody holds.
+fn sweep(parent: &Dir) -> io::Result<()> {
+    for entry in parent.entries()? {
+        let name = entry?.file_name();
+        let Ok(lock) = parent.open_dir(&name).and_then(|folder| folder.open(LOCK)) else {
+            continue;
+        };
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            fs::remove_dir_all(&path)?;
+            parent.remove_dir_all(&name)?;
         }
     }
     Ok(())
@@ -62,6 +106,8 @@ fn sweep(parent: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+
     use super::*;
 
     #[test]
@@ -76,5 +122,42 @@ mod tests {
         assert!(!left.exists());
         drop(other);
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 2, "the gate and the held one");
+    }
+
+    #[test]
+    fn a_cache_that_others_can_exchange_is_refused() {
+        let top = tempfile::tempdir().unwrap();
+        let cache = top.path().join("user/cache");
+        let opened = open_cache(&cache).unwrap();
+        assert_eq!(fs::metadata(&opened).unwrap().permissions().mode() & 0o777, 0o700);
+        fs::set_permissions(top.path().join("user"), fs::Permissions::from_mode(0o777)).unwrap();
+        let refused = open_cache(&cache).unwrap_err().to_string();
+        assert!(refused.contains("others may write to"), "{refused}");
+        assert!(refused.contains("help: choose one with `--cache`"), "{refused}");
+        assert!(WorkFolder::create(&cache).is_err());
+        fs::set_permissions(top.path().join("user"), fs::Permissions::from_mode(0o700)).unwrap();
+        open_cache(&cache).unwrap();
+    }
+
+    #[test]
+    fn a_cache_of_another_user_is_refused() {
+        // Only root can give a folder away.
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let top = tempfile::tempdir().unwrap();
+        let cache = top.path().join("cache");
+        open_cache(&cache).unwrap();
+        for theirs in [cache.as_path(), top.path()] {
+            chown(theirs, Some(12345), None).unwrap();
+            let refused = open_cache(&cache).unwrap_err().to_string();
+            assert!(refused.contains("belongs to user 12345"), "{refused}");
+            chown(theirs, Some(0), None).unwrap();
+        }
+        // A link of one's own to a folder of theirs is theirs.
+        let link = top.path().join("link");
+        std::os::unix::fs::symlink(&cache, &link).unwrap();
+        chown(&cache, Some(12345), None).unwrap();
+        assert!(open_cache(&link).is_err());
     }
 }

@@ -22,7 +22,11 @@ pub fn check_output(path: &Path) -> Result<(), ImageError> {
         }
         Some(_) => {}
     }
-    match fs::metadata(path) {
+    match fs::symlink_metadata(path) {
+        Ok(stat) if stat.is_symlink() => {
+            let help = "remove it, or write the name of what it leads to";
+            return refuse("is a symbolic link, and this would replace it", help);
+        }
         Ok(stat) if stat.is_dir() => {
             return refuse("is a folder", "write the name of a file in it");
         }
@@ -94,6 +98,8 @@ mod tests {
         assert!(refused(Path::new("/dev/null")).contains("device"));
         assert!(refused(Path::new("/")).contains("name"));
         assert!(refused(Path::new("/proc/image.qcow2")).contains("/proc"));
+        std::os::unix::fs::symlink("file", at("link")).unwrap();
+        assert!(refused(&at("link")).contains("is a symbolic link"));
         assert!(refused(&at("a\nb")).contains("control character"));
     }
 }

@@ -17,7 +17,16 @@ const CHUNK: usize = 1 << 18;
 /// # Errors
 /// When it cannot be read, or the build is cancelled.
 pub fn sha256_of(path: &Path, cancel: &Cancel) -> Result<String, ImageError> {
-    let mut file = File::open(path).map_err(ImageError::io("reading", path))?;
+    let file = File::open(path).map_err(ImageError::io("reading", path))?;
+    sha256_of_file(file, path, cancel)
+}
+
+/// The same of an open file; `path` is what it is called.
+pub(crate) fn sha256_of_file(
+    mut file: File,
+    path: &Path,
+    cancel: &Cancel,
+) -> Result<String, ImageError> {
     let mut digest = Sha256::new();
     let mut chunk = vec![0u8; CHUNK];
     loop {

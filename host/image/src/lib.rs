@@ -6,18 +6,25 @@
 //!   locked, and removed         device)       scratch folder, flushed, renamed one after the other
 //! ```
 
+mod beside;
 mod check;
 mod digest;
 mod error;
 mod format;
 mod manifest;
+mod place;
 mod publish;
 mod scratch;
 
+pub use beside::check_beside;
 pub use check::check_output;
 pub use digest::sha256_of;
 pub use error::ImageError;
 pub use format::{Compression, Format};
-pub use manifest::{Manifest, ManifestElement, ManifestOutput, ManifestPackage};
-pub use publish::{Output, Placed, Publication, publish, put_in_place};
+pub use manifest::{
+    Manifest, ManifestElement, ManifestError, ManifestFile, ManifestOutput, ManifestPackage,
+    ManifestVersion,
+};
+pub use place::{Placed, put_in_place};
+pub use publish::{Output, Publication, publish};
 pub use scratch::Scratch;

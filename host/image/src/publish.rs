@@ -1,17 +1,24 @@
 //! From the raw disk to the files that were asked for, all of them or none.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dibhost_sys::{Cancel, Program};
-use serde::Serialize;
+use cap_std::fs::OpenOptions;
 
-use crate::check::folder_of;
-use crate::digest::sha256_of;
-use crate::{Compression, Format, ImageError, Manifest, ManifestOutput, Scratch, check_output};
+use dibhost_sys::{Cancel, Program};
+use dibhost_text::check_suffix;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::beside;
+use crate::digest::{hexadecimal, sha256_of_file};
+use crate::place::{check_in, put_in_place};
+use crate::{
+    Compression, Format, ImageError, Manifest, ManifestFile, ManifestOutput, Placed, Scratch,
+};
 
 /// An image file that is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -69,7 +76,6 @@ impl Publication<'_> {
         let mut made = Vec::new();
         for (disk, raw) in self.disks {
             let infix = if self.disks.len() > 1 { format!(".{disk}") } else { String::new() };
-            check_suffix(self.stem, if infix.is_empty() { ".disk" } else { &infix })?;
             let path = |f: &Format| (*f, with(&format!("{infix}.{}", f.name())));
             let wanted: Vec<_> = self.formats.iter().map(path).collect();
             made.extend(make(raw, &wanted, self.compression, scratch, cancel)?);
@@ -77,15 +83,26 @@ impl Publication<'_> {
         self.manifest.outputs = made.iter().map(|(output, _)| in_manifest(output)).collect();
 
         let mut files = files_of(&made, scratch)?;
+        for (suffix, bytes) in &self.beside {
+            check_suffix(suffix).map_err(|why| {
+                let problem = format!("cannot have `{}` added: it {why}", suffix.escape_debug());
+                ImageError::output(self.stem, &problem, "have the element choose another one")
+            })?;
+            let sha256 = hexadecimal(&Sha256::digest(bytes));
+            self.manifest.beside.push(ManifestFile { file: name_of(&with(suffix)), sha256 });
+        }
+        self.manifest.beside.sort_unstable();
+        let before = with(".manifest.json");
+        let theirs = self.beside.iter().map(|(suffix, _)| with(suffix)).collect::<Vec<_>>();
+        beside::check_in(scratch.folder(), &before, &theirs, cancel)?;
         let manifest = self.manifest.to_json();
         let beside = std::iter::once((".manifest.json", manifest.as_bytes()))
             .chain(self.beside.iter().map(|(suffix, bytes)| (suffix.as_str(), &**bytes)));
         let outputs = files.len();
         for (suffix, bytes) in beside {
-            check_suffix(self.stem, suffix)?;
             let to = with(suffix);
-            check_output(&to)?;
-            let from = write_new(scratch, bytes)?;
+            check_in(scratch, &to)?;
+            let from = write_new(scratch, &format!("beside-{}", files.len()), bytes)?;
             files.push(Placed { from, to });
         }
         let mut seen = BTreeSet::new();
@@ -117,19 +134,10 @@ pub fn publish(
     Ok(made.into_iter().map(|(output, _)| output).collect())
 }
 
-/// A finished file and where it goes.
-#[derive(Debug)]
-pub struct Placed {
-    /// In the scratch folder, on the disk it goes to; it is gone afterwards.
-    pub from: PathBuf,
-    /// Where it goes; what is there is replaced.
-    pub to: PathBuf,
-}
-
 fn in_manifest(output: &Output) -> ManifestOutput {
     ManifestOutput {
         file: name_of(&output.path),
-        format: output.format,
+        format: output.format.name().to_owned(),
         bytes: output.bytes,
         virtual_size: output.virtual_size,
         sha256: output.sha256.clone(),
@@ -138,18 +146,6 @@ fn in_manifest(output: &Output) -> ManifestOutput {
 
 fn name_of(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-/// It comes from an element: it may lead to no other folder and hide nothing.
-fn check_suffix(stem: &Path, suffix: &str) -> Result<(), ImageError> {
-    let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let starts = suffix.starts_with(['.', '-']) && suffix.len() > 1 && suffix.len() <= 64;
-    if starts && suffix.chars().all(fine) {
-        return Ok(());
-    }
-    let problem = format!("cannot have `{}` added to its name", suffix.escape_debug());
-    let help = "add `.` or `-`, then letters, digits, `-`, `_` and `.`";
-    Err(ImageError::output(stem, &problem, help))
 }
 
 /// Converts and hashes in the scratch folder, outputs side by side.
@@ -161,22 +157,25 @@ fn make(
     cancel: &Cancel,
 ) -> Result<Vec<(Output, PathBuf)>, ImageError> {
     for (_, path) in outputs {
-        check_output(path)?;
+        check_in(scratch, path)?;
     }
-    let virtual_size = raw.metadata().map_err(ImageError::io("reading", raw))?.len();
+    let disk = scratch.open(raw)?;
+    let virtual_size = disk.metadata().map_err(ImageError::io("reading", raw))?.len();
     let one = |index: usize, format: Format, path: &Path| {
         let from = match format {
             // Renamed at the end, when nobody reads it any more.
             Format::Raw => raw.to_owned(),
             Format::Qcow2 => {
                 let from = scratch.path().join(format!("{}-{index}.qcow2", name_of(raw)));
-                convert(raw, &from, compression, cancel)?;
+                convert(&disk, &from, compression, scratch, cancel)?;
                 from
             }
         };
-        let sha256 = sha256_of(&from, cancel)?;
-        flush(&from)?;
-        let bytes = from.metadata().map_err(ImageError::io("reading", &from))?.len();
+        let file = scratch.open(&from)?;
+        let reading = || ImageError::io("reading", &from);
+        let sha256 = sha256_of_file(file.try_clone().map_err(reading())?, &from, cancel)?;
+        file.sync_all().map_err(ImageError::io("writing", &from))?;
+        let bytes = file.metadata().map_err(reading())?.len();
         let path = path.to_owned();
         Ok((Output { path, format, bytes, virtual_size, sha256 }, from))
     };
@@ -194,37 +193,41 @@ fn make(
     })
 }
 
-/// One reading thread and writes in order (no `-W`): the same disk gives the same bytes.
+/// One reading thread and writes in order (no `-W`): the same disk gives the same bytes. The program
+/// is given both files open, and no name by which it could find others.
 fn convert(
-    raw: &Path,
+    disk: &File,
     to: &Path,
     compression: Compression,
+    scratch: &Scratch,
     cancel: &Cancel,
 ) -> Result<(), ImageError> {
+    let making = || ImageError::io("making", to);
+    let mut new = OpenOptions::new();
+    let made = scratch.inside().open_with(scratch.name_of(to)?, new.write(true).create_new(true));
+    let made = made.map_err(making())?.into_std();
     let program = Program::new("qemu-img").args(["convert", "-f", "raw", "-O", "qcow2"]);
     let program = match compression {
         Compression::None => program,
         Compression::Zlib => program.args(["-c", "-o", "compression_type=zlib"]),
         Compression::Zstd => program.args(["-c", "-o", "compression_type=zstd"]),
     };
-    // Both are absolute: a name with a colon cannot be taken for a protocol.
-    let converted = program.arg(raw).arg(to).run(cancel);
+    let disk = disk.try_clone().map_err(making())?;
+    let program = program.arg_descriptor(disk.into()).arg_descriptor(made.into());
+    let converted = program.run(cancel);
     cancel.check()?;
     converted.map(|_| ()).map_err(|source| ImageError::Convert { path: to.to_owned(), source })
 }
 
-fn flush(path: &Path) -> Result<(), ImageError> {
-    let context = || ImageError::io("writing", path);
-    File::open(path).map_err(context())?.sync_all().map_err(context())
-}
-
-fn write_new(scratch: &Scratch, bytes: &[u8]) -> Result<PathBuf, ImageError> {
-    let context = || ImageError::io("writing a file in", scratch.path());
-    let mut file =
-        tempfile::Builder::new().prefix("file-").tempfile_in(scratch.path()).map_err(context())?;
-    file.write_all(bytes).map_err(context())?;
-    let path = file.into_temp_path().keep().map_err(|e| context()(e.error))?;
-    flush(&path)?;
+/// A new file of the scratch folder, on the disk.
+fn write_new(scratch: &Scratch, name: &str, bytes: &[u8]) -> Result<PathBuf, ImageError> {
+    let path = scratch.path().join(name);
+    let mut new = OpenOptions::new();
+    let written = scratch
+        .inside()
+        .open_with(name, new.write(true).create_new(true))
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    written.map_err(ImageError::io("writing", &path))?;
     Ok(path)
 }
 
@@ -236,80 +239,15 @@ fn files_of(made: &[(Output, PathBuf)], scratch: &Scratch) -> Result<Vec<Placed>
         let mut to = output.path.clone().into_os_string();
         to.push(".sha256");
         let to = PathBuf::from(to);
-        check_output(&to)?;
+        check_in(scratch, &to)?;
         let name = name_of(&output.path);
         let line = match name.contains('\\') {
             // GNU's escape, told by a backslash at the start.
             true => format!("\\{}  {}\n", output.sha256, name.replace('\\', "\\\\")),
             false => format!("{}  {name}\n", output.sha256),
         };
-        files.push(Placed { from: write_new(scratch, line.as_bytes())?, to });
+        let from = write_new(scratch, &format!("sum-{}", files.len()), line.as_bytes())?;
+        files.push(Placed { from, to });
     }
     Ok(files)
-}
-
-/// Renames finished files that are flushed, so that all are there or none.
-///
-/// # Errors
-/// When one cannot be put in place, or the build is cancelled: everything is as it was before then.
-pub fn put_in_place(
-    files: &[Placed],
-    scratch: &Scratch,
-    cancel: &Cancel,
-) -> Result<(), ImageError> {
-    for file in files {
-        readable(&file.from)?;
-    }
-    // From here on it is quicker to finish than to undo.
-    cancel.check()?;
-    let mut placed: Vec<(&Path, Option<PathBuf>)> = Vec::new();
-    for (index, file) in files.iter().enumerate() {
-        let kept = scratch.path().join(format!("before-{index}"));
-        let before = match fs::hard_link(&file.to, &kept) {
-            Ok(()) => Some(kept),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            // A filesystem without hard links: a copy will do as well.
-            Err(_) if file.to.is_file() => match fs::copy(&file.to, &kept) {
-                Ok(_) => Some(kept),
-                Err(error) => {
-                    let cause = ImageError::io("keeping", &file.to)(error);
-                    return Err(roll_back(cause, &placed));
-                }
-            },
-            Err(_) => None,
-        };
-        if let Err(error) = fs::rename(&file.from, &file.to) {
-            let cause = ImageError::io("putting in place", &file.to)(error);
-            return Err(roll_back(cause, &placed));
-        }
-        placed.push((&file.to, before));
-    }
-    let folders: BTreeSet<&Path> = files.iter().map(|file| folder_of(&file.to)).collect();
-    for folder in folders {
-        if let Err(cause) = flush(folder) {
-            return Err(roll_back(cause, &placed));
-        }
-    }
-    Ok(())
-}
-
-/// Temporary files are private; outputs are for whoever may read new files.
-fn readable(path: &Path) -> Result<(), ImageError> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let permissions = fs::Permissions::from_mode(0o644);
-    fs::set_permissions(path, permissions).map_err(ImageError::io("setting the mode of", path))
-}
-
-fn roll_back(cause: ImageError, placed: &[(&Path, Option<PathBuf>)]) -> ImageError {
-    for (path, before) in placed.iter().rev() {
-        let undone = match before {
-            Some(before) => fs::rename(before, path),
-            None => fs::remove_file(path),
-        };
-        if let Err(source) = undone {
-            let path = (*path).to_owned();
-            return ImageError::RollBack { cause: Box::new(cause), path, source };
-        }
-    }
-    cause
 }

@@ -126,7 +126,8 @@ fn a_publication_has_a_manifest_and_what_elements_emitted() {
     assert_eq!(names(folder.path()), all);
     assert_eq!(others, [folder.path().join("x.manifest.json"), folder.path().join("x.notes")]);
     let manifest = fs::read_to_string(folder.path().join("x.manifest.json")).unwrap();
-    let manifest: Manifest = serde_json::from_str(&manifest).unwrap();
+    let manifest = Manifest::parse(&manifest).unwrap();
+    assert_eq!(manifest.beside[0].file, "x.notes");
     assert_eq!(manifest.outputs.len(), 2);
     assert_eq!(manifest.outputs[1].sha256, outputs[1].sha256);
     assert_eq!(manifest.outputs[1].file, "x.qcow2");
@@ -155,15 +156,14 @@ fn nothing_new_is_there_when_one_output_cannot_be() {
     let folder = tempfile::tempdir().unwrap();
     let stem = folder.path().join("x");
     fs::write(folder.path().join("x.qcow2"), "an old one").unwrap();
-    let scratch = Scratch::create(folder.path()).unwrap();
-    for suffix in ["/../other", ".qcow2", "", "notes", ".a b"] {
+    for suffix in ["/../other", ".qcow2", ".toml", "", "notes", ".a b"] {
+        let scratch = Scratch::create(folder.path()).unwrap();
         let disks = [("disk0".to_owned(), raw(&scratch, 1))];
         let mut publication = publication(&disks, &stem);
         publication.beside[0].0 = suffix.into();
         let error = publication.publish(&scratch, &Cancel::new()).unwrap_err();
         assert!(matches!(error, ImageError::Output { .. }), "{suffix}: {error}");
     }
-    drop(scratch);
     assert_eq!(names(folder.path()), ["x.qcow2"]);
     assert_eq!(fs::read_to_string(folder.path().join("x.qcow2")).unwrap(), "an old one");
 }
@@ -222,7 +222,7 @@ fn holds_a_scratch_folder_when_told_to() {
     let Ok(folder) = std::env::var("DIBHOST_TEST_HOLD") else { return };
     let scratch = Scratch::create(Path::new(&folder)).unwrap();
     fs::write(scratch.path().join("disk.raw"), "half a disk").unwrap();
-    fs::write(Path::new(&folder).join("ready"), scratch.path().to_str().unwrap()).unwrap();
+    fs::write(Path::new(&folder).join("ready"), scratch.place().to_str().unwrap()).unwrap();
     std::thread::sleep(std::time::Duration::from_secs(600));
 }
 

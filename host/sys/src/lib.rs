@@ -4,6 +4,7 @@
 mod block;
 mod btrfs;
 mod cancel;
+mod held;
 mod process;
 mod program;
 mod secret;
@@ -14,6 +15,7 @@ pub use block::{
 };
 pub use btrfs::{create_subvolume, set_default_subvolume};
 pub use cancel::{Cancel, Cancelled, Guard};
+pub use held::{HeldFolder, swappable};
 pub use process::{Forked, Namespaces, close_on_exec, fork};
 pub use program::{Program, ProgramError, ProgramOutput};
 pub use secret::{SecretBytes, leave_no_core};

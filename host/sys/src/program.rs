@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::Read;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rustix::io::{Errno, FdFlags};
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
-use crate::Cancel;
+use crate::{Cancel, held};
 
 /// How much of a program's standard error its error shows.
 const SHOWN: usize = 2000;
@@ -104,7 +104,7 @@ impl Program {
         }
     }
 
-    /// Adds one argument.
+    /// Adds one argument. A [held folder](crate::HeldFolder) that it names is inherited.
     #[must_use]
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.args.push(arg.as_ref().to_owned());
@@ -172,7 +172,7 @@ impl Program {
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
-        prepare(&mut command, &self.descriptors);
+        prepare(&mut command, &self.descriptors, held::named(&self.args));
         let start = |source| ProgramError::Start { program: self.name(), source };
         let mut child = command.spawn().map_err(start)?;
         let guard = cancel.hold_group(Pid::from_child(&child));
@@ -204,12 +204,12 @@ impl Program {
     }
 }
 
-/// Has what `command` starts inherit `descriptors` under their numbers, and end when the thread
+/// Has what `command` starts inherit `descriptors` and `held` under their numbers, and end when the thread
 /// that starts it does: [`Program::run`] waits for it on that thread, which only the end of this
 /// process ends before. Descriptors stay close-on-exec here: a program that another thread starts
 /// meanwhile gets none of them.
 #[expect(unsafe_code, reason = "what runs between fork and exec has no safe interface")]
-fn prepare(command: &mut Command, descriptors: &[Arc<OwnedFd>]) {
+fn prepare(command: &mut Command, descriptors: &[Arc<OwnedFd>], held: Vec<RawFd>) {
     let descriptors = descriptors.to_vec();
     let parent = rustix::process::getpid();
     let prepare = move || {
@@ -221,9 +221,15 @@ fn prepare(command: &mut Command, descriptors: &[Arc<OwnedFd>]) {
         for descriptor in &descriptors {
             rustix::io::fcntl_setfd(descriptor, FdFlags::empty())?;
         }
+        for number in &held {
+            // SAFETY: nothing but the flags of whatever has this number in the child is touched; where
+            // it is closed, that is the answer, and the program will say what it misses.
+            let held = unsafe { BorrowedFd::borrow_raw(*number) };
+            let _ = rustix::io::fcntl_setfd(held, FdFlags::empty());
+        }
         Ok(())
     };
-    // SAFETY: the closure only makes system calls, on descriptors that it owns; it neither
+    // SAFETY: the closure only makes system calls, on descriptors that it owns or are held; it neither
     // allocates nor takes a lock.
     unsafe {
         command.pre_exec(prepare);

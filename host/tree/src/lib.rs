@@ -18,4 +18,4 @@ pub use tree::{
     Attributes, Change, Command, Entry, Kind, Line, Output, Over, ReadOnlyBind, Room, Scope, Stat,
     Target, TargetError, Walk, Written,
 };
-pub use worker::{Worker, WorkerOptions};
+pub use worker::{ListedNode, Worker, WorkerOptions};

@@ -216,7 +216,8 @@ fn a_hostile_tree_leads_no_mount_out_of_it() {
     let inside = Change::Symlink { path: path("/run"), to: "../../../usr/lib".to_owned() };
     let policy = path("/usr/sbin/policy-rc.d");
     worker.apply(&Scope::all(), &[Change::Remove { path: path("/run") }, inside]).unwrap();
-    let _ = worker.exec(&shell("true"), &mut common::ignore);
+    let ran = worker.exec(&shell("true"), &mut common::ignore);
+    assert_eq!(ran.unwrap().status, 0);
     assert!(worker.stat(&Scope::all(), &policy).unwrap().is_none());
 }
 

@@ -84,8 +84,18 @@ fn programs_of_the_host_see_the_tree_and_fail_with_their_words() {
     let missing = Program::new("no-such-program-at-all");
     assert!(matches!(worker.run_on_host(&missing), Err(ProgramError::Start { .. })));
     // Neither the engine's processes nor its network are seen.
-    let network = Program::new("ls").arg("/proc/self/net/dev");
-    assert!(worker.run_on_host(&network).is_ok());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connect = format!("exec 3<>/dev/tcp/127.0.0.1/{port}");
+    let connect = Program::new("bash").args(["-c", &connect]);
+    connect.run(&Cancel::new()).unwrap();
+    let error = worker.run_on_host(&connect).unwrap_err().to_string();
+    assert!(error.contains("Network is unreachable"), "{error}");
+    let interfaces = Program::new("sh").args(["-c", "tail -n +3 /proc/self/net/dev | cut -d: -f1"]);
+    assert_eq!(worker.run_on_host(&interfaces).unwrap().text().trim(), "lo");
+    let namespace = Program::new("readlink").arg("/proc/self/ns/net");
+    let own = namespace.run(&Cancel::new()).unwrap().text();
+    assert_ne!(worker.run_on_host(&namespace).unwrap().text(), own);
     let processes =
         worker.run_on_host(&Program::new("sh").args(["-c", "ls -d /proc/[0-9]* | wc -l"]));
     assert!(processes.unwrap().text().trim().parse::<u32>().unwrap() < 6);

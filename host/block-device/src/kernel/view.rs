@@ -71,11 +71,16 @@ pub fn with_parts<R: Send>(
         return Err(ViewError::Mounted(at));
     }
     let making = "making a folder for its parts";
-    let kept = tempfile::Builder::new().prefix(".dibhost-tree-").tempdir_in(scratch);
+    let there = mounts.iter().all(|mount| part_of(&root, mount).is_ok());
+    let bound = there && is_root();
+    // What is mounted is found by a path and not by a descriptor of another namespace: where nobody
+    // else can move it away. Only what is copied needs room.
+    let temporary = std::env::temp_dir();
+    let place = if bound { temporary.as_path() } else { scratch };
+    let kept = tempfile::Builder::new().prefix(".dibhost-tree-").tempdir_in(place);
     let kept = kept.map_err(failed(making))?;
     let view = kept.path().canonicalize().map_err(failed(making))?;
-    let there = mounts.iter().all(|mount| part_of(&root, mount).is_ok());
-    if there && is_root() {
+    if bound {
         // Mounts end with the thread, before the folder they are mounted in is removed.
         let bound = std::thread::scope(|scope| {
             let thread = scope.spawn(|| match bind(&root, mounts, &view) {

@@ -269,8 +269,12 @@ impl New<'_> {
     }
 }
 
-/// Links on the way are resolved now, while this process sees them.
+/// Links on the way of a relative path are resolved now, while this process sees them. An absolute
+/// one stays: it may lead through a folder that is held open, wherever that is by now.
 fn absolute(path: &Path) -> io::Result<PathBuf> {
+    if path.is_absolute() {
+        return Ok(path.to_owned());
+    }
     let name = path.file_name().ok_or_else(|| io::Error::other("that is no name of a file"))?;
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok(folder.canonicalize()?.join(name))

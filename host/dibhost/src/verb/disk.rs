@@ -38,6 +38,7 @@ pub(crate) fn build(args: &BlockDeviceBuildArgs, reporter: &Reporter) -> Result<
     // Beside the output, where there is room; what is in it is renamed once it is whole.
     let beside = parent(&args.output);
     let scratch = Scratch::create(beside).map_err(Failure::failed)?;
+    let said = |failure: Failure| failure.map_text(&|text| scratch.in_words(text));
     let disks: BTreeMap<String, PathBuf> =
         outputs.keys().map(|node| (node.clone(), scratch.path().join(node))).collect();
     let made = with_parts(&args.what.tree, &mounts(&graph), scratch.path(), &cancel, |tree| {
@@ -45,13 +46,13 @@ pub(crate) fn build(args: &BlockDeviceBuildArgs, reporter: &Reporter) -> Result<
         let to = Realise { disks: &disks, secrets: &secrets, time, cancel: &cancel };
         backend.realise(&layout, tree, &to).map_err(|error| unmade(&source, &error))
     });
-    let realised = made.map_err(unseen)??;
+    let realised = made.map_err(unseen).flatten().map_err(said)?;
     let placed = |(node, output): (&String, &PathBuf)| Placed {
         from: disks[node].clone(),
         to: output.clone(),
     };
     let placed: Vec<_> = outputs.iter().map(placed).collect();
-    put_in_place(&placed, &scratch, &cancel).map_err(Failure::failed)?;
+    put_in_place(&placed, &scratch, &cancel).map_err(Failure::failed).map_err(said)?;
     show_hashes(&realised)
 }
 
@@ -74,8 +75,8 @@ pub(crate) fn install(args: &BlockDeviceInstallArgs, reporter: &Reporter) -> Res
     let cancel = Cancel::new();
     cancelled_by_signals(&cancel)?;
     let folder = args.scratch.clone().unwrap_or_else(std::env::temp_dir);
-    let scratch = Scratch::create(&folder).map_err(Failure::failed)?;
-    let scratch = scratch.path();
+    let held = Scratch::create(&folder).map_err(Failure::failed)?;
+    let scratch = held.path();
     let done = with_parts(&args.what.tree, &mounts(&graph), scratch, &cancel, |tree| {
         let layout = lay_out(&source, &graph, options, tree)?;
         let installation = Installation::new(&layout, &device).map_err(|error| match error {
@@ -99,7 +100,9 @@ pub(crate) fn install(args: &BlockDeviceInstallArgs, reporter: &Reporter) -> Res
             error => Failure::failed(error),
         })
     });
-    let Some(installed) = done.map_err(unseen)?? else { return Ok(()) };
+    let done = done.map_err(unseen).flatten();
+    let done = done.map_err(|failure| failure.map_text(&|text| held.in_words(text)));
+    let Some(installed) = done? else { return Ok(()) };
     for note in installed.notes {
         let source = args.device.clone();
         reporter.event(&Event::Line { level: Level::Warning, source, text: note });

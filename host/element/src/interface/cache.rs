@@ -1,10 +1,13 @@
 //! `cache`: bytes an element keeps between builds, in a folder of its own.
 
-use std::fs;
-use std::io::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use dibhost_check::Check;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, renameat, unlinkat};
 use wasmtime::component::{Linker, Resource};
 
 use super::blobs::{Blob, digest};
@@ -23,14 +26,46 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 
 /// Where this element's bytes are; none: nothing is kept.
 #[derive(Debug, Default)]
-pub(crate) struct Cache(pub(crate) Option<PathBuf>);
+pub(crate) struct Cache {
+    path: Option<PathBuf>,
+    /// Opened once, when it is first needed.
+    folder: Option<OwnedFd>,
+}
+
+impl Cache {
+    pub(crate) fn at(path: Option<PathBuf>) -> Self {
+        Self { path, folder: None }
+    }
+
+    /// The open folder; none: nothing is kept.
+    fn folder(&mut self) -> io::Result<Option<&OwnedFd>> {
+        if let (Some(path), None) = (&self.path, &self.folder) {
+            self.folder = Some(open(path)?);
+        }
+        Ok(self.folder.as_ref())
+    }
+}
+
+/// Opens a folder, or makes it; it has to be this user's, and no link.
+fn open(path: &Path) -> io::Result<OwnedFd> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = File::from(openat(CWD, path, flags, Mode::empty())?);
+    let (owner, user) = (folder.metadata()?.uid(), rustix::process::geteuid().as_raw());
+    if owner != user {
+        let path = path.display();
+        return Err(io::Error::other(format!("{path} belongs to user {owner}, not to {user}")));
+    }
+    Ok(folder.into())
+}
 
 impl cache::Host for State {
     fn get(&mut self, key: String) -> Result<Option<Resource<Blob>>, Refusal> {
         self.running("the cache cannot be read")?;
         self.grant("cache", "")?;
-        let Some(folder) = &self.cache.0 else { return Ok(None) };
-        match load(&folder.join(file_name(&key))) {
+        // A folder that cannot be opened has nothing in it, and `put` says why.
+        let Ok(Some(folder)) = self.cache.folder() else { return Ok(None) };
+        match load(folder, &file_name(&key)) {
             Some(content) => self.blob(content).map(Some),
             None => Ok(None),
         }
@@ -45,9 +80,10 @@ impl cache::Host for State {
                 spoken_bytes(CALL_BYTES as u64)
             )));
         }
-        if let Some(folder) = &self.cache.0
-            && let Err(error) = store(folder, &file_name(&key), &content)
-        {
+        let kept = self.cache.folder().and_then(|folder| {
+            folder.map_or(Ok(()), |folder| store(folder, &file_name(&key), &content))
+        });
+        if let Err(error) = kept {
             // A cache that cannot be written costs time and nothing else.
             let said = format!("not kept in the cache: {error}");
             self.log.write(crate::observer::Level::Warn, &said, &[])?;
@@ -62,8 +98,15 @@ fn file_name(key: &str) -> String {
 }
 
 /// What was stored, if all of it is there.
-fn load(path: &Path) -> Option<Vec<u8>> {
-    let mut stored = fs::read(path).ok()?;
+fn load(folder: &OwnedFd, name: &str) -> Option<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(openat(folder, name, flags, Mode::empty()).ok()?);
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut stored = Vec::new();
+    // No entry is longer than what one call may hand over.
+    file.take((HEADER + CALL_BYTES) as u64 + 1).read_to_end(&mut stored).ok()?;
     if stored.len() < HEADER {
         return None;
     }
@@ -71,14 +114,22 @@ fn load(path: &Path) -> Option<Vec<u8>> {
     (stored.strip_suffix(b"\n")? == digest(&content).as_bytes()).then_some(content)
 }
 
-fn store(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    writeln!(file, "{}", digest(content))?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist(folder.join(name)).map_err(|e| e.error)?;
-    Ok(())
+/// Written under a name of its own and renamed: there whole, or not at all.
+fn store(folder: &OwnedFd, name: &str, content: &[u8]) -> io::Result<()> {
+    let thread = rustix::thread::gettid().as_raw_nonzero();
+    let temporary = format!(".new-{}-{thread}", std::process::id());
+    // What a killed build of the same numbers left.
+    let _ = unlinkat(folder, &temporary, AtFlags::empty());
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(openat(folder, &temporary, flags, Mode::RUSR | Mode::WUSR)?);
+    let written = writeln!(file, "{}", digest(content))
+        .and_then(|()| file.write_all(content))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| Ok(renameat(folder, &temporary, folder, name)?));
+    if written.is_err() {
+        let _ = unlinkat(folder, &temporary, AtFlags::empty());
+    }
+    written
 }
 
 #[cfg(test)]
@@ -87,15 +138,60 @@ mod tests {
 
     #[test]
     fn what_was_stored_is_loaded_and_what_was_spoilt_is_not() {
-        let folder = tempfile::tempdir().unwrap();
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path().join("of/one");
+        let folder = open(&path).unwrap();
         let name = file_name("../../etc/passwd");
-        store(folder.path(), &name, b"some bytes").unwrap();
-        let path = folder.path().join(&name);
-        assert_eq!(load(&path).unwrap(), b"some bytes");
-        let mut spoilt = fs::read(&path).unwrap();
+        store(&folder, &name, b"some bytes").unwrap();
+        assert_eq!(load(&folder, &name).unwrap(), b"some bytes");
+        let mut spoilt = fs::read(path.join(&name)).unwrap();
         *spoilt.last_mut().unwrap() ^= 1;
-        fs::write(&path, spoilt).unwrap();
-        assert_eq!(load(&path), None);
-        assert_eq!(load(&folder.path().join("absent")), None);
+        fs::write(path.join(&name), spoilt).unwrap();
+        assert_eq!(load(&folder, &name), None);
+        assert_eq!(load(&folder, "absent"), None);
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn the_folder_that_was_opened_is_the_one_that_is_used() {
+        let top = tempfile::tempdir().unwrap();
+        let at = |name: &str| top.path().join(name);
+        let folder = open(&at("mine")).unwrap();
+        store(&folder, "key", b"mine").unwrap();
+        fs::rename(at("mine"), at("moved")).unwrap();
+        fs::create_dir(at("mine")).unwrap();
+        assert_eq!(load(&folder, "key").unwrap(), b"mine");
+        store(&folder, "other", b"too").unwrap();
+        assert!(at("moved/other").exists() && !at("mine/other").exists());
+    }
+
+    #[test]
+    fn a_link_is_neither_read_nor_written_through() {
+        use std::os::unix::fs::symlink;
+        let top = tempfile::tempdir().unwrap();
+        let at = |name: &str| top.path().join(name);
+        let folder = open(&at("mine")).unwrap();
+        store(&folder, "key", b"secret").unwrap();
+        fs::rename(at("mine/key"), at("elsewhere")).unwrap();
+        symlink(at("elsewhere"), at("mine/key")).unwrap();
+        assert_eq!(load(&folder, "key"), None);
+        store(&folder, "key", b"new").unwrap();
+        assert_eq!(load(&folder, "key").unwrap(), b"new");
+        assert!(fs::read(at("elsewhere")).unwrap().ends_with(b"secret"));
+        symlink(at("mine"), at("link")).unwrap();
+        assert!(open(&at("link")).is_err());
+    }
+
+    #[test]
+    fn a_folder_of_another_user_is_refused() {
+        // Only root can give a folder away.
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path().join("theirs");
+        open(&path).unwrap();
+        std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
+        assert!(open(&path).unwrap_err().to_string().contains("belongs to user 12345"));
     }
 }

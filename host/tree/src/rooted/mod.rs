@@ -296,7 +296,7 @@ fn hold(folder: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
     fs::openat(folder, name, flags, Mode::empty())
 }
 
-fn kind(mode: u32) -> Kind {
+pub(crate) fn kind(mode: u32) -> Kind {
     match FileType::from_raw_mode(mode) {
         FileType::Directory => Kind::Directory,
         FileType::Symlink => Kind::Symlink,

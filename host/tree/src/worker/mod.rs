@@ -4,6 +4,7 @@
 //! the programs in it. They share one socket. When either ends, by SIGKILL too, nothing of the
 //! worker is left: no mount, no process.
 
+mod listing;
 mod protocol;
 mod serve;
 
@@ -16,7 +17,7 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitCode, ExitStatus, Stdio};
 
-use dibhost_sys::{Cancel, Guard, Program, ProgramError, ProgramOutput};
+use dibhost_sys::{Cancel, Guard, HeldFolder, Program, ProgramError, ProgramOutput};
 use rustix::process::Pid;
 
 use crate::cgroup::BuildGroups;
@@ -26,6 +27,7 @@ use crate::{
     Change, Command, Entry, Line, Output, ProgramLimits, Room, Scope, Stat, Target, TargetError,
     TargetPath, Walk, Written,
 };
+pub use listing::ListedNode;
 use protocol::{Answer, Message, Request, receive, send, send_file};
 
 /// How to start a worker.
@@ -202,6 +204,19 @@ impl Worker {
         }
     }
 
+    /// Has programs of [`Self::run_on_host`] find a held folder by its path too, whatever the paths
+    /// of its place lead to by then.
+    ///
+    /// # Errors
+    /// The worker has another file of that number.
+    pub fn hold(&mut self, folder: &HeldFolder) -> Result<(), TargetError> {
+        match self.request(&Request::Hold { number: folder.number() })? {
+            Answer::Holding { .. } => send_file(&self.socket, folder.as_fd())
+                .map_err(|e| crate::rooted::os("handing a folder to the worker process", e)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Moves what lies below each mount point, deepest first, into a folder of its own beside
     /// the tree and leaves an empty folder with the same attributes; says where each is, `/`
     /// included. A mount point that is not there is made.
@@ -216,6 +231,42 @@ impl Worker {
             Answer::Parts(parts) => {
                 Ok(parts.into_iter().map(|(at, folder)| (at, folder.into())).collect())
             }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Tells every node of a part that [`split`](Self::split) answered, the part itself first.
+    ///
+    /// # Errors
+    /// The part cannot be read.
+    pub fn list(
+        &mut self,
+        part: &Path,
+        each: &mut dyn FnMut(ListedNode),
+    ) -> Result<(), TargetError> {
+        let request = Request::List { part: part.as_os_str().to_owned() };
+        self.request_telling(&request, &mut |told| {
+            if let Message::Listed(nodes) = told {
+                nodes.into_iter().for_each(&mut *each);
+            }
+        })
+        .map(|_| ())
+    }
+
+    /// Reads a file of a part, `length` bytes from `offset` on at most. No link is followed.
+    ///
+    /// # Errors
+    /// It is not there, no regular file, or cannot be read.
+    pub fn read_part(
+        &mut self,
+        part: &Path,
+        file: &Path,
+        offset: u64,
+        length: u64,
+    ) -> Result<Vec<u8>, TargetError> {
+        let (part, file) = (part.as_os_str().to_owned(), file.as_os_str().to_owned());
+        match self.request(&Request::ReadPart { part, file, offset, length })? {
+            Answer::Content(content) => Ok(content),
             other => Err(unexpected(&other)),
         }
     }
@@ -309,6 +360,18 @@ impl Worker {
         request: &Request,
         line: &mut dyn FnMut(Line),
     ) -> Result<Answer, TargetError> {
+        self.request_telling(request, &mut |told| {
+            if let Message::Line(said) = told {
+                line(said);
+            }
+        })
+    }
+
+    fn request_telling(
+        &mut self,
+        request: &Request,
+        tell: &mut dyn FnMut(Message),
+    ) -> Result<Answer, TargetError> {
         self.cancel.check().map_err(|_| TargetError::Cancelled)?;
         if let Err(error) = send(&mut self.socket, request) {
             if error.kind() == std::io::ErrorKind::InvalidInput {
@@ -324,8 +387,8 @@ impl Worker {
         }
         loop {
             match receive(&mut self.socket) {
-                Ok(Some(Message::Line(said))) => line(said),
                 Ok(Some(Message::End(answer))) => return answer,
+                Ok(Some(told)) => tell(told),
                 Ok(None) => return Err(self.gone("it closed its socket")),
                 Err(error) => return Err(self.gone(&error.to_string())),
             }

@@ -17,6 +17,7 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::listing::ListedNode;
 use crate::cgroup::Place;
 use crate::exec::Ran;
 use crate::{
@@ -70,6 +71,10 @@ pub(crate) enum Request {
     Network {
         nameservers: Vec<IpAddr>,
     },
+    /// A folder follows: programs of the host are to find it under this number.
+    Hold {
+        number: i32,
+    },
     Host {
         program: OsString,
         args: Vec<OsString>,
@@ -78,6 +83,16 @@ pub(crate) enum Request {
     },
     Split {
         mount_points: Vec<TargetPath>,
+    },
+    /// Everything in a part of the finished tree, in messages of their own.
+    List {
+        part: OsString,
+    },
+    ReadPart {
+        part: OsString,
+        file: OsString,
+        offset: u64,
+        length: u64,
     },
     ClampTimes {
         epoch: i64,
@@ -96,6 +111,10 @@ pub(crate) enum Answer {
     /// For the file that follows.
     Waiting {
         nameservers: Vec<IpAddr>,
+    },
+    /// For the folder that follows.
+    Holding {
+        number: i32,
     },
     Stat(Option<Stat>),
     Content(Vec<u8>),
@@ -116,6 +135,7 @@ pub(crate) enum Answer {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Message {
     Line(Line),
+    Listed(Vec<ListedNode>),
     End(Result<Answer, TargetError>),
 }
 

@@ -15,9 +15,9 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 
-use dibhost_sys::{Forked, close_on_exec, fork, leave_no_core};
+use dibhost_sys::{Forked, HeldFolder, close_on_exec, fork, leave_no_core};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
+use rustix::io::{Errno, FdFlags};
 use rustix::mount::{
     MountFlags, MountPropagationFlags, mount, mount_bind, mount_change, mount_remount,
 };
@@ -25,6 +25,7 @@ use rustix::process::{
     Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, kill_process, pidfd_open, waitpid,
 };
 
+use super::listing::{self, ListedNode};
 use super::protocol::{Answer, Message, Request, receive, receive_file, send};
 use crate::cgroup::Place;
 use crate::exec::{self, Surroundings, supervise};
@@ -125,12 +126,21 @@ fn inner(socket: OwnedFd) -> ExitCode {
             Ok(Answer::Waiting { nameservers }) => Some(nameservers.clone()),
             _ => None,
         };
+        let folder_follows = match &answer {
+            Ok(Answer::Holding { number }) => Some(*number),
+            _ => None,
+        };
         if send(&mut socket, &Message::End(answer)).is_err() {
             return ExitCode::SUCCESS;
         }
         if let Some(nameservers) = file_follows {
             let Ok(namespace) = receive_file(&socket) else { return ExitCode::FAILURE };
             state.network = Some(Connection { namespace, nameservers });
+        }
+        if let Some(number) = folder_follows {
+            let held = receive_file(&socket).and_then(|f| HeldFolder::with_number(f, number));
+            let Ok(held) = held else { return ExitCode::FAILURE };
+            state.held.push(held);
         }
     }
 }
@@ -164,6 +174,8 @@ struct State {
     turn: u64,
     /// Of the next program.
     network: Option<Connection>,
+    /// What programs of the host are given paths through.
+    held: Vec<HeldFolder>,
 }
 
 /// Takes the first request and makes the work folder.
@@ -190,7 +202,16 @@ fn begin(socket: &mut UnixStream) -> Result<Option<State>, TargetError> {
     }
     let seconds = i64::try_from(epoch).map_err(|e| TargetError::Invalid(e.to_string()))?;
     let rooted = Rooted::create(&work, seconds, true)?;
-    Ok(Some(State { rooted, work, epoch, places, limits, turn: 0, network: None }))
+    Ok(Some(State {
+        rooted,
+        work,
+        epoch,
+        places,
+        limits,
+        turn: 0,
+        network: None,
+        held: Vec::new(),
+    }))
 }
 
 impl State {
@@ -224,18 +245,26 @@ impl State {
                     .map(Answer::Ran)
             }
             Request::Network { nameservers } => Ok(Answer::Waiting { nameservers }),
+            Request::Hold { number } => Ok(Answer::Holding { number }),
             Request::Host { program, args, env, folder } => {
                 let mut command = std::process::Command::new(program);
                 command.args(args).env_clear().envs(env);
                 if let Some(folder) = folder {
                     command.current_dir(folder);
                 }
-                run_on_host(command, socket)
+                run_on_host(command, socket, &self.held)
             }
             Request::Split { mount_points } => {
                 let parts = rooted.split(&mount_points)?;
                 let text = |p: PathBuf| p.to_string_lossy().into_owned();
                 Ok(Answer::Parts(parts.into_iter().map(|(at, p)| (at, text(p))).collect()))
+            }
+            Request::List { part } => {
+                listing::list(Path::new(&part), &mut tell_nodes(socket)).map(|()| Answer::Done)
+            }
+            Request::ReadPart { part, file, offset, length } => {
+                listing::read(Path::new(&part), Path::new(&file), offset, length)
+                    .map(Answer::Content)
             }
             Request::ClampTimes { epoch } => rooted.clamp_times(epoch).map(|()| Answer::Done),
             Request::Unpack { debs } => {
@@ -263,12 +292,28 @@ fn tell(socket: &UnixStream) -> impl FnMut(Line) {
     }
 }
 
+/// The same of what is listed.
+fn tell_nodes(socket: &UnixStream) -> impl FnMut(Vec<ListedNode>) {
+    move |nodes| {
+        let mut socket = socket;
+        let _ = send(&mut socket, &Message::Listed(nodes));
+    }
+}
+
 fn run_on_host(
     mut command: std::process::Command,
     socket: &UnixStream,
+    held: &[HeldFolder],
 ) -> Result<Answer, TargetError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let mut child = match command.spawn() {
+    // This process has one thread: nothing else is started meanwhile and inherits them too.
+    let inherit =
+        |flags: FdFlags| held.iter().try_for_each(|folder| rustix::io::fcntl_setfd(folder, flags));
+    let handing = |e: Errno| os("handing an open folder to a program", e);
+    inherit(FdFlags::empty()).map_err(handing)?;
+    let spawned = command.spawn();
+    inherit(FdFlags::CLOEXEC).map_err(handing)?;
+    let mut child = match spawned {
         Ok(child) => child,
         Err(error) => return Ok(Answer::NotStarted(error.raw_os_error())),
     };

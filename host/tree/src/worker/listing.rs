@@ -1,0 +1,239 @@
+//! What is in a finished part of the tree, streamed: nobody holds all of it, and no number of files is
+//! too large.
+
+use std::ffi::{CStr, CString, OsString};
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::Path;
+
+use rustix::fs::{self, AtFlags, CWD, Dir, Mode, OFlags, ResolveFlags, Stat, openat2};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use crate::rooted::{kind, os};
+use crate::{Kind, TargetError};
+
+/// Nodes sent at a time: some hundred KiB.
+const BATCH: usize = 1000;
+
+/// One node of a part of the tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedNode {
+    /// Below the part; empty: the part itself.
+    pub path: OsString,
+    /// What it is.
+    pub kind: Kind,
+    /// Permission bits, set-id and sticky bits included.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Seconds since 1970 when its content was changed.
+    pub mtime: i64,
+    /// Bytes.
+    pub size: u64,
+    /// Bytes that it takes.
+    pub allocated: u64,
+    /// Names that it has.
+    pub links: u64,
+    /// Equal for all names of one file.
+    pub inode: u64,
+    /// Extended attributes: names, and bytes of their values.
+    pub attributes: Vec<(String, u64)>,
+}
+
+/// Tells every node of a part, the part itself first, in batches.
+pub(super) fn list(part: &Path, tell: &mut dyn FnMut(Vec<ListedNode>)) -> Result<(), TargetError> {
+    let doing = |at: &[u8], e: Errno| {
+        let at = String::from_utf8_lossy(at);
+        os(format!("listing `{}/{}`", part.display(), at.escape_debug()), e)
+    };
+    let top = c".".to_owned();
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = fs::open(part, flags, Mode::empty()).map_err(|e| doing(b"", e))?;
+    let mut batch = vec![node(&opened, &top, Vec::new()).map_err(|e| doing(b"", e))?];
+    // One descriptor for each folder on the way down, its path, and the folders still to visit.
+    let mut levels: Vec<(OwnedFd, Vec<u8>, Vec<CString>)> = Vec::new();
+    let mut next = Some((opened, Vec::new()));
+    loop {
+        if let Some((folder, path)) = next.take() {
+            let mut folders = Vec::new();
+            for name in names(&folder).map_err(|e| doing(&path, e))? {
+                let below = joined(&path, &name);
+                let node = node(&folder, &name, below).map_err(|e| doing(&path, e))?;
+                if node.kind == Kind::Directory {
+                    folders.push(name);
+                }
+                batch.push(node);
+                if batch.len() >= BATCH {
+                    tell(std::mem::take(&mut batch));
+                }
+            }
+            levels.push((folder, path, folders));
+        }
+        let Some((folder, path, folders)) = levels.last_mut() else { break };
+        match folders.pop() {
+            Some(name) => {
+                let path = joined(path, &name);
+                let opened = fs::openat(&*folder, &name, flags, Mode::empty());
+                next = Some((opened.map_err(|e| doing(&path, e))?, path));
+            }
+            None => {
+                levels.pop();
+            }
+        }
+    }
+    tell(batch);
+    Ok(())
+}
+
+/// A piece of a file of a part; none of its folders may be a link.
+pub(super) fn read(
+    part: &Path,
+    file: &Path,
+    offset: u64,
+    length: u64,
+) -> Result<Vec<u8>, TargetError> {
+    let shown = file.display();
+    let doing = |e: std::io::Error| os(format!("reading `{shown}` of the finished tree"), e);
+    let part =
+        fs::openat(CWD, part, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|e| doing(e.into()))?;
+    let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = match openat2(&part, file, flags, Mode::empty(), within) {
+        Ok(opened) => File::from(opened),
+        Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::XDEV) => {
+            return Err(TargetError::Conflict(format!(
+                "`{shown}` is no file of the finished tree"
+            )));
+        }
+        Err(error) => return Err(doing(error.into())),
+    };
+    if !opened.metadata().map_err(doing)?.is_file() {
+        return Err(TargetError::Conflict(format!("`{shown}` is no file of the finished tree")));
+    }
+    rustix::fs::seek(&opened, rustix::fs::SeekFrom::Start(offset)).map_err(|e| doing(e.into()))?;
+    let mut content = Vec::new();
+    opened.take(length).read_to_end(&mut content).map_err(doing)?;
+    Ok(content)
+}
+
+fn joined(path: &[u8], name: &CStr) -> Vec<u8> {
+    let separator: &[u8] = if path.is_empty() { b"" } else { b"/" };
+    [path, separator, name.to_bytes()].concat()
+}
+
+/// The names in a folder, in the order of their bytes.
+fn names(folder: &OwnedFd) -> Result<Vec<CString>, Errno> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(folder)? {
+        let name = entry?.file_name().to_owned();
+        if name.as_c_str() != c"." && name.as_c_str() != c".." {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+#[expect(clippy::useless_conversion, reason = "the types differ between architectures")]
+fn node(folder: &OwnedFd, name: &CStr, path: Vec<u8>) -> Result<ListedNode, Errno> {
+    let stat: Stat = fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let positive = |number: i64| u64::try_from(number).unwrap_or(0);
+    Ok(ListedNode {
+        path: OsString::from_vec(path),
+        kind: kind(stat.st_mode),
+        mode: stat.st_mode & 0o7777,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        mtime: i64::from(stat.st_mtime),
+        size: positive(stat.st_size),
+        allocated: positive(stat.st_blocks) * 512,
+        links: u64::from(stat.st_nlink),
+        inode: u64::from(stat.st_ino),
+        attributes: attributes(folder, name)?,
+    })
+}
+
+/// Names and lengths of values. The kernel gives 64 KiB of each at the most.
+fn attributes(folder: impl AsFd, name: &CStr) -> Result<Vec<(String, u64)>, Errno> {
+    // A descriptor in the path, for no call takes a folder and a name.
+    let mut path = format!("/proc/self/fd/{}/", folder.as_fd().as_raw_fd()).into_bytes();
+    path.extend_from_slice(name.to_bytes());
+    let path = Path::new(std::ffi::OsStr::from_bytes(&path));
+    let mut names = match fs::llistxattr_query(path) {
+        Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
+        Ok(size) => vec![0; size],
+        Err(error) => return Err(error),
+    };
+    let size = fs::llistxattr(path, &mut names[..])?;
+    let mut found = Vec::new();
+    for name in names[..size].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let length = fs::lgetxattr_query(path, name)?;
+        found.push((String::from_utf8_lossy(name).into_owned(), length as u64));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn listed(part: &Path) -> BTreeMap<String, ListedNode> {
+        let mut found = BTreeMap::new();
+        list(part, &mut |batch| {
+            found.extend(batch.into_iter().map(|n| (n.path.to_string_lossy().into_owned(), n)));
+        })
+        .unwrap();
+        found
+    }
+
+    #[test]
+    fn every_node_is_told_once_with_what_it_is() {
+        let part = tempfile::tempdir().unwrap();
+        let at = |name: &str| part.path().join(name);
+        std::fs::create_dir_all(at("a/b")).unwrap();
+        std::fs::write(at("a/b/x\ny"), "12345").unwrap();
+        std::fs::hard_link(at("a/b/x\ny"), at("second")).unwrap();
+        std::os::unix::fs::symlink("/etc", at("link")).unwrap();
+        File::create(at("sparse")).unwrap().set_len(1 << 20).unwrap();
+        let found = listed(part.path());
+        let names: Vec<_> = found.keys().map(String::as_str).collect();
+        assert_eq!(names, ["", "a", "a/b", "a/b/x\ny", "link", "second", "sparse"]);
+        assert_eq!((found[""].kind, found["a/b"].kind), (Kind::Directory, Kind::Directory));
+        assert_eq!((found["link"].kind, found["link"].size), (Kind::Symlink, 4));
+        let (first, second) = (&found["a/b/x\ny"], &found["second"]);
+        assert_eq!((first.size, first.links, first.inode), (5, 2, second.inode));
+        assert_eq!((found["sparse"].size, found["sparse"].allocated), (1 << 20, 0));
+    }
+
+    #[test]
+    fn more_than_one_batch_comes_whole() {
+        let part = tempfile::tempdir().unwrap();
+        for number in 0..2 * BATCH + 1 {
+            File::create(part.path().join(number.to_string())).unwrap();
+        }
+        assert_eq!(listed(part.path()).len(), 2 * BATCH + 2);
+    }
+
+    #[test]
+    fn a_file_is_read_in_pieces_and_through_no_link() {
+        let part = tempfile::tempdir().unwrap();
+        let at = |name: &str| part.path().join(name);
+        std::fs::create_dir(at("a")).unwrap();
+        std::fs::write(at("a/file"), "0123456789").unwrap();
+        std::os::unix::fs::symlink("file", at("a/link")).unwrap();
+        std::os::unix::fs::symlink("a", at("b")).unwrap();
+        let piece = |name: &str| read(part.path(), Path::new(name), 4, 3);
+        assert_eq!(piece("a/file").unwrap(), b"456");
+        for other in ["a/link", "b/file", "a", "none", "../etc/passwd"] {
+            assert!(matches!(piece(other), Err(TargetError::Conflict(_))), "{other}");
+        }
+    }
+}
