@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use dibhost_block_device::config::DiskSettings;
+use dibhost_image::{Format, Qcow2Compression};
 
-use crate::definition::{
-    Definition, Format, ImageSection, Qcow2Compression, RootFilesystem, Trust,
-};
+use crate::definition::{Definition, ImageSection, RootFilesystem, Trust};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::limit::LimitSettings;
 use crate::location::Spanned;

@@ -2,84 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use dibhost_block_device::Node;
 use dibhost_block_device::config::DiskSettings;
-use schemars::JsonSchema;
+use dibhost_image::{Format, Qcow2Compression};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::limit::LimitSettings;
 use crate::location::{Location, Spanned};
-
-/// A kind of image file.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Format {
-    /// The bytes of the disk as they are.
-    Raw,
-    /// QEMU's copy-on-write format, version 3.
-    Qcow2,
-}
-
-impl Format {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Raw, Self::Qcow2];
-
-    /// The name in a definition, and the file's extension.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-            Self::Qcow2 => "qcow2",
-        }
-    }
-
-    /// The one of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|f| f.name() == name)
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-/// How clusters of a qcow2 are compressed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Qcow2Compression {
-    /// QEMU 5.1 and later read it.
-    #[default]
-    Zstd,
-    /// Every reader of qcow2 reads it.
-    Zlib,
-    /// Not at all.
-    None,
-}
-
-impl Qcow2Compression {
-    /// All of them, by name.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("zstd", Self::Zstd), ("zlib", Self::Zlib), ("none", Self::None)];
-
-    /// The name in a definition.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Zstd => "zstd",
-            Self::Zlib => "zlib",
-            Self::None => "none",
-        }
-    }
-}
 
 /// `[image]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -226,43 +158,6 @@ pub struct Definition {
 }
 
 impl Definition {
-    /// Reads a definition from text. `file` is what places are told with; paths in the
-    /// definition are relative to `base`.
-    ///
-    /// # Errors
-    /// All that is wrong with it.
-    pub fn parse(text: &str, file: &str, base: &Path) -> Result<Self, Diagnostics> {
-        crate::parse::parse(text, file, base)
-    }
-
-    /// Reads a definition from a file; paths in it are relative to its folder.
-    ///
-    /// # Errors
-    /// When it cannot be read, or all that is wrong with it.
-    pub fn load(path: &Path) -> Result<Self, Diagnostics> {
-        let file = path.display().to_string();
-        let text = std::fs::read(path).map_err(|error| {
-            let help = if error.kind() == std::io::ErrorKind::NotFound {
-                "give the path of an image definition, a TOML file with an `[image]` table"
-            } else {
-                "make the file readable, or give the path of another one"
-            };
-            Diagnostic::new(format!("cannot read the image definition `{file}`: {error}"))
-                .with_help(help)
-        })?;
-        let text = String::from_utf8(text).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
-            Diagnostic::new("the file is not UTF-8 text, as TOML has to be")
-                .at(Some(&Location::new(file.as_str(), line, 1)))
-        })?;
-        let base = match path.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
-        Self::parse(&text, &file, base)
-    }
-
     /// The formats, without their places.
     #[must_use]
     pub fn formats(&self) -> Vec<Format> {

@@ -9,15 +9,17 @@ mod limit;
 mod location;
 mod lock;
 mod parse;
+mod reader;
 mod secrets;
 mod write;
 
 pub use command_line::CommandLine;
 pub use definition::{
-    Definition, ElementGrants, ElementParameters, FirstPartyTrust, Format, Grant, ImageSection,
-    Qcow2Compression, RootFilesystem, Secret, SecretSource, Setting, Trust,
+    Definition, ElementGrants, ElementParameters, FirstPartyTrust, Grant, ImageSection,
+    RootFilesystem, Secret, SecretSource, Setting, Trust,
 };
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use dibhost_image::{Format, Qcow2Compression};
 pub use limit::{ElementLimits, Limit, LimitSettings, Limits, Measure};
 pub use location::{Location, Spanned};
 pub use lock::{LOCK_FILE, Lock, LockedElement, LockedImage};

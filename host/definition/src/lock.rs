@@ -23,7 +23,7 @@ use toml::de::{DeTable, DeValue};
 use crate::capability::{CAPABILITIES, UNSCOPED};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::location::Source;
-use crate::parse::{Item, Key, Reader, integer, kind, not_toml};
+use crate::reader::{Item, Key, Reader, integer, kind, not_toml};
 use crate::write::{toml_key, toml_text};
 
 /// The file's name, beside the definition.

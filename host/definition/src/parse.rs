@@ -8,17 +8,19 @@ use std::path::Path;
 
 use dibhost_block_device::Node;
 use dibhost_block_device::config::{Config, ConfigError, DiskSettings};
+use dibhost_image::{Format, Qcow2Compression};
 use serde_json::Value;
-use toml::de::{DeString, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 
 use crate::capability::{CAPABILITIES, UNSCOPED};
 use crate::definition::{
-    Definition, ElementGrants, ElementParameters, FirstPartyTrust, Format, Grant, ImageSection,
-    Qcow2Compression, RootFilesystem, Setting, Trust,
+    Definition, ElementGrants, ElementParameters, FirstPartyTrust, Grant, ImageSection,
+    RootFilesystem, Setting, Trust,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::limit::LimitSettings;
 use crate::location::{Location, Source, Spanned};
+use crate::reader::{Item, Key, Reader, integer, kind, not_toml};
 use dibhost_text::parse_size;
 use dibhost_text::{did_you_mean, quoted_list};
 
@@ -47,31 +49,51 @@ const IMAGE_KEYS: [&str; 6] =
 const ROOT_FILESYSTEM_KEYS: [&str; 3] = ["label", "max-online-resize", "free-space"];
 const TRUST_KEYS: [&str; 1] = ["first-party"];
 
-pub(crate) type Key<'i> = toml::Spanned<DeString<'i>>;
-pub(crate) type Item<'i> = toml::Spanned<DeValue<'i>>;
+impl Definition {
+    /// Reads a definition from text. `file` is what places are told with; paths in the
+    /// definition are relative to `base`.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn parse(text: &str, file: &str, base: &Path) -> Result<Self, Diagnostics> {
+        let source = Source::new(file, text);
+        let (root, errors) = DeTable::parse_recoverable(text);
+        let mut wrong = Diagnostics::default();
+        wrong.extend(errors.iter().map(|error| not_toml(error, &source)));
+        // What is left of a broken text says nothing reliable about keys.
+        let root = wrong.or(root)?;
+        let mut reader = Reader { source, wrong: Diagnostics::default() };
+        let definition = reader.definition(root.get_ref(), file, base);
+        reader.wrong.or(definition)
+    }
 
-pub(crate) fn parse(text: &str, file: &str, base: &Path) -> Result<Definition, Diagnostics> {
-    let source = Source::new(file, text);
-    let (root, errors) = DeTable::parse_recoverable(text);
-    let mut wrong = Diagnostics::default();
-    wrong.extend(errors.iter().map(|error| not_toml(error, &source)));
-    // What is left of a broken text says nothing reliable about keys.
-    let root = wrong.or(root)?;
-    let mut reader = Reader { source, wrong: Diagnostics::default() };
-    let definition = reader.definition(root.get_ref(), file, base);
-    reader.wrong.or(definition)
-}
-
-/// What TOML's parser found wrong, with its place.
-pub(crate) fn not_toml(error: &toml::de::Error, source: &Source<'_>) -> Diagnostic {
-    let place = error.span().map(|span| source.locate(&span));
-    Diagnostic::new(format!("this is no TOML: {}", error.message().trim_end())).at(place.as_ref())
-}
-
-/// What is read, and what was found wrong so far.
-pub(crate) struct Reader<'a> {
-    pub(crate) source: Source<'a>,
-    pub(crate) wrong: Diagnostics,
+    /// Reads a definition from a file; paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// When it cannot be read, or all that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, Diagnostics> {
+        let file = path.display().to_string();
+        let text = std::fs::read(path).map_err(|error| {
+            let help = if error.kind() == std::io::ErrorKind::NotFound {
+                "give the path of an image definition, a TOML file with an `[image]` table"
+            } else {
+                "make the file readable, or give the path of another one"
+            };
+            Diagnostic::new(format!("cannot read the image definition `{file}`: {error}"))
+                .with_help(help)
+        })?;
+        let text = String::from_utf8(text).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
+            Diagnostic::new("the file is not UTF-8 text, as TOML has to be")
+                .at(Some(&Location::new(file.as_str(), line, 1)))
+        })?;
+        let base = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        Self::parse(&text, &file, base)
+    }
 }
 
 impl Reader<'_> {
@@ -391,108 +413,6 @@ impl Reader<'_> {
         }
         trust
     }
-
-    pub(crate) fn known_keys(&mut self, table: &DeTable<'_>, known: &[&str], place: &str) {
-        for (key, _) in table.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
-            let word = key.get_ref().as_ref();
-            let help = did_you_mean(word, known.iter().copied())
-                .unwrap_or_else(|| format!("{place} knows {}", quoted_list(known)));
-            let message = match place {
-                "the definition" => format!("unknown table `{word}`"),
-                _ if *known == CAPABILITIES => format!("unknown capability `{word}`"),
-                _ => format!("unknown key `{word}`"),
-            };
-            let place = self.source.locate(&key.span());
-            self.wrong.push(Diagnostic::new(message).at(Some(&place)).with_help(help));
-        }
-    }
-
-    pub(crate) fn table<'t, 'i>(
-        &mut self,
-        item: &'t Item<'i>,
-        name: &str,
-    ) -> Option<&'t DeTable<'i>> {
-        match item.get_ref() {
-            DeValue::Table(table) => Some(table),
-            value => {
-                let message = format!("`{name}` has to be a table; this is {}", kind(value));
-                self.refuse(
-                    item,
-                    Diagnostic::new(message).with_help(format!("write it as `[{name}]`")),
-                );
-                None
-            }
-        }
-    }
-
-    pub(crate) fn text(
-        &mut self,
-        item: &Item<'_>,
-        key: &str,
-        wanted: &str,
-    ) -> Option<Spanned<String>> {
-        match item.get_ref() {
-            DeValue::String(text) => Some(self.spanned(item, text.to_string())),
-            value => {
-                let message = format!("`{key}` has to be {wanted}; this is {}", kind(value));
-                self.refuse(item, Diagnostic::new(message));
-                None
-            }
-        }
-    }
-
-    pub(crate) fn texts(
-        &mut self,
-        item: &Item<'_>,
-        key: &str,
-        wanted: &str,
-    ) -> Vec<Spanned<String>> {
-        if let DeValue::Array(array) = item.get_ref() {
-            let entry = format!("an entry of `{key}`");
-            return array.iter().filter_map(|item| self.text_entry(item, &entry)).collect();
-        }
-        let message = format!("`{key}` has to be {wanted}; this is {}", kind(item.get_ref()));
-        self.refuse(item, Diagnostic::new(message));
-        Vec::new()
-    }
-
-    fn text_entry(&mut self, item: &Item<'_>, entry: &str) -> Option<Spanned<String>> {
-        match item.get_ref() {
-            DeValue::String(text) => Some(self.spanned(item, text.to_string())),
-            value => {
-                self.refuse(
-                    item,
-                    Diagnostic::new(format!("{entry} has to be a text; this is {}", kind(value))),
-                );
-                None
-            }
-        }
-    }
-
-    fn checked_text<T>(
-        &mut self,
-        item: &Item<'_>,
-        key: &str,
-        check: impl FnOnce(&str) -> Result<T, Diagnostic>,
-    ) -> Option<(Spanned<String>, T)> {
-        let text = self.text(item, key, "a text")?;
-        match check(&text) {
-            Ok(checked) => Some((text, checked)),
-            Err(diagnostic) => {
-                self.refuse(item, diagnostic);
-                None
-            }
-        }
-    }
-
-    pub(crate) fn refuse(&mut self, item: &Item<'_>, diagnostic: Diagnostic) {
-        let place = self.source.locate(&item.span());
-        self.wrong.push(diagnostic.at(Some(&place)));
-    }
-
-    fn spanned<T>(&self, item: &Item<'_>, value: T) -> Spanned<T> {
-        Spanned::new(value, self.source.locate(&item.span()))
-    }
 }
 
 fn empty_image() -> ImageSection {
@@ -547,12 +467,10 @@ pub(crate) fn check_format(name: &str) -> Result<Format, Diagnostic> {
 }
 
 fn check_compression(name: &str) -> Result<Qcow2Compression, Diagnostic> {
-    let known = Qcow2Compression::ALL;
-    known.into_iter().find(|(n, _)| *n == name).map(|(_, c)| c).ok_or_else(|| {
-        Diagnostic::new(format!("unknown compression `{name}`")).with_help(format!(
-            "`qcow2-compression` is one of {}",
-            quoted_list(known.map(|(n, _)| n))
-        ))
+    Qcow2Compression::from_name(name).ok_or_else(|| {
+        let known = quoted_list(Qcow2Compression::ALL.map(Qcow2Compression::name));
+        Diagnostic::new(format!("unknown compression `{name}`"))
+            .with_help(format!("`qcow2-compression` is one of {known}"))
     })
 }
 
@@ -581,24 +499,6 @@ fn check_label(label: &str) -> Result<(), Diagnostic> {
     Err(Diagnostic::new(message).with_help(
         "a label has up to 16 printable ASCII characters, without white space, quotes and slashes",
     ))
-}
-
-pub(crate) fn integer(value: &DeValue<'_>) -> Option<i64> {
-    let DeValue::Integer(integer) = value else { return None };
-    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
-}
-
-/// What a value is, for sentences that end in "this is …".
-pub(crate) fn kind(value: &DeValue<'_>) -> String {
-    match value {
-        DeValue::String(_) => "a text".to_owned(),
-        DeValue::Integer(n) => format!("the number {n}"),
-        DeValue::Float(n) => format!("the number {}", n.as_str()),
-        DeValue::Boolean(b) => format!("`{b}`"),
-        DeValue::Datetime(_) => "a date".to_owned(),
-        DeValue::Array(_) => "a list".to_owned(),
-        DeValue::Table(_) => "a table".to_owned(),
-    }
 }
 
 /// A value as JSON, which is what elements get.

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use crate::definition::{Secret, SecretSource};
 use crate::diagnostic::Diagnostic;
 use crate::location::Spanned;
-use crate::parse::{Item, Reader, kind};
+use crate::reader::{Item, Reader, kind};
 
 const KEYS: [&str; 3] = ["file", "environment", "command"];
 

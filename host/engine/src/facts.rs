@@ -20,7 +20,7 @@ pub(crate) struct Facts {
 impl Facts {
     /// Those the plan knew.
     pub(crate) fn of(plan: &Plan) -> Result<Self, String> {
-        let mut all = Self { slots: Slots::of_plan(plan)?, ..Self::default() };
+        let mut all = Self { slots: Slots::new(&plan.slots)?, ..Self::default() };
         plan.facts.iter().cloned().for_each(|fact| all.insert(fact));
         Ok(all)
     }

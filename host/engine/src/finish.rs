@@ -4,11 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dibhost_block_device::{DiskLayout, Graph, Realise, Realised, layout_for};
-use dibhost_definition::Qcow2Compression;
 use dibhost_element::SecretStore;
 use dibhost_image::{
-    Compression, Format, Manifest, ManifestElement, ManifestPackage, ManifestVersion, Output,
-    Publication, Scratch,
+    Manifest, ManifestElement, ManifestPackage, ManifestVersion, Output, Publication, Scratch,
 };
 use dibhost_plan::Plan;
 use dibhost_sys::{Cancel, Program, SecretBytes};
@@ -115,8 +113,8 @@ pub(crate) fn finish(
     let published = Publication {
         disks: &disks,
         stem: finished.stem,
-        formats: plan.image.formats.iter().map(|f| format(*f)).collect(),
-        compression: compression(plan.image.qcow2_compression),
+        formats: plan.image.formats.clone(),
+        compression: plan.image.qcow2_compression,
         manifest,
         beside: finished.emitted,
     }
@@ -185,21 +183,6 @@ fn manifest(plan: &Plan, packages: Vec<ManifestPackage>, realised: Realised) -> 
         root_hashes: realised.root_hashes,
         outputs: Vec::new(),
         beside: Vec::new(),
-    }
-}
-
-fn format(format: dibhost_definition::Format) -> Format {
-    match format {
-        dibhost_definition::Format::Raw => Format::Raw,
-        dibhost_definition::Format::Qcow2 => Format::Qcow2,
-    }
-}
-
-fn compression(compression: Qcow2Compression) -> Compression {
-    match compression {
-        Qcow2Compression::Zstd => Compression::Zstd,
-        Qcow2Compression::Zlib => Compression::Zlib,
-        Qcow2Compression::None => Compression::None,
     }
 }
 

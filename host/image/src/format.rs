@@ -2,13 +2,16 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The format of an image file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// A kind of image file.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
-    /// The disk, byte by byte, sparse.
+    /// The bytes of the disk as they are.
     Raw,
     /// QEMU's copy-on-write format, version 3.
     Qcow2,
@@ -29,31 +32,31 @@ impl Format {
 
     /// The format of that name; which one may have been meant is for the caller to say.
     #[must_use]
-    pub fn by_name(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
 }
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }
 
-/// How the clusters of a qcow2 are compressed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How clusters of a qcow2 are compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Compression {
-    /// A seventh of zlib's time and a little smaller. Readers: QEMU 5.1 and later.
+pub enum Qcow2Compression {
+    /// QEMU 5.1 and later read it. A seventh of zlib's time, and a little smaller.
     #[default]
     Zstd,
-    /// For older readers.
+    /// Every reader of qcow2 reads it.
     Zlib,
     /// Not at all.
     None,
 }
 
-impl Compression {
+impl Qcow2Compression {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Zstd, Self::Zlib, Self::None];
 
@@ -69,14 +72,14 @@ impl Compression {
 
     /// The compression of that name.
     #[must_use]
-    pub fn by_name(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|compression| compression.name() == name)
     }
 }
 
-impl fmt::Display for Compression {
+impl fmt::Display for Qcow2Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }
 
@@ -87,14 +90,14 @@ mod tests {
     #[test]
     fn names_mean_what_they_are_written_as() {
         for format in Format::ALL {
-            assert_eq!(Format::by_name(format.name()), Some(format));
+            assert_eq!(Format::from_name(format.name()), Some(format));
             assert_eq!(serde_json::to_value(format).unwrap(), format.name());
         }
-        for compression in Compression::ALL {
-            assert_eq!(Compression::by_name(compression.name()), Some(compression));
+        for compression in Qcow2Compression::ALL {
+            assert_eq!(Qcow2Compression::from_name(compression.name()), Some(compression));
             assert_eq!(serde_json::to_value(compression).unwrap(), compression.name());
         }
-        assert_eq!(Format::by_name("vmdk"), None);
-        assert_eq!(Format::by_name("QCOW2"), None);
+        assert_eq!(Format::from_name("vmdk"), None);
+        assert_eq!(Format::from_name("QCOW2"), None);
     }
 }

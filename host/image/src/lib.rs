@@ -20,7 +20,7 @@ pub use beside::check_beside;
 pub use check::check_output;
 pub use digest::sha256_of;
 pub use error::ImageError;
-pub use format::{Compression, Format};
+pub use format::{Format, Qcow2Compression};
 pub use manifest::{
     Manifest, ManifestElement, ManifestError, ManifestFile, ManifestOutput, ManifestPackage,
     ManifestVersion,

@@ -17,7 +17,7 @@ use crate::beside;
 use crate::digest::{hexadecimal, sha256_of_file};
 use crate::place::{check_in, put_in_place};
 use crate::{
-    Compression, Format, ImageError, Manifest, ManifestFile, ManifestOutput, Placed, Scratch,
+    Format, ImageError, Manifest, ManifestFile, ManifestOutput, Placed, Qcow2Compression, Scratch,
 };
 
 /// An image file that is there.
@@ -47,7 +47,7 @@ pub struct Publication<'a> {
     /// One output each.
     pub formats: Vec<Format>,
     /// Of the qcow2.
-    pub compression: Compression,
+    pub compression: Qcow2Compression,
     /// `outputs` is filled in.
     pub manifest: Manifest,
     /// More files: what is added to the name, and bytes.
@@ -125,7 +125,7 @@ impl Publication<'_> {
 pub fn publish(
     raw: &Path,
     outputs: &[(Format, PathBuf)],
-    compression: Compression,
+    compression: Qcow2Compression,
     scratch: &Scratch,
     cancel: &Cancel,
 ) -> Result<Vec<Output>, ImageError> {
@@ -152,7 +152,7 @@ fn name_of(path: &Path) -> String {
 fn make(
     raw: &Path,
     outputs: &[(Format, PathBuf)],
-    compression: Compression,
+    compression: Qcow2Compression,
     scratch: &Scratch,
     cancel: &Cancel,
 ) -> Result<Vec<(Output, PathBuf)>, ImageError> {
@@ -198,7 +198,7 @@ fn make(
 fn convert(
     disk: &File,
     to: &Path,
-    compression: Compression,
+    compression: Qcow2Compression,
     scratch: &Scratch,
     cancel: &Cancel,
 ) -> Result<(), ImageError> {
@@ -208,9 +208,9 @@ fn convert(
     let made = made.map_err(making())?.into_std();
     let program = Program::new("qemu-img").args(["convert", "-f", "raw", "-O", "qcow2"]);
     let program = match compression {
-        Compression::None => program,
-        Compression::Zlib => program.args(["-c", "-o", "compression_type=zlib"]),
-        Compression::Zstd => program.args(["-c", "-o", "compression_type=zstd"]),
+        Qcow2Compression::None => program,
+        Qcow2Compression::Zlib => program.args(["-c", "-o", "compression_type=zlib"]),
+        Qcow2Compression::Zstd => program.args(["-c", "-o", "compression_type=zstd"]),
     };
     let disk = disk.try_clone().map_err(making())?;
     let program = program.arg_descriptor(disk.into()).arg_descriptor(made.into());

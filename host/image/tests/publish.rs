@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use dibhost_image::{
-    Compression, Format, ImageError, Manifest, ManifestPackage, Output, Publication, Scratch,
+    Format, ImageError, Manifest, ManifestPackage, Output, Publication, Qcow2Compression, Scratch,
     publish,
 };
 use dibhost_sys::Cancel;
@@ -49,7 +49,7 @@ fn run(program: &str, args: &[&str], folder: &Path) -> String {
     said
 }
 
-fn both(folder: &Path, compression: Compression) -> Vec<Output> {
+fn both(folder: &Path, compression: Qcow2Compression) -> Vec<Output> {
     let scratch = Scratch::create(folder).unwrap();
     let raw = raw(&scratch, 8);
     let outputs = [(Format::Raw, folder.join("x.raw")), (Format::Qcow2, folder.join("x.qcow2"))];
@@ -58,7 +58,7 @@ fn both(folder: &Path, compression: Compression) -> Vec<Output> {
 
 #[test]
 fn two_formats_of_one_disk() {
-    for compression in Compression::ALL {
+    for compression in Qcow2Compression::ALL {
         let folder = tempfile::tempdir().unwrap();
         let outputs = both(folder.path(), compression);
         assert_eq!(names(folder.path()), ["x.qcow2", "x.qcow2.sha256", "x.raw", "x.raw.sha256"]);
@@ -72,12 +72,16 @@ fn two_formats_of_one_disk() {
         let info = run("qemu-img", &["info", "--output=json", "x.qcow2"], folder.path());
         let info: serde_json::Value = serde_json::from_str(&info).unwrap();
         let name = &info["format-specific"]["data"]["compression-type"];
-        let want = if compression == Compression::Zstd { "zstd" } else { "zlib" };
+        let want = if compression == Qcow2Compression::Zstd { "zstd" } else { "zlib" };
         assert_eq!(name, want);
         assert_eq!(info["virtual-size"], outputs[1].virtual_size);
         let bytes = fs::metadata(folder.path().join("x.qcow2")).unwrap().len();
         assert_eq!(bytes, outputs[1].bytes);
-        assert_eq!(bytes < 8 * MIB, compression != Compression::None, "{compression}: {bytes}");
+        assert_eq!(
+            bytes < 8 * MIB,
+            compression != Qcow2Compression::None,
+            "{compression}: {bytes}"
+        );
     }
 }
 
@@ -86,7 +90,10 @@ fn one_disk_gives_one_digest() {
     let digests: Vec<_> = (0..4)
         .map(|_| {
             let folder = tempfile::tempdir().unwrap();
-            both(folder.path(), Compression::Zstd).into_iter().map(|o| o.sha256).collect::<Vec<_>>()
+            both(folder.path(), Qcow2Compression::Zstd)
+                .into_iter()
+                .map(|o| o.sha256)
+                .collect::<Vec<_>>()
         })
         .collect();
     assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
@@ -102,7 +109,7 @@ fn publication<'a>(disks: &'a [(String, PathBuf)], stem: &'a Path) -> Publicatio
         disks,
         stem,
         formats: vec![Format::Qcow2, Format::Raw, Format::Qcow2],
-        compression: Compression::Zstd,
+        compression: Qcow2Compression::Zstd,
         manifest: Manifest {
             name: "x".into(),
             packages: vec![package("dpkg")],
@@ -177,7 +184,8 @@ fn what_was_put_in_place_goes_back_when_the_next_cannot_be() {
     // One file twice: the second rename finds it gone.
     let outputs =
         [(Format::Raw, folder.path().join("x.raw")), (Format::Raw, folder.path().join("y.raw"))];
-    let error = publish(&raw, &outputs, Compression::None, &scratch, &Cancel::new()).unwrap_err();
+    let error =
+        publish(&raw, &outputs, Qcow2Compression::None, &scratch, &Cancel::new()).unwrap_err();
     assert!(error.to_string().contains("y.raw"), "{error}");
     drop(scratch);
     assert_eq!(names(folder.path()), ["x.raw"]);
@@ -196,7 +204,7 @@ fn cancelled_leaves_nothing() {
         thrown.cancel();
     });
     let outputs = [(Format::Qcow2, folder.path().join("x.qcow2"))];
-    let error = publish(&raw, &outputs, Compression::Zlib, &scratch, &cancel).unwrap_err();
+    let error = publish(&raw, &outputs, Qcow2Compression::Zlib, &scratch, &cancel).unwrap_err();
     thread.join().unwrap();
     assert!(matches!(error, ImageError::Cancelled(_)), "{error}");
     drop(scratch);
@@ -210,7 +218,8 @@ fn a_failed_conversion_says_what_qemu_said() {
     let raw = scratch.path().join("disk.raw");
     fs::create_dir(&raw).unwrap();
     let outputs = [(Format::Qcow2, folder.path().join("x.qcow2"))];
-    let error = publish(&raw, &outputs, Compression::Zstd, &scratch, &Cancel::new()).unwrap_err();
+    let error =
+        publish(&raw, &outputs, Qcow2Compression::Zstd, &scratch, &Cancel::new()).unwrap_err();
     assert!(error.to_string().contains("qemu-img"), "{error}");
     drop(scratch);
     assert_eq!(names(folder.path()), [""; 0]);

@@ -1,42 +1,10 @@
 //! What an element says about itself: `metadata.describe` of the contract, as plain data.
 
-use std::collections::BTreeMap;
-
-use dibhost_check::Check;
-use dibhost_text::quoted_list;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Phase;
-use crate::grant::Grants;
-use crate::schema;
-
-/// How many values a slot takes in the whole build.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Arity {
-    /// Exactly one.
-    One,
-    /// At most one.
-    Optional,
-    /// Any number.
-    Many,
-}
-
-/// When the values of a slot are known.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Timing {
-    /// Before anything is built.
-    Planned,
-    /// Only once the target was looked at.
-    Observed,
-}
+use crate::phase::Phase;
+pub use crate::slot::{Arity, Timing};
 
 /// A slot that a step writes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -178,56 +146,7 @@ pub struct Description {
     pub extensions: Vec<(String, String)>,
 }
 
-impl Arity {
-    /// The name in a sentence and in JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::One => "one",
-            Self::Optional => "optional",
-            Self::Many => "many",
-        }
-    }
-}
-
-impl Timing {
-    /// The name in a sentence and in JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Planned => "planned",
-            Self::Observed => "observed",
-        }
-    }
-}
-
 impl Description {
-    /// Adds the requests that its declarations are: to declare that it provides a slot of `dib:`
-    /// is to ask for `facts` of that slot. So no author has to think of it, in any language, and
-    /// none can leave it out; a request of the element's own for the slot gives a better reason.
-    #[must_use]
-    pub fn with_implied_requests(mut self) -> Self {
-        if !Check::FactsGrant.holds() {
-            return self;
-        }
-        let mut phases: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for step in &self.steps {
-            for slot in step.provides.iter().filter(|slot| schema::granted(&slot.name)) {
-                phases.entry(&slot.name).or_default().push(step.phase.name());
-            }
-        }
-        let implied = phases.into_iter().map(|(slot, phases)| Request {
-            capability: "facts".to_owned(),
-            scope: slot.to_owned(),
-            reason: format!("it provides this slot in {}", quoted_list(phases)),
-        });
-        let implied: Vec<_> = implied.collect();
-        let own = Grants::all_of(&self.requests);
-        let missing: Vec<_> = own.missing(&implied).into_iter().cloned().collect();
-        self.requests.extend(missing);
-        self
-    }
-
     /// What it declared for `phase`.
     #[must_use]
     pub fn step(&self, phase: Phase) -> Option<&StepDeclaration> {

@@ -8,6 +8,7 @@ pub mod digest;
 mod disk;
 pub mod fact;
 pub mod grant;
+mod implied;
 mod limits;
 pub mod lock;
 mod merge;
@@ -23,6 +24,7 @@ mod preflight;
 mod render;
 mod resolve;
 pub mod schema;
+mod slot;
 mod slots;
 mod soundness;
 mod transaction;
@@ -33,9 +35,11 @@ pub mod wish;
 pub use phase::Phase;
 pub use plan::{
     DeferredTrigger, FactEdge, HOST, HeldGrant, Plan, PlanFinding, PlannedBlockDevice,
-    PlannedElement, PlannedGroup, PlannedImage, PlannedPassword, PlannedRepository, PlannedSecret,
-    PlannedSlot, PlannedUnit, PlannedUnitState, PlannedUser, Step, VERSION,
-    schema as schema_of_plan,
+    PlannedElement, PlannedGroup, PlannedImage, PlannedPassword, PlannedSecret, PlannedUnit,
+    PlannedUnitState, PlannedUser, Step, VERSION, schema as schema_of_plan,
 };
 pub use planning::{DEFAULT_SOURCE_DATE_EPOCH, PlanInputs, plan};
-pub use transaction::{Answer, BootstrapWant, PackageWant, Transaction, WantedBy};
+pub use slot::PlannedSlot;
+pub use transaction::{
+    BootstrapWant, DebconfAnswer, PackageWant, PlannedRepository, Transaction, WantedBy,
+};

@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Phase;
-use crate::description::{Arity, Timing};
 use crate::fact::Fact;
 use crate::grant::Grants;
 use crate::planner::TargetMachine;
+use crate::slot::{PlannedSlot, Timing};
 use crate::transaction::Transaction;
-use crate::wish::{Repository, UnitState, User, WishRecord};
+use crate::wish::{UnitState, User, WishRecord};
 
 /// The version of the JSON form. Readers refuse another one; a field that is added does not
 /// change it, one that changes its meaning or goes does.
@@ -135,22 +135,6 @@ pub struct FactEdge {
     pub to: String,
 }
 
-/// A slot that some step of the build reads or writes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub struct PlannedSlot {
-    /// `dib:boot/kernel-argument@1`.
-    pub name: String,
-    /// How many values.
-    pub arity: Arity,
-    /// When they are known.
-    pub timing: Timing,
-    /// JSON Schema of one value; none: anything. For `dib:` slots, the host's.
-    pub schema: Option<Value>,
-    /// One line.
-    pub doc: String,
-}
-
 /// A secret of the definition that elements are given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -229,18 +213,6 @@ pub struct PlannedUnitState {
     pub unit: String,
     /// Its state.
     pub state: UnitState,
-    /// Elements that wished for it.
-    pub wanted_by: Vec<String>,
-}
-
-/// A repository for the image's package manager.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub struct PlannedRepository {
-    /// Before the steps of this phase, and before the packages of its transaction.
-    pub phase: Phase,
-    /// The repository.
-    pub repository: Repository,
     /// Elements that wished for it.
     pub wanted_by: Vec<String>,
 }

@@ -8,7 +8,6 @@ use dibhost_definition::{Definition, Diagnostic, Diagnostics, Location, LockedIm
 use serde_json::{Value, json};
 
 use crate::Phase;
-use crate::description::{Arity, Timing};
 use crate::digest::digest_of;
 use crate::disk::{self, Wished};
 use crate::fact::Fact;
@@ -19,7 +18,7 @@ use crate::order::{self, Order};
 use crate::parameters::{self, Parameters, one_line};
 use crate::plan::{
     DeferredTrigger, HOST, Plan, PlanFinding, PlannedBlockDevice, PlannedElement, PlannedImage,
-    PlannedSecret, PlannedSlot, VERSION,
+    PlannedSecret, VERSION,
 };
 use crate::planner::{
     BuilderSurroundings, ElementFailure, Finding, Planner, StepAnswer, StepCall, TargetMachine,
@@ -27,6 +26,7 @@ use crate::planner::{
 use crate::preflight::{self, Held};
 use crate::resolve::{Elements, resolve, trail};
 use crate::schema::{LAYOUT, Slots};
+use crate::slot::{Arity, PlannedSlot, Timing};
 use crate::slots::Declared;
 use crate::wish::{Wish, WishRecord};
 use crate::{grant, validate};

@@ -12,8 +12,7 @@ use dibhost_check::Check;
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::Value;
 
-use crate::description::{Arity, Timing};
-use crate::plan::{Plan, PlannedSlot};
+use crate::slot::{Arity, PlannedSlot, Timing};
 
 /// A slot whose meaning is the host's.
 #[derive(Debug, Clone, Copy)]
@@ -85,10 +84,6 @@ impl HostSlot {
     }
 }
 
-/// Bytes of a compiled pattern: several classes of Unicode's letters fit, a count of counts does
-/// not.
-const PATTERN_SIZE: usize = 128 << 10;
-
 /// A schema that values can be checked by.
 #[derive(Debug)]
 pub struct Compiled {
@@ -107,7 +102,7 @@ pub fn compile(schema: &Value) -> Result<Compiled, String> {
     let mut options = jsonschema::options().with_draft(Draft::Draft202012);
     if Check::SchemaBacktracking.holds() {
         // Schemas come from elements: a pattern that backtracks could keep the host busy for ever.
-        let linear = PatternOptions::regex().size_limit(PATTERN_SIZE);
+        let linear = PatternOptions::regex().size_limit(bounds::PATTERN_SIZE);
         options = options.with_pattern_options(linear);
     }
     let validator = options
@@ -156,7 +151,7 @@ impl Slots {
     /// Compiles the schemas of `slots`.
     ///
     /// # Errors
-    /// The first schema that is none.
+    /// The first schema that is none: never one of a plan that [`crate::plan`](fn@crate::plan) made.
     pub fn new<'a>(slots: impl IntoIterator<Item = &'a PlannedSlot>) -> Result<Self, String> {
         let compiled = slots.into_iter().map(|slot| {
             let validator = slot.schema.as_ref().map(compile).transpose();
@@ -165,14 +160,6 @@ impl Slots {
             Ok((slot.name.clone(), (slot.clone(), validator)))
         });
         Ok(Self { by_name: compiled.collect::<Result<_, String>>()? })
-    }
-
-    /// The slots of a plan: for facts that are observed while building.
-    ///
-    /// # Errors
-    /// A schema that is none: never, for a plan that [`crate::plan`](fn@crate::plan) made.
-    pub fn of_plan(plan: &Plan) -> Result<Self, String> {
-        Self::new(&plan.slots)
     }
 
     /// The slot of that name, if the build has it.

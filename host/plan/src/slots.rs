@@ -9,10 +9,11 @@ use dibhost_text::{did_you_mean, quoted_list};
 use serde_json::Value;
 
 use crate::Phase;
-use crate::description::{Slot, SlotUse, Timing};
-use crate::plan::{FactEdge, HOST, PlanFinding, PlannedSlot};
+use crate::description::{Slot, SlotUse};
+use crate::plan::{FactEdge, HOST, PlanFinding};
 use crate::resolve::{Elements, trail};
 use crate::schema::{self, LAYOUT};
+use crate::slot::{PlannedSlot, Timing};
 
 /// A step that provides a slot: phase, element, declaration.
 type Provider<'a> = (Phase, &'a str, &'a Slot);

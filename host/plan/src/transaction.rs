@@ -4,9 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Phase;
-use crate::plan::PlannedRepository;
-use crate::wish::Bootstrap;
+use crate::phase::Phase;
+use crate::wish::{Bootstrap, Repository};
 
 /// Who wished for something, and why.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -32,10 +31,22 @@ pub struct PackageWant {
     pub wanted_by: Vec<WantedBy>,
 }
 
+/// A repository for the image's package manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedRepository {
+    /// Before the steps of this phase, and before the packages of its transaction.
+    pub phase: Phase,
+    /// The repository.
+    pub repository: Repository,
+    /// Elements that wished for it.
+    pub wanted_by: Vec<String>,
+}
+
 /// An answer for debconf.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub struct Answer {
+pub struct DebconfAnswer {
     /// The package that asks.
     pub package: String,
     /// `locales/default_environment_locale`.
@@ -81,7 +92,7 @@ pub struct Transaction {
     /// To be kept at their version once installed; by name.
     pub hold: Vec<PackageWant>,
     /// For debconf, before anything is installed; by package and question.
-    pub answers: Vec<Answer>,
+    pub answers: Vec<DebconfAnswer>,
 }
 
 impl Transaction {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Item, Reader, integer, kind};
 use crate::diagnostic::Diagnostic;
 use crate::limit::{ElementLimits, Limit, LimitSettings, Measure};
 use crate::location::Spanned;
+use crate::reader::{Item, Reader, integer, kind};
 use dibhost_text::parse_duration;
 use dibhost_text::parse_size;
 
@@ -15,7 +15,7 @@ use dibhost_text::parse_size;
 const ELEMENTS: &str = "elements";
 
 impl Reader<'_> {
-    pub(super) fn limits(&mut self, item: &Item<'_>) -> LimitSettings {
+    pub(crate) fn limits(&mut self, item: &Item<'_>) -> LimitSettings {
         let mut settings = LimitSettings::default();
         let Some(table) = self.table(item, "limits") else { return settings };
         let mut keys: Vec<&str> = Limit::ALL.iter().map(|l| l.key()).collect();

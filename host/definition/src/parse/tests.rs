@@ -5,7 +5,7 @@ use crate::SecretSource;
 use dibhost_block_device::{Backend, Optimise};
 
 fn read(text: &str) -> Result<Definition, Diagnostics> {
-    parse(text, "image.toml", Path::new("."))
+    Definition::parse(text, "image.toml", Path::new("."))
 }
 
 const WHOLE: &str = r#"

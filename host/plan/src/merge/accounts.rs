@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dibhost_definition::{Diagnostic, Diagnostics};
 
-use super::{By, conflict, note};
+use super::conflict::{By, conflict, note};
 use crate::plan::{PlannedGroup, PlannedPassword, PlannedUser};
 use crate::wish::{User, Wish, WishRecord};
 

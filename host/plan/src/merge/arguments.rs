@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use dibhost_definition::Diagnostics;
 
-use super::{By, conflict};
+use super::conflict::{By, conflict};
 use crate::fact::Fact;
 
 /// The slot that they are given in.

@@ -4,27 +4,28 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_definition::{Diagnostic, Diagnostics};
 
-use super::{By, conflict, note};
+use super::conflict::{By, conflict, note};
 use crate::Phase;
-use crate::plan::PlannedRepository;
 use crate::render::wanted;
-use crate::transaction::{Answer, BootstrapWant, PackageWant, Transaction, WantedBy};
+use crate::transaction::{
+    BootstrapWant, DebconfAnswer, PackageWant, PlannedRepository, Transaction, WantedBy,
+};
 use crate::wish::{Bootstrap, PackageWish, Repository, Want, Wish, WishRecord};
 
 /// What two wishes for a package have to agree on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+enum Presence {
     /// In the tree, for the build at least.
     Present,
     Absent,
     Held,
 }
 
-fn place(want: Want) -> Place {
+fn presence(want: Want) -> Presence {
     match want {
-        Want::Install | Want::BuildOnly => Place::Present,
-        Want::Remove => Place::Absent,
-        Want::Hold => Place::Held,
+        Want::Install | Want::BuildOnly => Presence::Present,
+        Want::Remove => Presence::Absent,
+        Want::Hold => Presence::Held,
     }
 }
 
@@ -163,7 +164,7 @@ struct Merge<'a> {
     seen: bool,
     kept: BTreeSet<&'a str>,
     /// The transaction that puts a package in its place.
-    placed: BTreeMap<(Place, String), usize>,
+    placed: BTreeMap<(Presence, String), usize>,
     repositories: BTreeMap<String, usize>,
 }
 
@@ -193,7 +194,7 @@ impl Merge<'_> {
     fn is_news(&self, wish: &Wish) -> bool {
         match wish {
             Wish::Bootstrap(_) | Wish::UpgradeAll => true,
-            Wish::Package(p) => !self.placed.contains_key(&(place(p.want), p.name.clone())),
+            Wish::Package(p) => !self.placed.contains_key(&(presence(p.want), p.name.clone())),
             Wish::Repository(r) => !self.repositories.contains_key(&r.name),
             _ => false,
         }
@@ -204,7 +205,7 @@ impl Merge<'_> {
         let Wish::Package(PackageWish { name, want: Want::Remove, .. }) = wish else {
             return false;
         };
-        let there = self.placed.get(&(Place::Present, name.clone()));
+        let there = self.placed.get(&(Presence::Present, name.clone()));
         there.is_some_and(|at| at + 1 == self.done.len())
     }
 
@@ -219,7 +220,7 @@ impl Merge<'_> {
             Wish::UpgradeAll => self.done[last].upgrade_all = true,
             Wish::Repository(repository) => self.repository(last, record, repository, wrong),
             Wish::Package(package) => {
-                let key = (place(package.want), package.name.clone());
+                let key = (presence(package.want), package.name.clone());
                 let at = *self.placed.entry(key).or_insert(last);
                 self.package(at, record, package);
             }
@@ -294,7 +295,7 @@ impl Merge<'_> {
                 .iter()
                 .any(|a| a.package == package.name && a.question == *question);
             if !known {
-                transaction.answers.push(Answer {
+                transaction.answers.push(DebconfAnswer {
                     package: package.name.clone(),
                     question: question.clone(),
                     kind: kind.clone(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dibhost_definition::Diagnostics;
 
-use super::{By, conflict, note};
+use super::conflict::{By, conflict, note};
 use crate::plan::{PlannedUnit, PlannedUnitState};
 use crate::wish::{UnitState, Wish, WishRecord};
 

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::PATTERN_SIZE;
 use crate::digest::canonical;
 
 /// Bytes of a schema's text: the host's own have less than 3,000.
@@ -16,6 +15,9 @@ const DEPTH: usize = 32;
 /// What checking one byte of a value may cost, each `$ref` counted as what it refers to: the
 /// host's largest comes to about 100.
 const WEIGHT: u64 = 4_000;
+/// Bytes of a compiled pattern: several classes of Unicode's letters fit, a count of counts does
+/// not.
+pub(super) const PATTERN_SIZE: usize = 128 << 10;
 /// Bytes of a pattern.
 const PATTERN: usize = 1_000;
 /// What a pattern weighs besides its states: compiling one takes as long as many keywords.

@@ -1,0 +1,147 @@
+//! Reads TOML item by item: each has its place, and what is wrong with one is noted while the
+//! reading goes on, so that all of it is told at once. What the items mean is said by those who
+//! read with it.
+
+use toml::de::{DeString, DeTable, DeValue};
+
+use crate::capability::CAPABILITIES;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::location::{Source, Spanned};
+use dibhost_text::{did_you_mean, quoted_list};
+
+pub(crate) type Key<'i> = toml::Spanned<DeString<'i>>;
+pub(crate) type Item<'i> = toml::Spanned<DeValue<'i>>;
+
+/// What TOML's parser found wrong, with its place.
+pub(crate) fn not_toml(error: &toml::de::Error, source: &Source<'_>) -> Diagnostic {
+    let place = error.span().map(|span| source.locate(&span));
+    Diagnostic::new(format!("this is no TOML: {}", error.message().trim_end())).at(place.as_ref())
+}
+
+/// What is read, and what was found wrong so far.
+pub(crate) struct Reader<'a> {
+    pub(crate) source: Source<'a>,
+    pub(crate) wrong: Diagnostics,
+}
+
+impl Reader<'_> {
+    pub(crate) fn known_keys(&mut self, table: &DeTable<'_>, known: &[&str], place: &str) {
+        for (key, _) in table.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
+            let word = key.get_ref().as_ref();
+            let help = did_you_mean(word, known.iter().copied())
+                .unwrap_or_else(|| format!("{place} knows {}", quoted_list(known)));
+            let message = match place {
+                "the definition" => format!("unknown table `{word}`"),
+                _ if *known == CAPABILITIES => format!("unknown capability `{word}`"),
+                _ => format!("unknown key `{word}`"),
+            };
+            let place = self.source.locate(&key.span());
+            self.wrong.push(Diagnostic::new(message).at(Some(&place)).with_help(help));
+        }
+    }
+
+    pub(crate) fn table<'t, 'i>(
+        &mut self,
+        item: &'t Item<'i>,
+        name: &str,
+    ) -> Option<&'t DeTable<'i>> {
+        match item.get_ref() {
+            DeValue::Table(table) => Some(table),
+            value => {
+                let message = format!("`{name}` has to be a table; this is {}", kind(value));
+                self.refuse(
+                    item,
+                    Diagnostic::new(message).with_help(format!("write it as `[{name}]`")),
+                );
+                None
+            }
+        }
+    }
+
+    pub(crate) fn text(
+        &mut self,
+        item: &Item<'_>,
+        key: &str,
+        wanted: &str,
+    ) -> Option<Spanned<String>> {
+        match item.get_ref() {
+            DeValue::String(text) => Some(self.spanned(item, text.to_string())),
+            value => {
+                let message = format!("`{key}` has to be {wanted}; this is {}", kind(value));
+                self.refuse(item, Diagnostic::new(message));
+                None
+            }
+        }
+    }
+
+    pub(crate) fn texts(
+        &mut self,
+        item: &Item<'_>,
+        key: &str,
+        wanted: &str,
+    ) -> Vec<Spanned<String>> {
+        if let DeValue::Array(array) = item.get_ref() {
+            let entry = format!("an entry of `{key}`");
+            return array.iter().filter_map(|item| self.text_entry(item, &entry)).collect();
+        }
+        let message = format!("`{key}` has to be {wanted}; this is {}", kind(item.get_ref()));
+        self.refuse(item, Diagnostic::new(message));
+        Vec::new()
+    }
+
+    fn text_entry(&mut self, item: &Item<'_>, entry: &str) -> Option<Spanned<String>> {
+        match item.get_ref() {
+            DeValue::String(text) => Some(self.spanned(item, text.to_string())),
+            value => {
+                self.refuse(
+                    item,
+                    Diagnostic::new(format!("{entry} has to be a text; this is {}", kind(value))),
+                );
+                None
+            }
+        }
+    }
+
+    pub(crate) fn checked_text<T>(
+        &mut self,
+        item: &Item<'_>,
+        key: &str,
+        check: impl FnOnce(&str) -> Result<T, Diagnostic>,
+    ) -> Option<(Spanned<String>, T)> {
+        let text = self.text(item, key, "a text")?;
+        match check(&text) {
+            Ok(checked) => Some((text, checked)),
+            Err(diagnostic) => {
+                self.refuse(item, diagnostic);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn refuse(&mut self, item: &Item<'_>, diagnostic: Diagnostic) {
+        let place = self.source.locate(&item.span());
+        self.wrong.push(diagnostic.at(Some(&place)));
+    }
+
+    pub(crate) fn spanned<T>(&self, item: &Item<'_>, value: T) -> Spanned<T> {
+        Spanned::new(value, self.source.locate(&item.span()))
+    }
+}
+
+pub(crate) fn integer(value: &DeValue<'_>) -> Option<i64> {
+    let DeValue::Integer(integer) = value else { return None };
+    i64::from_str_radix(integer.as_str(), integer.radix()).ok()
+}
+
+/// What a value is, for sentences that end in "this is …".
+pub(crate) fn kind(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(_) => "a text".to_owned(),
+        DeValue::Integer(n) => format!("the number {n}"),
+        DeValue::Float(n) => format!("the number {}", n.as_str()),
+        DeValue::Boolean(b) => format!("`{b}`"),
+        DeValue::Datetime(_) => "a date".to_owned(),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
+    }
+}
