@@ -1,7 +1,8 @@
 //! `[[block-device]]` as a file of its own: whatever the text, nodes or errors with places.
 
-use dibhost_block_device::dib::DibParameters;
-use dibhost_block_device::{Position, Syntax, Written};
+use dibhost_block_device::Position;
+use dibhost_dib::DibParameters;
+use dibhost_dib::{Syntax, Written};
 
 /// Words of the format, so that inputs without any coverage get past its first lines.
 const WORDS: [&str; 40] = [

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use dibhost_arbitrary::crc32c;
-use dibhost_block_device::Medium;
-use dibhost_block_device::btrfs::{BtrfsBudget, subvolumes};
+use dibhost_volumes::Medium;
+use dibhost_volumes::btrfs::{BtrfsBudget, subvolumes};
 
 const PAGE: usize = 4096;
 /// As many pages as a piece can name.

@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_arbitrary::Source;
-use dibhost_block_device::dib::{Dib, DibParameters};
-use dibhost_block_device::{Graph, Written};
+use dibhost_block_device::Graph;
+use dibhost_dib::Written;
+use dibhost_dib::{Dib, DibParameters};
 
 /// What entries are made of: text of arbitrary bytes is hardly ever one.
 const WORDS: [&str; 96] = [

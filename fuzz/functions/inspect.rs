@@ -8,7 +8,8 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use dibhost_block_device::{InspectedDisk, Medium, inspect};
+use dibhost_block_device::{InspectedDisk, inspect};
+use dibhost_volumes::Medium;
 
 /// Bytes of each disk: what a small volume group, or an array and a table in it, need.
 const SIZE: u64 = 16 << 20;

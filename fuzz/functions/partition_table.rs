@@ -5,9 +5,9 @@
 use std::cell::RefCell;
 use std::io;
 
-use dibhost_block_device::gpt;
-use dibhost_block_device::mbr::{self, Found};
-use dibhost_block_device::{Extent, Medium};
+use dibhost_volumes::gpt;
+use dibhost_volumes::mbr::{self, Found};
+use dibhost_volumes::{Extent, Medium};
 
 /// Bytes of the disk: enough for records of logical partitions, or both copies of a GPT.
 const SIZE: usize = 64 << 10;

@@ -5,11 +5,11 @@
 
 use std::io;
 
-use dibhost_block_device::Medium;
-use dibhost_block_device::luks::{self, VolumeKey};
-use dibhost_block_device::md;
-use dibhost_block_device::probe;
-use dibhost_block_device::verity;
+use dibhost_filesystems::probe;
+use dibhost_volumes::Medium;
+use dibhost_volumes::luks::{self, VolumeKey};
+use dibhost_volumes::md;
+use dibhost_volumes::verity;
 use sha2::{Digest as _, Sha256};
 
 /// Bytes of the volume: a default LUKS2 header, and a payload.

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::io;
 
 use dibhost_arbitrary::crc32c;
-use dibhost_block_device::Medium;
-use dibhost_block_device::lvm::thin::{PoolBudget, PoolMap, PoolMetadata, ThinMedium};
+use dibhost_volumes::Medium;
+use dibhost_volumes::lvm::thin::{PoolBudget, PoolMap, PoolMetadata, ThinMedium};
 
 const BLOCK: usize = 4096;
 const BLOCKS: u64 = 256;

@@ -4,8 +4,8 @@
 use std::cell::RefCell;
 use std::io;
 
-use dibhost_block_device::Medium;
-use dibhost_block_device::lvm::{LogicalVolumeKind, VolumeGroup, read, write};
+use dibhost_volumes::Medium;
+use dibhost_volumes::lvm::{LogicalVolumeKind, VolumeGroup, read, write};
 
 /// Where the first extent begins at the latest, of what is written again.
 const START_MOST: u64 = 1 << 20;

@@ -13,8 +13,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use dibhost_block_device::{
-    FolderTree, Graph, NoSecrets, Node, NodeKind, Realise, Size, TableKind, layout, realise,
+    Graph, NoSecrets, Node, NodeKind, Realise, Size, TableKind, layout, realise,
 };
+use dibhost_filesystems::FolderTree;
 use dibhost_sys::Cancel;
 
 fn node(name: &str, on: &[&str], kind: NodeKind) -> Node {

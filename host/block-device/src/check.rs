@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::driver::Driver;
-use crate::filesystem::{FilesystemKind, check_label, parse_tuning, parse_uuid};
 use crate::graph::{Filesystem, Graph, GraphError, LogicalVolume, TypeId};
 use crate::node::{Node, NodeKind, Size, TableKind};
 use crate::partition_type::{PARTITION_ATTRIBUTES, PARTITION_TYPES, mbr_type, partition_type};
+use dibhost_filesystems::{FilesystemKind, check_label, parse_tuning, parse_uuid};
 
 /// GPT keeps a name in 36 UTF-16 units.
 const GPT_NAME_UNITS: usize = 36;

@@ -10,8 +10,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::graph::GraphError;
-use crate::md;
 use crate::node::{Node, NodeKind};
+use dibhost_volumes::md;
 
 /// The level of a RAID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

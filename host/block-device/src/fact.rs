@@ -9,9 +9,9 @@ use uuid::Uuid;
 use crate::driver::RaidLevel;
 use crate::graph::{Graph, Mount, Partition, Table, TypeId};
 use crate::identity::Identities;
-use crate::lvm::LvmId;
 use crate::node::{Node, NodeKind, TableKind};
 use crate::partition_type::partition_type_name;
+use dibhost_volumes::lvm::LvmId;
 
 impl Graph {
     /// The value of the planned fact `dib:block-device/layout@1`. A partition's `type` is its name

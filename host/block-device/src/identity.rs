@@ -7,22 +7,12 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use uuid::{Uuid, uuid};
 
-use crate::filesystem::{FatSerial, FilesystemKind, FilesystemUuid};
 use crate::graph::{Graph, Partition};
 use crate::node::{NodeKind, TableKind};
+use dibhost_filesystems::{FatSerial, FilesystemIdentity, FilesystemKind, FilesystemUuid};
 
 /// The UUIDv5 name space of this project. Changing it changes every UUID of every image.
 const NAMESPACE: Uuid = uuid!("3f1d7b6c-52c9-4c0e-9a5e-6e0c8a4d9b21");
-
-/// The identity of a filesystem.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct FilesystemIdentity {
-    /// As the node says it, or derived.
-    pub uuid: FilesystemUuid,
-    /// The seed of ext4's hashed folders; other filesystems make no use of it.
-    pub hash_seed: Uuid,
-}
 
 /// UUIDs by node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -14,56 +14,19 @@
 //! terabytes can still be read.
 
 mod draw;
+mod shapes;
 
 use crate::driver::RaidLevel;
 use crate::graph::TypeId;
 use crate::layout::{GrubLayout, Layout, PartitionLayout, TableLayout, VolumeLayout, VolumeMap};
 use crate::node::TableKind;
 use crate::partition_type::partition_type_name;
-use crate::place::Extent;
 use dibhost_text::{format_size, short_size};
+use dibhost_volumes::Extent;
+use shapes::{Boxed, Class, Part, Strip};
 
 /// A gap smaller than this is left by alignment alone, bytes.
 const LEAST_GAP: u64 = 1 << 20;
-
-/// Something that is cut into parts.
-struct Strip {
-    /// `disk`, `volume group`, …
-    what: &'static str,
-    name: String,
-    /// The rest of what there is to say in a line.
-    told: Vec<String>,
-    parts: Vec<Part>,
-}
-
-/// A part of a strip.
-struct Part {
-    class: Class,
-    title: String,
-    lines: Vec<String>,
-    /// Bytes.
-    size: u64,
-    /// What stands on it, the lowest first.
-    above: Vec<Boxed>,
-}
-
-/// Something that stands on what is below it.
-struct Boxed {
-    class: Class,
-    title: String,
-    lines: Vec<String>,
-}
-
-/// What a box is, and so its colour.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Partition,
-    Free,
-    Encryption,
-    Group,
-    Array,
-    Filesystem,
-}
 
 impl Layout {
     /// The layout as a picture: SVG 1.1 that needs nothing from elsewhere, readable on light and on

@@ -15,10 +15,11 @@ pub struct Position {
 
 impl Position {
     /// The file's first character.
-    pub(crate) const START: Self = Self { line: 1, column: 1 };
+    pub const START: Self = Self { line: 1, column: 1 };
 
     /// The place of a byte of a text; one in the middle of a character is that character's.
-    pub(crate) fn of(text: &str, byte: usize) -> Self {
+    #[must_use]
+    pub fn of(text: &str, byte: usize) -> Self {
         let byte = byte.min(text.len());
         let end = (0..=byte).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
         let before = &text[..end];
@@ -48,7 +49,8 @@ pub struct FileError {
 }
 
 impl FileError {
-    pub(crate) fn new(at: Position, problem: impl Into<String>, help: impl Into<String>) -> Self {
+    /// Of what is wrong there, and what to do.
+    pub fn new(at: Position, problem: impl Into<String>, help: impl Into<String>) -> Self {
         Self { at, problem: problem.into(), help: help.into() }
     }
 }

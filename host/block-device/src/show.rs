@@ -4,8 +4,8 @@ use crate::check::noun;
 use crate::graph::Graph;
 use crate::layout::{Layout, VolumeMap};
 use crate::node::TableKind;
-use crate::place::Extent;
 use dibhost_text::format_size as size;
+use dibhost_volumes::Extent;
 
 pub(crate) fn extent(extent: Extent) -> String {
     format!("at {}, {}", size(extent.offset), size(extent.size))

@@ -8,12 +8,12 @@ use std::io;
 
 use crate::driver::RaidLevel;
 use crate::layout::{GroupLayout, Layout, VolumeLayout, VolumeMap};
-use crate::luks::{LuksMedium, VolumeKey};
-use crate::lvm::thin::{GrowingMedium, GrowingPool};
-use crate::lvm::{LogicalVolumeKind, LogicalVolumeMedium};
-use crate::md::{Raid0Medium, Raid1Medium};
-use crate::medium::{FileMedium, Medium, within};
-use crate::place::Extent;
+use dibhost_volumes::Extent;
+use dibhost_volumes::luks::{LuksMedium, VolumeKey};
+use dibhost_volumes::lvm::thin::{GrowingMedium, GrowingPool};
+use dibhost_volumes::lvm::{LogicalVolumeKind, LogicalVolumeMedium};
+use dibhost_volumes::md::{Raid0Medium, Raid1Medium};
+use dibhost_volumes::{FileMedium, Medium, within};
 
 /// Files of disks, and keys of what is open.
 pub(crate) struct Stack<'a> {

@@ -3,7 +3,7 @@
 
 #[path = "device/halfway.rs"]
 mod halfway;
-#[path = "mounted/mod.rs"]
+#[path = "../../filesystems/tests/mounted/mod.rs"]
 mod mounted;
 
 use std::fs::{self, File};
@@ -13,12 +13,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dibhost_block_device::{
-    Device, Extent, Graph, InstallTo, Installation, Installed, Layout, Node, NodeKind, Secrets,
-    Size, TableKind, layout, with_parts,
+    Device, Graph, InstallTo, Installation, Installed, Layout, Node, NodeKind, Secrets, Size,
+    TableKind, layout, with_parts,
 };
 use dibhost_sys::{
     Cancel, LoopDevice, LoopOptions, SecretBytes, add_partition, device_size, remove_partition,
 };
+use dibhost_volumes::Extent;
 use mounted::{EPOCH, full_tree, listing, noise, output, plain_tree, run};
 use tempfile::TempDir;
 

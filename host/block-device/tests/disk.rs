@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dibhost_block_device::{
-    FolderTree, FormatLayout, Graph, Layout, NoSecrets, Node, NodeKind, Realise, RealiseError,
-    Size, TableKind, layout,
+    Graph, Layout, NoSecrets, Node, NodeKind, Realise, RealiseError, Size, TableKind, layout,
 };
+use dibhost_filesystems::{FolderTree, FormatLayout};
 use dibhost_sys::Cancel;
 use tempfile::TempDir;
 

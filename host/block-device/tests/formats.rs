@@ -1,7 +1,7 @@
 //! Every kind of filesystem, made without the kernel's help, looked at by the tools of others and
 //! by the kernel: mounted, it holds what the tree holds.
 
-#[path = "mounted/mod.rs"]
+#[path = "../../filesystems/tests/mounted/mod.rs"]
 mod mounted;
 
 use std::collections::BTreeMap;
@@ -10,9 +10,9 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use dibhost_block_device::{
-    FolderTree, Graph, Layout, Listing, NoSecrets, Node, NodeKind, Realise, Size, TableKind,
-    layout, realise,
+    Graph, Layout, NoSecrets, Node, NodeKind, Realise, Size, TableKind, layout, realise,
 };
+use dibhost_filesystems::{FolderTree, Listing};
 use dibhost_sys::Cancel;
 use mounted::{EPOCH, Mounted, full_tree, listing, noise, plain_tree, run};
 

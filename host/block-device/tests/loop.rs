@@ -1,7 +1,7 @@
 //! The back-end `loop`: what the kernel makes of a layout is what `file` makes of it, and it makes
 //! what `file` cannot. Nothing of it is left in the kernel, however it ends. Needs root.
 
-#[path = "mounted/mod.rs"]
+#[path = "../../filesystems/tests/mounted/mod.rs"]
 mod mounted;
 
 use std::collections::BTreeMap;
@@ -15,14 +15,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dibhost_block_device::{
-    Backend, Extent, FileMedium, FilesystemLayout, Filling, FolderTree, Graph, Layout, Listing,
-    Medium, Node, NodeKind, Realise, RealiseError, Realised, Secrets, Size, TableKind, Tree,
-    TreeEntry, layout, luks, with_parts,
+    Backend, FilesystemLayout, Filling, Graph, Layout, Node, NodeKind, Realise, RealiseError,
+    Realised, Secrets, Size, TableKind, layout, with_parts,
 };
+use dibhost_filesystems::{FolderTree, Listing, Tree, TreeEntry};
 use dibhost_sys::{
     Cancel, LoopDevice, LoopOptions, Program, ProgramError, ProgramOutput, SecretBytes,
     add_partition,
 };
+use dibhost_volumes::{Extent, FileMedium, Medium, luks};
 use mounted::{EPOCH, full_tree, listing, output, plain_tree, run};
 use tempfile::TempDir;
 

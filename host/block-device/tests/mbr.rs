@@ -5,10 +5,10 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use dibhost_block_device::mbr::{
-    self, Found, Hybrid, MbrError, Partition, Request, Table, place, read,
-};
-use dibhost_block_device::{Extent, FileMedium, Ground, Medium as _, NoPlace, Size};
+use dibhost_block_device::place::mbr::{Request, place};
+use dibhost_block_device::{Ground, NoPlace, Size};
+use dibhost_volumes::mbr::{self, Found, Hybrid, MbrError, Partition, Table, read};
+use dibhost_volumes::{Extent, FileMedium, Medium as _};
 use proptest::prelude::*;
 use rustix::fs::SeekFrom;
 

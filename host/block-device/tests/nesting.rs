@@ -8,10 +8,10 @@ use std::fs;
 use std::process::Command;
 
 use built::*;
-use dibhost_block_device::{
-    FolderTree, Graph, NodeKind, Realise, Size, TableKind, layout, md, realise,
-};
+use dibhost_block_device::{Graph, NodeKind, Realise, Size, TableKind, layout, realise};
+use dibhost_filesystems::FolderTree;
 use dibhost_sys::Cancel;
+use dibhost_volumes::md;
 use tempfile::TempDir;
 
 #[test]

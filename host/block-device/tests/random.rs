@@ -7,8 +7,9 @@ use std::path::Path;
 use std::process::Command;
 
 use dibhost_block_device::{
-    FolderTree, Graph, Layout, NoSecrets, Node, NodeKind, Realise, Size, TableKind, layout, realise,
+    Graph, Layout, NoSecrets, Node, NodeKind, Realise, Size, TableKind, layout, realise,
 };
+use dibhost_filesystems::FolderTree;
 use dibhost_sys::Cancel;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;

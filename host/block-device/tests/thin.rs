@@ -2,6 +2,8 @@
 //! as `thin_check` and `thin_dump` read it, and lvm2 finds nothing wrong.
 
 mod built;
+mod found;
+#[path = "../../volumes/tests/thin_dump/mod.rs"]
 mod thin_dump;
 
 use std::fs::{self, File};
@@ -9,14 +11,12 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use built::*;
-use dibhost_block_device::dib::{Dib, DibParameters};
-use dibhost_block_device::lvm::thin::{PoolMap, ThinMedium};
-use dibhost_block_device::lvm::{LogicalVolumeKind, LogicalVolumeMedium, VolumeGroup, read};
-use dibhost_block_device::{
-    Extent, FileMedium, FolderTree, Graph, LayoutError, Medium, Node, NodeKind, Size, VolumeMap,
-    layout,
-};
+use dibhost_block_device::{Graph, LayoutError, Node, NodeKind, Size, VolumeMap, layout};
+use dibhost_filesystems::FolderTree;
 use dibhost_sys::Cancel;
+use dibhost_volumes::lvm::thin::{PoolMap, ThinMedium};
+use dibhost_volumes::lvm::{LogicalVolumeKind, LogicalVolumeMedium, VolumeGroup, read};
+use dibhost_volumes::{Extent, FileMedium, Medium};
 use tempfile::TempDir;
 
 const GIB: u64 = 1 << 30;
@@ -43,78 +43,6 @@ fn in_a_group(above: Vec<Node>) -> Vec<Node> {
     ];
     nodes.extend(above);
     nodes
-}
-
-/// A pool as it is found on a physical volume.
-struct Found<'a> {
-    group: VolumeGroup,
-    pool: String,
-    map: PoolMap,
-    physical: &'a dyn Medium,
-}
-
-impl<'a> Found<'a> {
-    fn on(physical: &'a dyn Medium, pool: &str) -> Self {
-        let (group, _) = read(physical).unwrap().unwrap().volume_group.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let volume = group.logical_volume(&format!("{pool}_tmeta")).unwrap();
-        let media = [physical];
-        let metadata = LogicalVolumeMedium::new(&group, volume, &media).unwrap();
-        let path = folder.path().join("tmeta");
-        let mut bytes = vec![0; usize::try_from(metadata.size()).unwrap()];
-        metadata.read_exact_at(&mut bytes, 0).unwrap();
-        fs::write(&path, bytes).unwrap();
-        run("thin_check", &[path.to_str().unwrap()]);
-        let map = thin_dump::dump(&metadata);
-        let found = group.logical_volume(pool).unwrap();
-        let LogicalVolumeKind::ThinPool { transaction, chunk_size, .. } = found.kind else {
-            panic!("{found:?}")
-        };
-        assert_eq!((map.transaction, map.chunk_size), (transaction, chunk_size));
-        Self { group, pool: pool.to_owned(), map, physical }
-    }
-
-    fn chunks(&self) -> u64 {
-        self.map.devices.iter().flat_map(|device| &device.mappings).map(|m| m.length).sum()
-    }
-
-    fn with<T>(&self, volume: &str, act: impl FnOnce(&dyn Medium) -> T) -> T {
-        let media = [self.physical];
-        let data = self.group.logical_volume(&format!("{}_tdata", self.pool)).unwrap();
-        let data = LogicalVolumeMedium::new(&self.group, data, &media).unwrap();
-        let LogicalVolumeKind::Thin { device, size, .. } =
-            self.group.logical_volume(volume).unwrap().kind
-        else {
-            panic!("{volume} is not thin")
-        };
-        let map = self.map.device(device).unwrap();
-        act(&ThinMedium::new(map, self.map.chunk_size, size, &data))
-    }
-
-    /// A volume as a sparse file.
-    fn extract(&self, volume: &str, folder: &TempDir) -> PathBuf {
-        let path = folder.path().join(format!("thin-{volume}"));
-        let file = File::create_new(&path).unwrap();
-        self.with(volume, |medium| {
-            file.set_len(medium.size()).unwrap();
-            let out = FileMedium::new(&file, Extent { offset: 0, size: medium.size() });
-            let LogicalVolumeKind::Thin { device, .. } =
-                self.group.logical_volume(volume).unwrap().kind
-            else {
-                unreachable!()
-            };
-            let chunk = self.map.chunk_size;
-            let mut bytes = vec![0; usize::try_from(chunk).unwrap()];
-            for mapping in &self.map.device(device).unwrap().mappings {
-                for origin in mapping.origin..mapping.origin + mapping.length {
-                    medium.read_exact_at(&mut bytes, origin * chunk).unwrap();
-                    assert!(bytes.iter().any(|b| *b != 0), "chunk {origin} holds zeros alone");
-                    out.write_all_at(&bytes, origin * chunk).unwrap();
-                }
-            }
-        });
-        path
-    }
 }
 
 /// What lvm2 says of a physical volume on a loop device of the test's own.
@@ -306,32 +234,4 @@ fn a_pool_that_is_too_small_is_refused_before_anything_is_written() {
     let error = layout(&graph, &graph.identities(&[5; 32]), &mut tree).unwrap_err().to_string();
     assert!(error.contains("node `pool`: what is on its volumes takes up to "), "{error}");
     assert!(error.contains("make the pool larger"), "{error}");
-}
-
-#[test]
-fn dibs_thin_volumes() {
-    // DIB's own file has xfs of 100 MiB, which no mkfs.xfs of today makes.
-    let text = fs::read_to_string("tests/dib/cases/lvm_tree_thin_provision.yaml").unwrap();
-    let text = text.replace("xfs", "ext4");
-    let image_size = Some(4 * GIB);
-    let parameters = DibParameters { image_size, ..DibParameters::default() };
-    let meant = Dib::parse(&text, &parameters).unwrap().layout().unwrap();
-    let disk = meant.nodes[0].name.clone();
-    let folders = ["home", "tmp", "var/log/audit"];
-    let built = build_with(meant.nodes, |root| {
-        for folder in folders {
-            fs::create_dir_all(root.join(folder)).unwrap();
-        }
-    });
-    let pool = &built.layout.groups[0].pools[0];
-    assert_eq!((pool.size, pool.virtual_size), (2800 * MIB, 2800 * MIB));
-    let (partition, _) = built.layout.partition("root").unwrap();
-    let file = File::open(built.path(&disk)).unwrap();
-    let medium = FileMedium::new(&file, partition.extent);
-    let found = Found::on(&medium, "lv_thinpool");
-    holds_the_files(found.extract("lv_root", &built.folder).to_str().unwrap());
-    for name in ["lv_tmp", "lv_var", "lv_log", "lv_audit", "lv_home"] {
-        let path = found.extract(name, &built.folder);
-        run("e2fsck", &["-fn", path.to_str().unwrap()]);
-    }
 }

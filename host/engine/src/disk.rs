@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dibhost_block_device::{EntryKind, Tree, TreeEntry, xattr_space};
+use dibhost_filesystems::{EntryKind, Tree, TreeEntry, xattr_space};
 use dibhost_sys::{Program, ProgramError, ProgramOutput};
 use dibhost_tree::{Kind, ListedNode, TargetError, TargetPath, Worker};
 

@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 
-use dibhost_block_device::Listing;
+use dibhost_filesystems::Listing;
 
 fn list() -> io::Result<()> {
     let mut args = std::env::args_os().skip(1);

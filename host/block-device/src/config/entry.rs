@@ -2,18 +2,15 @@
 
 use std::ops::Range;
 
-use dibhost_text::{did_you_mean, parse_size, quoted_list};
+use dibhost_text::{did_you_mean, parse_size};
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::error::ConfigError;
 use super::size::{self, SIZES};
-use super::{Config, ConfigError, kinds};
 use crate::node::Size;
 
 pub(super) type Item<'i> = toml::Spanned<DeValue<'i>>;
 type Key<'i> = toml::Spanned<DeString<'i>>;
-
-/// The keys that every entry has.
-const COMMON: [&str; 3] = ["name", "type", "on"];
 
 /// A table of the text, and what was found wrong so far.
 pub(super) struct Entry<'a, 'i> {
@@ -23,49 +20,6 @@ pub(super) struct Entry<'a, 'i> {
     /// What it is called in errors.
     pub(super) called: String,
     pub(super) wrong: &'a mut Vec<ConfigError>,
-}
-
-/// Reads an entry into the nodes it stands for.
-pub(super) fn read(item: &Item<'_>, config: &mut Config, wrong: &mut Vec<ConfigError>) {
-    let DeValue::Table(table) = item.get_ref() else {
-        let help = "write `[[block-device]]` before each of its nodes";
-        wrong.push(ConfigError::new(item.span(), "an entry of `block-device` is no table", help));
-        return;
-    };
-    let called = "an entry of `block-device`".to_owned();
-    let mut entry = Entry { table, span: item.span(), called, wrong };
-    let name = entry.text("name");
-    if let Some(name) = &name {
-        entry.called = format!("node `{}`", name.escape_debug());
-    } else if entry.get("name").is_none() {
-        entry.missing("name", "\"disk\"");
-    }
-    let Some(kind) = entry.text("type") else {
-        if entry.get("type").is_none() {
-            let help = format!("add `type`, one of {}", quoted_list(kinds::names()));
-            entry.refuse(entry.span.clone(), "it has no `type`", help);
-        }
-        return;
-    };
-    let Some(kind) = kinds::find(&kind) else {
-        let near = did_you_mean(&kind, kinds::names()).map(|meant| meant + " ");
-        let help =
-            format!("{}the types are {}", near.unwrap_or_default(), quoted_list(kinds::names()));
-        let span = entry.get("type").map_or(entry.span.clone(), |(_, item)| item.span());
-        entry.refuse(span, &format!("`{}` is no type of node", kind.escape_debug()), help);
-        return;
-    };
-    entry.known_keys(kind.name, kind.keys, &COMMON);
-    let on = entry.texts("on").unwrap_or_default();
-    let name = name.unwrap_or_default();
-    let before = entry.wrong.len();
-    let nodes = (kind.read)(&mut entry, &name, on);
-    if entry.wrong.len() == before {
-        let span = entry.span.clone();
-        for node in nodes {
-            config.push(node, span.clone());
-        }
-    }
 }
 
 impl<'a, 'i> Entry<'a, 'i> {
@@ -79,11 +33,11 @@ impl<'a, 'i> Entry<'a, 'i> {
         Some(Self { table, span: item.span(), called: called.to_owned(), wrong })
     }
 
-    fn get(&self, key: &str) -> Option<(&'a Key<'i>, &'a Item<'i>)> {
+    pub(super) fn get(&self, key: &str) -> Option<(&'a Key<'i>, &'a Item<'i>)> {
         self.table.iter().find(|(known, _)| known.get_ref() == key)
     }
 
-    fn refuse(&mut self, span: Range<usize>, problem: &str, help: impl Into<String>) {
+    pub(super) fn refuse(&mut self, span: Range<usize>, problem: &str, help: impl Into<String>) {
         self.wrong.push(ConfigError::new(span, format!("{}: {problem}", self.called), help));
     }
 

@@ -1,7 +1,7 @@
 //! `[disks]`: how all disks are laid out and made.
 
-use super::ConfigError;
 use super::entry::{Entry, Item};
+use super::error::ConfigError;
 use crate::layout::Optimise;
 use crate::realise::Backend;
 

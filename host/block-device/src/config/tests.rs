@@ -1,10 +1,9 @@
-use super::*;
-use crate::dib::{Dib, DibParameters};
+use super::{Config, ConfigError};
 use crate::graph::Graph;
 use crate::layout::Optimise;
 use crate::node::{NodeKind, Size};
+use crate::position::Position;
 use crate::realise::Backend;
-use crate::written::{Syntax, Written};
 
 const DISK: &str = r#"
 [[block-device]]
@@ -52,72 +51,6 @@ fn each_entry_is_a_node_and_a_mount_may_stand_in_its_filesystem() {
     assert_eq!(graph.mounts()[0].options, ["noatime"]);
     let position = Position::of(DISK, config.spans[3].start);
     assert_eq!((position.line, position.column), (18, 1));
-}
-
-#[test]
-fn toml_and_dibs_yaml_give_the_same_graph() {
-    let yaml = "\
-- local_loop:
-    name: image0
-- partitioning:
-    base: image0
-    label: mbr
-    partitions:
-      - name: root
-        flags: [boot, primary]
-        size: 100%
-        mkfs:
-          name: mkfs_root
-          type: ext4
-          label: cloudimg-rootfs
-          mount:
-            mount_point: /
-            fstab:
-              options: noatime
-              fsck-passno: 1
-";
-    let dib = Dib::parse(yaml, &DibParameters::default()).unwrap().layout().unwrap();
-    // The names that DIB gives, so that nothing else can differ.
-    let name = |i: usize| dib.nodes[i].name.clone();
-    let toml = format!(
-        r#"
-[[block-device]]
-name = "{disk}"
-type = "disk"
-[[block-device]]
-name = "{table}"
-type = "mbr"
-on = "{disk}"
-[[block-device]]
-name = "{partition}"
-type = "partition"
-on = "{table}"
-size = "rest"
-attributes = ["active"]
-[[block-device]]
-name = "{filesystem}"
-type = "filesystem"
-on = "{partition}"
-format = "ext4"
-label = "cloudimg-rootfs"
-[[block-device]]
-name = "{mount}"
-type = "mount"
-on = "{filesystem}"
-at = "/"
-options = "noatime"
-by = "label"
-dump = 0
-pass = 1
-"#,
-        disk = name(0),
-        table = name(1),
-        partition = name(2),
-        filesystem = name(3),
-        mount = name(4),
-    );
-    let config = Config::parse(&toml).unwrap();
-    assert_eq!(Graph::new(config.nodes).unwrap(), Graph::new(dib.nodes).unwrap());
 }
 
 #[test]
@@ -178,12 +111,13 @@ fn whatever_is_wrong_is_told_with_its_place_and_all_at_once() {
 
 #[test]
 fn what_all_disks_are_made_for_and_by_stands_beside_their_nodes() {
-    let read = |settings: &str| {
+    let read = |settings: &str| -> Result<_, String> {
         let text = format!("{settings}\n{DISK}");
-        let written = Written::parse(&text, Syntax::Toml, &DibParameters::default());
-        written
-            .map(|written| (written.settings.backend, written.settings.optimise))
-            .map_err(|wrong| wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        let told = |wrong: Vec<ConfigError>| {
+            wrong.into_iter().map(|e| e.of(&text).to_string()).collect::<Vec<_>>().join("\n")
+        };
+        let config = Config::parse(&text).map_err(told)?;
+        Ok((config.settings.backend, config.settings.optimise))
     };
     assert_eq!(read(""), Ok((None, None)));
     let both = read("[disks]\noptimise = \"size\"\nbackend = \"loop\"\n");
@@ -201,13 +135,4 @@ fn what_all_disks_are_made_for_and_by_stands_beside_their_nodes() {
     let number = read("[disks]\nbackend = 1\n").unwrap_err();
     assert!(number.contains("2:11: `[disks]`: `backend` is a whole number"), "{number}");
     assert!(read("disks = 1\n").unwrap_err().contains("`disks` is no table"));
-}
-
-#[test]
-fn a_fault_of_the_graph_is_located_in_the_text() {
-    let text = DISK.replace("on = [\"root\"]", "on = [\"roots\"]");
-    let written = Written::parse(&text, Syntax::Toml, &DibParameters::default()).unwrap();
-    let located = written.graph().unwrap_err();
-    assert_eq!(located.at.to_string(), "18:1", "{located}");
-    assert!(located.problem.contains("`crypt`"), "{located}");
 }

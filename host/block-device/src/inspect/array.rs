@@ -4,21 +4,15 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::find::Finder;
+use super::finder::{Finder, Member};
 use super::ground::{Map, VolumeAt};
 use super::node::{Draft, NodeAt, Wish};
 use crate::driver::{Driver, MD_NAME};
-use crate::md::{self, MdSuperblock, RaidLevel};
 use crate::node::{Node, NodeKind};
+use dibhost_volumes::md::{self, MdSuperblock, RaidLevel};
 
 /// Members that are named where some are missing.
 const MOST_NAMED: usize = 8;
-
-/// A member of an array that was found.
-pub(super) struct Member {
-    volume: VolumeAt,
-    superblock: MdSuperblock,
-}
 
 /// The members of an array that were found, by their roles.
 struct Found {

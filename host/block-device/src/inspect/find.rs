@@ -1,81 +1,16 @@
 //! Goes from the disks to what lies on them, and on to what lies in that.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::fmt::Display;
+use dibhost_filesystems::FilesystemKind;
+use dibhost_filesystems::probe::{Signature, SignatureKind, signatures};
+use dibhost_volumes::verity;
 
-use uuid::Uuid;
-
-use super::array::Member;
-use super::ground::{Ground, Map, VolumeAt};
-use super::name::Names;
+use super::finder::Finder;
+use super::ground::VolumeAt;
 use super::node::{Draft, NodeAt, Wish, named};
-use super::volume::Physical;
-use super::{InspectSecret, InspectedDisk, Inspection};
-use crate::btrfs::BtrfsBudget;
-use crate::filesystem::FilesystemKind;
-use crate::layout::Place;
-use crate::lvm::LvmId;
-use crate::lvm::thin::PoolBudget;
+use super::types::Inspection;
 use crate::node::NodeKind;
-use crate::probe::{Signature, SignatureKind, signatures};
-use crate::verity::{self, VeritySuperblock};
 
-/// What is known so far.
-pub(super) struct Finder<'a> {
-    pub(super) ground: Ground<'a>,
-    pub(super) secrets: &'a [InspectSecret],
-    pub(super) drafts: Vec<Draft>,
-    names: Names,
-    /// What the disks are called: they come first.
-    disk_names: Vec<String>,
-    /// The node of each volume.
-    nodes: Vec<NodeAt>,
-    /// Bytes of a sector of each disk, where it is known.
-    sectors: Vec<Option<u32>>,
-    /// Volumes that were not looked at.
-    queue: VecDeque<VolumeAt>,
-    pub(super) physical: Vec<Physical>,
-    pub(super) members: Vec<Member>,
-    pub(super) groups_done: BTreeSet<LvmId>,
-    pub(super) arrays_done: BTreeSet<Uuid>,
-    /// What is still read of all pools, and of all btrfs.
-    pub(super) pool_budget: PoolBudget,
-    pub(super) btrfs_budget: BtrfsBudget,
-    hashes: Vec<(VolumeAt, VeritySuperblock)>,
-    /// Volumes with a filesystem, or with nothing.
-    leaves: Vec<(VolumeAt, Option<Signature>)>,
-}
-
-impl<'a> Finder<'a> {
-    pub(super) fn new(disks: &'a [InspectedDisk<'a>], secrets: &'a [InspectSecret]) -> Self {
-        let mut finder = Self {
-            ground: Ground::new(disks),
-            secrets,
-            drafts: Vec::new(),
-            names: Names::default(),
-            disk_names: Vec::new(),
-            nodes: Vec::new(),
-            sectors: disks.iter().map(|disk| disk.sector_size).collect(),
-            queue: VecDeque::new(),
-            physical: Vec::new(),
-            members: Vec::new(),
-            groups_done: BTreeSet::new(),
-            arrays_done: BTreeSet::new(),
-            pool_budget: PoolBudget::default(),
-            btrfs_budget: BtrfsBudget::default(),
-            hashes: Vec::new(),
-            leaves: Vec::new(),
-        };
-        for (at, disk) in disks.iter().enumerate() {
-            finder.disk_names.push(finder.names.give(&disk.name));
-            let size = disk.medium.size();
-            let kind = NodeKind::Disk { size: Some(size), sector_size: 512 };
-            let node = finder.add(Draft::new(vec![], Wish::Given(disk.name.clone()), kind));
-            finder.volume(node, Map::Disk(at));
-        }
-        finder
-    }
-
+impl Finder<'_> {
     pub(super) fn find(mut self) -> Inspection {
         loop {
             while let Some(volume) = self.queue.pop_front() {
@@ -109,56 +44,6 @@ impl<'a> Finder<'a> {
             draft.kind = NodeKind::Disk { size: Some(size - rest), sector_size: sector };
         }
         Inspection { nodes: named(self.drafts, self.names, &self.disk_names) }
-    }
-
-    pub(super) fn add(&mut self, draft: Draft) -> NodeAt {
-        self.drafts.push(draft);
-        self.drafts.len() - 1
-    }
-
-    /// A volume of a node, which will be looked at.
-    pub(super) fn volume(&mut self, node: NodeAt, map: Map) {
-        let Some(volume) = self.ground.add(map) else {
-            let note = "too much lies below it, or beside it: it is not looked into";
-            return self.drafts[node].problems.push(note.to_owned());
-        };
-        self.nodes.push(node);
-        self.queue.push_back(volume);
-        let size = match self.ground.read(volume, |medium| medium.size()) {
-            Ok(size) => size,
-            Err(error) => return self.problem(volume, &"it cannot be read", &error),
-        };
-        self.drafts[node].facts.size = Some(size);
-        self.drafts[node].facts.place = self.place(volume, size);
-    }
-
-    fn place(&self, volume: VolumeAt, size: u64) -> Option<Place> {
-        let (disk, extent) = self.ground.place(volume, size)?;
-        Some(Place { disk: self.disk_names[disk].clone(), extent })
-    }
-
-    pub(super) fn node_of(&self, volume: VolumeAt) -> NodeAt {
-        self.nodes[volume]
-    }
-
-    pub(super) fn note(&mut self, volume: VolumeAt, note: impl Into<String>) {
-        self.drafts[self.nodes[volume]].notes.push(note.into());
-    }
-
-    pub(super) fn problem(&mut self, volume: VolumeAt, what: &dyn Display, why: &dyn Display) {
-        self.drafts[self.nodes[volume]].problems.push(format!("{what}: {why}"));
-    }
-
-    /// What all disks below a volume have as sectors, if it is known of one.
-    pub(super) fn sector(&self, volume: VolumeAt) -> Option<u32> {
-        self.ground.disks_below(volume).into_iter().find_map(|disk| self.sectors[disk])
-    }
-
-    /// The disks below a volume have such sectors, unless somebody said otherwise.
-    pub(super) fn has_sector(&mut self, volume: VolumeAt, sector: u32) {
-        for disk in self.ground.disks_below(volume) {
-            self.sectors[disk].get_or_insert(sector);
-        }
     }
 
     fn look(&mut self, volume: VolumeAt) {

@@ -3,14 +3,14 @@
 
 use std::io;
 
-use crate::inspect::InspectedDisk;
-use crate::luks::{LuksHeader, VolumeKey};
-use crate::lvm::thin::{DeviceMap, ThinMedium};
-use crate::lvm::{self, LogicalVolumeKind, LogicalVolumeMedium};
-use crate::md::{Raid0Medium, Raid1Medium, RaidLevel};
-use crate::medium::Medium;
-use crate::place::Extent;
+use super::types::InspectedDisk;
 use crate::stack::Part;
+use dibhost_volumes::Extent;
+use dibhost_volumes::Medium;
+use dibhost_volumes::luks::{LuksHeader, VolumeKey};
+use dibhost_volumes::lvm::thin::{DeviceMap, ThinMedium};
+use dibhost_volumes::lvm::{self, LogicalVolumeKind, LogicalVolumeMedium};
+use dibhost_volumes::md::{Raid0Medium, Raid1Medium, RaidLevel};
 
 /// Numbers a volume in [`Ground`].
 pub(super) type VolumeAt = usize;

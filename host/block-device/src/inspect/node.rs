@@ -1,10 +1,10 @@
 //! Nodes while they are found: they refer to one another by number, and get their names last.
 
 use super::name::Names;
-use super::{Facts, Inspected};
-use crate::filesystem::{FilesystemKind, check_label, parse_uuid};
+use super::types::{Facts, Inspected};
 use crate::node::{Node, NodeKind};
-use crate::probe::Signature;
+use dibhost_filesystems::probe::Signature;
+use dibhost_filesystems::{FilesystemKind, check_label, parse_uuid};
 
 /// Numbers a node in [`Drafts`].
 pub(super) type NodeAt = usize;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Inspected, Inspection};
+use super::types::{Inspected, Inspection};
 use crate::driver::Driver;
 use crate::node::{NodeKind, TableKind};
 use crate::show::extent;

@@ -1,11 +1,11 @@
 //! The subvolumes of a btrfs that was found.
 
-use super::find::Finder;
+use super::finder::Finder;
 use super::ground::VolumeAt;
 use super::node::{Draft, NodeAt, Wish};
-use crate::btrfs::{self, BtrfsError, Subvolume};
 use crate::driver::Driver;
 use crate::node::{Node, NodeKind};
+use dibhost_volumes::btrfs::{self, BtrfsError, Subvolume};
 
 impl Finder<'_> {
     /// Adds them, on the filesystem's node.

@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use super::find::Finder;
+use super::finder::Finder;
 use super::ground::{Map, VolumeAt};
 use super::node::{Draft, NodeAt, Wish};
-use crate::gpt::{self, Gpt, GptPartition};
-use crate::mbr::{self, Found, Table};
-use crate::medium::Medium;
 use crate::node::{NodeKind, Size, TableKind};
 use crate::partition_type::{PARTITION_ATTRIBUTES, partition_type_name};
-use crate::place::Extent;
-use crate::probe::{Signature, SignatureKind, signatures};
 use crate::stack::Part;
+use dibhost_filesystems::probe::{Signature, SignatureKind, signatures};
+use dibhost_volumes::Extent;
+use dibhost_volumes::Medium;
+use dibhost_volumes::gpt::{self, Gpt, GptPartition};
+use dibhost_volumes::mbr::{self, Found, Table};
 
 /// What both kinds of tables say of a partition.
 struct Entry {

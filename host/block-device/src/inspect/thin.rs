@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::find::Finder;
+use super::finder::Finder;
 use super::ground::Map;
 use super::node::NodeAt;
-use crate::lvm::LogicalVolumeKind;
-use crate::lvm::thin::{DeviceMap, PoolMetadata};
+use dibhost_volumes::lvm::LogicalVolumeKind;
+use dibhost_volumes::lvm::thin::{DeviceMap, PoolMetadata};
 
 /// What is read of a pool: its chunks' size, and the map of each device that was asked for.
 struct Read {

@@ -2,28 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::find::Finder;
+use super::finder::{Finder, Physical};
 use super::ground::{Group, Map, VolumeAt};
 use super::node::{Draft, NodeAt, Wish};
 use crate::check;
-use crate::luks::{self, LuksError, LuksHeader, VolumeKey};
-use crate::lvm::{self, LogicalVolumeKind, LvmId, VolumeGroup};
 use crate::node::{NodeKind, Size};
-use crate::probe::Signature;
+use dibhost_filesystems::probe::Signature;
+use dibhost_volumes::luks::{self, LuksError, LuksHeader, VolumeKey};
+use dibhost_volumes::lvm::{self, LogicalVolumeKind, LvmId, VolumeGroup};
 
 /// Segments, stripes and volumes of all groups together: a hundred megabytes of them.
 const MOST_PARTS: usize = 1 << 20;
-
-/// A physical volume that was found.
-pub(super) struct Physical {
-    node: NodeAt,
-    volume: VolumeAt,
-    id: LvmId,
-    /// The identifier of its group; none: it belongs to none.
-    of: Option<LvmId>,
-    /// Its group, until it is needed.
-    group: Option<VolumeGroup>,
-}
 
 impl Finder<'_> {
     pub(super) fn luks(&mut self, volume: VolumeAt, found: &Signature) {

@@ -18,9 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use super::fill::{self, FillError, Ground};
 use crate::layout::FilesystemLayout;
-use crate::place::Extent;
-use crate::realise::RealiseError;
-use crate::tree::{FolderTree, Tree};
+use dibhost_filesystems::{FolderTree, Tree};
+use dibhost_volumes::Extent;
 
 /// A filesystem to fill, as one process tells another of the same program.
 #[derive(Debug, Serialize, Deserialize)]
@@ -70,16 +69,28 @@ impl Filling {
     }
 }
 
+/// Makes and fills it, where the tree can be seen: here, or in a program that the tree runs.
+pub(crate) fn fill(
+    filesystem: &FilesystemLayout,
+    tree: &mut dyn Tree,
+    ground: &Ground<'_>,
+    time: i64,
+    cancel: &Cancel,
+) -> Result<(), FillError> {
+    match tree.filler() {
+        Some(program) => fill_by(program, filesystem, tree, ground, time),
+        None => fill::here(filesystem, tree, ground, time, cancel),
+    }
+}
+
 /// Has a program fill it where the tree can be seen.
-pub(super) fn fill_by(
+fn fill_by(
     program: Program,
     filesystem: &FilesystemLayout,
     tree: &mut dyn Tree,
     ground: &Ground<'_>,
     time: i64,
-) -> Result<(), RealiseError> {
-    let node = || filesystem.node.clone();
-    let context = |source| RealiseError::Write { node: node(), source };
+) -> Result<(), FillError> {
     let subvolumes = filesystem.subvolumes.iter().filter_map(|subvolume| subvolume.mount.as_ref());
     let mounts = filesystem.mount.iter().chain(subvolumes);
     let filling = Filling {
@@ -93,13 +104,13 @@ pub(super) fn fill_by(
         time,
     };
     let said = tempfile::Builder::new().prefix(".dibhost-fill-").tempfile_in(ground.scratch);
-    let said = said.map_err(context)?;
-    serde_json::to_writer(&said, &filling).map_err(|error| context(error.into()))?;
+    let said = said?;
+    serde_json::to_writer(&said, &filling).map_err(io::Error::from)?;
     tree.program(&program.arg(said.path())).map(drop).map_err(|error| match error {
         // It says what went wrong and nothing else; what was killed says nothing.
         ProgramError::Failed { stderr, .. } if !stderr.trim().is_empty() => {
-            context(io::Error::other(stderr.trim().to_owned()))
+            io::Error::other(stderr.trim().to_owned()).into()
         }
-        source => RealiseError::Program { node: node(), source },
+        source => source.into(),
     })
 }

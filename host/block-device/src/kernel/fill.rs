@@ -14,14 +14,13 @@ use dibhost_sys::{
 use rustix::fs::{AtFlags, Mode, Timespec, Timestamps, fchmod, mkdirat, utimensat};
 
 use super::mounted::Mounted;
-use crate::copy::{CopyError, Holds, copy};
-use crate::filesystem::FilesystemKind;
-use crate::format::{MakeError, Place};
 use crate::layout::FilesystemLayout;
-use crate::place::Extent;
-use crate::realise::RealiseError;
-use crate::tree::Tree;
-use crate::walk::open_folder;
+use dibhost_filesystems::FilesystemKind;
+use dibhost_filesystems::Tree;
+use dibhost_filesystems::walk::open_folder;
+use dibhost_filesystems::{CopyError, Holds, copy};
+use dibhost_filesystems::{MakeError, Site};
+use dibhost_volumes::Extent;
 
 /// Where a filesystem is made.
 pub(crate) struct Ground<'a> {
@@ -57,29 +56,9 @@ pub(super) fn kept_by_kernel(kind: FilesystemKind) -> bool {
     )
 }
 
-/// Makes and fills it. The loop device and the mount are gone afterwards, and when this process
-/// ends on the way.
-pub(crate) fn fill(
-    filesystem: &FilesystemLayout,
-    tree: &mut dyn Tree,
-    ground: &Ground<'_>,
-    time: i64,
-    cancel: &Cancel,
-) -> Result<(), RealiseError> {
-    if let Some(program) = tree.filler() {
-        return super::elsewhere::fill_by(program, filesystem, tree, ground, time);
-    }
-    let node = || filesystem.node.clone();
-    here(filesystem, tree, ground, time, cancel).map_err(|error| match error {
-        FillError::Cancelled(cancelled) => cancelled.into(),
-        FillError::Io(source) => RealiseError::Write { node: node(), source },
-        FillError::Program(source) => RealiseError::Program { node: node(), source },
-    })
-}
-
 /// Why a filesystem is not filled.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FillError {
+pub(crate) enum FillError {
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error(transparent)]
@@ -106,7 +85,8 @@ impl From<CopyError> for FillError {
     }
 }
 
-/// [`fill`], of a tree that this process sees.
+/// Makes and fills it of a tree that this process sees. The loop device and the mount are gone
+/// afterwards, and when this process ends on the way.
 pub(super) fn here(
     filesystem: &FilesystemLayout,
     tree: &mut dyn Tree,
@@ -136,7 +116,7 @@ pub(super) fn here(
     };
     let device = LoopDevice::attach(ground.file, &options).map_err(attaching)?;
     let path = device.path();
-    let place = Place {
+    let site = Site {
         file: device.file(),
         path: &path,
         offset: 0,
@@ -146,7 +126,7 @@ pub(super) fn here(
         mount: None,
         time,
     };
-    filesystem.format.make(&place, tree)?;
+    filesystem.format.make(&site, tree)?;
     flush_device(device.file())?;
     if main.is_none() && filesystem.subvolumes.is_empty() {
         return Ok(device.detach()?);

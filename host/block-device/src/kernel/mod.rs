@@ -1,4 +1,4 @@
-//! With the kernel's help: filesystems that it mounts and fills, and existing block devices.
+//! With the kernel's help: filesystems that it mounts and fills.
 //!
 //! ```text
 //!  a disk's file or device                       a scratch file
@@ -16,23 +16,16 @@
 //! make the same bytes.
 
 mod able;
-mod content;
-mod device;
 mod elsewhere;
+mod escaped;
 mod fill;
-mod install;
 mod mounted;
-mod system;
-mod table;
 mod view;
-mod write;
 
 pub use able::Unable;
 pub(crate) use able::able;
-pub use content::Content;
-pub use device::{Device, DeviceError};
 pub use elsewhere::Filling;
-pub(crate) use fill::{Ground, by_kernel, fill};
-pub use install::Installation;
+pub(crate) use elsewhere::fill;
+pub(crate) use escaped::unescaped;
+pub(crate) use fill::{FillError, Ground, by_kernel};
 pub use view::{ViewError, with_parts};
-pub use write::{InstallError, InstallTo, Installed};

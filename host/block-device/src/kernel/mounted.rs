@@ -20,8 +20,8 @@ use rustix::mount::{
     fsconfig_set_string, fsmount, fsopen,
 };
 
-use crate::filesystem::FilesystemKind;
-use crate::walk::open_folder;
+use dibhost_filesystems::FilesystemKind;
+use dibhost_filesystems::walk::open_folder;
 
 /// How long the kernel, or a daemon that looks at new devices, may hold a device after it was
 /// unmounted.

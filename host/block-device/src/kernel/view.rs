@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use dibhost_sys::{Cancel, is_root, private_mounts};
 use rustix::mount::{MountFlags, mount_bind, mount_remount};
 
-use crate::copy::{CopyError, Holds, attributes, copy};
 use crate::graph::relative_to;
-use crate::tree::FolderTree;
-use crate::walk::open_folder;
+use dibhost_filesystems::FolderTree;
+use dibhost_filesystems::walk::open_folder;
+use dibhost_filesystems::{CopyError, Holds, attributes, copy};
 
 /// A folder cannot be seen in parts.
 #[derive(Debug, thiserror::Error)]
@@ -119,7 +119,7 @@ fn mounted_in(root: &Path) -> io::Result<Option<PathBuf>> {
     let text = fs::read("/proc/self/mountinfo")?;
     let mut points = text.split(|byte| *byte == b'\n').filter_map(|line| {
         let field = line.split(|byte| *byte == b' ').nth(4)?;
-        Some(super::system::unescaped(field))
+        Some(super::escaped::unescaped(field))
     });
     Ok(points.find(|at| at != root && at.starts_with(root)))
 }

@@ -1,11 +1,11 @@
 //! What the parts of the tree ask of their filesystems.
 
-use crate::format::Counted;
 use crate::graph::{Filesystem, Graph, Subvolume};
 use crate::identity::Identities;
 use crate::layout::options::LayoutOptions;
 use crate::layout::types::{FilesystemLayout, LayoutError, SubvolumeLayout, refused};
-use crate::tree::Tree;
+use dibhost_filesystems::Counted;
+use dibhost_filesystems::Tree;
 
 /// A filesystem whose content is known and whose place is not.
 pub(crate) struct Sized<'a> {

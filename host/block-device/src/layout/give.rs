@@ -6,18 +6,19 @@ use uuid::Uuid;
 
 use crate::graph::{Graph, LogicalVolume};
 use crate::identity::Identities;
+use crate::layout::groups;
 use crate::layout::need::Needs;
+use crate::layout::sector::sector_of;
 use crate::layout::types::{
-    DiskLayout, FilesystemLayout, Layout, LayoutError, PartitionLayout, Place, TableLayout,
+    DiskExtent, DiskLayout, FilesystemLayout, Layout, LayoutError, PartitionLayout, TableLayout,
     VolumeLayout, VolumeMap, refused,
 };
-use crate::layout::{groups, sector_of};
-use crate::lvm::LogicalVolumeKind;
-use crate::md::MdOptions;
 use crate::node::{Node, NodeKind};
-use crate::place::Extent;
-use crate::verity;
 use dibhost_text::rounded_size;
+use dibhost_volumes::Extent;
+use dibhost_volumes::lvm::LogicalVolumeKind;
+use dibhost_volumes::md::MdOptions;
+use dibhost_volumes::verity;
 
 /// What is decided so far.
 struct Given<'a> {
@@ -201,7 +202,8 @@ impl Given<'_> {
                 time: 0,
             };
             let help = "make the members larger, or equally large";
-            let wrong = |error: crate::md::MdError| refused(name, error.to_string(), help);
+            let wrong =
+                |error: dibhost_volumes::md::MdError| refused(name, error.to_string(), help);
             let member_size = options.used_size(&sizes).map_err(wrong)?;
             let size = options.array_size(&sizes).map_err(wrong)?;
             let map = VolumeMap::Raid {
@@ -285,12 +287,12 @@ fn left(node: &str, whole: u64, taken: u64) -> Result<u64, LayoutError> {
 }
 
 /// Where the first `size` bytes of a volume lie, if that is one stretch of one disk.
-pub(crate) fn place_of(layout: &Layout, node: &str, size: u64) -> Option<Place> {
+pub(crate) fn place_of(layout: &Layout, node: &str, size: u64) -> Option<DiskExtent> {
     let mut node = node.to_owned();
     let mut offset = 0;
     loop {
         if layout.disks.iter().any(|disk| disk.node == node) {
-            return Some(Place { disk: node, extent: Extent { offset, size } });
+            return Some(DiskExtent { disk: node, extent: Extent { offset, size } });
         }
         if let Some((partition, table)) = layout.partition(&node) {
             offset += partition.extent.offset;

@@ -6,12 +6,12 @@ use crate::graph::{LogicalVolume, VolumeGroup};
 use crate::identity::Identities;
 use crate::layout::need::{Needs, Taken};
 use crate::layout::types::{GroupLayout, LayoutError, PhysicalVolumeLayout, PoolLayout, refused};
-use crate::lvm::{
+use crate::node::Size;
+use dibhost_text::rounded_size;
+use dibhost_volumes::lvm::{
     self, LogicalVolumeKind, LogicalVolumeRequest, LvmError, LvmId, PhysicalVolumeRequest,
     RequestKind, STRIPE_SIZE, VolumeGroupRequest, round,
 };
-use crate::node::Size;
-use dibhost_text::rounded_size;
 
 /// Lays a group out on its physical volumes: by their nodes, what each stands on and its bytes.
 pub(crate) fn lay_out(

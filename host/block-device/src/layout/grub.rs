@@ -1,11 +1,11 @@
 //! GRUB's images, found in the tree.
 
 use crate::graph::{Graph, GrubBios, relative_to};
-use crate::grub;
 use crate::layout::types::{GrubLayout, Layout, LayoutError, refused};
-use crate::place::Extent;
-use crate::tree::Tree;
+use dibhost_filesystems::Tree;
 use dibhost_text::rounded_size;
+use dibhost_volumes::Extent;
+use dibhost_volumes::grub;
 
 /// GRUB without its place.
 pub(crate) struct Images<'a> {

@@ -17,18 +17,20 @@ mod groups;
 mod grub;
 mod need;
 mod options;
+mod sector;
 mod types;
 
 pub use options::{LayoutOptions, Optimise};
 pub use types::{
-    DiskLayout, FilesystemLayout, GroupLayout, GrubLayout, Layout, LayoutError, PartitionLayout,
-    PhysicalVolumeLayout, Place, PoolLayout, SubvolumeLayout, TableLayout, VolumeLayout, VolumeMap,
+    DiskExtent, DiskLayout, FilesystemLayout, GroupLayout, GrubLayout, Layout, LayoutError,
+    PartitionLayout, PhysicalVolumeLayout, PoolLayout, SubvolumeLayout, TableLayout, VolumeLayout,
+    VolumeMap,
 };
 
 use crate::graph::Graph;
 use crate::identity::Identities;
-use crate::tree::Tree;
 use content::Sized;
+use dibhost_filesystems::Tree;
 use need::Needs;
 use types::refused;
 
@@ -70,20 +72,4 @@ pub fn layout_for(
         .collect::<Result<Vec<_>, _>>()?;
     let needs = Needs { graph, sized: &sized, grub: &grub, options };
     give::give(&needs, identities)
-}
-
-/// Bytes of a sector of what a node stands on: of its disk, or of an encryption on the way, which has
-/// sectors of 4096 bytes wherever its volume is whole ones; where it is not, they do no harm.
-fn sector_of(graph: &Graph, node: &str) -> u64 {
-    let mut at = node;
-    // The graph has no cycle, and so an end.
-    loop {
-        if graph.encryptions.iter().any(|encryption| encryption.node == at) {
-            return 4096;
-        }
-        let Some(lower) = graph.node(at).and_then(|node| node.on.first()) else { break };
-        at = lower;
-    }
-    let disk = graph.disks.iter().find(|disk| disk.node == at);
-    disk.map_or(512, |disk| u64::from(disk.sector_size))
 }

@@ -5,13 +5,13 @@ use crate::graph::{Graph, LogicalVolume, Partition, Table, VolumeGroup};
 use crate::layout::content::Sized;
 use crate::layout::grub::Images;
 use crate::layout::options::LayoutOptions;
-use crate::layout::sector_of;
+use crate::layout::sector::sector_of;
 use crate::layout::types::{LayoutError, refused};
-use crate::lvm;
-use crate::mbr::{self, Placed};
 use crate::node::{NodeKind, Size, TableKind};
-use crate::place::{Ground, Request, place};
-use crate::verity;
+use crate::place::mbr::{Placed, PlacedPartition};
+use crate::place::{self, Ground};
+use dibhost_volumes::lvm;
+use dibhost_volumes::verity;
 
 /// Bytes of a group that are taken.
 pub(crate) struct Taken {
@@ -215,13 +215,13 @@ impl Needs<'_> {
     /// Where the partitions of a table lie, on `size` bytes (none: as many as need be).
     pub(crate) fn placed(&self, table: &Table, size: Option<u64>) -> Result<Placed, LayoutError> {
         let partitions: Vec<&Partition> = self.partitions(table).collect();
-        let requests: Vec<mbr::Request> = partitions
+        let requests: Vec<place::mbr::Request> = partitions
             .iter()
             .map(|partition| {
                 let extra = if let Size::Content(extra) = partition.size { extra } else { 0 };
                 let content = self.of(&partition.node);
                 let content = content.or((extra > 0).then_some(0)).map(|c| c + extra);
-                mbr::Request { size: partition.size, content, logical: partition.logical }
+                place::mbr::Request { size: partition.size, content, logical: partition.logical }
             })
             .collect();
         let sector = sector_of(self.graph, &table.disk);
@@ -231,14 +231,17 @@ impl Needs<'_> {
         let ahead = gap.map_or(0, |grub| grub.core);
         let ground = Ground { disk: size, sector, alignment: self.alignment(table), ahead };
         let placed = match table.kind {
-            TableKind::Mbr => mbr::place(&ground, &requests),
+            TableKind::Mbr => place::mbr::place(&ground, &requests),
             TableKind::Gpt => {
-                let request = |r: &mbr::Request| Request { size: r.size, content: r.content };
+                let request = |r: &place::mbr::Request| place::gpt::Request {
+                    size: r.size,
+                    content: r.content,
+                };
                 let requests: Vec<_> = requests.iter().map(request).collect();
-                place(&ground, &requests).map(|(extents, disk)| Placed {
+                place::gpt::place(&ground, &requests).map(|(extents, disk)| Placed {
                     partitions: (1..)
                         .zip(extents)
-                        .map(|(number, extent)| mbr::Place { number, extent, ebr: None })
+                        .map(|(number, extent)| PlacedPartition { number, extent, ebr: None })
                         .collect(),
                     extended: None,
                     disk,

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::driver::RaidLevel;
-use crate::format::FormatLayout;
 use crate::graph::TypeId;
-use crate::lvm;
-use crate::mbr::Extended;
 use crate::node::TableKind;
-use crate::place::Extent;
+use dibhost_filesystems::FormatLayout;
+use dibhost_volumes::Extent;
+use dibhost_volumes::lvm;
+use dibhost_volumes::mbr::Extended;
 
 /// A disk that cannot be laid out.
 #[derive(Debug, thiserror::Error)]
@@ -260,7 +260,7 @@ pub struct FilesystemLayout {
     /// Bytes it uses of its volume.
     pub size: u64,
     /// Where it lies, if it lies on one disk and in one piece.
-    pub place: Option<Place>,
+    pub place: Option<DiskExtent>,
     /// The rest, by its kind.
     pub format: FormatLayout,
 }
@@ -282,7 +282,7 @@ pub struct SubvolumeLayout {
 /// A stretch of a disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Place {
+pub struct DiskExtent {
     /// The node of the disk.
     pub disk: String,
     /// Where on it.

@@ -1,6 +1,6 @@
 //! Strips as SVG.
 
-use super::{Boxed, Class, Part, Strip};
+use super::shapes::{Boxed, Class, Part, Strip};
 use dibhost_text::svg::{Svg, fitting, xml};
 
 /// Pixels, all of them.

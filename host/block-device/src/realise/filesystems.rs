@@ -6,15 +6,16 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Means, Realise, RealiseError};
-use crate::format::{MakeError, Place};
-use crate::kernel::{self, Ground};
+use super::error::RealiseError;
+use super::means::{Means, Realise};
+use crate::kernel::{self, FillError, Ground};
 use crate::layout::{FilesystemLayout, Layout, VolumeMap};
-use crate::medium::Medium;
-use crate::place::Extent;
-use crate::sparse::data;
 use crate::stack::Stack;
-use crate::tree::Tree;
+use dibhost_filesystems::Tree;
+use dibhost_filesystems::{MakeError, Site};
+use dibhost_volumes::Extent;
+use dibhost_volumes::Medium;
+use dibhost_volumes::sparse::data;
 
 /// Bytes copied at a time.
 const PIECE: usize = 1 << 20;
@@ -45,7 +46,7 @@ pub(crate) fn make(
             fill(filesystem, tree, path, &ground, by_kernel, to)?;
             continue;
         }
-        let scratch = Scratch::within(means.scratch, filesystem.size).map_err(context)?;
+        let scratch = SparseFile::within(means.scratch, filesystem.size).map_err(context)?;
         let ground = Ground {
             file: &scratch.file,
             path: &scratch.path,
@@ -66,13 +67,13 @@ pub(crate) fn make(
 }
 
 /// A sparse file that is gone when it is no longer needed.
-pub(crate) struct Scratch {
+pub(crate) struct SparseFile {
     pub(crate) file: File,
     pub(crate) path: PathBuf,
     _folder: tempfile::TempDir,
 }
 
-impl Scratch {
+impl SparseFile {
     /// In a folder in which there is room for what will be in it.
     pub(crate) fn within(folder: &Path, size: u64) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix(".dibhost-volume-").tempdir_in(folder)?;
@@ -138,11 +139,16 @@ fn fill(
     by_kernel: bool,
     to: &Realise<'_>,
 ) -> Result<(), RealiseError> {
-    if by_kernel {
-        return kernel::fill(filesystem, tree, ground, to.time, to.cancel);
-    }
     let node = || filesystem.node.clone();
-    let place = Place {
+    if by_kernel {
+        let filled = kernel::fill(filesystem, tree, ground, to.time, to.cancel);
+        return filled.map_err(|error| match error {
+            FillError::Cancelled(cancelled) => cancelled.into(),
+            FillError::Io(source) => RealiseError::Write { node: node(), source },
+            FillError::Program(source) => RealiseError::Program { node: node(), source },
+        });
+    }
+    let site = Site {
         file: ground.file,
         path,
         offset: ground.extent.offset,
@@ -152,7 +158,7 @@ fn fill(
         mount: filesystem.mount.as_deref(),
         time: to.time,
     };
-    filesystem.format.make(&place, tree).map_err(|error| match error {
+    filesystem.format.make(&site, tree).map_err(|error| match error {
         MakeError::Io(source) => RealiseError::Write { node: node(), source },
         MakeError::Program(source) => RealiseError::Program { node: node(), source },
     })

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dibhost_sys::SecretBytes;
 
-use super::RealiseError;
+use super::error::RealiseError;
 use crate::layout::{Layout, VolumeMap};
 use crate::secret::Secrets;
 

@@ -5,20 +5,21 @@ use std::path::Path;
 
 use dibhost_sys::SecretBytes;
 
-use super::{Means, Realise, RealiseError, Realised};
-use crate::gpt;
+use super::error::RealiseError;
+use super::means::{Means, Realise, Realised};
 use crate::graph::TypeId;
 use crate::identity::signature;
 use crate::layout::{GroupLayout, Layout, PartitionLayout, TableLayout, VolumeLayout, VolumeMap};
-use crate::luks::{self, Argon2Cost, LuksError, LuksOptions, VolumeKey};
-use crate::lvm;
-use crate::mbr;
-use crate::md::{self, MdOptions};
-use crate::medium::Medium;
 use crate::node::TableKind;
 use crate::partition_type::{mbr_type, partition_type_name};
 use crate::stack::Stack;
-use crate::verity;
+use dibhost_volumes::Medium;
+use dibhost_volumes::gpt::{self, GptPartition};
+use dibhost_volumes::luks::{self, Argon2Cost, LuksError, LuksOptions, VolumeKey};
+use dibhost_volumes::lvm;
+use dibhost_volumes::mbr;
+use dibhost_volumes::md::{self, MdOptions};
+use dibhost_volumes::verity;
 
 /// Writes them all, what is below before what is above it.
 pub(crate) fn make(
@@ -114,7 +115,8 @@ pub(crate) fn write_table(
 ) -> io::Result<()> {
     match table.kind {
         TableKind::Gpt => {
-            gpt::write(medium, table, partitions)?;
+            let entries = partitions.iter().map(of_gpt).collect::<io::Result<Vec<_>>>()?;
+            gpt::write(medium, table.sector_size, table.id, &entries)?;
             hybrid(medium, table, partitions)
         }
         TableKind::Mbr => {
@@ -133,6 +135,21 @@ pub(crate) fn write_table(
             mbr.write(medium, table.sector_size).map_err(io::Error::other)
         }
     }
+}
+
+/// A partition as a GPT has it.
+fn of_gpt(partition: &&PartitionLayout) -> io::Result<GptPartition> {
+    let TypeId::Gpt(type_id) = partition.type_id else {
+        return Err(io::Error::other("a partition of a GPT has a type of an MBR"));
+    };
+    Ok(GptPartition {
+        number: partition.number,
+        type_id,
+        id: partition.id,
+        label: partition.label.clone(),
+        attributes: partition.attributes,
+        extent: partition.extent,
+    })
 }
 
 /// The MBR type of a partition; that of a Linux filesystem where an MBR has no name for it.
@@ -209,7 +226,7 @@ fn volume(
             let mut program = None;
             let done = stack.with(on, &mut |lower| {
                 // The payload ends at a whole sector, and so does what the header is made for.
-                let extent = crate::place::Extent { offset: 0, size };
+                let extent = dibhost_volumes::Extent { offset: 0, size };
                 let lower = crate::stack::Part { lower, extent };
                 let made = luks::format(&lower, &options, &key, &keys, folder, to.cancel);
                 made.map(drop).map_err(|error| match error {
@@ -252,7 +269,7 @@ pub(crate) fn seal(stack: &Stack<'_>, to: &Realise<'_>) -> Result<Realised, Real
     for volume in &stack.layout.volumes {
         let VolumeMap::Verity { data, hash } = &volume.map else { continue };
         to.cancel.check()?;
-        let extent = crate::place::Extent { offset: 0, size: volume.size };
+        let extent = dibhost_volumes::Extent { offset: 0, size: volume.size };
         let both = [data.clone(), hash.clone()];
         // Salt keeps equal blocks of different images apart; that it is known is no loss.
         let salt = volume.id.as_bytes();

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use dibhost_block_device::{
-    Backend, FilesystemKind, FolderTree, Graph, Identities, Layout, Listing, Realise, RealiseError,
-    Realised, Secrets, Tree as _, layout, with_parts,
+    Backend, Graph, Identities, Layout, Realise, RealiseError, Realised, Secrets, layout,
+    with_parts,
 };
+use dibhost_filesystems::{FilesystemKind, FolderTree, Listing, Tree as _};
 use dibhost_sys::{Cancel, SecretBytes};
 
 use super::machine::Seen;

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use dibhost_block_device::{FilesystemKind, Graph, TableKind, VolumeMap};
+use dibhost_block_device::{Graph, TableKind, VolumeMap};
+use dibhost_filesystems::FilesystemKind;
 
 use super::case::{Case, EPOCH};
 

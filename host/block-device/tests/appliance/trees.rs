@@ -7,7 +7,8 @@ use std::os::unix::fs::{FileExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use dibhost_block_device::{FilesystemKind, Graph};
+use dibhost_block_device::Graph;
+use dibhost_filesystems::FilesystemKind;
 
 use super::{output, text};
 

@@ -10,10 +10,12 @@ use std::process::Command;
 use std::sync::Arc;
 
 use dibhost_block_device::{
-    Extent, FileMedium, FolderTree, Graph, Layout, LayoutOptions, Medium, Node, NodeKind, Realise,
-    Realised, Secrets, Size, TableKind, layout_for, luks, realise,
+    Graph, Layout, LayoutOptions, Node, NodeKind, Realise, Realised, Secrets, Size, TableKind,
+    layout_for, realise,
 };
+use dibhost_filesystems::FolderTree;
 use dibhost_sys::{Cancel, SecretBytes};
+use dibhost_volumes::{Extent, FileMedium, Medium, luks};
 use tempfile::TempDir;
 
 pub(crate) const MIB: u64 = 1 << 20;

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dibhost_block_device::config::Config;
-use dibhost_block_device::dib::{Dib, DibParameters};
 use dibhost_block_device::{Backend, Graph, Node};
 
 use crate::made::Built;
@@ -14,13 +13,7 @@ const LEAST: usize = 60;
 
 fn nodes(path: &Path) -> Vec<Node> {
     let text = fs::read_to_string(path).unwrap();
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("toml") => Config::parse(&text).unwrap_or_else(|error| panic!("{error:?}")).nodes,
-        Some("yaml") => {
-            Dib::parse(&text, &DibParameters::default()).unwrap().layout().unwrap().nodes
-        }
-        _ => panic!("{} is neither `.toml` nor `.yaml`", path.display()),
-    }
+    Config::parse(&text).unwrap_or_else(|error| panic!("{}: {error:?}", path.display())).nodes
 }
 
 fn all() -> Vec<PathBuf> {

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use dibhost_block_device::{
-    Backend, FileMedium, FolderTree, Graph, Identities, InspectSecret, Inspected, InspectedDisk,
-    Inspection, Layout, Node, NodeKind, Realise, Secrets, Size, TableKind, Tree, VolumeMap,
-    inspect, layout, with_parts,
+    Backend, Graph, Identities, InspectSecret, Inspected, InspectedDisk, Inspection, Layout, Node,
+    NodeKind, Realise, Secrets, Size, TableKind, VolumeMap, inspect, layout, with_parts,
 };
+use dibhost_filesystems::{FolderTree, Tree};
 use dibhost_sys::{Cancel, SecretBytes};
+use dibhost_volumes::FileMedium;
 use tempfile::TempDir;
 
 use crate::same::{Made, comparable, standing};
@@ -265,7 +266,7 @@ impl Built {
                 assert_eq!(facts.size, Some(filesystem.size), "{filesystem:?}");
             }
             let (want, have) = (filesystem.place.as_ref(), facts.place.as_ref());
-            let start = |place: Option<&dibhost_block_device::Place>| {
+            let start = |place: Option<&dibhost_block_device::DiskExtent>| {
                 place.map(|place| (place.disk.clone(), place.extent.offset))
             };
             // A packed one may lie in one piece where all of its volume does not.

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use dibhost_block_device::{
-    FilesystemKind, FilesystemUuid, Graph, Identities, Layout, Node, NodeKind, RaidLevel, Size,
-    TableKind,
-};
+use dibhost_block_device::{Graph, Identities, Layout, Node, NodeKind, RaidLevel, Size, TableKind};
+use dibhost_filesystems::{FilesystemKind, FilesystemUuid};
 
 /// The layout and the identities that a graph got, which a disk has and a graph need not say.
 pub(crate) struct Made<'a> {

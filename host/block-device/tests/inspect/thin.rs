@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
-use dibhost_block_device::lvm::{self, LogicalVolumeKind};
-use dibhost_block_device::{FileMedium, Node, NodeKind, Size};
+use dibhost_block_device::{Node, NodeKind, Size};
+use dibhost_volumes::FileMedium;
+use dibhost_volumes::lvm::{self, LogicalVolumeKind};
 
 use crate::made::{Built, MIB, disk, filesystem, luks, volume};
 use crate::{gpt, group, mount, pv};

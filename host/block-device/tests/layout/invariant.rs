@@ -1,9 +1,8 @@
 //! What holds of every layout.
 
-use dibhost_block_device::lvm::LogicalVolumeKind;
-use dibhost_block_device::{
-    Extent, Graph, Layout, Node, NodeKind, Size, TableKind, VolumeMap, verity,
-};
+use dibhost_block_device::{Graph, Layout, Node, NodeKind, Size, TableKind, VolumeMap};
+use dibhost_volumes::lvm::LogicalVolumeKind;
+use dibhost_volumes::{Extent, verity};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use dibhost_block_device::{FolderTree, Graph, Layout, Node, NodeKind, Size, layout};
+use dibhost_block_device::{Graph, Layout, Node, NodeKind, Size, layout};
+use dibhost_filesystems::FolderTree;
 use dibhost_sys::Cancel;
 use tempfile::TempDir;
 

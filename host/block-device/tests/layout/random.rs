@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use dibhost_block_device::{
-    FolderTree, Graph, Layout, LayoutError, LayoutOptions, Node, NodeKind, Optimise, Size,
-    TableKind, layout_for,
+    Graph, Layout, LayoutError, LayoutOptions, Node, NodeKind, Optimise, Size, TableKind,
+    layout_for,
 };
+use dibhost_filesystems::FolderTree;
 use dibhost_sys::Cancel;
 use proptest::prelude::*;
 use tempfile::TempDir;

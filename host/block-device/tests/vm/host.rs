@@ -4,10 +4,9 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 
 use anyhow::{Context as _, Result, ensure};
-use dibhost_block_device::{
-    FileMedium, FilesystemLayout, InspectSecret, InspectedDisk, TableKind, inspect,
-};
+use dibhost_block_device::{FilesystemLayout, InspectSecret, InspectedDisk, TableKind, inspect};
 use dibhost_sys::{LoopDevice, LoopOptions, SecretBytes};
+use dibhost_volumes::FileMedium;
 
 use crate::appliance::{Case, CaseDisk, EPOCH, KEYS, command, noise, output, succeeds, text};
 

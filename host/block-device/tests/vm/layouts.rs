@@ -1,12 +1,11 @@
-//! Every file of `tests/layouts/`: `NAME.toml` is our `[[block-device]]`, `NAME.yaml` DIB's.
+//! Every file of `tests/layouts/`: `NAME.toml` holds `[[block-device]]`.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use dibhost_block_device::config::Config;
-use dibhost_block_device::dib::{Dib, DibParameters};
 use dibhost_block_device::{Backend, Graph, Node};
 
 use crate::appliance::{Boots, KERNEL, Proof, prove, prove_inside};
@@ -17,17 +16,11 @@ const LEAST: usize = 75;
 
 fn read(path: &std::path::Path) -> Result<Vec<Node>> {
     let text = fs::read_to_string(path)?;
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("toml") => {
-            let told = |errors: Vec<dibhost_block_device::config::ConfigError>| {
-                let lines = errors.into_iter().map(|error| error.of(&text).to_string());
-                anyhow::Error::msg(lines.collect::<Vec<_>>().join("\n"))
-            };
-            Ok(Config::parse(&text).map_err(told)?.nodes)
-        }
-        Some("yaml") => Ok(Dib::parse(&text, &DibParameters::default())?.layout()?.nodes),
-        _ => bail!("it is neither `.toml` nor `.yaml`"),
-    }
+    let told = |errors: Vec<dibhost_block_device::config::ConfigError>| {
+        let lines = errors.into_iter().map(|error| error.of(&text).to_string());
+        anyhow::Error::msg(lines.collect::<Vec<_>>().join("\n"))
+    };
+    Ok(Config::parse(&text).map_err(told)?.nodes)
 }
 
 /// All of them in the order of their names.

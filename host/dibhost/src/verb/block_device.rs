@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use dibhost_block_device::dib::{Diagnostic, Dib, DibParameters};
-use dibhost_block_device::{
-    FileError, FolderTree, LayoutOptions, Optimise, Syntax, Written, layout_for, seed_of,
-};
+use dibhost_block_device::{FileError, LayoutOptions, Optimise, layout_for, seed_of};
+use dibhost_dib::{Diagnostic, Dib, DibParameters};
+use dibhost_dib::{Syntax, Written};
 use dibhost_engine::{Event, Level};
+use dibhost_filesystems::FolderTree;
 use dibhost_sys::Cancel;
 use dibhost_text::parse_size;
 

@@ -6,8 +6,9 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use dibhost_block_device::{FileMedium, InspectSecret, InspectedDisk};
+use dibhost_block_device::{InspectSecret, InspectedDisk};
 use dibhost_sys::{SecretBytes, leave_no_core};
+use dibhost_volumes::FileMedium;
 
 use crate::cli::{BlockDeviceInspectArgs, DataFormat};
 use crate::failure::Failure;

@@ -7,10 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use dibhost_block_device::{
     Backend, Device, DeviceError, Graph, InstallError, InstallTo, Installation, Layout,
-    LayoutError, LayoutOptions, NodeKind, Realise, RealiseError, Realised, Tree, ViewError,
-    layout_for, seed_of, with_parts,
+    LayoutError, LayoutOptions, NodeKind, Realise, RealiseError, Realised, ViewError, layout_for,
+    seed_of, with_parts,
 };
 use dibhost_engine::{Event, Level};
+use dibhost_filesystems::Tree;
 use dibhost_image::{Placed, Scratch, put_in_place};
 use dibhost_sys::Cancel;
 

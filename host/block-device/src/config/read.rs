@@ -1,0 +1,154 @@
+//! Reads nodes and settings of a text.
+
+use std::ops::Range;
+
+use dibhost_text::{did_you_mean, quoted_list};
+use toml::de::{DeTable, DeValue};
+
+use super::entry::{Entry, Item};
+use super::error::ConfigError;
+use super::kinds;
+use super::settings::DiskSettings;
+use crate::node::Node;
+
+/// The nodes: a key of an image definition, and of a file of its own.
+pub const KEY: &str = "block-device";
+
+/// How all disks are made: a key of both too.
+pub const SETTINGS_KEY: &str = "disks";
+
+/// A file may have so many entries: a GPT ends at 128 partitions, and each may carry a few nodes.
+const MOST_ENTRIES: usize = 4096;
+
+/// The keys that every entry has.
+const COMMON: [&str; 3] = ["name", "type", "on"];
+
+/// The nodes of `[[block-device]]`, in their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    /// For [`crate::Graph::new`].
+    pub nodes: Vec<Node>,
+    /// The bytes of the text that each of them comes from.
+    pub spans: Vec<Range<usize>>,
+    /// `[disks]`, of a file of its own.
+    pub settings: DiskSettings,
+}
+
+impl Config {
+    /// Reads a file that holds nothing but `[[block-device]]` and `[disks]`.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, Vec<ConfigError>> {
+        let (root, errors) = DeTable::parse_recoverable(text);
+        if !errors.is_empty() {
+            let wrong = |error: &toml::de::Error| {
+                let problem = format!("this is no TOML: {}", error.message().trim_end());
+                let span = error.span().unwrap_or_default();
+                ConfigError::new(span, problem, "see the examples in `docs/block-device.md`")
+            };
+            return Err(errors.iter().map(wrong).collect());
+        }
+        let mut wrong = Vec::new();
+        let mut config = None;
+        let mut settings = DiskSettings::default();
+        for (key, item) in root.get_ref() {
+            if key.get_ref() == KEY {
+                match Self::read(item) {
+                    Ok(read) => config = Some(read),
+                    Err(errors) => wrong.extend(errors),
+                }
+            } else if key.get_ref() == SETTINGS_KEY {
+                match DiskSettings::read(item) {
+                    Ok(read) => settings = read,
+                    Err(errors) => wrong.extend(errors),
+                }
+            } else {
+                let name: &str = key.get_ref();
+                let problem = format!("`{}` does not belong here", name.escape_debug());
+                let help = "this file holds `[[block-device]]` and `[disks]`; an image definition is \
+                            built by `dibhost build`";
+                wrong.push(ConfigError::new(key.span(), problem, help));
+            }
+        }
+        match config {
+            _ if !wrong.is_empty() => Err(wrong),
+            Some(config) => Ok(Self { settings, ..config }),
+            None => {
+                let help = "begin with\n[[block-device]]\nname = \"disk\"\ntype = \"disk\"";
+                Err(vec![ConfigError::new(0..0, "there is no `[[block-device]]`", help)])
+            }
+        }
+    }
+
+    /// Reads what stands at the key `block-device`.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn read(item: &toml::Spanned<DeValue<'_>>) -> Result<Self, Vec<ConfigError>> {
+        let DeValue::Array(entries) = item.get_ref() else {
+            let help = "write `[[block-device]]` before each of its nodes";
+            let problem = "`block-device` is no list of tables";
+            return Err(vec![ConfigError::new(item.span(), problem, help)]);
+        };
+        if entries.is_empty() || entries.len() > MOST_ENTRIES {
+            let problem = format!("`block-device` has {} entries", entries.len());
+            let help = format!("write from 1 to {MOST_ENTRIES}");
+            return Err(vec![ConfigError::new(item.span(), problem, help)]);
+        }
+        let mut config = Self::default();
+        let mut wrong = Vec::new();
+        for item in entries.iter() {
+            self::entry(item, &mut config, &mut wrong);
+        }
+        if wrong.is_empty() { Ok(config) } else { Err(wrong) }
+    }
+
+    fn push(&mut self, node: Node, span: Range<usize>) {
+        self.nodes.push(node);
+        self.spans.push(span);
+    }
+}
+
+/// Reads an entry into the nodes it stands for.
+fn entry(item: &Item<'_>, config: &mut Config, wrong: &mut Vec<ConfigError>) {
+    if !matches!(item.get_ref(), DeValue::Table(_)) {
+        let help = "write `[[block-device]]` before each of its nodes";
+        wrong.push(ConfigError::new(item.span(), "an entry of `block-device` is no table", help));
+    }
+    let Some(mut entry) = Entry::of_table(item, "an entry of `block-device`", wrong) else {
+        return;
+    };
+    let name = entry.text("name");
+    if let Some(name) = &name {
+        entry.called = format!("node `{}`", name.escape_debug());
+    } else if entry.get("name").is_none() {
+        entry.missing("name", "\"disk\"");
+    }
+    let Some(kind) = entry.text("type") else {
+        if entry.get("type").is_none() {
+            let help = format!("add `type`, one of {}", quoted_list(kinds::names()));
+            entry.refuse(entry.span.clone(), "it has no `type`", help);
+        }
+        return;
+    };
+    let Some(kind) = kinds::find(&kind) else {
+        let near = did_you_mean(&kind, kinds::names()).map(|meant| meant + " ");
+        let help =
+            format!("{}the types are {}", near.unwrap_or_default(), quoted_list(kinds::names()));
+        let span = entry.get("type").map_or(entry.span.clone(), |(_, item)| item.span());
+        entry.refuse(span, &format!("`{}` is no type of node", kind.escape_debug()), help);
+        return;
+    };
+    entry.known_keys(kind.name, kind.keys, &COMMON);
+    let on = entry.texts("on").unwrap_or_default();
+    let name = name.unwrap_or_default();
+    let before = entry.wrong.len();
+    let nodes = (kind.read)(&mut entry, &name, on);
+    if entry.wrong.len() == before {
+        let span = entry.span.clone();
+        for node in nodes {
+            config.push(node, span.clone());
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! `/etc/fstab` of the image.
+
+mod lines;
+mod settings;
+
+pub(crate) use lines::check;
+pub use settings::{FstabBy, FstabSettings};

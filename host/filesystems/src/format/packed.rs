@@ -1,0 +1,110 @@
+//! SquashFS and EROFS: packed once, read ever after.
+
+use std::io;
+
+use dibhost_sys::{Program, ProgramError};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::filesystem::{Compressor, PackedTuning};
+use crate::site::{MakeError, Site};
+use crate::tree::{Tree, TreeEntry};
+use dibhost_text::rounded_size;
+
+/// What a filesystem that is only read is made with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PackedLayout {
+    /// Its UUID. SquashFS has none.
+    pub uuid: Option<Uuid>,
+    /// The most bytes it may have: its volume's.
+    pub size: u64,
+    /// Settings.
+    pub tuning: PackedTuning,
+}
+
+/// Nothing younger than this is in it; both tools clamp the times of files to it.
+fn clamped(program: Program, site: &Site<'_>) -> Program {
+    program.env("SOURCE_DATE_EPOCH", site.time.max(0).to_string())
+}
+
+pub(super) fn squashfs(
+    packed: &PackedLayout,
+    site: &Site<'_>,
+    tree: &mut dyn Tree,
+) -> Result<(), MakeError> {
+    fill(packed, site, tree, |part| {
+        Program::new("mksquashfs")
+            .arg(part)
+            .arg(site.path)
+            .args(["-noappend", "-no-progress", "-no-recovery", "-quiet", "-xattrs"])
+            .args(["-reproducible", "-comp", packed.tuning.compression.name()])
+    })
+}
+
+pub(super) fn erofs(
+    packed: &PackedLayout,
+    site: &Site<'_>,
+    tree: &mut dyn Tree,
+) -> Result<(), MakeError> {
+    let uuid = packed.uuid.unwrap_or_default();
+    fill(packed, site, tree, |part| {
+        let mut program = Program::new("mkfs.erofs").arg("--quiet").arg(format!("-U{uuid}"));
+        if packed.tuning.compression != Compressor::None {
+            program = program.arg(format!("-z{}", packed.tuning.compression.name()));
+        }
+        program.arg(site.path).arg(part)
+    })
+}
+
+/// Bytes of the longest name that `mkfs.erofs` writes; it cuts one of 255, which the format and the
+/// kernel know, and then finds no such file (all versions up to 1.8).
+const LONGEST_NAME: usize = 254;
+
+/// What is wrong with an entry's name for EROFS.
+pub(super) fn long_name(entry: &TreeEntry) -> Option<String> {
+    let length = entry.path.file_name().map_or(0, std::ffi::OsStr::len);
+    let path = entry.shown();
+    (length > LONGEST_NAME).then(|| {
+        format!("`{path}` has a name of {length} bytes, and `mkfs.erofs` takes {LONGEST_NAME}")
+    })
+}
+
+/// The first path with an ACL, which `mksquashfs` would leave away.
+pub(super) fn first_acl(
+    tree: &mut dyn Tree,
+    part: &std::path::Path,
+) -> Result<Option<String>, ProgramError> {
+    let program = Program::new("getfattr")
+        .args(["-R", "-P", "-h", "-m", "^system[.]posix_acl", "--absolute-names", "--"])
+        .arg(part);
+    let printed = tree.program(&program)?.text();
+    Ok(printed.lines().find_map(|line| line.strip_prefix("# file: ")).map(str::to_owned))
+}
+
+/// Has the tool write from the file's start; it cuts the file to what it wrote, so its length is
+/// put back.
+fn fill(
+    packed: &PackedLayout,
+    site: &Site<'_>,
+    tree: &mut dyn Tree,
+    program: impl FnOnce(&std::path::Path) -> Program,
+) -> Result<(), MakeError> {
+    // What is not mounted is an empty folder.
+    let empty = tempfile::Builder::new().prefix("empty-").tempdir_in(site.scratch)?;
+    let part = site.part(tree)?;
+    let part = part.as_deref().unwrap_or(empty.path());
+    let is_file = site.file.metadata()?.is_file();
+    let length = site.file.metadata()?.len();
+    tree.program(&clamped(program(part), site))?;
+    if is_file {
+        let written = site.file.metadata()?.len();
+        if written > packed.size {
+            let (have, size) = (rounded_size(written), rounded_size(packed.size));
+            let problem = format!("its files, packed, take {have}, and its volume has {size}");
+            return Err(io::Error::new(io::ErrorKind::StorageFull, problem).into());
+        }
+        site.file.set_len(length)?;
+    }
+    Ok(())
+}
