@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use dibhost_machine::{BOOT, Firmware, Machine};
-use dibhost_tests::{Dibhost, dibhost, disk, tool};
+use dibhost_tests::{Dibhost, dibhost, disk, machine, tool};
 
 const PASSPHRASE: &str = "correct horse battery staple";
 

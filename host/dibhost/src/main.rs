@@ -5,6 +5,7 @@ mod failure;
 mod first_party;
 mod lock;
 mod report;
+mod role;
 mod subject;
 mod surroundings;
 mod verb;
@@ -18,12 +19,7 @@ use dibhost_sys::Cancel;
 
 use crate::cli::{BlockDeviceVerb, Cli, ElementVerb, Verb};
 use crate::report::Reporter;
-
-/// The hidden first argument with which dibhost starts itself as the target's worker process.
-const TARGET_WORKER: &str = "target-worker";
-
-/// The hidden first argument with which the worker starts dibhost to fill a filesystem.
-const FILL_FILESYSTEM: &str = "fill-filesystem";
+use crate::role::{FILL_FILESYSTEM, TARGET_WORKER};
 
 fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|arg| arg == TARGET_WORKER) {

@@ -118,10 +118,8 @@ impl Tree for WorkerTree<'_> {
 
 #[cfg(test)]
 mod tests {
-    use dibhost_block_device::dib::DibParameters;
-    use dibhost_block_device::{
-        Graph, LayoutOptions, NoSecrets, Realise, Syntax, Written, layout_for, realise,
-    };
+    use dibhost_block_device::config::Config;
+    use dibhost_block_device::{Graph, LayoutOptions, NoSecrets, Realise, layout_for, realise};
     use dibhost_sys::Cancel;
     use dibhost_tree::{ProgramLimits, WorkerOptions};
 
@@ -164,8 +162,8 @@ mod tests {
              {{ name = \"fs\", type = \"filesystem\", on = \"disk\", format = \"{kind}\", \
              mount = \"/\" }},\n]\n"
         );
-        let written = Written::parse(&text, Syntax::Toml, &DibParameters::default()).unwrap();
-        let graph = Graph::of_image(written.nodes).unwrap();
+        let config = Config::parse(&text).unwrap();
+        let graph = Graph::of_image(config.nodes).unwrap();
         let mut tree =
             WorkerTree::split(worker, &[TargetPath::root()], Program::new("false")).unwrap();
         let identities = graph.identities(&[7; 32]);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dibhost_image::{
-    Compression, Format, ImageError, Manifest, Placed, Publication, Scratch, check_beside,
+    Format, ImageError, Manifest, Placed, Publication, Qcow2Compression, Scratch, check_beside,
     check_output, publish, put_in_place,
 };
 use dibhost_sys::{Cancel, Program};
@@ -92,7 +92,7 @@ fn a_scratch_folder_that_was_exchanged_before_the_image_is_made() {
     let scratch = Scratch::create(ground.folder.path()).unwrap();
     let raw = disk(&scratch);
     swap(scratch.place(), &ground.precious, &ALL).unwrap();
-    publish(&raw, &both(&ground), Compression::Zstd, &scratch, &Cancel::new()).unwrap();
+    publish(&raw, &both(&ground), Qcow2Compression::Zstd, &scratch, &Cancel::new()).unwrap();
     ground.assert_precious();
     assert_eq!(fs::metadata(ground.at("x.raw")).unwrap().len(), 1 << 20);
     let info = Program::new("qemu-img").args(["compare"]).arg(ground.at("x.raw"));
@@ -155,7 +155,8 @@ fn a_scratch_folder_that_is_exchanged_at_any_moment_many_times() {
             // Exchanged before it was opened, another name is tried.
             let Ok(scratch) = Scratch::create(ground.folder.path()) else { continue };
             let raw = disk(&scratch);
-            let made = publish(&raw, &both(&ground), Compression::None, &scratch, &Cancel::new());
+            let made =
+                publish(&raw, &both(&ground), Qcow2Compression::None, &scratch, &Cancel::new());
             tries += u64::from(made.is_ok());
             ground.assert_precious();
         }
@@ -175,7 +176,8 @@ fn an_output_that_is_a_link_is_refused_and_what_it_leads_to_stays() {
     let scratch = Scratch::create(ground.folder.path()).unwrap();
     let raw = disk(&scratch);
     let outputs = [(Format::Qcow2, ground.at("x.qcow2"))];
-    let error = publish(&raw, &outputs, Compression::Zstd, &scratch, &Cancel::new()).unwrap_err();
+    let error =
+        publish(&raw, &outputs, Qcow2Compression::Zstd, &scratch, &Cancel::new()).unwrap_err();
     assert!(error.to_string().contains("is a symbolic link"), "{error}");
     // One that comes later is replaced, or refused; never followed.
     let files = [Placed { from: raw, to: ground.at("x.qcow2") }];
@@ -230,7 +232,7 @@ fn publication<'a>(
         disks,
         stem,
         formats: vec![Format::Raw],
-        compression: Compression::None,
+        compression: Qcow2Compression::None,
         manifest: Manifest::default(),
         beside: vec![(".notes".into(), Arc::from(notes))],
     }

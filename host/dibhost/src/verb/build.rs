@@ -17,7 +17,8 @@ use crate::cli::BuildArgs;
 use crate::failure::Failure;
 use crate::lock::{self, Kept};
 use crate::report::Reporter;
-use crate::{FILL_FILESYSTEM, TARGET_WORKER, subject, surroundings};
+use crate::role::{FILL_FILESYSTEM, TARGET_WORKER};
+use crate::{subject, surroundings};
 
 /// Plans and builds.
 pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> {

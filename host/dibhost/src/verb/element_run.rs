@@ -25,7 +25,8 @@ use serde_json::Value;
 use crate::cli::RunArgs;
 use crate::failure::Failure;
 use crate::report::Reporter;
-use crate::{TARGET_WORKER, surroundings};
+use crate::role::TARGET_WORKER;
+use crate::surroundings;
 
 /// Runs, records or replays.
 pub(crate) fn run(args: &RunArgs, reporter: &Reporter) -> Result<(), Failure> {
