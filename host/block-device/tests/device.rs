@@ -5,6 +5,8 @@
 mod halfway;
 #[path = "../../filesystems/tests/mounted/mod.rs"]
 mod mounted;
+#[path = "device/preserve.rs"]
+mod preserve;
 
 use std::fs::{self, File};
 use std::io;

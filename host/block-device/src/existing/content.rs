@@ -5,6 +5,7 @@ use std::io;
 
 use serde::Serialize;
 
+use super::mark::is_marked;
 use crate::stack::Part;
 use dibhost_filesystems::probe;
 use dibhost_text::rounded_size;
@@ -48,6 +49,10 @@ impl fmt::Display for Content {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Table {
     None,
+    /// None yet: an installation of which nothing was preserved did not end.
+    Unfinished,
+    /// One that cannot be read, or only the mark that a GPT leaves in an MBR: what it had is not known.
+    Broken(String),
     Gpt(Gpt),
     Mbr(mbr::Table),
 }
@@ -59,15 +64,18 @@ pub(super) fn contents(device: &dyn Medium, sector: u32) -> io::Result<(Table, V
     let mut what = signatures(device)?;
     let table = match gpt::read(device) {
         Ok(Some(table)) => Table::Gpt(table),
-        Ok(None) => of_mbr(device, sector, &mut what),
+        Ok(None) => match of_mbr(device, sector, &mut what) {
+            Table::None if is_marked(device)? => Table::Unfinished,
+            table => table,
+        },
         Err(GptError::Io(source)) => return Err(source),
         Err(broken) => {
             what.push(format!("a broken partition table: {broken}"));
-            Table::None
+            Table::Broken(broken.to_string())
         }
     };
     let partitions: Vec<(u32, Extent, String)> = match &table {
-        Table::None => Vec::new(),
+        Table::None | Table::Unfinished | Table::Broken(_) => Vec::new(),
         Table::Gpt(gpt) => {
             gpt.partitions.iter().map(|p| (p.number, p.extent, p.label.clone())).collect()
         }
@@ -96,11 +104,17 @@ fn signatures(volume: &dyn Medium) -> io::Result<Vec<String>> {
 
 fn of_mbr(device: &dyn Medium, sector: u32, what: &mut Vec<String>) -> Table {
     match mbr::read(device, sector) {
-        Ok(Some(Found::Table(table))) => return Table::Mbr(table),
-        Ok(_) => {}
+        Ok(Some(Found::Table(table))) => Table::Mbr(table),
+        Ok(None) => Table::None,
+        Ok(Some(Found::Protective | Found::Hybrid(_))) => {
+            what.push("the protective MBR of a GPT that is not there".to_owned());
+            Table::Broken("its MBR says that it has a GPT, and there is none".to_owned())
+        }
         // Boot sectors of filesystems end with the same mark.
-        Err(_) if !what.is_empty() => {}
-        Err(broken) => what.push(format!("a broken partition table: {broken}")),
+        Err(_) if !what.is_empty() => Table::None,
+        Err(broken) => {
+            what.push(format!("a broken partition table: {broken}"));
+            Table::Broken(broken.to_string())
+        }
     }
-    Table::None
 }

@@ -3,7 +3,10 @@
 
 mod content;
 mod device;
+mod grounds;
 mod install;
+mod mark;
+mod preserve;
 mod system;
 mod table;
 mod write;

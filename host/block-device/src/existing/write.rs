@@ -13,7 +13,9 @@ use dibhost_sys::{
 use rustix::io::Errno;
 
 use super::device::{Device, DeviceError};
-use super::install::{Installation, grounds};
+use super::grounds::grounds;
+use super::install::Installation;
+use super::mark::mark;
 use super::table::{write_kept, write_whole};
 use crate::layout::{PartitionLayout, TableLayout, VolumeMap};
 use crate::node::TableKind;
@@ -149,6 +151,12 @@ impl Installation<'_> {
             write_kept(&medium, table, partitions, &self.kept, &flush).map_err(failed(emptying))?;
         }
         self.wipe_gaps().map_err(failed(emptying))?;
+        if self.kept.is_empty()
+            && table.is_some()
+            && self.layout.partitions.iter().any(|p| p.preserve)
+        {
+            mark(&medium).map_err(failed(emptying))?;
+        }
         let zeroed = self.clear(to.cancel)?;
         flush().map_err(failed(emptying))?;
 
