@@ -7,16 +7,14 @@ mod found;
 mod thin_dump;
 
 use std::fs::{self, File};
-use std::path::PathBuf;
 use std::process::Command;
 
 use built::*;
 use dibhost_block_device::{Graph, LayoutError, Node, NodeKind, Size, VolumeMap, layout};
 use dibhost_filesystems::FolderTree;
 use dibhost_sys::Cancel;
-use dibhost_volumes::lvm::thin::{PoolMap, ThinMedium};
-use dibhost_volumes::lvm::{LogicalVolumeKind, LogicalVolumeMedium, VolumeGroup, read};
-use dibhost_volumes::{Extent, FileMedium, Medium};
+use dibhost_volumes::FileMedium;
+use found::Found;
 use tempfile::TempDir;
 
 const GIB: u64 = 1 << 30;

@@ -15,6 +15,7 @@ mod format;
 mod identity;
 mod listing;
 pub mod probe;
+pub mod readback;
 mod site;
 mod tree;
 pub mod walk;

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use super::content::Content;
 use super::device::{Device, DeviceError};
+use super::grounds::grounds;
 use super::preserve;
-use crate::layout::{Layout, PartitionLayout, VolumeMap};
+use crate::layout::{Layout, PartitionLayout};
 use dibhost_text::rounded_size;
 use dibhost_volumes::Extent;
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use dibhost_filesystems::readback::ReadbackError;
 use dibhost_sys::{Cancelled, ProgramError};
 
 /// A disk could not be made.
@@ -47,6 +48,20 @@ pub enum RealiseError {
         node: String,
         /// Why.
         source: ProgramError,
+    },
+    /// A filesystem has not what went into it, or it cannot be told.
+    #[error(
+        "block device: node `{node}`: the finished {kind} filesystem was read back, and is not what \
+         went into it: {source}: nothing was changed in the tree; build again, and if it comes again, \
+         leave that path out or use another kind of filesystem"
+    )]
+    Readback {
+        /// The node.
+        node: String,
+        /// Its kind.
+        kind: &'static str,
+        /// What is missing, more, or another.
+        source: ReadbackError,
     },
     /// A secret that opens an encryption is not there.
     #[error("block device: node `{node}`: the secret `{secret}` cannot be had: {source}")]

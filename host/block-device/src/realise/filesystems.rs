@@ -12,6 +12,7 @@ use crate::kernel::{self, FillError, Ground};
 use crate::layout::{FilesystemLayout, Layout, VolumeMap};
 use crate::stack::Stack;
 use dibhost_filesystems::Tree;
+use dibhost_filesystems::readback::{self, Went};
 use dibhost_filesystems::{MakeError, Site};
 use dibhost_volumes::Extent;
 use dibhost_volumes::Medium;
@@ -44,6 +45,7 @@ pub(crate) fn make(
         });
         if let Some((path, ground)) = in_place {
             fill(filesystem, tree, path, &ground, by_kernel, to)?;
+            check(filesystem, tree, path, &ground)?;
             continue;
         }
         let scratch = SparseFile::within(means.scratch, filesystem.size).map_err(context)?;
@@ -57,6 +59,7 @@ pub(crate) fn make(
             scratch: means.scratch,
         };
         fill(filesystem, tree, &scratch.path, &ground, by_kernel, to)?;
+        check(filesystem, tree, &scratch.path, &ground)?;
         // Holes stand for zeros, which is not what lies below everywhere.
         let zeros = !reads_zeros(stack.layout, &filesystem.on, means.zeroed);
         let copied =
@@ -128,6 +131,27 @@ pub(crate) fn copy(
         at = stretch.end;
     }
     Ok(())
+}
+
+/// Holds one to what went into it: no tool and no kernel is believed.
+fn check(
+    filesystem: &FilesystemLayout,
+    tree: &mut dyn Tree,
+    path: &Path,
+    ground: &Ground<'_>,
+) -> Result<(), RealiseError> {
+    let made = readback::Made { file: ground.file, path, extent: ground.extent };
+    let root = Went { below: "", mount: filesystem.mount.as_deref() };
+    let subvolumes =
+        filesystem.subvolumes.iter().map(|s| Went { below: &s.path, mount: s.mount.as_deref() });
+    let went: Vec<Went<'_>> = [root].into_iter().chain(subvolumes).collect();
+    readback::check(filesystem.format.kind(), &went, tree, &made).map_err(|source| {
+        RealiseError::Readback {
+            node: filesystem.node.clone(),
+            kind: filesystem.format.kind().name(),
+            source,
+        }
+    })
 }
 
 /// Makes one in a part of the file of that path.

@@ -101,7 +101,7 @@ impl Counted {
                     }
                     Counter::Packed(totals, _) => {
                         if kind == FilesystemKind::Erofs {
-                            problem = problem.take().or_else(|| packed::long_name(entry));
+                            problem = problem.take().or_else(|| packed::bad_name(entry));
                         }
                         totals.add(entry);
                     }

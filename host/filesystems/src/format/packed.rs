@@ -1,6 +1,7 @@
 //! SquashFS and EROFS: packed once, read ever after.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 
 use dibhost_sys::{Program, ProgramError};
 use serde::{Deserialize, Serialize};
@@ -61,12 +62,24 @@ pub(super) fn erofs(
 /// kernel know, and then finds no such file (all versions up to 1.8).
 const LONGEST_NAME: usize = 254;
 
+/// What `mkfs.erofs` passes over, at any depth, and ends well (all versions up to 1.8): it takes names
+/// that begin so for what `mke2fs` makes.
+const PASSED_OVER: &[u8] = b"lost+found";
+
 /// What is wrong with an entry's name for EROFS.
-pub(super) fn long_name(entry: &TreeEntry) -> Option<String> {
-    let length = entry.path.file_name().map_or(0, std::ffi::OsStr::len);
-    let path = entry.shown();
-    (length > LONGEST_NAME).then(|| {
-        format!("`{path}` has a name of {length} bytes, and `mkfs.erofs` takes {LONGEST_NAME}")
+pub(super) fn bad_name(entry: &TreeEntry) -> Option<String> {
+    let name = entry.path.file_name().unwrap_or_default();
+    let (path, length) = (entry.shown(), name.len());
+    if length > LONGEST_NAME {
+        return Some(format!(
+            "`{path}` has a name of {length} bytes, and `mkfs.erofs` takes {LONGEST_NAME}"
+        ));
+    }
+    name.as_bytes().starts_with(PASSED_OVER).then(|| {
+        format!(
+            "`{path}` would be lost: `mkfs.erofs` leaves out what has a name that begins with \
+             `lost+found`; give it another name"
+        )
     })
 }
 

@@ -14,10 +14,12 @@
 //!
 //! Source: Linux `include/uapi/linux/btrfs_tree.h`, `fs/btrfs/{disk-io,volumes,root-tree}.c`.
 
+mod item;
 mod read;
 mod subvolume;
 mod tree;
 mod types;
 
+pub use item::{Item, items};
 pub use subvolume::subvolumes;
 pub use types::{BtrfsBudget, BtrfsError, MOST_SUBVOLUMES, Subvolume, Subvolumes};
