@@ -2,10 +2,11 @@
 
 use crate::description::Description;
 use crate::error::Result;
+use crate::outcome::Outcome;
 use crate::parameters::Parameters;
 use crate::phase::Phase;
 use crate::plan::Plan;
-use crate::run::{Outcome, Run};
+use crate::run::Run;
 
 /// The methods of the phases: by default nothing is planned and nothing is done.
 macro_rules! phases {

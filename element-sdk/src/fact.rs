@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::Phase;
+use crate::phase::Phase;
 
 /// How many values a slot takes in the whole build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -102,14 +102,19 @@ mod bindings;
 #[doc(hidden)]
 pub mod bindings;
 pub mod block_device;
+mod change;
+mod command;
 #[cfg(target_arch = "wasm32")]
 mod component;
 mod description;
 mod element;
 mod error;
+mod exchange;
 mod fact;
 mod host;
+mod level;
 pub mod log;
+mod outcome;
 mod parameters;
 mod phase;
 mod plan;
@@ -118,12 +123,15 @@ mod replay;
 mod run;
 mod secret;
 pub mod slots;
+mod stat;
 mod step;
 #[cfg(not(target_arch = "wasm32"))]
 mod test_host;
 mod tree;
 mod wish;
 
+pub use change::{Attributes, Change};
+pub use command::{Command, Output};
 pub use description::{
     Description, Parameter, ParameterKind, Request, Requirement, Slot, SlotUse, Step,
 };
@@ -131,16 +139,18 @@ pub use dibhost_element_sdk_derive::{Choice, Fact, Parameters};
 pub use element::Element;
 pub use error::{Context, Error, ErrorCode, Result};
 pub use fact::{Arity, Fact, Provided, Timing};
+pub use outcome::Outcome;
 pub use parameters::{ParameterValue, Parameters};
 pub use phase::Phase;
 pub use plan::Plan;
 #[cfg(not(target_arch = "wasm32"))]
 pub use replay::{Ending, Replayed};
-pub use run::{Command, Exec, Outcome, Output, Run};
+pub use run::{Exec, Run};
 pub use secret::{Secret, SecretParameter};
+pub use stat::{Entry, Kind, Stat};
 #[cfg(not(target_arch = "wasm32"))]
 pub use test_host::{FakeTree, Planned, Ran, TestHost};
-pub use tree::{Attributes, Change, Entry, Kind, Stat, Tree};
+pub use tree::Tree;
 pub use wish::{
     Bootstrap, BootstrapDistribution, Finding, Machine, Package, Proxy, RemoteFile, Repository,
     UnitState, User, Want,
@@ -188,7 +198,7 @@ pub mod __private {
         name: &str,
         value: Option<Value>,
     ) -> crate::Result<T> {
-        use crate::Context;
+        use crate::error::Context;
         // A missing value is `null`, which an `Option` takes.
         serde_json::from_value(value.unwrap_or_default())
             .with_context(|| format!("reading the parameter `{name}`"))

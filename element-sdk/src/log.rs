@@ -1,21 +1,7 @@
 //! Lines for the person who waits.
 
 use crate::host;
-
-/// How much a line matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Every detail.
-    Trace,
-    /// What helps in finding a fault.
-    Debug,
-    /// What happens.
-    Info,
-    /// What should be looked at.
-    Warn,
-    /// What failed.
-    Error,
-}
+pub use crate::level::Level;
 
 /// Writes a line with fields.
 pub fn write(level: Level, message: impl AsRef<str>, fields: &[(&str, &str)]) {

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 
 use crate::block_device::Node;
 use crate::error::Result;
+use crate::exchange;
 use crate::fact::{Fact, Provided};
 use crate::phase::Phase;
 use crate::secret::{Secret, SecretParameter};
-use crate::step;
 use crate::wish::{Bootstrap, Finding, Machine, Package, Proxy, Repository, UnitState, User};
 use crate::{host, log};
 
@@ -51,7 +51,7 @@ impl<'a> Plan<'a> {
     /// A slot the step did not declare, a value that does not fit its schema, or another value
     /// with the same key.
     pub fn provide<F: Fact>(&self, key: &str, fact: &F) -> Result<()> {
-        step::provide(key, fact)
+        exchange::provide(key, fact)
     }
 
     /// All values of a planned slot, ordered by provider and key.
@@ -59,7 +59,7 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// A slot the step did not declare, or a value that is not of this type.
     pub fn consume<F: Fact>(&self) -> Result<Vec<Provided<F>>> {
-        step::consume()
+        exchange::consume()
     }
 
     /// The value of a slot that takes exactly one.
@@ -67,7 +67,7 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// As [`Self::consume`], and when there is none.
     pub fn consume_one<F: Fact>(&self) -> Result<F> {
-        step::consume_one()
+        exchange::consume_one()
     }
 
     /// The value of a slot that takes at most one.
@@ -75,7 +75,7 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// As [`Self::consume`].
     pub fn consume_optional<F: Fact>(&self) -> Result<Option<F>> {
-        step::consume_optional()
+        exchange::consume_optional()
     }
 
     /// Wishes for a package (`packages`).

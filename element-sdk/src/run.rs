@@ -1,10 +1,11 @@
 //! What a step may do while the image is built: the target, programs in it, observed facts.
 
+use crate::command::{Command, Output};
 use crate::error::Result;
+use crate::exchange;
 use crate::fact::{Fact, Provided};
 use crate::phase::Phase;
 use crate::secret::{Secret, SecretParameter};
-use crate::step;
 use crate::tree::Tree;
 use crate::wish::Machine;
 use crate::{host, log};
@@ -14,22 +15,6 @@ use crate::{host, log};
 pub struct Run<'a> {
     pub(crate) phase: Phase,
     pub(crate) build: host::Build<'a>,
-}
-
-/// How a step ended when it did not fail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It did what it had to.
-    Done,
-    /// There was nothing to do, and why.
-    Skipped(String),
-}
-
-impl Outcome {
-    /// There was nothing to do, because of `reason`.
-    pub fn skipped(reason: impl Into<String>) -> Self {
-        Self::Skipped(reason.into())
-    }
 }
 
 impl<'a> Run<'a> {
@@ -63,7 +48,7 @@ impl<'a> Run<'a> {
     /// A slot the step did not declare, a value that does not fit its schema, or another value
     /// with the same key.
     pub fn provide<F: Fact>(&self, key: &str, fact: &F) -> Result<()> {
-        step::provide(key, fact)
+        exchange::provide(key, fact)
     }
 
     /// All values of a slot, planned or observed, ordered by provider and key.
@@ -71,7 +56,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// A slot the step did not declare, or a value that is not of this type.
     pub fn consume<F: Fact>(&self) -> Result<Vec<Provided<F>>> {
-        step::consume()
+        exchange::consume()
     }
 
     /// The value of a slot that takes exactly one.
@@ -79,7 +64,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// As [`Self::consume`], and when there is none.
     pub fn consume_one<F: Fact>(&self) -> Result<F> {
-        step::consume_one()
+        exchange::consume_one()
     }
 
     /// The value of a slot that takes at most one.
@@ -87,7 +72,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// As [`Self::consume`].
     pub fn consume_optional<F: Fact>(&self) -> Result<Option<F>> {
-        step::consume_optional()
+        exchange::consume_optional()
     }
 
     /// The target tree, as far as it was granted (`rootfs`).
@@ -120,54 +105,6 @@ impl<'a> Run<'a> {
     /// Writes a warning to the build's log.
     pub fn warn(&self, message: impl AsRef<str>) {
         log::warn(message);
-    }
-}
-
-/// A program to run in the target.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Command {
-    /// Its name or absolute path.
-    pub program: String,
-    /// Its arguments.
-    pub args: Vec<String>,
-    /// On top of a small clean environment.
-    pub env: Vec<(String, String)>,
-    /// Where it runs; none: `/`.
-    pub workdir: Option<String>,
-    /// Its standard input; none: nothing.
-    pub stdin: Option<Vec<u8>>,
-    /// It may reach the network (its own grant).
-    pub network: bool,
-    /// A status that is not 0 is a result, not an error.
-    pub allow_failure: bool,
-    /// Standard output is kept for [`Output::stdout`].
-    pub capture: bool,
-    /// Ended after so many seconds.
-    pub timeout_seconds: Option<u32>,
-}
-
-/// How a program ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Output {
-    /// Its status.
-    pub status: i32,
-    /// What it wrote, with [`Exec::capture`].
-    pub stdout: Vec<u8>,
-    /// The end of what it wrote to standard error.
-    pub stderr: Vec<u8>,
-}
-
-impl Output {
-    /// Whether its status is 0.
-    #[must_use]
-    pub fn success(&self) -> bool {
-        self.status == 0
-    }
-
-    /// Standard output as text, bytes that are no UTF-8 replaced.
-    #[must_use]
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.stdout).into_owned()
     }
 }
 

@@ -1,9 +1,8 @@
 //! The slots of `dib:` as Rust types. Their schemas are in `wit/slots` of the project; a test
 //! holds these forms against them.
 
+use dibhost_element_sdk_derive::Fact;
 use serde::{Deserialize, Serialize};
-
-use crate::Fact;
 
 /// The operating system in the image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Fact)]

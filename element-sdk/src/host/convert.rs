@@ -8,15 +8,17 @@ use crate::bindings::dib::element::{
 };
 use crate::bindings::exports::dib::element::{lifecycle, metadata};
 use crate::block_device::{Filesystem, Mount, Node, NodeKind, Partition, Size, TableKind};
+use crate::change::{Attributes, Change};
+use crate::command::{Command, Output};
 use crate::description::{
     Description, Parameter, ParameterKind, Request, Requirement, Slot, SlotUse, Step,
 };
 use crate::error::{Error, ErrorCode};
 use crate::fact::{Arity, RawFact, Timing};
-use crate::log::Level;
+use crate::level::Level;
+use crate::outcome::Outcome;
 use crate::phase::Phase;
-use crate::run::{Command, Outcome, Output};
-use crate::tree::{Attributes, Change, Kind, Stat};
+use crate::stat::{Kind, Stat};
 use crate::wish::{
     Bootstrap, Finding, Machine, Package, Proxy, RemoteFile, Repository, UnitState, User, Want,
 };

@@ -4,12 +4,13 @@ use serde_json::Value;
 
 use super::{guest, native};
 use crate::block_device::Node;
+use crate::change::{Attributes, Change};
+use crate::command::{Command, Output};
 use crate::error::Result;
 use crate::fact::RawFact;
-use crate::log::Level;
+use crate::level::Level;
 use crate::replay::tape;
-use crate::run::{Command, Output};
-use crate::tree::{Attributes, Change, Entry, Stat};
+use crate::stat::{Entry, Stat};
 use crate::wish::{Bootstrap, Machine, Package, Proxy, Repository, UnitState, User};
 
 /// The running build, lent for one call.

@@ -6,11 +6,12 @@ use super::imports::{
     host as build, log as lines, outputs, packages, rootfs, services,
 };
 use crate::block_device::Node;
+use crate::change::{Attributes, Change};
+use crate::command::{Command, Output};
 use crate::error::Result;
 use crate::fact::RawFact;
-use crate::log::Level;
-use crate::run::{Command, Output};
-use crate::tree::{Attributes, Change, Entry, Stat};
+use crate::level::Level;
+use crate::stat::{Entry, Stat};
 use crate::wish::{Bootstrap, Machine, Package, Proxy, Repository, UnitState, User};
 use serde_json::Value;
 

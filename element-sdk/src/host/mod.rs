@@ -8,13 +8,9 @@ mod convert;
 #[cfg(not(target_arch = "wasm32"))]
 mod either;
 pub(crate) mod guest;
+mod imports;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
-
-#[cfg(target_arch = "wasm32")]
-use crate::bindings::dib::element as imports;
-#[cfg(not(target_arch = "wasm32"))]
-use crate::replay::imports;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use either::*;

@@ -5,12 +5,13 @@ use std::marker::PhantomData;
 use serde_json::Value;
 
 use crate::block_device::{Node, NodeKind};
+use crate::change::{Attributes, Change};
+use crate::command::{Command, Output};
 use crate::error::{Error, ErrorCode, Result};
 use crate::fact::RawFact;
-use crate::log::Level;
-use crate::run::{Command, Output};
+use crate::level::Level;
+use crate::stat::{Entry, Stat};
 use crate::test_host::host::with;
-use crate::tree::{Attributes, Change, Entry, Stat};
 use crate::wish::{Bootstrap, Machine, Package, Proxy, Repository, UnitState, User};
 
 /// The running build, lent for one call.

@@ -17,8 +17,8 @@ use record::{Half, Record};
 use crate::element::Element;
 use crate::error::{Error, ErrorCode, Result};
 use crate::host::Build;
+use crate::outcome::Outcome;
 use crate::phase::Phase;
-use crate::run::Outcome;
 use crate::step;
 use crate::test_host::TestHost;
 

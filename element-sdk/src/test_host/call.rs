@@ -1,17 +1,19 @@
 //! One call of an element on a [`TestHost`], and the rules a real host holds it to.
 
+use crate::change::Change;
+use crate::command::{Command, Output};
 use crate::description::{Description, ParameterKind, Step};
 use crate::error::{Error, ErrorCode, Result};
 use crate::fact::{Provided, RawFact, Timing};
-use crate::log::Level;
-use crate::run::{Command, Output};
-use crate::tree::{Change, Entry, Stat};
+use crate::level::Level;
+use crate::stat::{Entry, Stat};
 
-use super::{Planned, TestHost};
+use super::fake_tree::touched;
+use super::state::{Planned, State};
 
 /// One call that goes on.
 pub(crate) struct Call {
-    pub(crate) host: TestHost,
+    pub(crate) host: State,
     pub(crate) description: Description,
     pub(crate) step: Step,
     pub(crate) planning: bool,
@@ -28,12 +30,7 @@ fn denied(message: String) -> Error {
 }
 
 impl Call {
-    pub(crate) fn new(
-        host: TestHost,
-        description: Description,
-        step: Step,
-        planning: bool,
-    ) -> Self {
+    pub(crate) fn new(host: State, description: Description, step: Step, planning: bool) -> Self {
         Self {
             host,
             description,
@@ -204,7 +201,7 @@ impl Call {
     }
 
     fn change(&mut self, change: &Change) -> Result<()> {
-        for (path, write) in super::fake_tree::touched(change) {
+        for (path, write) in touched(change) {
             // What is written is the link itself; what is appended to is what it leads to.
             let follow = !write || matches!(change, Change::Append { .. });
             self.reach(path, write, follow)?;

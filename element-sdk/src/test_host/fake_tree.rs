@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::change::{Attributes, Change};
 use crate::error::{Error, ErrorCode, Result};
-use crate::tree::{Attributes, Change, Entry, Kind, Stat};
+use crate::stat::{Entry, Kind, Stat};
 
 /// A root tree in memory: what a program's scripted answer may change.
 #[derive(Debug, Clone, Default)]

@@ -2,19 +2,17 @@
 
 use std::cell::RefCell;
 
+use super::call::Call;
 use crate::error::Result;
-use crate::host::Build;
-
-use super::Call;
 
 thread_local! {
     static CURRENT: RefCell<Option<Call>> = const { RefCell::new(None) };
 }
 
 /// Runs `body` with `call` as the one of this thread, and gives it back.
-pub(super) fn enter<T>(call: Call, body: impl FnOnce(Build<'_>) -> Result<T>) -> (Result<T>, Call) {
+pub(super) fn enter<T>(call: Call, body: impl FnOnce() -> Result<T>) -> (Result<T>, Call) {
     CURRENT.with_borrow_mut(|current| *current = Some(call));
-    let result = body(Build::current());
+    let result = body();
     let call = CURRENT.with_borrow_mut(Option::take).expect("put there above");
     (result, call)
 }

@@ -3,30 +3,31 @@
 mod call;
 mod fake_tree;
 pub(crate) mod host;
+mod state;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub(crate) use call::Call;
+use call::Call;
 pub use fake_tree::FakeTree;
+pub use state::Planned;
+use state::{State, typed};
 
 use crate::block_device::Node;
+use crate::change::Change;
+use crate::command::{Command, Output};
 use crate::description::Description;
 use crate::element::Element;
 use crate::error::{Error, ErrorCode, Result};
-use crate::fact::{Fact, Provided, RawFact};
+use crate::fact::{Fact, Provided};
 use crate::host as backend;
-use crate::log::Level;
+use crate::level::Level;
+use crate::outcome::Outcome;
 use crate::phase::Phase;
-use crate::run::{Command, Outcome, Output};
+use crate::stat::Stat;
 use crate::step;
-use crate::tree::{Change, Stat};
-use crate::wish::{Bootstrap, Finding, Machine, Package, Proxy, Repository, UnitState, User};
-
-type Answer = Box<dyn FnMut(&Command, &mut FakeTree) -> Output>;
+use crate::wish::{Machine, Proxy};
 
 /// A host in memory, for an element's own tests.
 ///
@@ -65,46 +66,7 @@ type Answer = Box<dyn FnMut(&Command, &mut FakeTree) -> Output>;
 /// ```
 #[derive(Default)]
 pub struct TestHost {
-    pub(crate) machine: Option<Machine>,
-    pub(crate) parameters: BTreeMap<String, Value>,
-    pub(crate) facts: Vec<(String, RawFact)>,
-    pub(crate) nodes: Vec<Node>,
-    pub(crate) tree: FakeTree,
-    pub(crate) answers: BTreeMap<String, Answer>,
-    pub(crate) secrets: BTreeMap<String, Vec<u8>>,
-    pub(crate) builder_keys: Vec<String>,
-    pub(crate) proxy: Proxy,
-}
-
-/// What planning one step came to.
-#[derive(Debug, Default)]
-pub struct Planned {
-    /// Facts: slot and value.
-    pub facts: Vec<(String, Provided<String>)>,
-    /// Packages.
-    pub packages: Vec<Package>,
-    /// Repositories.
-    pub repositories: Vec<Repository>,
-    /// Everything is to be brought up to date.
-    pub upgrade_all: bool,
-    /// Units and what becomes of them.
-    pub services: Vec<(String, UnitState)>,
-    /// Units and their text.
-    pub units: Vec<(String, String)>,
-    /// Accounts.
-    pub users: Vec<User>,
-    /// Passwords: user and secret.
-    pub passwords: Vec<(String, Vec<u8>)>,
-    /// Groups.
-    pub groups: Vec<(String, Option<u32>)>,
-    /// Nodes of the block device that were added or replaced.
-    pub nodes: Vec<Node>,
-    /// The first tree.
-    pub bootstrap: Option<Bootstrap>,
-    /// Remarks.
-    pub findings: Vec<Finding>,
-    /// Lines of the log.
-    pub log: Vec<(Level, String)>,
+    state: State,
 }
 
 /// What running one step came to.
@@ -127,8 +89,8 @@ pub struct Ran {
 impl fmt::Debug for TestHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TestHost")
-            .field("parameters", &self.parameters)
-            .field("facts", &self.facts)
+            .field("parameters", &self.state.parameters)
+            .field("facts", &self.state.facts)
             .finish_non_exhaustive()
     }
 }
@@ -137,41 +99,41 @@ impl TestHost {
     /// A machine of `amd64`, no parameter set, no facts, and the bare folders of a Debian tree.
     #[must_use]
     pub fn new() -> Self {
-        Self { tree: FakeTree::bare(), ..Self::default() }
+        Self { state: State { tree: FakeTree::bare(), ..State::default() } }
     }
 
     /// An image for this architecture.
     #[must_use]
     pub fn arch(mut self, arch: &str) -> Self {
-        self.machine = Some(Machine { arch: arch.to_owned(), ..self.machine() });
+        self.state.machine = Some(Machine { arch: arch.to_owned(), ..self.state.machine() });
         self
     }
 
     /// An image of this name.
     #[must_use]
     pub fn image_name(mut self, name: &str) -> Self {
-        self.machine = Some(Machine { image_name: name.to_owned(), ..self.machine() });
+        self.state.machine = Some(Machine { image_name: name.to_owned(), ..self.state.machine() });
         self
     }
 
     /// Sets a parameter of the element.
     #[must_use]
     pub fn parameter(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.parameters.insert(name.to_owned(), value.into());
+        self.state.parameters.insert(name.to_owned(), value.into());
         self
     }
 
     /// Sets a parameter that names a secret, to one with this value.
     #[must_use]
     pub fn secret(mut self, parameter: &str, value: impl Into<Vec<u8>>) -> Self {
-        self.secrets.insert(parameter.to_owned(), value.into());
+        self.state.secrets.insert(parameter.to_owned(), value.into());
         self.parameter(parameter, parameter)
     }
 
     /// Forgets the parameters: before another element is planned on the same host.
     pub fn forget_parameters(&mut self) {
-        self.parameters.clear();
-        self.secrets.clear();
+        self.state.parameters.clear();
+        self.state.secrets.clear();
     }
 
     /// A fact that another element provides.
@@ -182,35 +144,35 @@ impl TestHost {
     pub fn fact<F: Fact>(mut self, provider: &str, key: &str, value: &F) -> Self {
         let value = serde_json::to_string(value).expect("a fact serialises");
         let (provider, key) = (provider.to_owned(), key.to_owned());
-        self.add_fact(F::SLOT, Provided { provider, phase: Phase::Install, key, value });
+        self.state.add_fact(F::SLOT, Provided { provider, phase: Phase::Install, key, value });
         self
     }
 
     /// Nodes that another element wished for.
     #[must_use]
     pub fn nodes(mut self, nodes: impl IntoIterator<Item = Node>) -> Self {
-        self.nodes.extend(nodes);
+        self.state.nodes.extend(nodes);
         self
     }
 
     /// A file in the tree, with the folders above it.
     #[must_use]
     pub fn file(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
-        self.tree.put_file(path, content);
+        self.state.tree.put_file(path, content);
         self
     }
 
     /// A folder in the tree, with those above it.
     #[must_use]
     pub fn directory(mut self, path: &str) -> Self {
-        self.tree.put_directory(path);
+        self.state.tree.put_directory(path);
         self
     }
 
     /// A symbolic link in the tree, with the folders above it.
     #[must_use]
     pub fn symlink(mut self, path: &str, to: &str) -> Self {
-        self.tree.put_symlink(path, to);
+        self.state.tree.put_symlink(path, to);
         self
     }
 
@@ -222,21 +184,21 @@ impl TestHost {
         program: &str,
         answer: impl FnMut(&Command, &mut FakeTree) -> Output + 'static,
     ) -> Self {
-        self.answers.insert(program.to_owned(), Box::new(answer));
+        self.state.answers.insert(program.to_owned(), Box::new(answer));
         self
     }
 
     /// A public key of the person who builds.
     #[must_use]
     pub fn builder_key(mut self, key: &str) -> Self {
-        self.builder_keys.push(key.to_owned());
+        self.state.builder_keys.push(key.to_owned());
         self
     }
 
     /// The builder's proxies.
     #[must_use]
     pub fn builder_proxy(mut self, proxy: Proxy) -> Self {
-        self.proxy = proxy;
+        self.state.proxy = proxy;
         self
     }
 
@@ -275,35 +237,20 @@ impl TestHost {
     /// When it is not there, or is no text.
     #[must_use]
     pub fn text(&self, path: &str) -> String {
-        let content = self.tree.read(path).unwrap_or_else(|e| panic!("{e}"));
+        let content = self.state.tree.read(path).unwrap_or_else(|e| panic!("{e}"));
         String::from_utf8(content).expect("the file is UTF-8 text")
     }
 
     /// What is at a path, a symbolic link not followed; none: nothing.
     #[must_use]
     pub fn stat(&self, path: &str) -> Option<Stat> {
-        self.tree.stat(path).unwrap_or_else(|e| panic!("{e}"))
+        self.state.tree.stat(path).unwrap_or_else(|e| panic!("{e}"))
     }
 
     /// Whether something is at a path.
     #[must_use]
     pub fn exists(&self, path: &str) -> bool {
         self.stat(path).is_some()
-    }
-
-    pub(crate) fn machine(&self) -> Machine {
-        self.machine.clone().unwrap_or_else(|| Machine {
-            arch: "amd64".to_owned(),
-            image_name: "image".to_owned(),
-            source_date_epoch: 1_700_000_000,
-        })
-    }
-
-    pub(crate) fn add_fact(&mut self, slot: &str, fact: RawFact) {
-        self.facts.retain(|(s, f)| s != slot || f.provider != fact.provider || f.key != fact.key);
-        self.facts.push((slot.to_owned(), fact));
-        self.facts
-            .sort_by(|(a, x), (b, y)| (a, &x.provider, &x.key).cmp(&(b, &y.provider, &y.key)));
     }
 
     /// Makes this host the one of the thread while `body` runs.
@@ -323,38 +270,22 @@ impl TestHost {
             let message = format!("the step `{phase}` of `{}` only plans", description.name);
             return Err(Error::with_code(ErrorCode::Undeclared, message));
         }
-        for name in self.parameters.keys() {
+        for name in self.state.parameters.keys() {
             if !description.parameters.iter().any(|p| p.name == *name) {
                 let message = format!("`{}` has no parameter `{name}`", description.name);
                 return Err(Error::with_code(ErrorCode::Undeclared, message));
             }
         }
-        let host = std::mem::take(self);
-        let (result, call) = host::enter(Call::new(host, description, step, planning), body);
+        let state = std::mem::take(&mut self.state);
+        let call = Call::new(state, description, step, planning);
+        let (result, call) = host::enter(call, || body(backend::Build::current()));
         let mut call = call;
-        *self = std::mem::take(&mut call.host);
+        self.state = std::mem::take(&mut call.host);
         let element = call.description.name.clone();
         result.map(|value| (value, call)).map_err(|e| {
             let doing = if planning { "planning" } else { "running" };
             e.context(format!("{doing} `{phase}` of `{element}`"))
         })
-    }
-}
-
-impl Planned {
-    /// The values of a slot that were provided.
-    ///
-    /// # Panics
-    /// When one is not of this type.
-    #[must_use]
-    pub fn provided<F: Fact>(&self) -> Vec<F> {
-        typed::<F>(&self.facts, F::SLOT)
-    }
-
-    /// The names of the packages that were wished for.
-    #[must_use]
-    pub fn package_names(&self) -> Vec<&str> {
-        self.packages.iter().map(|p| &*p.name).collect()
     }
 }
 
@@ -367,9 +298,4 @@ impl Ran {
     pub fn provided<F: Fact>(&self) -> Vec<F> {
         typed::<F>(&self.facts, F::SLOT)
     }
-}
-
-fn typed<F: DeserializeOwned>(facts: &[(String, Provided<String>)], slot: &str) -> Vec<F> {
-    let of_slot = facts.iter().filter(|(s, _)| s == slot);
-    of_slot.map(|(_, f)| serde_json::from_str(&f.value).expect("a value of its type")).collect()
 }

@@ -10,10 +10,10 @@ wasmtime::component::bindgen!({
     additional_derives: [serde::Serialize, serde::Deserialize],
     trappable_error_type: { "dib:element/types.error" => crate::refusal::Refusal },
     with: {
-        "dib:element/host.build": crate::interface::host::Build,
-        "dib:element/host.secret": crate::interface::host::Secret,
-        "dib:element/log.span": crate::interface::log::Span,
-        "dib:element/blobs.blob": crate::interface::blobs::Blob,
-        "dib:element/rootfs.tree": crate::interface::rootfs::Tree,
+        "dib:element/host.build": crate::held::handles::Build,
+        "dib:element/host.secret": crate::held::handles::Secret,
+        "dib:element/log.span": crate::held::log::Span,
+        "dib:element/blobs.blob": crate::held::blobs::Blob,
+        "dib:element/rootfs.tree": crate::held::handles::Tree,
     },
 });

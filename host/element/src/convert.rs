@@ -15,7 +15,7 @@ use crate::bindings::dib::element::{
 };
 use crate::bindings::exports::dib::element::{lifecycle, metadata};
 use crate::describe_size;
-use crate::interface::wishes::known_extensions;
+use crate::extensions::known_extensions;
 use crate::refusal::Refusal;
 use dibhost_text::harmless;
 

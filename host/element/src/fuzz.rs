@@ -19,9 +19,9 @@ use serde_json::json;
 
 use crate::bindings::exports::dib::element::metadata;
 use crate::effects;
+use crate::held::handles::Build;
+use crate::held::{facts, wishes};
 use crate::interface::hook::call_any;
-use crate::interface::host::Build;
-use crate::interface::{facts, wishes};
 use crate::invoke;
 use crate::observer::Silent;
 use crate::secrets::NoSecrets;

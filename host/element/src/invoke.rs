@@ -23,11 +23,13 @@ use crate::bindings::exports::dib::element::lifecycle;
 use crate::component::Code;
 use crate::convert;
 use crate::effects::Effects;
-use crate::interface::host::Build;
-use crate::interface::{blobs, cache, facts, log::Log, outputs, wishes};
+use crate::held::clock::GuestClock;
+use crate::held::handles::Build;
+use crate::held::{blobs, cache, facts, log::Log, outputs, wishes};
 use crate::limits::{
     DESCRIBE_MEMORY, DESCRIPTION_LIFTED, Exceeded, LIFTED_BYTES, Memory, in_force, spoken_bytes,
 };
+use crate::outcome::{Outcome, RunAnswer};
 use crate::record::{Differs, Ending, Half, Record, Tape};
 use crate::secrets::{NoSecrets, SecretStore};
 use crate::state::{Call, Mode, State, table};
@@ -57,26 +59,6 @@ pub struct RunCall<'a> {
     pub cache: Option<&'a Path>,
     /// Thrown, it stops the element within some 20 ms (a program it waits for is the target's).
     pub cancel: &'a Cancel,
-}
-
-/// How a step ended when it did not fail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Done.
-    Done,
-    /// There was nothing to do, and why.
-    Skipped(String),
-}
-
-/// What one call of `run(phase)` came to.
-#[derive(Debug, Clone)]
-pub struct RunAnswer {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Facts provided: slot, key, value. Slots are declared, observed ones; values fit their schema.
-    pub facts: Vec<(String, String, Value)>,
-    /// Files to put beside the image: suffix and content. Suffixes are granted and safe in a name.
-    pub outputs: Vec<(String, Arc<[u8]>)>,
 }
 
 /// The limits of a run, those of the host before those of the call.
@@ -117,7 +99,7 @@ pub(crate) fn state(call: Call, effects: Option<Effects>, secrets: Arc<dyn Secre
         tape: Tape::Off,
         effects,
         secrets,
-        clock: crate::wasi::GuestClock::default(),
+        clock: GuestClock::default(),
         deadline: Instant::now() + time,
         call,
     }

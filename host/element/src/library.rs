@@ -15,13 +15,14 @@ use dibhost_tree::Target;
 use serde::{Deserialize, Serialize};
 
 use crate::component::{CONTRACT, Code, Loader, refuse_others};
-use crate::effects::{SideBySide, run_side_by_side};
 use crate::engine::Compiler;
-use crate::interface::blobs::digest;
-use crate::invoke::{self, Prepared, RunAnswer, RunCall};
+use crate::held::blobs::digest;
+use crate::invoke::{self, Prepared, RunCall};
 use crate::limits::{LoadLimits, spoken_bytes};
 use crate::observer::Observer;
+use crate::outcome::RunAnswer;
 use crate::record::Tape;
+use crate::side_by_side::{SideBySide, run_side_by_side};
 use crate::trusted::TrustedFolder;
 use dibhost_text::harmless;
 

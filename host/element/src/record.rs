@@ -12,10 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::bindings::dib::element::types;
-use crate::invoke::Outcome;
+use crate::outcome::Outcome;
 use crate::refusal::Refusal;
-use crate::state::State;
-use crate::wire::{Wire, shortened};
+use crate::wire::Wire;
 use dibhost_text::harmless;
 
 /// The form of a record. A reader refuses another one.
@@ -203,7 +202,7 @@ impl Tape {
         !matches!(self, Self::Off)
     }
 
-    fn compare(&mut self, made: &HostCall) -> Option<Result<Answer, Differs>> {
+    pub(crate) fn compare(&mut self, made: &HostCall) -> Option<Result<Answer, Differs>> {
         let Self::Replay { left, done, differed } = self else { return None };
         *done += 1;
         let Some(expected) = left.pop_front() else {
@@ -297,28 +296,4 @@ impl<T: Wire> Answered for Result<T, Refusal> {
     fn ended(error: wasmtime::Error) -> Self {
         Err(Refusal::Trap(error))
     }
-}
-
-/// Does a call of a host function, as far as the tape lets it.
-pub(crate) fn taped<R: Answered>(
-    state: &mut State,
-    call: impl FnOnce() -> String,
-    arguments: Option<Map<String, Value>>,
-    done: impl FnOnce(&mut State) -> R,
-) -> R {
-    // There are arguments when the tape is on.
-    let Some(arguments) = arguments else { return done(state) };
-    let arguments = arguments.into_iter().map(|(name, value)| (name, shortened(value)));
-    let nothing = Answer::Ok(Value::Null);
-    let mut made = HostCall { call: call(), arguments: arguments.collect(), answer: nothing };
-    if let Some(answer) = state.tape.compare(&made) {
-        let replayed = answer.map_err(Into::into).and_then(R::replayed);
-        return replayed.unwrap_or_else(R::ended);
-    }
-    let answer = done(state);
-    made.answer = answer.recorded();
-    if let Tape::Record(calls) = &mut state.tape {
-        calls.push(made);
-    }
-    answer
 }

@@ -15,7 +15,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::effects::Effects;
-use crate::interface::{blobs, cache, facts, log, outputs, wishes};
+use crate::held::{blobs, cache, clock::GuestClock, facts, log, outputs, wishes};
 use crate::limits::{Exceeded, HANDLES, Memory, in_force};
 use crate::record::Tape;
 use crate::refusal::{Refusal, grant_lines};
@@ -78,7 +78,7 @@ pub(crate) struct State {
     pub(crate) tape: Tape,
     pub(crate) effects: Option<Effects>,
     pub(crate) secrets: Arc<dyn SecretStore>,
-    pub(crate) clock: crate::wasi::GuestClock,
+    pub(crate) clock: GuestClock,
     /// When the call has to be over.
     pub(crate) deadline: std::time::Instant,
 }

@@ -18,7 +18,7 @@ use wasmtime_wasi::p2::{
 };
 use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxBuilder};
 
-use crate::interface::log::Log;
+use crate::held::log::Log;
 use crate::limits::{Exceeded, LOG_LINE_BYTES};
 use crate::state::State;
 
@@ -113,12 +113,6 @@ impl rand::TryRng for Seeded {
         bytes.fill_with(|| self.byte());
         Ok(())
     }
-}
-
-/// Time of a guest: moves on a microsecond each time it is looked at, and by as much as is slept.
-#[derive(Debug, Default)]
-pub(crate) struct GuestClock {
-    nanoseconds: u64,
 }
 
 /// What a guest waits for: it is always there.
@@ -261,7 +255,7 @@ mod tests {
 
     #[test]
     fn what_is_printed_comes_by_lines() {
-        let log = Arc::new(Log::new(100, None, Arc::new(crate::NoSecrets)));
+        let log = Arc::new(Log::new(100, None, Arc::new(crate::secrets::NoSecrets)));
         let out = Printed { error: true, log: Arc::clone(&log), partial: Arc::default() };
         out.take(b"thread 'main' panicked at src/lib.rs:1:1:\nno ").unwrap();
         out.take(b"luck\nnote: run with `RUST_BACKTRACE=1`\n").unwrap();

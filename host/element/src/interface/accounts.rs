@@ -4,10 +4,10 @@ use dibhost_plan::wish::Wish;
 use wasmtime::component::{Linker, Resource};
 
 use super::hook::{Own, hooked};
-use super::host::Secret;
-use super::wishes::known_extensions;
 use crate::bindings::dib::element::accounts;
 use crate::convert;
+use crate::extensions::known_extensions;
+use crate::held::handles::Secret;
 use crate::refusal::Refusal;
 use crate::state::State;
 

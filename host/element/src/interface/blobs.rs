@@ -1,33 +1,18 @@
 //! `blobs`: large data held by the host, in memory, for the length of one step.
 
-use std::sync::Arc;
-
 use dibhost_check::Check;
 use dibhost_definition::Limit;
-use sha2::{Digest as _, Sha256};
 use wasmtime::component::{Linker, Resource};
 
 use super::hook::{Own, hooked};
 use crate::bindings::dib::element::blobs;
+use crate::held::blobs::{Blob, digest};
 use crate::limits::{CALL_BYTES, spoken_bytes};
 use crate::refusal::Refusal;
 use crate::state::State;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     blobs::add_to_linker::<_, Own>(linker, hooked)
-}
-
-/// Bytes the host holds.
-#[derive(Debug)]
-#[expect(unreachable_pub, reason = "what `bindgen!` re-exports has to be `pub`")]
-pub struct Blob {
-    pub(crate) content: Arc<[u8]>,
-}
-
-/// How much is held.
-#[derive(Debug, Default)]
-pub(crate) struct Blobs {
-    held: u64,
 }
 
 impl State {
@@ -43,15 +28,6 @@ impl State {
         self.blobs.held += bytes;
         Ok(blob)
     }
-}
-
-/// `sha256:…` of `content`.
-pub(crate) fn digest(content: &[u8]) -> String {
-    let mut text = String::from("sha256:");
-    for byte in Sha256::digest(content) {
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
 }
 
 impl blobs::Host for State {

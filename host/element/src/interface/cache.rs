@@ -1,18 +1,16 @@
 //! `cache`: bytes an element keeps between builds, in a folder of its own.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
-use std::path::{Path, PathBuf};
 
 use dibhost_check::Check;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, renameat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, unlinkat};
 use wasmtime::component::{Linker, Resource};
 
-use super::blobs::{Blob, digest};
 use super::hook::{Own, hooked};
 use crate::bindings::dib::element::cache;
+use crate::held::blobs::{Blob, digest};
 use crate::limits::{CALL_BYTES, spoken_bytes};
 use crate::refusal::Refusal;
 use crate::state::State;
@@ -22,41 +20,6 @@ const HEADER: usize = "sha256:".len() + 64 + 1;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     cache::add_to_linker::<_, Own>(linker, hooked)
-}
-
-/// Where this element's bytes are; none: nothing is kept.
-#[derive(Debug, Default)]
-pub(crate) struct Cache {
-    path: Option<PathBuf>,
-    /// Opened once, when it is first needed.
-    folder: Option<OwnedFd>,
-}
-
-impl Cache {
-    pub(crate) fn at(path: Option<PathBuf>) -> Self {
-        Self { path, folder: None }
-    }
-
-    /// The open folder; none: nothing is kept.
-    fn folder(&mut self) -> io::Result<Option<&OwnedFd>> {
-        if let (Some(path), None) = (&self.path, &self.folder) {
-            self.folder = Some(open(path)?);
-        }
-        Ok(self.folder.as_ref())
-    }
-}
-
-/// Opens a folder, or makes it; it has to be this user's, and no link.
-fn open(path: &Path) -> io::Result<OwnedFd> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let folder = File::from(openat(CWD, path, flags, Mode::empty())?);
-    let (owner, user) = (folder.metadata()?.uid(), rustix::process::geteuid().as_raw());
-    if owner != user {
-        let path = path.display();
-        return Err(io::Error::other(format!("{path} belongs to user {owner}, not to {user}")));
-    }
-    Ok(folder.into())
 }
 
 impl cache::Host for State {
@@ -134,7 +97,10 @@ fn store(folder: &OwnedFd, name: &str, content: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::held::cache::open;
 
     #[test]
     fn what_was_stored_is_loaded_and_what_was_spoilt_is_not() {

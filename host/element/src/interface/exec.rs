@@ -9,10 +9,10 @@ use wasmtime::component::{Linker, Resource};
 use zeroize::Zeroize as _;
 
 use super::hook::{Own, hooked};
-use super::host::Secret;
-use super::wishes::known_extensions;
 use crate::bindings::dib::element::exec;
 use crate::bindings::dib::element::types::ErrorCode;
+use crate::extensions::known_extensions;
+use crate::held::handles::Secret;
 use crate::limits::{CALL_BYTES, Exceeded, LOG_LINE_BYTES, spoken_bytes};
 use crate::refusal::Refusal;
 use crate::state::State;

@@ -1,12 +1,9 @@
 //! `facts`: typed data between elements. Only declared slots are read and written, so the graph
 //! of a plan is true.
 
-use std::collections::BTreeMap;
-
 use dibhost_check::Check;
 use dibhost_definition::Limit;
 use dibhost_plan::description::{Arity, Timing};
-use dibhost_plan::fact::Fact;
 use dibhost_plan::schema;
 use serde_json::Value;
 use wasmtime::component::Linker;
@@ -15,56 +12,11 @@ use super::hook::{Own, hooked};
 use crate::bindings::dib::element::facts;
 use crate::convert;
 use crate::refusal::Refusal;
-use crate::schema::Schemas;
 use crate::state::{Mode, State};
 use dibhost_text::harmless;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     facts::add_to_linker::<_, Own>(linker, hooked)
-}
-
-/// What the call reads and wrote.
-#[derive(Debug, Default)]
-pub(crate) struct Facts {
-    /// Slot → facts ordered by provider and key.
-    given: BTreeMap<String, Vec<Fact>>,
-    /// Slot, key, value, in the order they were provided.
-    provided: Vec<(String, String, Value)>,
-    /// Bytes of their values as they were given.
-    bytes: u64,
-    /// A step may provide a thousand values of one slot: its schema is compiled once.
-    schemas: Schemas,
-}
-
-impl Facts {
-    pub(crate) fn new(given: BTreeMap<String, Vec<Fact>>) -> Self {
-        Self { given, ..Self::default() }
-    }
-
-    pub(crate) fn provided(&mut self) -> Vec<(String, String, Value)> {
-        std::mem::take(&mut self.provided)
-    }
-
-    fn add(&mut self, slot: &str, arity: Arity, key: String, value: Value) -> Result<(), Refusal> {
-        let mut own = self.provided.iter().filter(|(s, _, _)| s == slot);
-        match own.find(|(_, k, _)| *k == key) {
-            Some((_, _, there)) if *there == value => return Ok(()),
-            Some(_) => {
-                return Err(Refusal::conflict(format!(
-                    "`{slot}` has another value of this step with the key `{key}` already"
-                )));
-            }
-            None => {}
-        }
-        let takes_one = arity != Arity::Many && Check::SlotArity.holds();
-        if takes_one && self.provided.iter().any(|(s, _, _)| s == slot) {
-            return Err(Refusal::conflict(format!(
-                "`{slot}` takes one value and this step provided one already"
-            )));
-        }
-        self.provided.push((slot.to_owned(), key, value));
-        Ok(())
-    }
 }
 
 impl facts::Host for State {
@@ -94,11 +46,11 @@ impl facts::Host for State {
             )));
         }
         // Counted before it is read: what is provided twice counts twice.
-        self.facts.bytes = self.facts.bytes.saturating_add(value.len() as u64);
-        self.within(Limit::FactBytes, self.facts.bytes)?;
+        let bytes = self.facts.count(value.len());
+        self.within(Limit::FactBytes, bytes)?;
         let value: Value = serde_json::from_str(&value)
             .map_err(|e| Refusal::invalid(format!("a value of `{slot}` is no JSON: {e}")))?;
-        self.facts.schemas.check(declared, &value).map_err(|why| {
+        self.facts.check(declared, &value).map_err(|why| {
             Refusal::invalid(format!("a value of `{slot}` does not fit its schema: {why}"))
         })?;
         let arity = declared.arity;
@@ -106,7 +58,7 @@ impl facts::Host for State {
         self.without_secrets(&format!("a value of `{slot}`"), &value.to_string())?;
         self.without_secrets(&format!("a key of `{slot}`"), &key)?;
         self.facts.add(&slot, arity, key, value)?;
-        self.within(Limit::Facts, self.facts.provided.len() as u64)
+        self.within(Limit::Facts, self.facts.len())
     }
 
     fn consume(&mut self, slot: String) -> Result<Vec<facts::Fact>, Refusal> {
@@ -120,14 +72,14 @@ impl facts::Host for State {
             )));
         }
         // While planning, what is not observed is given, if only as an empty list.
-        let planned = self.facts.given.contains_key(&slot);
-        if Check::FactTiming.holds() && self.call.mode == Mode::Plan && declared && !planned {
+        let given = self.facts.given(&slot);
+        if Check::FactTiming.holds() && self.call.mode == Mode::Plan && declared && given.is_none()
+        {
             return Err(Refusal::denied(format!(
                 "`{slot}` is observed while building, so `plan` cannot read it; `run` can"
             )));
         }
-        let given = self.facts.given.get(&slot).map(Vec::as_slice).unwrap_or_default();
-        Ok(given.iter().map(convert::fact_to_wit).collect())
+        Ok(given.unwrap_or_default().iter().map(convert::fact_to_wit).collect())
     }
 }
 

@@ -3,9 +3,9 @@
 
 use wasmtime::component::{Linker, Resource};
 
-use super::blobs::Blob;
 use super::hook::{Own, hooked};
 use crate::bindings::dib::element::fetch;
+use crate::held::blobs::Blob;
 use crate::refusal::Refusal;
 use crate::state::State;
 use dibhost_text::harmless;

@@ -5,19 +5,42 @@
 use serde_json::{Map, Value as Json};
 use wasmtime::component::{HasData, Resource};
 
-use super::blobs::Blob;
-use super::host::{Build, Secret};
-use super::log::Span;
-use super::rootfs::Tree;
 use crate::bindings::dib::element::host::{Target, Value};
 use crate::bindings::dib::element::{
     accounts, blobs, block_device, bootstrap, builder, cache, exec, facts, fetch, host, log,
     outputs, packages, rootfs, services, types,
 };
-use crate::record::taped;
+use crate::held::blobs::Blob;
+use crate::held::handles::{Build, Secret, Tree};
+use crate::held::log::Span;
+use crate::record::{Answer, Answered, HostCall, Tape};
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::wire::Wire;
+use crate::wire::{Wire, shortened};
+
+/// Does a call of a host function, as far as the tape lets it.
+fn taped<R: Answered>(
+    state: &mut State,
+    call: impl FnOnce() -> String,
+    arguments: Option<Map<String, Json>>,
+    done: impl FnOnce(&mut State) -> R,
+) -> R {
+    // There are arguments when the tape is on.
+    let Some(arguments) = arguments else { return done(state) };
+    let arguments = arguments.into_iter().map(|(name, value)| (name, shortened(value)));
+    let nothing = Answer::Ok(Json::Null);
+    let mut made = HostCall { call: call(), arguments: arguments.collect(), answer: nothing };
+    if let Some(answer) = state.tape.compare(&made) {
+        let replayed = answer.map_err(Into::into).and_then(R::replayed);
+        return replayed.unwrap_or_else(R::ended);
+    }
+    let answer = done(state);
+    made.answer = answer.recorded();
+    if let Tape::Record(calls) = &mut state.tape {
+        calls.push(made);
+    }
+    answer
+}
 
 /// The store's state as host functions get it.
 #[expect(unreachable_pub, reason = "what `bindgen!` re-exports has to be `pub`")]

@@ -10,23 +10,9 @@ use wasmtime::component::{Linker, Resource};
 
 use super::hook::{Own, hooked};
 use crate::bindings::dib::element::host::{self, Target, Value};
+use crate::held::handles::{Build, Secret};
 use crate::refusal::Refusal;
 use crate::state::State;
-
-/// The handle lent for one call. All it stands for is in the store's state.
-#[derive(Debug)]
-#[expect(unreachable_pub, reason = "what `bindgen!` re-exports has to be `pub`")]
-pub struct Build;
-
-/// A secret: which one it is, never what it says.
-#[derive(Debug)]
-#[expect(unreachable_pub, reason = "what `bindgen!` re-exports has to be `pub`")]
-pub struct Secret {
-    /// The parameter that names it, which is what a grant names too.
-    pub(crate) parameter: String,
-    /// What the definition calls it.
-    pub(crate) name: String,
-}
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     host::add_to_linker::<_, Own>(linker, hooked)

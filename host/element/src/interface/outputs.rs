@@ -6,25 +6,15 @@ use dibhost_check::Check;
 use dibhost_definition::Limit;
 use wasmtime::component::{Linker, Resource};
 
-use super::blobs::Blob;
 use super::hook::{Own, hooked};
 use crate::bindings::dib::element::outputs;
+use crate::held::blobs::Blob;
 use crate::refusal::Refusal;
 use crate::state::State;
 use dibhost_text::{check_suffix, harmless};
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     outputs::add_to_linker::<_, Own>(linker, hooked)
-}
-
-/// What was put beside the image.
-#[derive(Debug, Default)]
-pub(crate) struct Outputs(Vec<(String, Arc<[u8]>)>);
-
-impl Outputs {
-    pub(crate) fn emitted(&mut self) -> Vec<(String, Arc<[u8]>)> {
-        std::mem::take(&mut self.0)
-    }
 }
 
 impl outputs::Host for State {

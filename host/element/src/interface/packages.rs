@@ -4,9 +4,9 @@ use dibhost_plan::wish::Wish;
 use wasmtime::component::Linker;
 
 use super::hook::{Own, hooked};
-use super::wishes::known_extensions;
 use crate::bindings::dib::element::packages;
 use crate::convert;
+use crate::extensions::known_extensions;
 use crate::refusal::Refusal;
 use crate::state::State;
 

@@ -12,24 +12,17 @@ use dibhost_tree::{Change, Scope, Target, TargetError, TargetPath, Walk};
 use wasmtime::component::{Linker, Resource};
 use zeroize::Zeroize as _;
 
-use super::blobs::Blob;
 use super::hook::{Own, hooked};
-use super::host::Secret;
 use crate::bindings::dib::element::rootfs;
 use crate::convert;
+use crate::held::blobs::Blob;
+use crate::held::handles::{Secret, Tree};
 use crate::limits::{CALL_BYTES, CHANGES, Exceeded, WALK_ENTRIES};
 use crate::refusal::{Refusal, grant_lines};
 use crate::state::State;
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     rootfs::add_to_linker::<_, Own>(linker, hooked)
-}
-
-/// A part of the tree.
-#[derive(Debug)]
-#[expect(unreachable_pub, reason = "what `bindgen!` re-exports has to be `pub`")]
-pub struct Tree {
-    scope: Scope,
 }
 
 impl rootfs::Host for State {

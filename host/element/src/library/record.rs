@@ -6,8 +6,9 @@ use dibhost_plan::planner::{ElementFailure, StepAnswer, StepCall};
 use dibhost_tree::Target;
 
 use super::{Element, Library, lock, metered, run_alone};
-use crate::invoke::{self, Outcome, RunAnswer, RunCall};
+use crate::invoke::{self, RunCall};
 use crate::observer::Observer;
+use crate::outcome::{Outcome, RunAnswer};
 use crate::record::{Ending, FORMAT, Half, Record, Tape};
 
 impl Library {

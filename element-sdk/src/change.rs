@@ -1,0 +1,148 @@
+//! Changes of the target tree.
+
+/// Who owns a new node and with which mode. None: root and the usual mode (0644, 0755).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// Permission bits.
+    pub mode: Option<u32>,
+    /// A user's name in the target, or a number.
+    pub owner: Option<String>,
+    /// A group's name in the target, or a number.
+    pub group: Option<String>,
+}
+
+/// One change of the tree. Folders above a new node must be there, but for
+/// [`Change::directory`], which makes them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Change {
+    /// Makes a file, replacing one that is there.
+    Write {
+        /// Where.
+        path: String,
+        /// What.
+        content: Vec<u8>,
+        /// Whose.
+        attributes: Attributes,
+    },
+    /// Adds to the end of a file, which must be there.
+    Append {
+        /// Where.
+        path: String,
+        /// What.
+        content: Vec<u8>,
+    },
+    /// Makes a folder and those above it.
+    Directory {
+        /// Where.
+        path: String,
+        /// Whose.
+        attributes: Attributes,
+    },
+    /// Makes a symbolic link, replacing a file or link that is there.
+    Symlink {
+        /// Where.
+        path: String,
+        /// What it says, unchanged.
+        to: String,
+    },
+    /// Gives a file a second name.
+    HardLink {
+        /// The file.
+        source: String,
+        /// The new name.
+        destination: String,
+    },
+    /// Copies a regular file with its attributes.
+    Copy {
+        /// The file.
+        source: String,
+        /// The copy.
+        destination: String,
+    },
+    /// Changes owner or mode; what is none stays.
+    SetAttributes {
+        /// Of what.
+        path: String,
+        /// To what.
+        attributes: Attributes,
+    },
+    /// Renames.
+    Rename {
+        /// The old name.
+        source: String,
+        /// The new name.
+        destination: String,
+    },
+    /// Removes a node, a folder with all in it; nothing there is fine.
+    Remove {
+        /// What.
+        path: String,
+    },
+}
+
+impl Change {
+    /// A file of root's with mode 0644.
+    pub fn write(path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
+        let attributes = Attributes::default();
+        Self::Write { path: path.into(), content: content.into(), attributes }
+    }
+
+    /// More at the end of a file.
+    pub fn append(path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
+        Self::Append { path: path.into(), content: content.into() }
+    }
+
+    /// A folder of root's with mode 0755, and those above it.
+    pub fn directory(path: impl Into<String>) -> Self {
+        Self::Directory { path: path.into(), attributes: Attributes::default() }
+    }
+
+    /// A symbolic link.
+    pub fn symlink(path: impl Into<String>, to: impl Into<String>) -> Self {
+        Self::Symlink { path: path.into(), to: to.into() }
+    }
+
+    /// A copy of a file.
+    pub fn copy(source: impl Into<String>, destination: impl Into<String>) -> Self {
+        Self::Copy { source: source.into(), destination: destination.into() }
+    }
+
+    /// Another name for a file or folder.
+    pub fn rename(source: impl Into<String>, destination: impl Into<String>) -> Self {
+        Self::Rename { source: source.into(), destination: destination.into() }
+    }
+
+    /// Nothing there any more.
+    pub fn remove(path: impl Into<String>) -> Self {
+        Self::Remove { path: path.into() }
+    }
+
+    /// Other attributes for what is there: `Change::attributes(path).mode(0o600)`.
+    pub fn attributes(path: impl Into<String>) -> Self {
+        Self::SetAttributes { path: path.into(), attributes: Attributes::default() }
+    }
+
+    /// With these permission bits. Nothing for a change that takes none.
+    pub fn mode(self, mode: u32) -> Self {
+        self.with(|a| a.mode = Some(mode))
+    }
+
+    /// Of this user and group, by name or number. Nothing for a change that takes none.
+    pub fn owner(self, user: impl Into<String>, group: impl Into<String>) -> Self {
+        self.with(|a| {
+            a.owner = Some(user.into());
+            a.group = Some(group.into());
+        })
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut Attributes)) -> Self {
+        if let Self::Write { attributes, .. }
+        | Self::Directory { attributes, .. }
+        | Self::SetAttributes { attributes, .. } = &mut self
+        {
+            set(attributes);
+        }
+        self
+    }
+}

@@ -1,0 +1,103 @@
+//! What a host in memory holds, and what planning on it came to.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::fake_tree::FakeTree;
+use crate::block_device::Node;
+use crate::command::{Command, Output};
+use crate::fact::{Fact, Provided, RawFact};
+use crate::level::Level;
+use crate::wish::{Bootstrap, Finding, Machine, Package, Proxy, Repository, UnitState, User};
+
+pub(super) type Answer = Box<dyn FnMut(&Command, &mut FakeTree) -> Output>;
+
+/// What a host in memory holds.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) machine: Option<Machine>,
+    pub(crate) parameters: BTreeMap<String, Value>,
+    pub(crate) facts: Vec<(String, RawFact)>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) tree: FakeTree,
+    pub(crate) answers: BTreeMap<String, Answer>,
+    pub(crate) secrets: BTreeMap<String, Vec<u8>>,
+    pub(crate) builder_keys: Vec<String>,
+    pub(crate) proxy: Proxy,
+}
+
+/// What planning one step came to.
+#[derive(Debug, Default)]
+pub struct Planned {
+    /// Facts: slot and value.
+    pub facts: Vec<(String, Provided<String>)>,
+    /// Packages.
+    pub packages: Vec<Package>,
+    /// Repositories.
+    pub repositories: Vec<Repository>,
+    /// Everything is to be brought up to date.
+    pub upgrade_all: bool,
+    /// Units and what becomes of them.
+    pub services: Vec<(String, UnitState)>,
+    /// Units and their text.
+    pub units: Vec<(String, String)>,
+    /// Accounts.
+    pub users: Vec<User>,
+    /// Passwords: user and secret.
+    pub passwords: Vec<(String, Vec<u8>)>,
+    /// Groups.
+    pub groups: Vec<(String, Option<u32>)>,
+    /// Nodes of the block device that were added or replaced.
+    pub nodes: Vec<Node>,
+    /// The first tree.
+    pub bootstrap: Option<Bootstrap>,
+    /// Remarks.
+    pub findings: Vec<Finding>,
+    /// Lines of the log.
+    pub log: Vec<(Level, String)>,
+}
+
+impl State {
+    pub(crate) fn machine(&self) -> Machine {
+        self.machine.clone().unwrap_or_else(|| Machine {
+            arch: "amd64".to_owned(),
+            image_name: "image".to_owned(),
+            source_date_epoch: 1_700_000_000,
+        })
+    }
+
+    pub(crate) fn add_fact(&mut self, slot: &str, fact: RawFact) {
+        self.facts.retain(|(s, f)| s != slot || f.provider != fact.provider || f.key != fact.key);
+        self.facts.push((slot.to_owned(), fact));
+        self.facts
+            .sort_by(|(a, x), (b, y)| (a, &x.provider, &x.key).cmp(&(b, &y.provider, &y.key)));
+    }
+}
+
+impl Planned {
+    /// The values of a slot that were provided.
+    ///
+    /// # Panics
+    /// When one is not of this type.
+    #[must_use]
+    pub fn provided<F: Fact>(&self) -> Vec<F> {
+        typed::<F>(&self.facts, F::SLOT)
+    }
+
+    /// The names of the packages that were wished for.
+    #[must_use]
+    pub fn package_names(&self) -> Vec<&str> {
+        self.packages.iter().map(|p| &*p.name).collect()
+    }
+}
+
+/// The values of a slot among what was provided.
+pub(super) fn typed<F: DeserializeOwned>(
+    facts: &[(String, Provided<String>)],
+    slot: &str,
+) -> Vec<F> {
+    let of_slot = facts.iter().filter(|(s, _)| s == slot);
+    of_slot.map(|(_, f)| serde_json::from_str(&f.value).expect("a value of its type")).collect()
+}
