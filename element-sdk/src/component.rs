@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use crate::bindings::exports::dib::element::{lifecycle, metadata};
 use crate::element::Element;
 use crate::host::Build;
-use crate::{host, step};
+use crate::{host, step as calls};
 
 /// An element as the contract's exports.
 #[derive(Debug)]
@@ -13,23 +13,23 @@ pub struct Component<E>(PhantomData<E>);
 
 impl<E: Element> metadata::Guest for Component<E> {
     fn describe() -> metadata::Description {
-        step::describe::<E>().into()
+        calls::describe::<E>().into()
     }
 }
 
 impl<E: Element> lifecycle::Guest for Component<E> {
     fn plan(
-        phase: lifecycle::Phase,
+        step: String,
         build: &host::guest::Lent,
     ) -> Result<Vec<lifecycle::Finding>, lifecycle::Error> {
-        let findings = step::plan::<E>(phase.into(), Build(build))?;
+        let findings = calls::plan::<E>(&step, Build(build))?;
         Ok(findings.into_iter().map(Into::into).collect())
     }
 
     fn run(
-        phase: lifecycle::Phase,
+        step: String,
         build: &host::guest::Lent,
     ) -> Result<lifecycle::Outcome, lifecycle::Error> {
-        Ok(step::run::<E>(phase.into(), Build(build))?.into())
+        Ok(calls::run::<E>(&step, Build(build))?.into())
     }
 }

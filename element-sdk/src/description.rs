@@ -102,25 +102,30 @@ pub struct SlotUse {
     pub required: bool,
 }
 
-/// What the element does in one phase.
+/// One thing the element does in one phase. It may have several in a phase, each with a name of
+/// its own ([`Step::named`]): two elements can then talk both ways in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Step {
+    pub(crate) name: String,
     pub(crate) phase: Phase,
     pub(crate) provides: Vec<Slot>,
     pub(crate) consumes: Vec<SlotUse>,
     pub(crate) after: Vec<String>,
+    pub(crate) before: Vec<String>,
     pub(crate) plan_only: bool,
 }
 
 impl Step {
-    /// Takes part in `phase`: plans, and runs.
+    /// Takes part in `phase`: plans, and runs. It is named as the phase is.
     pub fn new(phase: Phase) -> Self {
         Self {
+            name: phase.name().to_owned(),
             phase,
             provides: Vec::new(),
             consumes: Vec::new(),
             after: Vec::new(),
+            before: Vec::new(),
             plan_only: false,
         }
     }
@@ -129,6 +134,14 @@ impl Step {
     /// transaction what is wished for before and after it.
     pub fn planning(phase: Phase) -> Self {
         Self { plan_only: true, ..Self::new(phase) }
+    }
+
+    /// With a name of its own (kebab-case, unique in the element), for an element that has several
+    /// steps in one phase. The methods of the phase are called for each of them, and
+    /// [`crate::Plan::step`] and [`crate::Run::step`] say for which.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// May write this slot. Everyone who reads it runs later. A slot of `dib:` has to be granted,
@@ -161,9 +174,16 @@ impl Step {
         self.uses::<F>(false)
     }
 
-    /// Runs after this element's step of the same phase, for orders no data carries.
-    pub fn after(mut self, element: impl Into<String>) -> Self {
-        self.after.push(element.into());
+    /// Runs after the steps of this element (`ELEMENT`) in the same phase, or after this one of
+    /// them (`ELEMENT/STEP`), for orders no data carries.
+    pub fn after(mut self, step: impl Into<String>) -> Self {
+        self.after.push(step.into());
+        self
+    }
+
+    /// Runs before the steps of this element in the same phase, or before this one of them.
+    pub fn before(mut self, step: impl Into<String>) -> Self {
+        self.before.push(step.into());
         self
     }
 

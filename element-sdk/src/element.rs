@@ -12,7 +12,7 @@ use crate::run::Run;
 macro_rules! phases {
     ($($name:literal: $plan:ident, $run:ident;)*) => {
         $(
-            #[doc = concat!("Plans the step of `", $name, "`.")]
+            #[doc = concat!("Plans the steps of `", $name, "`.")]
             ///
             /// # Errors
             /// Stops the build before it begins.
@@ -21,7 +21,7 @@ macro_rules! phases {
                 Ok(())
             }
 
-            #[doc = concat!("Runs the step of `", $name, "`.")]
+            #[doc = concat!("Runs the steps of `", $name, "`.")]
             ///
             /// # Errors
             /// Stops the build.
@@ -43,7 +43,8 @@ pub trait Element: Parameters {
     /// type's own fields.
     fn describe() -> Description;
 
-    /// Plans a step. Calls the method of the phase.
+    /// Plans a step. Calls the method of its phase; of several steps in a phase, that method (or
+    /// this one) asks [`Plan::step`] which one it is.
     ///
     /// # Errors
     /// Stops the build before it begins.
@@ -62,7 +63,7 @@ pub trait Element: Parameters {
         }
     }
 
-    /// Runs a step. Calls the method of the phase.
+    /// Runs a step. Calls the method of its phase, as [`Self::plan`] does.
     ///
     /// # Errors
     /// Stops the build.

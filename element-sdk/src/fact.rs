@@ -62,6 +62,8 @@ pub trait Fact: Serialize + DeserializeOwned {
 pub struct Provided<F> {
     /// The element that provided it.
     pub provider: String,
+    /// The step that provided it.
+    pub step: String,
     /// The phase it was provided in.
     pub phase: Phase,
     /// Tells a provider's own values apart.

@@ -48,6 +48,8 @@
 //! * `run_install(&self, run: &Run)` is called while the image is built, when the wishes of its
 //!   phase have been carried out. [`Run`] has the tree, programs in it, and *observed* facts.
 //!
+//! An element may have several steps in one phase, each with a name ([`Step::named`]).
+//!
 //! A step that has nothing to run says so ([`Step::planning`]): the host then knows that it cannot
 //! tell package transactions before and after it apart, and may make them one.
 //!

@@ -69,3 +69,10 @@ impl fmt::Display for Phase {
         f.pad(self.name())
     }
 }
+
+/// Its name: that of a step which has no name of its own.
+impl AsRef<str> for Phase {
+    fn as_ref(&self) -> &str {
+        self.name()
+    }
+}

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use crate::block_device::Node;
+use crate::description::Step;
 use crate::error::Result;
 use crate::exchange;
 use crate::fact::{Fact, Provided};
@@ -14,20 +15,26 @@ use crate::{host, log};
 /// The build while it is planned. Every wish needs its grant.
 #[derive(Debug)]
 pub struct Plan<'a> {
-    pub(crate) phase: Phase,
+    pub(crate) step: &'a Step,
     pub(crate) build: host::Build<'a>,
     pub(crate) findings: RefCell<Vec<Finding>>,
 }
 
 impl<'a> Plan<'a> {
-    pub(crate) fn new(phase: Phase, build: host::Build<'a>) -> Self {
-        Self { phase, build, findings: RefCell::default() }
+    pub(crate) fn new(step: &'a Step, build: host::Build<'a>) -> Self {
+        Self { step, build, findings: RefCell::default() }
     }
 
     /// The phase that is planned.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.phase
+        self.step.phase
+    }
+
+    /// The name of the step: its phase's, if it has none of its own.
+    #[must_use]
+    pub fn step(&self) -> &str {
+        &self.step.name
     }
 
     /// The machine the image is for.

@@ -1,6 +1,7 @@
 //! What a step may do while the image is built: the target, programs in it, observed facts.
 
 use crate::command::{Command, Output};
+use crate::description::Step;
 use crate::error::Result;
 use crate::exchange;
 use crate::fact::{Fact, Provided};
@@ -13,19 +14,25 @@ use crate::{host, log};
 /// The build while it runs.
 #[derive(Debug)]
 pub struct Run<'a> {
-    pub(crate) phase: Phase,
+    pub(crate) step: &'a Step,
     pub(crate) build: host::Build<'a>,
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(phase: Phase, build: host::Build<'a>) -> Self {
-        Self { phase, build }
+    pub(crate) fn new(step: &'a Step, build: host::Build<'a>) -> Self {
+        Self { step, build }
     }
 
     /// The phase that runs.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.phase
+        self.step.phase
+    }
+
+    /// The name of the step: its phase's, if it has none of its own.
+    #[must_use]
+    pub fn step(&self) -> &str {
+        &self.step.name
     }
 
     /// The machine the image is for.

@@ -1,6 +1,8 @@
 //! Cooks in four languages put dishes on the menu and waiters in two write it into the image, all
 //! in one phase: the waiters get the complete list in the same order, every time and however many
-//! steps run at the same time. (On a real Debian: `filesystem`.)
+//! steps run at the same time. One waiter (Rust) and one cook (Python) talk both ways in that phase:
+//! what the waiter's step `order` gives is on the menu that its step `serve` reads. (On a real
+//! Debian: `filesystem`.)
 
 use std::path::Path;
 
@@ -9,7 +11,7 @@ use dibhost_tests::program::Dibhost;
 use dibhost_tests::{dibhost, disk, repository};
 use serde_json::Value;
 
-/// What each waiter writes: dishes (a planned slot), then specials (an observed one), each ordered
+/// What each waiter writes, the order and the table of `waiter-rust` in it: dishes (a planned slot), then specials (an observed one), each ordered
 /// by provider and key.
 const MENU: &str = "\
 cook-c 1: pointed peppers (v)
@@ -18,10 +20,12 @@ cook-javascript 1: callback burger
 cook-javascript 2: undefined salad (v)
 cook-python 1: spam and eggs
 cook-python 2: list of noodles (v)
+cook-python order 1: tomato soup for waiter-rust (v)
 cook-rust 1: crab soup
 cook-rust 2: oxidised apples (v)
 cook-c today: dangling grapes
 cook-javascript today: promised pudding
+cook-python table 7: bread on table 7
 cook-python today: pickled cucumbers
 cook-rust today: borrowed cheese
 ";

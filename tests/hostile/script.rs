@@ -55,8 +55,8 @@ impl Script {
         let (there, count) = (steps.iter().position(|s| s["phase"] == phase), steps.len());
         let at = there.unwrap_or_else(|| {
             let step = json!({
-                "phase": phase, "provides": [], "consumes": [], "after": [], "plan_only": false,
-                "extensions": [],
+                "name": kebab(phase), "phase": phase, "provides": [], "consumes": [], "after": [],
+                "before": [], "plan_only": false, "extensions": [],
             });
             push(&mut self.description["steps"], step);
             count
@@ -90,6 +90,18 @@ impl Script {
         std::fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
         Ok(path)
     }
+}
+
+/// `BlockDevice` → `block-device`, as a step of that phase is named.
+fn kebab(phase: &str) -> String {
+    let mut name = String::new();
+    for c in phase.chars() {
+        if c.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
 }
 
 fn push(list: &mut Value, value: Value) {

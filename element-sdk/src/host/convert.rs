@@ -116,8 +116,8 @@ impl TryFrom<host::Value> for Value {
 
 impl From<facts::Fact> for RawFact {
     fn from(fact: facts::Fact) -> Self {
-        let facts::Fact { provider, phase, key, value } = fact;
-        Self { provider, phase: phase.into(), key, value }
+        let facts::Fact { provider, step, phase, key, value } = fact;
+        Self { provider, step, phase: phase.into(), key, value }
     }
 }
 
@@ -167,12 +167,14 @@ impl From<Parameter> for metadata::Parameter {
 }
 
 impl From<Step> for metadata::Step {
-    fn from(Step { phase, provides, consumes, after, plan_only }: Step) -> Self {
+    fn from(Step { name, phase, provides, consumes, after, before, plan_only }: Step) -> Self {
         Self {
+            name,
             phase: phase.into(),
             provides: provides.into_iter().map(Into::into).collect(),
             consumes: consumes.into_iter().map(Into::into).collect(),
             after,
+            before,
             plan_only,
             extensions: Vec::new(),
         }

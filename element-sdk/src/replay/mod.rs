@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::host::Build;
 use crate::outcome::Outcome;
 use crate::phase::Phase;
-use crate::step;
+use crate::step as calls;
 use crate::test_host::TestHost;
 
 /// What a replay came to: the same as the record.
@@ -48,7 +48,7 @@ impl TestHost {
     pub fn replay<E: Element>(file: impl AsRef<Path>) -> Result<Replayed> {
         let file = file.as_ref();
         let record = Record::load(file)?;
-        let name = step::describe::<E>().name;
+        let name = calls::describe::<E>().name;
         let wrong = |message| Error::with_code(ErrorCode::Conflict, message);
         if record.element != name {
             let of = &record.element;
@@ -64,13 +64,14 @@ impl TestHost {
                 file.display()
             )));
         };
-        let calls = record.calls.len();
+        let step = record.step.as_deref().unwrap_or(phase.name());
+        let count = record.calls.len();
         let played = tape::play(record.calls, || {
             let lent = imports::host::Build::lent();
             let build = Build::replayed(&lent);
             match record.half {
-                Half::Plan => step::plan::<E>(phase, build).map(|_| Outcome::Done),
-                Half::Run => step::run::<E>(phase, build),
+                Half::Plan => calls::plan::<E>(step, build).map(|_| Outcome::Done),
+                Half::Run => calls::run::<E>(step, build),
             }
         });
         let ending = match played {
@@ -89,6 +90,6 @@ impl TestHost {
                 "`{name}` ends otherwise than its record: it {before}, and now it {now}"
             )));
         }
-        Ok(Replayed { phase, calls, ending })
+        Ok(Replayed { phase, calls: count, ending })
     }
 }

@@ -16,6 +16,9 @@ pub(super) struct Record {
     pub(super) element: String,
     pub(super) half: Half,
     pub(super) phase: String,
+    /// None: the step is named as its phase is.
+    #[serde(default)]
+    pub(super) step: Option<String>,
     pub(super) calls: Vec<HostCall>,
     pub(super) ending: Ending,
 }

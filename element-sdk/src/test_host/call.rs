@@ -96,6 +96,7 @@ impl Call {
         }
         let fact = Provided {
             provider: self.description.name.clone(),
+            step: self.step.name.clone(),
             phase: self.step.phase,
             key: key.to_owned(),
             value: value.to_owned(),

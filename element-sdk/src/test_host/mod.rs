@@ -26,7 +26,7 @@ use crate::level::Level;
 use crate::outcome::Outcome;
 use crate::phase::Phase;
 use crate::stat::Stat;
-use crate::step;
+use crate::step as calls;
 use crate::wish::{Machine, Proxy};
 
 /// A host in memory, for an element's own tests.
@@ -144,7 +144,8 @@ impl TestHost {
     pub fn fact<F: Fact>(mut self, provider: &str, key: &str, value: &F) -> Self {
         let value = serde_json::to_string(value).expect("a fact serialises");
         let (provider, key) = (provider.to_owned(), key.to_owned());
-        self.state.add_fact(F::SLOT, Provided { provider, phase: Phase::Install, key, value });
+        let (step, phase) = (Phase::Install.name().to_owned(), Phase::Install);
+        self.state.add_fact(F::SLOT, Provided { provider, step, phase, key, value });
         self
     }
 
@@ -204,29 +205,31 @@ impl TestHost {
 
     /// What the element says about itself, parameters included.
     pub fn describe<E: Element>() -> Description {
-        step::describe::<E>()
+        calls::describe::<E>()
     }
 
-    /// Plans a step of the element.
+    /// Plans a step of the element: by its name, or by its phase if it is named so.
     ///
     /// # Errors
     /// The element's own, and what a real host would refuse.
-    pub fn plan<E: Element>(&mut self, phase: Phase) -> Result<Planned> {
+    pub fn plan<E: Element>(&mut self, step: impl AsRef<str>) -> Result<Planned> {
+        let step = step.as_ref();
         let (findings, mut call) =
-            self.call::<E, _>(phase, true, |build| step::plan::<E>(phase, build))?;
+            self.call::<E, _>(step, true, |build| calls::plan::<E>(step, build))?;
         call.planned.findings = findings;
         call.planned.facts = call.facts;
         call.planned.log = call.log;
         Ok(call.planned)
     }
 
-    /// Runs a step of the element.
+    /// Runs a step of the element: by its name, or by its phase if it is named so.
     ///
     /// # Errors
     /// The element's own, and what a real host would refuse.
-    pub fn run<E: Element>(&mut self, phase: Phase) -> Result<Ran> {
+    pub fn run<E: Element>(&mut self, step: impl AsRef<str>) -> Result<Ran> {
+        let step = step.as_ref();
         let (outcome, call) =
-            self.call::<E, _>(phase, false, |build| step::run::<E>(phase, build))?;
+            self.call::<E, _>(step, false, |build| calls::run::<E>(step, build))?;
         let Call { facts, changes, commands, log, outputs, .. } = call;
         Ok(Ran { outcome, facts, changes, commands, log, outputs })
     }
@@ -256,18 +259,18 @@ impl TestHost {
     /// Makes this host the one of the thread while `body` runs.
     fn call<E: Element, T>(
         &mut self,
-        phase: Phase,
+        name: &str,
         planning: bool,
         body: impl FnOnce(backend::Build<'_>) -> Result<T>,
     ) -> Result<(T, Call)> {
-        let description = step::describe::<E>();
-        let step = description.steps.iter().find(|s| s.phase == phase).cloned();
+        let description = calls::describe::<E>();
+        let step = description.steps.iter().find(|s| s.name == name).cloned();
         let Some(step) = step else {
-            let message = format!("`{}` declares no step of `{phase}`", description.name);
+            let message = format!("`{}` declares no step `{name}`", description.name);
             return Err(Error::with_code(ErrorCode::Undeclared, message));
         };
         if step.plan_only && !planning {
-            let message = format!("the step `{phase}` of `{}` only plans", description.name);
+            let message = format!("the step `{name}` of `{}` only plans", description.name);
             return Err(Error::with_code(ErrorCode::Undeclared, message));
         }
         for name in self.state.parameters.keys() {
@@ -284,7 +287,7 @@ impl TestHost {
         let element = call.description.name.clone();
         result.map(|value| (value, call)).map_err(|e| {
             let doing = if planning { "planning" } else { "running" };
-            e.context(format!("{doing} `{phase}` of `{element}`"))
+            e.context(format!("{doing} `{name}` of `{element}`"))
         })
     }
 }

@@ -11,7 +11,8 @@
 #define DISH "example:menu/dish@1"
 #define SPECIAL "example:menu/special@1"
 
-// What an export returns is freed by the generated code: texts and lists are copies.
+// What an export returns is freed by the generated code: texts and lists are copies. What an export
+// is given is its own to free.
 static base_string_t text(const char *literal) {
     base_string_t copy;
     base_string_dup(&copy, literal);
@@ -47,6 +48,7 @@ void exports_metadata_describe(exports_metadata_description_t *description) {
              "What there is today only: known while the image is built."),
     };
     exports_metadata_step_t step = {
+        .name = text("install"),
         .phase = TYPES_PHASE_INSTALL,
         .provides = {copy(slots, sizeof slots), 2},
     };
@@ -68,16 +70,18 @@ static bool provide(const char *slot, const char *key, const char *value, types_
     return facts_provide(&texts[0], &texts[1], &texts[2], error);
 }
 
-bool exports_lifecycle_plan(exports_lifecycle_phase_t phase, exports_lifecycle_borrow_build_t build,
+bool exports_lifecycle_plan(base_string_t *step, exports_lifecycle_borrow_build_t build,
                     exports_lifecycle_list_finding_t *findings, exports_lifecycle_error_t *error) {
+    base_string_free(step);
     host_build_drop_borrow(build);
     *findings = (exports_lifecycle_list_finding_t){0};
     return provide(DISH, "1", "{\"name\": \"pointed peppers\", \"vegetarian\": true}", error) &&
            provide(DISH, "2", "{\"name\": \"void sausages\", \"vegetarian\": false}", error);
 }
 
-bool exports_lifecycle_run(exports_lifecycle_phase_t phase, exports_lifecycle_borrow_build_t build,
+bool exports_lifecycle_run(base_string_t *step, exports_lifecycle_borrow_build_t build,
                    exports_lifecycle_outcome_t *outcome, exports_lifecycle_error_t *error) {
+    base_string_free(step);
     host_build_drop_borrow(build);
     outcome->tag = EXPORTS_LIFECYCLE_OUTCOME_DONE;
     return provide(SPECIAL, "today", "{\"name\": \"dangling grapes\"}", error);

@@ -42,10 +42,12 @@ export const metadata = {
       parameters: [],
       steps: [
         {
+          name: "install",
           phase: "install",
           provides: [dish, special],
           consumes: [],
           after: [],
+          before: [],
           planOnly: false,
           extensions: [],
         },
@@ -57,12 +59,12 @@ export const metadata = {
 };
 
 export const lifecycle = {
-  plan(phase, build) {
+  plan(step, build) {
     provide(dish.name, "1", JSON.stringify({ name: "callback burger", vegetarian: false }));
     provide(dish.name, "2", JSON.stringify({ name: "undefined salad", vegetarian: true }));
     return [];
   },
-  run(phase, build) {
+  run(step, build) {
     provide(special.name, "today", JSON.stringify({ name: "promised pudding" }));
     return { tag: "done" };
   },

@@ -1,14 +1,15 @@
-"""Puts two dishes and a special on the menu, in Python.
+"""Puts two dishes and a special on the menu, and a dish for each order, in Python.
 
 Its readers (`waiter-rust`, `waiter-python`) run in the same phase, after it: the host sees to that,
-because of the slots.
+because of the slots. `waiter-rust` talks to it both ways in that phase: its step `order` runs before
+this one, its step `serve` after it.
 """
 
 import json
 
 from wit_world import exports
 from wit_world.exports.lifecycle import Outcome_Done
-from wit_world.exports.metadata import Arity, Description, Slot, Step, Timing
+from wit_world.exports.metadata import Arity, Description, Slot, SlotUse, Step, Timing
 from wit_world.imports import facts
 from wit_world.imports.types import Phase
 
@@ -36,9 +37,16 @@ SPECIAL = Slot(
     doc="What there is today only: known while the image is built.",
 )
 
+ORDER = "example:menu/order@1"  # planned: what somebody wants to have
+TABLE = "example:menu/table@1"  # observed: where somebody sits
+
 
 def provide(slot, key, value):
     facts.provide(slot.name, key, json.dumps(value))
+
+
+def consume(slot):
+    return [(fact, json.loads(fact.value)) for fact in facts.consume(slot)]
 
 
 class Metadata(exports.Metadata):
@@ -46,7 +54,7 @@ class Metadata(exports.Metadata):
         return Description(
             name="cook-python",
             version="1.0.0",
-            summary="Puts two dishes and a special on the menu, in Python.",
+            summary="Puts two dishes and a special on the menu, and a dish for each order, in Python.",
             license="Apache-2.0",
             requires=[],
             stands_in_for=[],
@@ -54,10 +62,15 @@ class Metadata(exports.Metadata):
             parameters=[],
             steps=[
                 Step(
+                    name="install",
                     phase=Phase.INSTALL,
                     provides=[DISH, SPECIAL],
-                    consumes=[],
+                    consumes=[
+                        SlotUse(name=ORDER, arity=Arity.MANY, required=False),
+                        SlotUse(name=TABLE, arity=Arity.MANY, required=False),
+                    ],
                     after=[],
+                    before=[],
                     plan_only=False,
                     extensions=[],
                 )
@@ -68,11 +81,17 @@ class Metadata(exports.Metadata):
 
 
 class Lifecycle(exports.Lifecycle):
-    def plan(self, phase, build):
+    def plan(self, step, build):
         provide(DISH, "1", {"name": "spam and eggs", "vegetarian": False})
         provide(DISH, "2", {"name": "list of noodles", "vegetarian": True})
+        for order, value in consume(ORDER):
+            name = f"{value['name']} for {order.provider}"
+            provide(DISH, f"order {order.key}", {"name": name, "vegetarian": value["vegetarian"]})
         return []
 
-    def run(self, phase, build):
+    def run(self, step, build):
         provide(SPECIAL, "today", {"name": "pickled cucumbers"})
+        for _, value in consume(TABLE):
+            name = f"bread on table {value['number']}"
+            provide(SPECIAL, f"table {value['number']}", {"name": name})
         return Outcome_Done()

@@ -1,7 +1,7 @@
 """Writes the whole menu into the image, in Python.
 
 It reads what all cooks provide in the phase in which it runs, in whatever language they are
-written. `waiter-rust` is the same in Rust.
+written. `waiter-rust` does the same in Rust, and talks to a cook besides.
 """
 
 import json
@@ -33,6 +33,7 @@ class Metadata(exports.Metadata):
             parameters=[],
             steps=[
                 Step(
+                    name="install",
                     phase=Phase.INSTALL,
                     provides=[],
                     consumes=[
@@ -40,6 +41,7 @@ class Metadata(exports.Metadata):
                         SlotUse(name=SPECIAL, arity=Arity.MANY, required=False),
                     ],
                     after=[],
+                    before=[],
                     plan_only=False,
                     extensions=[],
                 )
@@ -50,10 +52,10 @@ class Metadata(exports.Metadata):
 
 
 class Lifecycle(exports.Lifecycle):
-    def plan(self, phase, build):
+    def plan(self, step, build):
         return []
 
-    def run(self, phase, build):
+    def run(self, step, build):
         menu = ""
         for dish in facts.consume(DISH):
             value = json.loads(dish.value)

@@ -411,6 +411,9 @@ pub(crate) struct RunArgs {
     /// The phase whose step is run, as `install`.
     #[arg(long, conflicts_with = "replay")]
     pub(crate) phase: Option<Phase>,
+    /// The step that is run, by its name, where the element has several in the phase.
+    #[arg(long, value_name = "NAME", conflicts_with = "replay")]
+    pub(crate) step: Option<String>,
     /// Plan the step instead of running it.
     #[arg(long, conflicts_with = "replay")]
     pub(crate) plan: bool,

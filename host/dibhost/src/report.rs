@@ -135,7 +135,7 @@ impl Reporter {
         for timing in timings.iter().filter(|t| t.milliseconds >= 10) {
             let share = 100.0 * timing.milliseconds as f64 / total.as_millis().max(1) as f64;
             let phase = timing.phase.map_or("", |phase| phase.name());
-            let who = timing.element.as_deref().unwrap_or("host");
+            let who = timing.label().unwrap_or_else(|| "host".to_owned());
             self.write(&format!(
                 "{:>8.2} s {share:>4.0} %  {phase:<12}  {who:<16}  {}",
                 timing.milliseconds as f64 / 1000.0,
@@ -157,20 +157,24 @@ fn bar() -> ProgressBar {
 
 fn line_of(activity: &Activity) -> String {
     let phase = activity.phase.map_or("", |phase| phase.name());
-    match &activity.element {
-        Some(element) => format!("{phase:<12}  {element}: {}", activity.name),
+    match activity.label() {
+        Some(step) => format!("{phase:<12}  {step}: {}", activity.name),
         None => format!("{phase:<12}  {}", activity.name),
     }
 }
 
 fn json_of(event: &Event) -> serde_json::Value {
     let activity = |kind: &str, activity: &Activity| {
-        json!({
+        let mut told = json!({
             "event": kind,
             "phase": activity.phase.map(|p| p.name()),
             "element": activity.element,
             "name": activity.name,
-        })
+        });
+        if let Some(step) = &activity.step {
+            told["step"] = json!(step);
+        }
+        told
     };
     match event {
         Event::Started(a) => activity("started", a),

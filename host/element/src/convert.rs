@@ -136,10 +136,12 @@ fn step(said: metadata::Step) -> Result<plan::StepDeclaration, String> {
         required: u.required,
     };
     Ok(plan::StepDeclaration {
+        name: said.name,
         phase: phase(said.phase),
         provides: said.provides.into_iter().map(slot).collect::<Result<_, _>>()?,
         consumes: said.consumes.into_iter().map(slot_use).collect(),
         after: said.after,
+        before: said.before,
         plan_only: said.plan_only,
         extensions: extensions(said.extensions)?,
     })
@@ -188,6 +190,7 @@ fn multi_line(text: &str) -> String {
 pub(crate) fn fact_to_wit(fact: &Fact) -> facts::Fact {
     facts::Fact {
         provider: fact.provider.clone(),
+        step: fact.step_name().to_owned(),
         phase: phase_to_wit(fact.phase),
         key: fact.key.clone(),
         value: fact.value.to_string(),

@@ -51,7 +51,9 @@ impl Size {
     }
 
     fn step(&mut self, step: &Step) {
-        let Step { phase: _, provides, consumes, after, plan_only: _, extensions } = step;
+        let Step { name, phase: _, provides, consumes, after, before, plan_only: _, extensions } =
+            step;
+        self.text(name);
         self.entries += provides.len() + consumes.len();
         for Slot { name, arity: _, timing: _, schema, doc } in provides {
             self.text(name);
@@ -62,6 +64,7 @@ impl Size {
             self.text(name);
         }
         self.texts(after);
+        self.texts(before);
         self.pairs(extensions);
     }
 

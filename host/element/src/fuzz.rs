@@ -144,6 +144,7 @@ fn call(mode: Mode, phase: Phase, grants: Grants) -> Call {
     };
     let reads = |name: &str| SlotUse { name: name.to_owned(), arity: Arity::Many, required: false };
     let step = StepDeclaration {
+        name: phase.name().to_owned(),
         phase,
         provides: vec![
             slot("dib:boot/kernel-argument@1", Timing::Planned),
@@ -151,6 +152,7 @@ fn call(mode: Mode, phase: Phase, grants: Grants) -> Call {
         ],
         consumes: vec![reads("dib:boot/kernel@1"), reads("dib:boot/kernel-argument@1")],
         after: Vec::new(),
+        before: Vec::new(),
         plan_only: false,
         extensions: Vec::new(),
     };
@@ -188,6 +190,7 @@ fn call(mode: Mode, phase: Phase, grants: Grants) -> Call {
     Call {
         element: "motd".to_owned(),
         mode,
+        step: phase.name().to_owned(),
         phase,
         machine: TargetMachine {
             arch: "amd64".to_owned(),
@@ -207,6 +210,7 @@ fn given() -> BTreeMap<String, Vec<Fact>> {
         slot: "dib:boot/kernel-argument@1".to_owned(),
         provider: "p".to_owned(),
         phase: Phase::Install,
+        step: None,
         key: String::new(),
         value: json!({"argument": "quiet"}),
     };

@@ -35,12 +35,14 @@ use crate::secrets::{NoSecrets, SecretStore};
 use crate::state::{Call, Mode, State, table};
 use dibhost_text::harmless;
 
-/// One call of `run(phase)`.
+/// One call of `run(step)`.
 #[derive(Debug)]
 pub struct RunCall<'a> {
     /// The element, by its name; it was described before.
     pub element: &'a str,
-    /// The phase; the element declared a step for it.
+    /// The step, by its name; the element declared it.
+    pub step: &'a str,
+    /// Its phase.
     pub phase: Phase,
     /// The machine.
     pub machine: &'a TargetMachine,
@@ -162,23 +164,23 @@ impl<'a> Session<'a> {
         build.map_err(|e| ElementFailure::new(format!("lending the build failed: {e}")))
     }
 
-    /// Calls `plan(phase)` and waits.
-    fn plan(&mut self, phase: Phase) -> Result<Vec<Finding>, ElementFailure> {
+    /// Calls `plan(step)` and waits.
+    fn plan(&mut self) -> Result<Vec<Finding>, ElementFailure> {
         let build = self.lend()?;
         let lent = Resource::new_borrow(build.rep());
-        let phase = convert::phase_to_wit(phase);
+        let step = self.store.data().call.step.clone();
         let said = self
-            .call(|element, store| element.dib_element_lifecycle().call_plan(store, phase, lent))?;
+            .call(|element, store| element.dib_element_lifecycle().call_plan(store, &step, lent))?;
         Ok(said.map_err(convert::failure)?.into_iter().map(convert::finding).collect())
     }
 
-    /// Calls `run(phase)` and waits.
-    fn run(&mut self, phase: Phase) -> Result<Outcome, ElementFailure> {
+    /// Calls `run(step)` and waits.
+    fn run(&mut self) -> Result<Outcome, ElementFailure> {
         let build = self.lend()?;
         let lent = Resource::new_borrow(build.rep());
-        let phase = convert::phase_to_wit(phase);
+        let step = self.store.data().call.step.clone();
         let said = self
-            .call(|element, store| element.dib_element_lifecycle().call_run(store, phase, lent))?;
+            .call(|element, store| element.dib_element_lifecycle().call_run(store, &step, lent))?;
         Ok(match said.map_err(convert::failure)? {
             lifecycle::Outcome::Done => Outcome::Done,
             lifecycle::Outcome::Skipped(why) => Outcome::Skipped(harmless(&why, 1000)),
@@ -190,8 +192,8 @@ impl<'a> Session<'a> {
         let state = self.store.data();
         let call = match state.call.mode {
             Mode::Describe => "`describe`".to_owned(),
-            Mode::Plan => format!("`plan({})`", state.call.phase),
-            Mode::Run => format!("`run({})`", state.call.phase),
+            Mode::Plan => format!("`plan({})`", state.call.step),
+            Mode::Run => format!("`run({})`", state.call.step),
         };
         let limits = &state.call.limits;
         let exceeded = |exceeded: Exceeded| {
@@ -267,6 +269,7 @@ pub(crate) fn describe(
     let call = Call {
         element: name.to_owned(),
         mode: Mode::Describe,
+        step: String::new(),
         phase: Phase::Root,
         machine: TargetMachine {
             arch: String::new(),
@@ -288,7 +291,7 @@ pub(crate) fn describe(
         .map_err(|why| ElementFailure::new(format!("its description is not sound: {why}")))
 }
 
-/// Calls `plan(phase)`.
+/// Calls `plan(step)`.
 pub(crate) fn plan(
     code: &Code,
     description: &Arc<Description>,
@@ -298,6 +301,7 @@ pub(crate) fn plan(
     let state = Call {
         element: call.element.to_owned(),
         mode: Mode::Plan,
+        step: call.step.to_owned(),
         phase: call.phase,
         machine: call.machine.clone(),
         parameters: call.parameters.clone(),
@@ -311,7 +315,7 @@ pub(crate) fn plan(
     data.facts = facts::Facts::new(call.facts.clone());
     data.wishes = wishes::Wishes::new(call.nodes.to_vec(), call.builder.clone());
     data.tape = std::mem::take(tape);
-    let said = session.plan(call.phase);
+    let said = session.plan();
     *tape = std::mem::take(&mut session.store.data_mut().tape);
     let mut findings = said?;
     let data = session.store.data_mut();
@@ -325,7 +329,7 @@ pub(crate) fn plan(
     Ok(StepAnswer { facts: data.facts.provided(), wishes: data.wishes.made(), findings })
 }
 
-/// A call of `run(phase)` that can be taken to a thread of its own.
+/// A call of `run(step)` that can be taken to a thread of its own.
 pub struct Prepared {
     code: Arc<Code>,
     call: Call,
@@ -350,6 +354,7 @@ impl Prepared {
             call: Call {
                 element: call.element.to_owned(),
                 mode: Mode::Run,
+                step: call.step.to_owned(),
                 phase: call.phase,
                 machine: call.machine.clone(),
                 parameters: call.parameters.clone(),
@@ -393,14 +398,13 @@ impl Prepared {
     fn call(self, effects: Effects) -> Result<RunAnswer, ElementFailure> {
         let Self { code, call, facts, cache, cancel, stop, secrets, tape } = self;
         let told = Arc::clone(&secrets);
-        let phase = call.phase;
         let stops = vec![cancel, stop];
         let mut session = Session::new(&code, call, Some(effects), stops, secrets);
         let data = session.store.data_mut();
         data.facts = facts::Facts::new(facts);
         data.cache = cache::Cache::at(cache);
         data.tape = std::mem::take(&mut *lock(&tape));
-        let outcome = session.run(phase);
+        let outcome = session.run();
         *lock(&tape) = std::mem::take(&mut session.store.data_mut().tape);
         let outcome = match outcome? {
             Outcome::Skipped(why) => Outcome::Skipped(told.redact(why)),
@@ -427,6 +431,7 @@ pub(crate) fn replay(
             Half::Plan => Mode::Plan,
             Half::Run => Mode::Run,
         },
+        step: record.step().to_owned(),
         phase: record.phase,
         machine: record.machine.clone(),
         parameters: record.parameters.clone(),
@@ -438,8 +443,8 @@ pub(crate) fn replay(
     let mut session = Session::new(code, call, None, Vec::new(), none());
     session.store.data_mut().tape = Tape::replay(record.calls.clone());
     let ended = match record.half {
-        Half::Plan => session.plan(record.phase).map(|_| Outcome::Done),
-        Half::Run => session.run(record.phase),
+        Half::Plan => session.plan().map(|_| Outcome::Done),
+        Half::Run => session.run(),
     };
     let ending = Ending::of(&ended);
     let tape = &session.store.data().tape;

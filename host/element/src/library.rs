@@ -142,7 +142,7 @@ mod shared {
 
 /// The form of the kept descriptions. Another number makes every element describe itself anew;
 /// it has to change when [`About`] or `Description` do.
-const ABOUT_FORM: u32 = 2;
+const ABOUT_FORM: u32 = 3;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -218,7 +218,7 @@ impl Library {
         Ok(self.load(&self.find(reference, base)?)?.inspection())
     }
 
-    /// Calls `run(phase)` of a described element. Its effects on `target`, and what it tells
+    /// Calls `run(step)` of a described element. Its effects on `target`, and what it tells
     /// `observer`, happen on this thread; the element runs on another one.
     ///
     /// # Errors
@@ -232,16 +232,20 @@ impl Library {
         run_alone(self.prepare(call)?, target, observer)
     }
 
-    /// Makes a call of `run(phase)` ready for [`run_side_by_side`].
+    /// Makes a call of `run(step)` ready for [`run_side_by_side`].
     ///
     /// # Errors
-    /// When the element was not described, has nothing to run in the phase, or does not load.
+    /// When the element was not described, has no such step to run, or does not load.
     pub fn prepare(&self, call: &RunCall<'_>) -> Result<Prepared, ElementFailure> {
         let element = self.described(call.element)?;
         let description = &element.about.description;
-        if description.step(call.phase).is_none_or(|step| step.plan_only) {
-            let phase = call.phase;
-            return Err(ElementFailure::new(format!("declares nothing to run in phase `{phase}`")));
+        let declared = description.step(call.step).filter(|step| step.phase == call.phase);
+        if declared.is_none_or(|step| step.plan_only) {
+            let (step, phase) = (harmless(call.step, 100), call.phase);
+            return Err(ElementFailure::new(match step == phase.name() {
+                true => format!("declares nothing to run in phase `{phase}`"),
+                false => format!("declares no step `{step}` to run in phase `{phase}`"),
+            }));
         }
         let mut limits = call.limits.clone();
         if let Some(time) = self.step_time {

@@ -13,7 +13,7 @@ pub enum Outcome {
     Skipped(String),
 }
 
-/// What one call of `run(phase)` came to.
+/// What one call of `run(step)` came to.
 #[derive(Debug, Clone)]
 pub struct RunAnswer {
     /// How it ended.

@@ -27,9 +27,9 @@ const SHOWN: usize = 300;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Half {
-    /// `plan(phase)`.
+    /// `plan(step)`.
     Plan,
-    /// `run(phase)`.
+    /// `run(step)`.
     Run,
 }
 
@@ -83,6 +83,9 @@ pub struct Record {
     pub half: Half,
     /// The phase.
     pub phase: Phase,
+    /// The step, by its name; none: it is named as its phase is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
     /// The machine.
     pub machine: TargetMachine,
     /// Parameters: set ones and defaults.
@@ -120,6 +123,12 @@ impl Ending {
 }
 
 impl Record {
+    /// The name of the step.
+    #[must_use]
+    pub fn step(&self) -> &str {
+        self.step.as_deref().unwrap_or(self.phase.name())
+    }
+
     /// Whether `ending` is the one of the record. What ended an element in the middle of a call
     /// has another sentence when it is replayed.
     pub(crate) fn ends_as(&self, ending: &Ending) -> bool {

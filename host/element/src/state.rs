@@ -44,6 +44,8 @@ impl Mode {
 pub(crate) struct Call {
     pub(crate) element: String,
     pub(crate) mode: Mode,
+    /// The step, by its name; none while describing.
+    pub(crate) step: String,
     pub(crate) phase: Phase,
     pub(crate) machine: TargetMachine,
     pub(crate) parameters: BTreeMap<String, Value>,
@@ -56,9 +58,9 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// What the element declared for this phase.
+    /// What the element declared for this step.
     pub(crate) fn step(&self) -> Option<&StepDeclaration> {
-        self.description.as_ref()?.step(self.phase)
+        self.description.as_ref()?.step(&self.step)
     }
 }
 

@@ -14,18 +14,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::Guest;
-use dibhost_definition::{Limit, Limits};
+use common::{Guest, GuestStep};
+use dibhost_definition::{Definition, Limit, Limits};
 use dibhost_element::{
     Level, Library, LibraryOptions, LoadLimits, Observer, Outcome, RunAnswer, RunCall, SecretStore,
 };
-use dibhost_plan::Phase;
 use dibhost_plan::fact::Fact;
 use dibhost_plan::grant::Grants;
 use dibhost_plan::planner::{
     BuilderSurroundings, ElementFailure, Planner as _, StepAnswer, StepCall, TargetMachine,
 };
 use dibhost_plan::wish::Wish;
+use dibhost_plan::{Phase, PlanInputs};
 use dibhost_sys::Cancel;
 use dibhost_tree::{Command, Line, Output, SimulatedTarget};
 use serde_json::{Value, json};
@@ -88,6 +88,7 @@ impl Bench {
         library.describe(name, Path::new("/"))?;
         library.plan_step(&StepCall {
             element: name,
+            step: "install",
             phase: Phase::Install,
             machine: &self.machine,
             parameters: &self.parameters,
@@ -114,6 +115,7 @@ impl Bench {
         library.describe(name, Path::new("/"))?;
         let call = RunCall {
             element: name,
+            step: "install",
             phase: Phase::Install,
             machine: &self.machine,
             parameters: &self.parameters,
@@ -239,6 +241,7 @@ fn the_second_time_the_code_and_the_description_come_from_the_cache() {
     assert_eq!(second.compiled(), 0);
     let call = StepCall {
         element: "good",
+        step: "install",
         phase: Phase::Install,
         machine: &bench.machine,
         parameters: &bench.parameters,
@@ -457,11 +460,84 @@ fn an_element_reads_the_facts_it_was_given() {
         slot: "dib:boot/kernel-argument@1".into(),
         provider: "p".into(),
         phase: Phase::Install,
+        step: None,
         key: key.into(),
         value: json!({"argument": "quiet"}),
     };
     bench.facts.insert("dib:boot/kernel-argument@1".into(), vec![fact("1"), fact("2")]);
     bench.plan("reader", &none()).unwrap();
+}
+
+/// Two components that talk both ways within one phase: `a` has two steps in it.
+fn talk() -> [Guest; 2] {
+    const TEXT: Option<&str> = Some("{\"type\": \"string\"}");
+    let one = "(if (i32.ne (i32.load offset=8 (i32.const 1024)) (i32.const 1)) (then unreachable))";
+    let mut a = Guest::new("a").plan(move |m| {
+        let ask = m.provide("x:question/v@1", "", "\"how much?\"");
+        let hear = m.consume("x:answer/v@1");
+        // Told apart by the length of their names: `ask` and `hear`.
+        format!(
+            "(if (i32.eq (local.get $step-length) (i32.const 3)) (then {ask}) (else {hear} {one}))"
+        )
+    });
+    let step = |name, provides, consumes| GuestStep {
+        name,
+        phase: 3,
+        provides,
+        consumes,
+        plan_only: true,
+    };
+    a.steps = vec![
+        step("ask", vec![("x:question/v@1", 2, 0, TEXT)], vec![]),
+        step("hear", vec![], vec!["x:answer/v@1"]),
+    ];
+    let b = Guest::new("b").consumes("x:question/v@1").provides(("x:answer/v@1", 2, 0, TEXT)).plan(
+        move |m| {
+            m.consume("x:question/v@1") + one + &m.provide("x:answer/v@1", "", "\"forty-two\"")
+        },
+    );
+    [a, b]
+}
+
+#[test]
+fn two_components_talk_both_ways_within_one_phase_a_hundred_times_the_same() {
+    let bench = Bench::new();
+    for guest in talk() {
+        guest.install(bench.folder.path());
+    }
+    let text = "[image]\nname = \"talk\"\nelements = [\"b\", \"a\"]\n";
+    let definition = Definition::parse(text, "image.toml", Path::new(".")).unwrap();
+    let inputs = PlanInputs::for_arch("amd64");
+    let library = bench.library();
+    let first = dibhost_plan::plan(&definition, &library, &inputs).unwrap();
+    let steps: Vec<String> = first.steps_of(Phase::Install).map(|step| step.label()).collect();
+    assert_eq!(steps, ["a/ask", "b", "a/hear"]);
+    for run in 0..100 {
+        let plan = dibhost_plan::plan(&definition, &library, &inputs).unwrap();
+        assert_eq!(plan, first, "run {run}");
+    }
+}
+
+#[test]
+fn a_step_of_another_name_is_not_run() {
+    let bench = Bench::with(&Guest::new("x"));
+    let library = bench.library();
+    library.describe("x", Path::new("/")).unwrap();
+    let call = RunCall {
+        element: "x",
+        step: "hear",
+        phase: Phase::Install,
+        machine: &bench.machine,
+        parameters: &bench.parameters,
+        grants: &none(),
+        facts: &bench.facts,
+        limits: &bench.limits,
+        secrets: &bench.secrets,
+        cache: None,
+        cancel: &bench.cancel,
+    };
+    let failure = library.run_step(&call, &mut target(), &mut Heard::default()).unwrap_err();
+    assert_eq!(failure.message, "declares no step `hear` to run in phase `install`");
 }
 
 #[test]

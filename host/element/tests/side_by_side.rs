@@ -68,6 +68,7 @@ fn run(guests: &[Guest], grants: &Grants) -> (Together, SimulatedTarget) {
         };
         let call = RunCall {
             element: &guest.name,
+            step: "install",
             phase: Phase::Install,
             machine: &machine,
             parameters: &BTreeMap::new(),

@@ -69,7 +69,7 @@ fn close<'a>(batch: &mut Vec<Member<'a>>, done: &mut Vec<Batch<'a>>) {
 
 /// Whether the order of the plan puts `step` behind `before` for a reason.
 fn follows(step: &Step, before: &Step) -> bool {
-    step.after.contains(&before.element)
+    step.after.contains(&before.label())
         || step.reads.iter().any(|slot| before.writes.contains(slot))
 }
 
@@ -83,6 +83,7 @@ mod tests {
         Step {
             phase: Phase::Install,
             element: element.to_owned(),
+            name: None,
             reads: names(reads),
             needs: Vec::new(),
             writes: names(writes),
@@ -137,6 +138,28 @@ mod tests {
         let mut steps = [step("a", &[], &[]), step("b", &[], &[]), step("c", &[], &[])];
         steps[2].after = vec!["b".to_owned()];
         assert_eq!(shown(&steps, &[]), "a b c:b");
+    }
+
+    #[test]
+    fn two_elements_talk_both_ways_and_wait_for_one_another_in_turn() {
+        let named = |mut step: Step, name: &str| {
+            step.name = Some(name.to_owned());
+            step
+        };
+        let steps = [
+            named(step("a", &[], &["x"]), "ask"),
+            step("b", &["x"], &["y"]),
+            named(step("a", &["y"], &[]), "hear"),
+        ];
+        assert_eq!(shown(&steps, &[]), "a b:a a:b");
+        let mut steps = [
+            named(step("a", &[], &[]), "ask"),
+            named(step("a", &[], &[]), "hear"),
+            step("c", &[], &[]),
+        ];
+        steps[2].after = vec!["a/hear".to_owned()];
+        let waits = batches(&steps, |_| false)[0].0[2].waits_for.clone();
+        assert_eq!(waits, BTreeSet::from([1]));
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Activity {
     pub phase: Option<Phase>,
     /// The element whose step it is; none for the host's own work.
     pub element: Option<String>,
+    /// The step's name, where element and phase do not say which one it is.
+    pub step: Option<String>,
     /// What is done: `install 231 packages`.
     pub name: String,
 }
@@ -56,6 +58,14 @@ pub enum Event {
     },
 }
 
+impl Activity {
+    /// What the step is called; none for the host's own work.
+    #[must_use]
+    pub fn label(&self) -> Option<String> {
+        Some(dibhost_plan::label(self.element.as_deref()?, self.step.as_deref()))
+    }
+}
+
 impl Event {
     /// The event with each of its texts as `text` answers it.
     #[must_use]
@@ -72,6 +82,14 @@ impl Event {
     }
 }
 
+impl Timing {
+    /// What the step is called; none for the host's own work.
+    #[must_use]
+    pub fn label(&self) -> Option<String> {
+        Some(dibhost_plan::label(self.element.as_deref()?, self.step.as_deref()))
+    }
+}
+
 /// Where the time of a build went.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Timing {
@@ -79,6 +97,9 @@ pub struct Timing {
     pub phase: Option<Phase>,
     /// The element; none for the host's own work.
     pub element: Option<String>,
+    /// The step's name, where element and phase do not say which one it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
     /// What was done.
     pub name: String,
     /// Milliseconds.

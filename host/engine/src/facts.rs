@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use dibhost_plan::description::{Arity, Timing};
 use dibhost_plan::fact::Fact;
 use dibhost_plan::schema::Slots;
-use dibhost_plan::{Phase, Plan, Step};
+use dibhost_plan::{Plan, Step};
 use serde_json::Value;
 
 /// Facts by slot, each list ordered by provider and key.
@@ -29,19 +29,19 @@ impl Facts {
     /// build has for the schema of the slot, which may have grown from the provider's.
     pub(crate) fn observed(
         &mut self,
-        provider: &str,
-        phase: Phase,
+        step: &Step,
         provided: impl IntoIterator<Item = (String, String, Value)>,
     ) -> Result<(), String> {
+        let (provider, phase) = (&step.element, step.phase);
         for (slot, key, value) in provided {
             self.slots.check(&slot, &value)?;
             let there = self.by_slot.get(&slot).map(Vec::as_slice).unwrap_or_default();
-            match there.iter().find(|f| f.provider == provider && f.key == key) {
+            match there.iter().find(|f| f.provider == *provider && f.key == key) {
                 Some(fact) if fact.value == value => continue,
                 Some(fact) => {
                     return Err(format!(
-                        "it provided another value of the slot `{slot}` with the key `{key}` in the phase `{}`",
-                        fact.phase
+                        "it provided another value of the slot `{slot}` with the key `{key}` in {}",
+                        given_in(fact)
                     ));
                 }
                 None => {}
@@ -50,7 +50,8 @@ impl Facts {
                 let by = there.first().map(|f| f.provider.as_str()).unwrap_or_default();
                 format!("{why}, by `{by}`")
             })?;
-            self.insert(Fact { slot, provider: provider.to_owned(), phase, key, value });
+            let (provider, step) = (provider.clone(), step.name.clone());
+            self.insert(Fact { slot, provider, phase, step, key, value });
         }
         Ok(())
     }
@@ -98,10 +99,16 @@ impl Facts {
     }
 }
 
+/// Where a fact was given, for a sentence about its provider.
+fn given_in(fact: &Fact) -> String {
+    let step = fact.step.as_ref().map(|step| format!("its step `{step}` of "));
+    format!("{}the phase `{}`", step.unwrap_or_default(), fact.phase)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dibhost_plan::PlannedSlot;
+    use dibhost_plan::{Phase, PlannedSlot};
     use serde_json::json;
 
     fn facts(arity: Arity) -> Facts {
@@ -115,6 +122,19 @@ mod tests {
         Facts { slots: Slots::new([&slot]).unwrap(), ..Facts::default() }
     }
 
+    fn step(element: &str, phase: Phase) -> Step {
+        Step {
+            phase,
+            element: element.to_owned(),
+            name: None,
+            reads: Vec::new(),
+            needs: Vec::new(),
+            writes: Vec::new(),
+            after: Vec::new(),
+            plan_only: false,
+        }
+    }
+
     fn provide(key: &str, value: Value) -> Vec<(String, String, Value)> {
         vec![("x:y@1".to_owned(), key.to_owned(), value)]
     }
@@ -123,7 +143,7 @@ mod tests {
     fn facts_are_ordered_by_provider_and_key_whoever_came_first() {
         let mut facts = facts(Arity::Many);
         for (provider, key) in [("b", "1"), ("a", "2"), ("a", "1"), ("a", "1")] {
-            facts.observed(provider, Phase::Install, provide(key, json!(key))).unwrap();
+            facts.observed(&step(provider, Phase::Install), provide(key, json!(key))).unwrap();
         }
         let order: Vec<_> =
             facts.by_slot["x:y@1"].iter().map(|f| (f.provider.as_str(), f.key.as_str())).collect();
@@ -133,30 +153,26 @@ mod tests {
     #[test]
     fn what_only_the_whole_build_knows_is_refused() {
         let mut one = facts(Arity::One);
-        one.observed("a", Phase::Install, provide("", json!("x"))).unwrap();
-        let told = one.observed("b", Phase::Finalise, provide("", json!("y"))).unwrap_err();
+        one.observed(&step("a", Phase::Install), provide("", json!("x"))).unwrap();
+        let told = one.observed(&step("b", Phase::Finalise), provide("", json!("y"))).unwrap_err();
         assert_eq!(told, "the slot `x:y@1` takes one value and has it already, by `a`");
-        let told = one.observed("a", Phase::Finalise, provide("", json!("y"))).unwrap_err();
+        let told = one.observed(&step("a", Phase::Finalise), provide("", json!("y"))).unwrap_err();
         assert!(told.contains("with the key `` in the phase `install`"), "{told}");
-        let told = facts(Arity::Many).observed("a", Phase::Install, provide("", json!(1)));
+        let told = facts(Arity::Many).observed(&step("a", Phase::Install), provide("", json!(1)));
         assert!(told.unwrap_err().contains("does not fit the slot"));
     }
 
     #[test]
     fn a_slot_that_is_needed_has_a_value() {
-        let step = |needs: &[&str]| Step {
-            phase: Phase::Finalise,
-            element: "r".to_owned(),
+        let reader = |needs: &[&str]| Step {
             reads: vec!["x:y@1".to_owned()],
             needs: needs.iter().map(|n| (*n).to_owned()).collect(),
-            writes: Vec::new(),
-            after: Vec::new(),
-            plan_only: false,
+            ..step("r", Phase::Finalise)
         };
         let mut facts = facts(Arity::Many);
-        assert!(facts.for_step(&step(&[])).is_ok());
-        assert!(facts.for_step(&step(&["x:y@1"])).is_err());
-        facts.observed("a", Phase::Install, provide("", json!("x"))).unwrap();
-        assert_eq!(facts.for_step(&step(&["x:y@1"])).unwrap()["x:y@1"].len(), 1);
+        assert!(facts.for_step(&reader(&[])).is_ok());
+        assert!(facts.for_step(&reader(&["x:y@1"])).is_err());
+        facts.observed(&step("a", Phase::Install), provide("", json!("x"))).unwrap();
+        assert_eq!(facts.for_step(&reader(&["x:y@1"])).unwrap()["x:y@1"].len(), 1);
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use dibhost_plan::Phase;
 use dibhost_plan::planner::ElementFailure;
+use dibhost_plan::{Phase, Step};
 
 /// A build that did not come to its end. Nothing of it is left.
 #[derive(Debug, Clone, Default)]
@@ -12,6 +12,8 @@ pub struct BuildFailure {
     pub phase: Option<Phase>,
     /// The element whose step failed.
     pub element: Option<String>,
+    /// The step's name, where element and phase do not say which one it is.
+    pub step: Option<String>,
     /// One sentence.
     pub message: String,
     /// What was being done, innermost first.
@@ -30,10 +32,11 @@ impl BuildFailure {
 
     /// A step that failed.
     #[must_use]
-    pub fn of_step(element: &str, phase: Phase, failure: ElementFailure) -> Self {
+    pub fn of_step(step: &Step, failure: ElementFailure) -> Self {
         Self {
-            phase: Some(phase),
-            element: Some(element.to_owned()),
+            phase: Some(step.phase),
+            element: Some(step.element.clone()),
+            step: step.name.clone(),
             message: failure.message,
             context: failure.context,
             help: failure.help,
@@ -77,7 +80,10 @@ impl BuildFailure {
 impl fmt::Display for BuildFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(element) = &self.element {
-            write!(f, "element `{element}` ")?;
+            match &self.step {
+                Some(step) => write!(f, "step `{step}` of element `{element}` ")?,
+                None => write!(f, "element `{element}` ")?,
+            }
             match self.phase {
                 Some(phase) => write!(f, "in phase {phase}: ")?,
                 None => write!(f, ": ")?,
@@ -104,9 +110,18 @@ mod tests {
 
     #[test]
     fn a_failure_says_who_where_why_and_what_to_do() {
+        let mut step = Step {
+            phase: Phase::Install,
+            element: "motd".to_owned(),
+            name: None,
+            reads: Vec::new(),
+            needs: Vec::new(),
+            writes: Vec::new(),
+            after: Vec::new(),
+            plan_only: false,
+        };
         let failure = BuildFailure::of_step(
-            "motd",
-            Phase::Install,
+            &step,
             ElementFailure::new("`/etc` is not granted").with_help("add it\nhere"),
         )
         .doing("writing `/etc/motd`");
@@ -114,6 +129,12 @@ mod tests {
             failure.to_string(),
             "element `motd` in phase install: `/etc` is not granted\n  \
              while writing `/etc/motd`\n  help: add it\n        here"
+        );
+        step.name = Some("read".to_owned());
+        let failure = BuildFailure::of_step(&step, ElementFailure::new("it is not there"));
+        assert_eq!(
+            failure.to_string(),
+            "step `read` of element `motd` in phase install: it is not there"
         );
     }
 }

@@ -75,10 +75,11 @@ impl Steps<'_> {
         let planned = self.plan.element(&step.element).ok_or_else(|| {
             BuildFailure::new(format!("the plan has no element `{}`", step.element))
         })?;
-        let failed = |failure| BuildFailure::of_step(&step.element, step.phase, failure);
+        let failed = |failure| BuildFailure::of_step(step, failure);
         let facts = self.facts.for_step(step).map_err(|why| failed(ElementFailure::new(why)))?;
         let call = RunCall {
             element: &step.element,
+            step: step.name(),
             phase: step.phase,
             machine: &self.plan.machine(),
             parameters: &planned.parameters,
@@ -143,8 +144,8 @@ impl UnderWay<'_, '_, '_> {
         {
             let Some(begun) = progress.begun else { break };
             if progress.told.is_none() {
-                let element = Some(member.step.element.as_str());
-                progress.told = Some(self.teller.begin_since(element, "run", begun));
+                let step = Some(member.step);
+                progress.told = Some(self.teller.begin_since(step, "run", begun));
             }
             progress.kept.drain(..).for_each(|saying| self.teller.say(saying));
             let Some((took, answer)) = &mut progress.ended else { break };
@@ -153,7 +154,7 @@ impl UnderWay<'_, '_, '_> {
             }
             if let Outcome::Skipped(reason) = &answer.outcome {
                 let text = format!("nothing to do: {reason}");
-                self.teller.line(Level::Debug, &member.step.element, &text);
+                self.teller.line(Level::Debug, &member.step.label(), &text);
             }
             let outputs = std::mem::take(&mut answer.outputs);
             if let Err(why) = take(&mut self.steps.emitted, outputs) {
@@ -200,11 +201,11 @@ impl SideBySide for UnderWay<'_, '_, '_> {
     }
 
     fn lend_observer(&mut self, at: usize, to: &mut dyn FnMut(&mut dyn Observer)) {
-        let element = &self.members[at].step.element;
+        let label = self.members[at].step.label();
         if at == self.front {
-            to(&mut StepObserver::new(element, self.teller));
+            to(&mut StepObserver::new(&label, self.teller));
         } else {
-            to(&mut StepObserver::new(element, &mut self.progress[at].kept));
+            to(&mut StepObserver::new(&label, &mut self.progress[at].kept));
         }
     }
 
@@ -213,7 +214,7 @@ impl SideBySide for UnderWay<'_, '_, '_> {
         let step = self.members[at].step;
         let kept = answer.and_then(|mut answer| {
             let facts = std::mem::take(&mut answer.facts);
-            let kept = self.steps.facts.observed(&step.element, step.phase, facts);
+            let kept = self.steps.facts.observed(step, facts);
             kept.map(|()| answer).map_err(ElementFailure::new)
         });
         match kept {
@@ -222,7 +223,7 @@ impl SideBySide for UnderWay<'_, '_, '_> {
                 self.progress[at].ended = Some((took, answer));
             }
             Err(failure) => {
-                self.fail(at, BuildFailure::of_step(&step.element, step.phase, failure));
+                self.fail(at, BuildFailure::of_step(step, failure));
             }
         }
         self.tell();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use dibhost_plan::Phase;
+use dibhost_plan::{Phase, Step};
 use dibhost_text::harmless_line;
 
 use crate::event::{Activity, Event, Level, Timing};
@@ -30,15 +30,16 @@ impl<'a> Teller<'a> {
         self.begin_since(None, name, Instant::now())
     }
 
-    /// Tells of a stretch of work, an element's or the host's, that began before.
+    /// Tells of a stretch of work, a step's or the host's, that began before.
     pub(crate) fn begin_since(
         &mut self,
-        element: Option<&str>,
+        step: Option<&Step>,
         name: impl Into<String>,
         begun: Instant,
     ) -> Running {
-        let element = element.map(str::to_owned);
-        let activity = Activity { phase: self.phase, element, name: name.into() };
+        let element = step.map(|step| step.element.clone());
+        let step = step.and_then(|step| step.name.clone());
+        let activity = Activity { phase: self.phase, element, step, name: name.into() };
         (self.tell)(Event::Started(activity.clone()));
         Running { activity, begun }
     }
@@ -51,9 +52,9 @@ impl<'a> Teller<'a> {
 
     /// Tells of the end of a stretch of work that took so long.
     pub(crate) fn end_after(&mut self, running: Running, took: Duration) {
-        let Activity { phase, element, name } = running.activity.clone();
+        let Activity { phase, element, step, name } = running.activity.clone();
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        self.timings.push(Timing { phase, element, name, milliseconds });
+        self.timings.push(Timing { phase, element, step, name, milliseconds });
         (self.tell)(Event::Ended { activity: running.activity, took });
     }
 

@@ -34,18 +34,22 @@ pub struct SlotUse {
     pub required: bool,
 }
 
-/// What an element does in one phase.
+/// One thing an element does in one phase.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepDeclaration {
+    /// Kebab-case, unique in the element.
+    pub name: String,
     /// The phase.
     pub phase: Phase,
     /// Slots it may write.
     pub provides: Vec<Slot>,
     /// Slots it reads.
     pub consumes: Vec<SlotUse>,
-    /// Elements of the same phase to run after.
+    /// Steps of the same phase to run after: `ELEMENT` or `ELEMENT/STEP`.
     pub after: Vec<String>,
+    /// Steps of the same phase to run before.
+    pub before: Vec<String>,
     /// Only `plan` is called for it, `run` never.
     pub plan_only: bool,
     /// What a later version of the contract may have added: key, JSON document.
@@ -147,10 +151,22 @@ pub struct Description {
 }
 
 impl Description {
-    /// What it declared for `phase`.
+    /// The step of this name.
     #[must_use]
-    pub fn step(&self, phase: Phase) -> Option<&StepDeclaration> {
-        self.steps.iter().find(|s| s.phase == phase)
+    pub fn step(&self, name: &str) -> Option<&StepDeclaration> {
+        self.steps.iter().find(|s| s.name == name)
+    }
+
+    /// Its steps of a phase, as it declares them.
+    pub fn steps_of(&self, phase: Phase) -> impl Iterator<Item = &StepDeclaration> {
+        self.steps.iter().filter(move |s| s.phase == phase)
+    }
+
+    /// The name of a step where the element and the phase do not say which one it is.
+    #[must_use]
+    pub fn told<'a>(&self, step: &'a StepDeclaration) -> Option<&'a str> {
+        let only = self.steps_of(step.phase).nth(1).is_none();
+        (!only || step.name != step.phase.name()).then_some(&*step.name)
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::digest::canonical;
+use crate::label::label;
 use crate::parameters::one_line;
 use crate::plan::Plan;
 use crate::render::short;
@@ -229,7 +230,7 @@ fn things(plan: &Plan) -> Things {
     all.section("steps");
     for step in &plan.steps {
         all.add(
-            format!("{} {}", step.phase, step.element),
+            format!("{} {}", step.phase, step.label()),
             json!({
                 "reads": step.reads,
                 "needs": step.needs,
@@ -251,13 +252,20 @@ fn things(plan: &Plan) -> Things {
     }
     all.section("facts");
     for fact in &plan.facts {
-        let name = format!("{} {} {} {}", fact.slot, fact.provider, fact.phase, fact.key);
+        let name = format!(
+            "{} {} {} {}",
+            fact.slot,
+            label(&fact.provider, fact.step.as_deref()),
+            fact.phase,
+            fact.key
+        );
         all.add(name.trim_end(), derived_aside(&fact.value, plan));
     }
     all.section("wishes");
     for record in &plan.wishes {
         for (what, value) in wished(&record.wish) {
-            all.add(format!("{} {} {what}", record.element, record.phase), value);
+            let who = label(&record.element, record.step.as_deref());
+            all.add(format!("{who} {} {what}", record.phase), value);
         }
     }
     merged(plan, &mut all);

@@ -8,6 +8,7 @@ use dibhost_definition::{Definition, Diagnostic, RootFilesystem};
 use dibhost_text::quoted_list;
 use serde_json::Value;
 
+use crate::order::Key;
 use crate::plan::{PlanFinding, PlannedBlockDevice};
 
 /// What DIB labels a root filesystem, and cloud images look for.
@@ -20,8 +21,8 @@ const USE_LOOP: &str = "use the back-end `loop`: `--backend loop`, or\n[disks]\n
 #[derive(Debug, Default)]
 pub(crate) struct Wished {
     nodes: Vec<Node>,
-    /// The element that added each node; of the definition's own nodes, an empty text.
-    added_by: BTreeMap<String, String>,
+    /// The step that added each node: element and name; none: the definition states it.
+    added_by: BTreeMap<String, Option<Key>>,
     /// The element that replaced it.
     replaced_by: BTreeMap<String, String>,
 }
@@ -35,20 +36,22 @@ impl Wished {
         stated
     }
 
-    /// Adds nodes of an element.
-    pub(crate) fn add(&mut self, element: &str, nodes: &[Node]) -> Result<(), String> {
+    /// Adds nodes of a step.
+    pub(crate) fn add(&mut self, step: &Key, nodes: &[Node]) -> Result<(), String> {
+        let element = &step.0;
         for node in nodes {
             if let Some(other) = self.added_by.get(&node.name) {
                 let name = &node.name;
-                return Err(if other.is_empty() {
-                    format!(
+                return Err(match other {
+                    None => format!(
                         "`{element}` adds a block-device node `{name}`, which the image definition states already"
-                    )
-                } else {
-                    format!("`{other}` and `{element}` both add a block-device node `{name}`")
+                    ),
+                    Some((other, _)) => {
+                        format!("`{other}` and `{element}` both add a block-device node `{name}`")
+                    }
                 });
             }
-            self.added_by.insert(node.name.clone(), element.to_owned());
+            self.added_by.insert(node.name.clone(), Some(step.clone()));
             self.nodes.push(node.clone());
         }
         Ok(())
@@ -59,15 +62,16 @@ impl Wished {
         &mut self,
         element: &str,
         node: &Node,
-        sees: impl Fn(&str) -> bool,
+        sees: impl Fn(&Key) -> bool,
     ) -> Result<(), String> {
         let name = &node.name;
-        if self.added_by.get(name).is_some_and(String::is_empty) {
+        if self.added_by.get(name).is_some_and(Option::is_none) {
             return Err(format!(
                 "`{element}` replaces the block-device node `{name}`, which the image definition states"
             ));
         }
-        let Some(owner) = self.added_by.get(name).filter(|owner| sees(owner)) else {
+        let owner = self.added_by.get(name).and_then(Option::as_ref);
+        let Some((owner, _)) = owner.filter(|owner| sees(owner)) else {
             return Err(format!(
                 "`{element}` replaces the block-device node `{name}`, and no element that it runs after adds one"
             ));
@@ -84,9 +88,9 @@ impl Wished {
         Ok(())
     }
 
-    /// The nodes that an element sees.
-    pub(crate) fn seen(&self, sees: impl Fn(&str) -> bool) -> Vec<Node> {
-        let shown = |element: &String| element.is_empty() || sees(element);
+    /// The nodes that a step sees.
+    pub(crate) fn seen(&self, sees: impl Fn(&Key) -> bool) -> Vec<Node> {
+        let shown = |by: &Option<Key>| by.as_ref().is_none_or(&sees);
         let by = |node: &&Node| self.added_by.get(&node.name).is_some_and(shown);
         self.nodes.iter().filter(by).cloned().collect()
     }
@@ -94,7 +98,7 @@ impl Wished {
     /// The nodes as they were planned: what every step of the phases to come sees.
     pub(crate) fn restore(&mut self, nodes: &[Node]) {
         self.nodes = nodes.to_vec();
-        self.added_by = nodes.iter().map(|n| (n.name.clone(), String::new())).collect();
+        self.added_by = nodes.iter().map(|n| (n.name.clone(), None)).collect();
     }
 }
 
@@ -239,14 +243,14 @@ fn refused(error: GraphError, why: &str, wished: &Wished, definition: &Definitio
     let message = format!("the block-device node `{node}` {why}: {}", error.problem);
     let mut diagnostic = Diagnostic::new(message).with_help(&error.help);
     match (wished.added_by.get(node), wished.replaced_by.get(node)) {
-        (Some(by), _) if by.is_empty() => {
+        (Some(None), _) => {
             let there = definition.block_device.iter().find(|n| n.value.name == *node);
             diagnostic = diagnostic.at(there.and_then(|node| node.location.as_ref()));
         }
-        (Some(by), None) => diagnostic
+        (Some(Some((by, _))), None) => diagnostic
             .context
             .push(format!("putting together the nodes, of which `{by}` adds this one")),
-        (Some(by), Some(again)) => diagnostic.context.push(format!(
+        (Some(Some((by, _))), Some(again)) => diagnostic.context.push(format!(
             "putting together the nodes, of which `{by}` adds this one and `{again}` replaces it"
         )),
         // Of the default nodes, only the settings can be wrong.

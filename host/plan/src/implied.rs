@@ -21,7 +21,10 @@ impl Description {
         let mut phases: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for step in &self.steps {
             for slot in step.provides.iter().filter(|slot| schema::granted(&slot.name)) {
-                phases.entry(&slot.name).or_default().push(step.phase.name());
+                let phases = phases.entry(&slot.name).or_default();
+                if !phases.contains(&step.phase.name()) {
+                    phases.push(step.phase.name());
+                }
             }
         }
         let implied = phases.into_iter().map(|(slot, phases)| Request {

@@ -9,6 +9,7 @@ mod disk;
 pub mod fact;
 pub mod grant;
 mod implied;
+mod label;
 mod limits;
 pub mod lock;
 mod merge;
@@ -32,6 +33,7 @@ pub mod validate;
 pub mod why;
 pub mod wish;
 
+pub use label::label;
 pub use phase::Phase;
 pub use plan::{
     DeferredTrigger, FactEdge, HOST, HeldGrant, Plan, PlanFinding, PlannedBlockDevice,

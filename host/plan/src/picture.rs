@@ -35,7 +35,10 @@ struct Band<'a> {
 
 /// A step, or the host where it gives a fact.
 struct Box<'a> {
-    element: &'a str,
+    /// `ELEMENT`, or `ELEMENT/STEP`.
+    name: String,
+    /// It is the host that gives.
+    is_host: bool,
     /// `planned only`, `after vm`.
     notes: Vec<String>,
     ports: Vec<Port<'a>>,
@@ -55,11 +58,11 @@ fn bands(plan: &Plan) -> Vec<Band<'_>> {
     let timing: BTreeMap<&str, Timing> =
         plan.slots.iter().map(|s| (s.name.as_str(), s.timing)).collect();
     // Looked up for every port: a plan may have a hundred elements.
-    let mut given: BTreeSet<(Phase, &str, &str)> = BTreeSet::new();
+    let mut given: BTreeSet<(Phase, String, &str)> = BTreeSet::new();
     let mut read = BTreeSet::new();
     for edge in &plan.edges {
-        given.insert((edge.from_phase, edge.from.as_str(), edge.slot.as_str()));
-        read.insert((edge.phase, edge.to.as_str(), edge.slot.as_str()));
+        given.insert((edge.from_phase, edge.from_label(), edge.slot.as_str()));
+        read.insert((edge.phase, edge.to_label(), edge.slot.as_str()));
     }
     let port = |slot, gives, joined| Port {
         slot,
@@ -75,7 +78,8 @@ fn bands(plan: &Plan) -> Vec<Band<'_>> {
             .map(|e| e.slot.as_str())
             .collect();
         let host_box = (!host_gives.is_empty()).then(|| Box {
-            element: HOST,
+            name: HOST.to_owned(),
+            is_host: true,
             notes: Vec::new(),
             ports: host_gives.into_iter().map(|slot| port(slot, true, true)).collect(),
         });
@@ -83,20 +87,15 @@ fn bands(plan: &Plan) -> Vec<Band<'_>> {
             let after =
                 (!step.after.is_empty()).then(|| format!("after {}", step.after.join(", ")));
             let only = step.plan_only.then(|| "planned only".to_owned());
-            let name = step.element.as_str();
-            let reads = step
-                .reads
-                .iter()
-                .map(|slot| port(slot, false, read.contains(&(phase, name, slot.as_str()))));
-            let gives = step
-                .writes
-                .iter()
-                .map(|slot| port(slot, true, given.contains(&(phase, name, slot.as_str()))));
-            Box {
-                element: name,
-                notes: only.into_iter().chain(after).collect(),
-                ports: reads.chain(gives).collect(),
-            }
+            let name = step.label();
+            let reads = step.reads.iter().map(|slot| {
+                port(slot, false, read.contains(&(phase, name.clone(), slot.as_str())))
+            });
+            let gives = step.writes.iter().map(|slot| {
+                port(slot, true, given.contains(&(phase, name.clone(), slot.as_str())))
+            });
+            let ports = reads.chain(gives).collect();
+            Box { name, is_host: false, notes: only.into_iter().chain(after).collect(), ports }
         });
         Band {
             phase,

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::Phase;
 use crate::fact::Fact;
 use crate::grant::Grants;
+use crate::label::label;
 use crate::planner::TargetMachine;
 use crate::slot::{PlannedSlot, Timing};
 use crate::transaction::Transaction;
@@ -97,7 +98,7 @@ impl PlannedElement {
     }
 }
 
-/// One element taking part in one phase.
+/// One thing that an element does in one phase.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Step {
@@ -105,19 +106,38 @@ pub struct Step {
     pub phase: Phase,
     /// The element.
     pub element: String,
+    /// Its name; none: the element's only one of the phase, named as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Slots it reads.
     pub reads: Vec<String>,
     /// Those of them that have to have a value.
     pub needs: Vec<String>,
     /// Slots it may write.
     pub writes: Vec<String>,
-    /// Elements of the same phase it runs after by `after`, those that are there.
+    /// Steps of the same phase it runs after by its `after` or their `before`, those that are
+    /// there, by their labels: `ELEMENT` or `ELEMENT/STEP`.
     pub after: Vec<String>,
     /// It is done when it is planned: nothing of it runs.
     pub plan_only: bool,
 }
 
-/// Values flow from one element to another.
+impl Step {
+    /// The name that the element knows it by.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.phase.name())
+    }
+
+    /// What it is called in a sentence: `ELEMENT`, or `ELEMENT/STEP` where that alone does not say
+    /// which one it is.
+    #[must_use]
+    pub fn label(&self) -> String {
+        label(&self.element, self.name.as_deref())
+    }
+}
+
+/// Values flow from one step to another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct FactEdge {
@@ -133,6 +153,26 @@ pub struct FactEdge {
     pub from_phase: Phase,
     /// The reader.
     pub to: String,
+    /// The provider's step; none: its only one of the phase, named as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_step: Option<String>,
+    /// The reader's step, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_step: Option<String>,
+}
+
+impl FactEdge {
+    /// What the provider's step is called.
+    #[must_use]
+    pub fn from_label(&self) -> String {
+        label(&self.from, self.from_step.as_deref())
+    }
+
+    /// What the reader's step is called.
+    #[must_use]
+    pub fn to_label(&self) -> String {
+        label(&self.to, self.to_step.as_deref())
+    }
 }
 
 /// A secret of the definition that elements are given.

@@ -55,12 +55,14 @@ pub struct Described {
     pub imports: Vec<String>,
 }
 
-/// One call of `plan(phase)`.
+/// One call of `plan(step)`.
 #[derive(Debug)]
 pub struct StepCall<'a> {
     /// The element.
     pub element: &'a str,
-    /// The phase.
+    /// The step, by its name.
+    pub step: &'a str,
+    /// Its phase.
     pub phase: Phase,
     /// The machine.
     pub machine: &'a TargetMachine,
@@ -91,7 +93,7 @@ pub struct Finding {
     pub fatal: bool,
 }
 
-/// What one call of `plan(phase)` came to.
+/// What one call of `plan(step)` came to.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StepAnswer {
     /// Facts provided: slot, key, value. Slots are declared, planned ones; values fit their schema.
@@ -144,7 +146,7 @@ pub trait Planner {
     /// Names that could be meant, for "did you mean".
     fn known_names(&self) -> Vec<String>;
 
-    /// Calls `plan(phase)` of a described element.
+    /// Calls `plan(step)` of a described element.
     ///
     /// # Errors
     /// When the element fails, traps or oversteps.

@@ -8,13 +8,15 @@ use dibhost_definition::{Definition, Diagnostic, Diagnostics, Location, LockedIm
 use serde_json::{Value, json};
 
 use crate::Phase;
+use crate::description::StepDeclaration;
 use crate::digest::digest_of;
 use crate::disk::{self, Wished};
 use crate::fact::Fact;
+use crate::label::label;
 use crate::limits;
 use crate::lock;
 use crate::merge;
-use crate::order::{self, Order};
+use crate::order::{self, Key, Order};
 use crate::parameters::{self, Parameters, one_line};
 use crate::plan::{
     DeferredTrigger, HOST, Plan, PlanFinding, PlannedBlockDevice, PlannedElement, PlannedImage,
@@ -264,6 +266,16 @@ struct Run<'a> {
     secret_of: &'a BTreeMap<(String, String), String>,
 }
 
+/// The step that is planned.
+struct At<'a> {
+    element: &'a str,
+    step: &'a StepDeclaration,
+    /// Its name, where element and phase do not say which one it is.
+    told: Option<&'a str>,
+    /// What it is called in a sentence.
+    label: String,
+}
+
 /// What was collected so far, in a form that finds quickly.
 #[derive(Default)]
 struct Answers {
@@ -312,6 +324,7 @@ impl Run<'_> {
             slot: LAYOUT.to_owned(),
             provider: HOST.to_owned(),
             phase: Phase::BlockDevice,
+            step: None,
             key: String::new(),
             value,
         };
@@ -325,37 +338,43 @@ impl Run<'_> {
 
     fn phase(&self, phase: Phase, answers: &mut Answers, wrong: &mut Diagnostics) {
         let Some(sorted) = self.order.get(&phase) else { return };
-        let mut failed: BTreeSet<&str> = BTreeSet::new();
-        for name in &sorted.elements {
-            let before = sorted.before.get(name);
+        let mut failed: BTreeSet<&Key> = BTreeSet::new();
+        for key in &sorted.steps {
+            let before = sorted.before.get(key);
             // What depends on a failure would only fail again, in other words.
             if before.is_some_and(|b| failed.iter().any(|f| b.contains(*f))) {
-                failed.insert(name);
+                failed.insert(key);
                 continue;
             }
-            let sees = |other: &str| {
+            let sees = |other: &Key| {
                 phase != Phase::BlockDevice
-                    || other == name
+                    || other.0 == key.0
                     || before.is_some_and(|b| b.contains(other))
             };
-            if let Err(diagnostics) = self.step(phase, name, &sees, answers) {
-                failed.insert(name);
+            let Some(at) = self.at(key) else { continue };
+            if let Err(diagnostics) = self.step(&at, key, &sees, answers) {
+                failed.insert(key);
                 wrong.extend(diagnostics);
             }
         }
     }
 
+    fn at(&self, (element, step): &Key) -> Option<At<'_>> {
+        let description = self.elements.get(element)?.description();
+        let step = description.step(step)?;
+        let told = description.told(step);
+        Some(At { element: &description.name, step, told, label: label(element, told) })
+    }
+
     fn step(
         &self,
-        phase: Phase,
-        name: &str,
-        sees: &dyn Fn(&str) -> bool,
+        at: &At<'_>,
+        key: &Key,
+        sees: &dyn Fn(&Key) -> bool,
         answers: &mut Answers,
     ) -> Result<(), Diagnostics> {
-        let Some(declared) = self.elements.get(name).and_then(|e| e.description().step(phase))
-        else {
-            return Ok(());
-        };
+        let At { element: name, step: declared, label, .. } = at;
+        let phase = declared.phase;
         let mut facts = BTreeMap::new();
         for read in &declared.consumes {
             let slot = self.slots.slot(&read.name);
@@ -369,14 +388,14 @@ impl Run<'_> {
                 .flat_map(|all| all.values().cloned())
                 .collect();
             if there.is_empty() && read.required {
-                return Err(self.at(name, format!("`{name}` needs a value in the slot `{}`, and those who could give one gave none", read.name)).into());
+                return Err(self.about(name, format!("`{label}` needs a value in the slot `{}`, and those who could give one gave none", read.name)).into());
             }
             facts.insert(read.name.clone(), there);
         }
         let nothing = BTreeMap::new();
         let grants = self
             .held
-            .get(name)
+            .get(*name)
             .into_iter()
             .flatten()
             .map(|g| (g.capability.clone(), g.scope.clone()))
@@ -384,41 +403,42 @@ impl Run<'_> {
         let nodes = answers.nodes.seen(sees);
         let call = StepCall {
             element: name,
+            step: &declared.name,
             phase,
             machine: self.machine,
-            parameters: self.parameters.get(name).unwrap_or(&nothing),
+            parameters: self.parameters.get(*name).unwrap_or(&nothing),
             grants: &grants,
             limits: &self.definition.limits.of(name),
             facts: &facts,
             nodes: &nodes,
             builder: &self.inputs.builder,
         };
-        let answer =
-            self.planner.plan_step(&call).map_err(|failure| self.failed(name, phase, failure))?;
+        let answer = self.planner.plan_step(&call).map_err(|failure| self.failed(at, failure))?;
         let mut wrong = Diagnostics::default();
         let StepAnswer { facts, wishes, findings } = answer;
         for (slot, key, value) in facts {
-            if let Err(why) = self.fact(name, phase, (slot, key, value), answers) {
-                wrong.push(self.at(name, why));
+            if let Err(why) = self.fact(at, (slot, key, value), answers) {
+                wrong.push(self.about(name, why));
             }
         }
         for wish in wishes {
-            if let Err(why) = check_wish(name, phase, &wish, &grants).and_then(|()| match &wish {
+            if let Err(why) = check_wish(label, phase, &wish, &grants).and_then(|()| match &wish {
                 Wish::Nodes(nodes) => {
                     let nodes = nodes.iter().map(|node| self.with_secrets(name, node));
-                    answers.nodes.add(name, &nodes.collect::<Result<Vec<_>, _>>()?)
+                    answers.nodes.add(key, &nodes.collect::<Result<Vec<_>, _>>()?)
                 }
                 Wish::ReplaceNode(node) => {
                     answers.nodes.replace(name, &self.with_secrets(name, node)?, sees)
                 }
                 _ => Ok(()),
             }) {
-                wrong.push(self.at(name, why));
+                wrong.push(self.about(name, why));
             }
-            answers.wishes.push(WishRecord { element: name.to_owned(), phase, wish });
+            let (element, step) = ((*name).to_owned(), at.told.map(str::to_owned));
+            answers.wishes.push(WishRecord { element, phase, step, wish });
         }
         for finding in findings {
-            self.finding(name, phase, finding, answers, &mut wrong);
+            self.finding(at, finding, answers, &mut wrong);
         }
         wrong.or(())
     }
@@ -442,29 +462,27 @@ impl Run<'_> {
 
     fn fact(
         &self,
-        name: &str,
-        phase: Phase,
+        at: &At<'_>,
         (slot, key, value): (String, String, Value),
         answers: &mut Answers,
     ) -> Result<(), String> {
-        let declared = self.elements.get(name).and_then(|e| e.description().step(phase));
-        if Check::FactProvide.holds()
-            && !declared.is_some_and(|d| d.provides.iter().any(|s| s.name == slot))
-        {
+        let At { element: name, step, told, label } = at;
+        let (name, phase) = (*name, step.phase);
+        if Check::FactProvide.holds() && !step.provides.iter().any(|s| s.name == slot) {
             return Err(format!(
-                "`{name}` provides a value of the slot `{slot}`, which its step in `{phase}` does not declare"
+                "`{label}` provides a value of the slot `{slot}`, which its step in `{phase}` does not declare"
             ));
         }
         if Check::FactTiming.holds()
             && self.slots.slot(&slot).is_some_and(|s| s.timing == Timing::Observed)
         {
             return Err(format!(
-                "`{name}` provides a value of the slot `{slot}` while planning; its values are observed while building"
+                "`{label}` provides a value of the slot `{slot}` while planning; its values are observed while building"
             ));
         }
         self.slots
             .check(&slot, &value)
-            .map_err(|why| format!("`{name}` provides what it cannot: {why}"))?;
+            .map_err(|why| format!("`{label}` provides what it cannot: {why}"))?;
         let there = answers.facts.entry(slot.clone()).or_default();
         let id = (name.to_owned(), key.clone());
         if let Some(fact) = there.get(&id) {
@@ -486,26 +504,27 @@ impl Run<'_> {
                 )
             });
         }
-        there.insert(id, Fact { slot, provider: name.to_owned(), phase, key, value });
+        let (provider, step) = (name.to_owned(), told.map(str::to_owned));
+        there.insert(id, Fact { slot, provider, phase, step, key, value });
         Ok(())
     }
 
     fn finding(
         &self,
-        name: &str,
-        phase: Phase,
+        at: &At<'_>,
         finding: Finding,
         answers: &mut Answers,
         wrong: &mut Diagnostics,
     ) {
+        let At { element: name, step, label, .. } = at;
         let place = finding.parameter.as_ref().and_then(|p| self.parameter_place(name, p));
         let message = match &finding.parameter {
             Some(parameter) => format!(
-                "`{name}`, of its parameter `{}`: {}",
+                "`{label}`, of its parameter `{}`: {}",
                 one_line(parameter),
                 one_line(&finding.message)
             ),
-            None => format!("`{name}`: {}", one_line(&finding.message)),
+            None => format!("`{label}`: {}", one_line(&finding.message)),
         };
         if finding.fatal {
             let place = place.or_else(|| trail(self.elements, name).1);
@@ -513,8 +532,8 @@ impl Run<'_> {
                 .push(Diagnostic::new(message).at(place.as_ref()).with_optional_help(finding.help));
         } else {
             answers.findings.push(PlanFinding {
-                element: Some(name.to_owned()),
-                phase: Some(phase),
+                element: Some((*name).to_owned()),
+                phase: Some(step.phase),
                 location: place.map(|p| p.to_string()),
                 message,
                 help: finding.help,
@@ -526,17 +545,18 @@ impl Run<'_> {
         self.definition.parameters.get(element)?.settings.get(parameter)?.value.location.clone()
     }
 
-    fn failed(&self, name: &str, phase: Phase, failure: ElementFailure) -> Diagnostics {
+    fn failed(&self, at: &At<'_>, failure: ElementFailure) -> Diagnostics {
+        let (label, phase) = (&at.label, at.step.phase);
         let message =
-            format!("`{name}` fails while it plans the phase `{phase}`: {}", failure.message);
-        let mut diagnostic = self.at(name, message);
+            format!("`{label}` fails while it plans the phase `{phase}`: {}", failure.message);
+        let mut diagnostic = self.about(at.element, message);
         diagnostic.context.splice(0..0, failure.context);
         diagnostic.help = failure.help;
         diagnostic.into()
     }
 
-    /// A diagnostic about a step.
-    fn at(&self, name: &str, message: String) -> Diagnostic {
+    /// A diagnostic about a step of an element.
+    fn about(&self, name: &str, message: String) -> Diagnostic {
         let (lines, place) = trail(self.elements, name);
         let mut diagnostic = Diagnostic::new(message).at(place.as_ref());
         diagnostic.context = lines;
@@ -588,7 +608,7 @@ fn left_empty(
         if providers.is_empty() || facts.iter().any(|f| f.slot == slot.name) {
             continue;
         }
-        let mut names: Vec<&str> = providers.iter().map(|(_, element, _)| *element).collect();
+        let mut names: Vec<&str> = providers.iter().map(|(at, _)| at.element).collect();
         names.dedup();
         let names = dibhost_text::quoted_list(names);
         wrong.push(

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::Phase;
 use crate::digest::canonical;
-use crate::plan::{Plan, PlannedBlockDevice, PlannedElement};
+use crate::label::label;
+use crate::plan::{Plan, PlannedBlockDevice, PlannedElement, Step};
 use crate::transaction::{PackageWant, Transaction};
 use crate::wish::{Bootstrap, PackageWish, UnitState, User, Want, Wish};
 
@@ -160,7 +161,7 @@ impl Text {
                 self.line(2, format!("run once: {}", trigger.program));
             }
             for step in plan.steps_of(phase) {
-                self.step(plan, phase, &step.element);
+                self.step(plan, step);
             }
         }
     }
@@ -252,35 +253,32 @@ impl Text {
         }
     }
 
-    fn step(&mut self, plan: &Plan, phase: Phase, element: &str) {
-        let after = plan
-            .steps_of(phase)
-            .find(|s| s.element == element)
-            .map(|s| s.after.join(", "))
-            .unwrap_or_default();
+    fn step(&mut self, plan: &Plan, step: &Step) {
+        let (phase, label) = (step.phase, step.label());
+        let after = step.after.join(", ");
         let after = if after.is_empty() { after } else { format!(" (after {after})") };
-        let only = plan.steps_of(phase).any(|s| s.element == element && s.plan_only);
-        let only = if only { " (planned only)" } else { "" };
-        self.line(2, format!("step {element}{after}{only}"));
-        let edges = plan.edges.iter();
-        let reads = edges.clone().filter(|e| e.phase == phase && e.to == element).map(|e| {
-            let from = if e.from_phase == phase {
-                e.from.clone()
-            } else {
-                format!("{} ({})", e.from, e.from_phase)
-            };
+        let only = if step.plan_only { " (planned only)" } else { "" };
+        self.line(2, format!("step {label}{after}{only}"));
+        let there = |label: String, of: Phase| {
+            if of == phase { label } else { format!("{label} ({of})") }
+        };
+        let reads = plan
+            .edges
+            .iter()
+            .filter(|e| e.phase == phase && e.to == step.element && e.to_step == step.name);
+        let reads = reads.map(|e| {
+            let from = there(e.from_label(), e.from_phase);
             vec![format!("reads {}", e.slot), format!("from {from}")]
         });
         let mut rows: Vec<Vec<String>> = reads.collect();
-        for slot in plan.steps_of(phase).filter(|s| s.element == element).flat_map(|s| &s.writes) {
-            let readers = edges
-                .clone()
-                .filter(|e| e.slot == *slot && e.from == element && e.from_phase == phase);
-            let readers: Vec<String> = readers
-                .map(|e| {
-                    if e.phase == phase { e.to.clone() } else { format!("{} ({})", e.to, e.phase) }
-                })
-                .collect();
+        for slot in &step.writes {
+            let readers = plan.edges.iter().filter(|e| {
+                e.slot == *slot
+                    && e.from == step.element
+                    && e.from_phase == phase
+                    && e.from_step == step.name
+            });
+            let readers: Vec<String> = readers.map(|e| there(e.to_label(), e.phase)).collect();
             let to = if readers.is_empty() {
                 "to nobody".to_owned()
             } else {
@@ -289,7 +287,11 @@ impl Text {
             rows.push(vec![format!("gives {slot}"), to]);
         }
         self.table(3, &rows);
-        for record in plan.wishes.iter().filter(|w| w.phase == phase && w.element == element) {
+        for record in plan
+            .wishes
+            .iter()
+            .filter(|w| w.phase == phase && w.element == step.element && w.step == step.name)
+        {
             match &record.wish {
                 Wish::Nodes(nodes) => nodes
                     .iter()
@@ -307,7 +309,8 @@ impl Text {
         for slot in &plan.slots {
             self.line(1, format!("{} ({}, {})", slot.name, slot.arity.name(), slot.timing.name()));
             let rows = plan.facts_of(&slot.name).map(|f| {
-                let provider = format!("{} ({})", f.provider, f.phase);
+                let who = label(&f.provider, f.step.as_deref());
+                let provider = format!("{who} ({})", f.phase);
                 let key = if f.key.is_empty() { String::new() } else { format!("{}:", f.key) };
                 vec![
                     provider,
@@ -360,7 +363,8 @@ fn package_rows(kind: &str, package: &PackageWant) -> Vec<Vec<String>> {
     let version = package.version.as_ref().map(|v| format!("={v}")).unwrap_or_default();
     let rows = package.wanted_by.iter().enumerate().map(|(i, by)| {
         let name = if i == 0 { format!("{kind} {}{version}", package.name) } else { String::new() };
-        vec![name, format!("{} ({})", by.element, by.phase), by.reason.clone()]
+        let who = label(&by.element, by.step.as_deref());
+        vec![name, format!("{who} ({})", by.phase), by.reason.clone()]
     });
     rows.collect()
 }

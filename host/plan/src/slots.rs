@@ -9,16 +9,40 @@ use dibhost_text::{did_you_mean, quoted_list};
 use serde_json::Value;
 
 use crate::Phase;
-use crate::description::{Slot, SlotUse};
+use crate::description::{Slot, SlotUse, StepDeclaration};
+use crate::label::label;
 use crate::plan::{FactEdge, HOST, PlanFinding};
 use crate::resolve::{Elements, trail};
 use crate::schema::{self, LAYOUT};
 use crate::slot::{PlannedSlot, Timing};
 
-/// A step that provides a slot: phase, element, declaration.
-type Provider<'a> = (Phase, &'a str, &'a Slot);
+/// A step that declares a slot.
+#[derive(Clone, Copy)]
+pub(crate) struct At<'a> {
+    pub(crate) element: &'a str,
+    step: &'a StepDeclaration,
+    /// The step's name, where element and phase do not say which one it is.
+    told: Option<&'a str>,
+}
+
+impl At<'_> {
+    fn phase(&self) -> Phase {
+        self.step.phase
+    }
+
+    fn is(&self, other: &At<'_>) -> bool {
+        self.element == other.element && self.step.name == other.step.name
+    }
+
+    fn label(&self) -> String {
+        label(self.element, self.told)
+    }
+}
+
+/// A step that provides a slot, and how it declares that.
+type Provider<'a> = (At<'a>, &'a Slot);
 /// A step that reads one.
-type Reader<'a> = (Phase, &'a str, &'a SlotUse);
+type Reader<'a> = (At<'a>, &'a SlotUse);
 
 /// What steps declare, by slot.
 pub(crate) struct Declared<'a> {
@@ -30,17 +54,14 @@ impl<'a> Declared<'a> {
     pub(crate) fn of(elements: &'a Elements) -> Self {
         let mut declared = Self { providers: BTreeMap::new(), readers: BTreeMap::new() };
         for element in elements.values() {
-            let name = element.description().name.as_str();
-            for step in &element.description().steps {
+            let description = element.description();
+            for step in &description.steps {
+                let at = At { element: &description.name, step, told: description.told(step) };
                 for slot in &step.provides {
-                    declared
-                        .providers
-                        .entry(&slot.name)
-                        .or_default()
-                        .push((step.phase, name, slot));
+                    declared.providers.entry(&slot.name).or_default().push((at, slot));
                 }
                 for slot in &step.consumes {
-                    declared.readers.entry(&slot.name).or_default().push((step.phase, name, slot));
+                    declared.readers.entry(&slot.name).or_default().push((at, slot));
                 }
             }
         }
@@ -65,7 +86,7 @@ impl<'a> Declared<'a> {
         for name in names {
             let slot = match (schema::host_slot(name), self.providers(name).first()) {
                 (Some(host), _) => host.planned(),
-                (None, Some((_, _, slot))) => PlannedSlot {
+                (None, Some((_, slot))) => PlannedSlot {
                     name: slot.name.clone(),
                     arity: slot.arity,
                     timing: slot.timing,
@@ -89,10 +110,10 @@ impl<'a> Declared<'a> {
     ) -> Option<Value> {
         // A hundred elements that provide one slot have one schema between them, mostly.
         let mut distinct: Vec<(&str, Option<&Value>)> = Vec::new();
-        for (_, element, slot) in self.providers(name) {
+        for (at, slot) in self.providers(name) {
             let schema = slot.schema.as_ref();
             if !distinct.iter().any(|(_, there)| *there == schema) {
-                distinct.push((element, schema));
+                distinct.push((at.element, schema));
             }
         }
         let holds = |of: Option<&Value>| {
@@ -128,8 +149,8 @@ impl<'a> Declared<'a> {
         let name = &slot.name;
         let providers = self.providers(name);
         // For slots of `dib:` this was said of the element alone.
-        if let (None, Some((_, first, _))) = (schema::host_slot(name), providers.first()) {
-            for (_, element, other) in providers {
+        if let (None, Some((first, _))) = (schema::host_slot(name), providers.first()) {
+            for (at, other) in providers {
                 let (one, another) = if other.arity != slot.arity {
                     (slot.arity.name(), other.arity.name())
                 } else if other.timing != slot.timing {
@@ -138,12 +159,11 @@ impl<'a> Declared<'a> {
                     continue;
                 };
                 let differs = format!("it is `{one}` to one and `{another}` to the other");
-                wrong.push(clashing(elements, name, first, element, &differs));
+                wrong.push(clashing(elements, name, first.element, at.element, &differs));
             }
         }
-        for (_, element, reader) in
-            self.readers(name).iter().filter(|(_, _, r)| r.arity != slot.arity)
-        {
+        for (at, reader) in self.readers(name).iter().filter(|(_, r)| r.arity != slot.arity) {
+            let element = at.element;
             let message = format!(
                 "`{element}` reads the slot `{name}` as `{}`; it is `{}`",
                 reader.arity.name(),
@@ -162,25 +182,28 @@ impl<'a> Declared<'a> {
     pub(crate) fn edges(&self, slots: &[PlannedSlot]) -> Vec<FactEdge> {
         let mut edges = Vec::new();
         for slot in slots {
-            for (phase, to, _) in self.readers(&slot.name) {
-                let mut edge = |from: &str, from_phase: Phase| {
+            for (to, _) in self.readers(&slot.name) {
+                let phase = to.phase();
+                let mut edge = |from: &str, from_phase: Phase, from_step: Option<&str>| {
                     edges.push(FactEdge {
-                        phase: *phase,
+                        phase,
                         slot: slot.name.clone(),
                         timing: slot.timing,
                         from: from.to_owned(),
                         from_phase,
-                        to: (*to).to_owned(),
+                        to: to.element.to_owned(),
+                        from_step: from_step.map(str::to_owned),
+                        to_step: to.told.map(str::to_owned),
                     });
                 };
-                for (from_phase, from, _) in self.providers(&slot.name) {
-                    let itself = (from_phase, from) == (phase, to);
-                    if !itself && rank(slot.timing, *from_phase) <= rank(slot.timing, *phase) {
-                        edge(from, *from_phase);
+                for (from, _) in self.providers(&slot.name) {
+                    let before = rank(slot.timing, from.phase()) <= rank(slot.timing, phase);
+                    if before && !from.is(to) {
+                        edge(from.element, from.phase(), from.told);
                     }
                 }
-                if slot.name == LAYOUT && *phase != Phase::BlockDevice {
-                    edge(HOST, Phase::BlockDevice);
+                if slot.name == LAYOUT && phase != Phase::BlockDevice {
+                    edge(HOST, Phase::BlockDevice, None);
                 }
             }
         }
@@ -199,21 +222,14 @@ impl<'a> Declared<'a> {
     ) {
         for (name, readers) in &self.readers {
             let slot = slots.iter().find(|s| s.name == *name);
-            for (phase, reader, slot_use) in readers {
+            for (at, slot_use) in readers {
                 let Some(slot) = slot else {
                     if slot_use.required {
-                        wrong.push(self.unprovided(name, *phase, reader, elements, known));
+                        wrong.push(self.unprovided(name, at, elements, known));
                     }
                     continue;
                 };
-                self.check_reader(
-                    slot,
-                    (*phase, reader, slot_use),
-                    elements,
-                    known,
-                    wrong,
-                    findings,
-                );
+                self.check_reader(slot, (*at, slot_use), elements, known, wrong, findings);
             }
         }
     }
@@ -221,48 +237,46 @@ impl<'a> Declared<'a> {
     fn check_reader(
         &self,
         slot: &PlannedSlot,
-        (phase, reader, slot_use): Reader<'a>,
+        (at, slot_use): Reader<'a>,
         elements: &Elements,
         known: &[String],
         wrong: &mut Diagnostics,
         findings: &mut Vec<PlanFinding>,
     ) {
         let name = &slot.name;
+        let (phase, reader) = (at.phase(), at.label());
         if name == LAYOUT {
             if phase == Phase::BlockDevice {
                 let message = format!(
                     "`{reader}` reads the slot `{name}` in the phase `{phase}`, whose wishes it comes of"
                 );
                 wrong.push(
-                    Diagnostic::new(message).at(trail(elements, reader).1.as_ref()).with_help(
+                    Diagnostic::new(message).at(trail(elements, at.element).1.as_ref()).with_help(
                         "read it in any other phase: all of them are planned after `block-device`",
                     ),
                 );
             }
             return;
         }
-        let only_plans = || {
-            let step = elements.get(reader).and_then(|e| e.description().step(phase));
-            step.is_some_and(|s| s.plan_only)
-        };
-        if slot.timing == Timing::Observed && only_plans() {
+        if slot.timing == Timing::Observed && at.step.plan_only {
             let message = format!(
                 "`{reader}` reads the slot `{name}` in the phase `{phase}` while planning, and its values are observed while building"
             );
-            wrong.push(Diagnostic::new(message).at(trail(elements, reader).1.as_ref()).with_help(
+            wrong
+                .push(Diagnostic::new(message).at(trail(elements, at.element).1.as_ref()).with_help(
                 "this is for whoever wrote the element to mend: a step that reads it has to run",
             ));
             return;
         }
         let mine = rank(slot.timing, phase);
-        let others =
-            || self.providers(name).iter().filter(move |(p, e, _)| (*p, *e) != (phase, reader));
-        let in_time = others().any(|(p, _, _)| rank(slot.timing, *p) <= mine);
-        let late: Vec<_> = others().filter(|(p, _, _)| rank(slot.timing, *p) > mine).collect();
+        let others = || self.providers(name).iter().map(|(p, _)| p).filter(|p| !p.is(&at));
+        let in_time = others().any(|p| rank(slot.timing, p.phase()) <= mine);
+        let late: Vec<_> = others().filter(|p| rank(slot.timing, p.phase()) > mine).collect();
         if slot_use.required && !in_time && late.is_empty() {
-            wrong.push(self.unprovided(name, phase, reader, elements, known));
+            wrong.push(self.unprovided(name, &at, elements, known));
         }
-        for (late_phase, provider, _) in late {
+        for provider in late {
+            let (late_phase, provider) = (provider.phase(), provider.label());
             let what = match slot.timing {
                 Timing::Observed => "runs",
                 Timing::Planned => "is planned",
@@ -271,7 +285,7 @@ impl<'a> Declared<'a> {
                 "`{reader}` reads the slot `{name}` in the phase `{phase}`, and `{provider}` provides it in `{late_phase}`, which {what} later"
             );
             let fatal = slot.timing == Timing::Observed || (slot_use.required && !in_time);
-            let place = trail(elements, reader).1;
+            let place = trail(elements, at.element).1;
             let help = format!(
                 "read it in `{late_phase}` or later, or provide it in `{phase}` or earlier"
             );
@@ -279,7 +293,7 @@ impl<'a> Declared<'a> {
                 wrong.push(Diagnostic::new(message).at(place.as_ref()).with_help(help));
             } else {
                 findings.push(PlanFinding {
-                    element: Some(reader.to_owned()),
+                    element: Some(at.element.to_owned()),
                     phase: Some(phase),
                     location: place.map(|p| p.to_string()),
                     message,
@@ -292,12 +306,12 @@ impl<'a> Declared<'a> {
     fn unprovided(
         &self,
         slot: &str,
-        phase: Phase,
-        reader: &str,
+        at: &At<'_>,
         elements: &Elements,
         known: &[String],
     ) -> Diagnostic {
-        let (lines, place) = trail(elements, reader);
+        let (lines, place) = trail(elements, at.element);
+        let (phase, reader) = (at.phase(), at.label());
         let near = did_you_mean(slot, self.providers.keys().copied());
         let help = near.unwrap_or_else(|| match known.is_empty() {
             true => "add an element that provides it".to_owned(),

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::description::{Description, Parameter, ParameterKind, SlotUse, StepDeclaration, Timing};
 use crate::grant;
+use crate::phase::Phase;
 use crate::plan::HOST;
 use crate::schema;
 
@@ -36,7 +37,7 @@ pub(crate) fn problems(description: &Description) -> Vec<String> {
     }
     found.extend(twice(description.parameters.iter().map(|p| p.name.as_str()), "the parameter"));
     found.extend(description.parameters.iter().filter_map(|p| parameter(p).err()));
-    found.extend(twice(description.steps.iter().map(|s| s.phase.name()), "a step in"));
+    found.extend(twice(description.steps.iter().map(|s| s.name.as_str()), "the step"));
     for declared in &description.steps {
         step(declared, &mut found);
     }
@@ -51,15 +52,19 @@ pub(crate) fn problems(description: &Description) -> Vec<String> {
 
 /// The name of an element: kebab-case.
 fn name(name: &str) -> Result<(), String> {
+    word(name).map_err(|why| {
+        format!("{why} of an element: lower-case letters and digits with single `-` between them")
+    })
+}
+
+/// A word in kebab-case; else what it is not a name of is to be added.
+fn word(text: &str) -> Result<(), String> {
     let part =
         |p: &str| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    let starts = name.starts_with(|c: char| c.is_ascii_lowercase());
-    if starts && name.len() <= 100 && name.split('-').all(part) {
-        Ok(())
-    } else {
-        Err(format!(
-            "{name:?} is no name of an element: lower-case letters and digits with single `-` between them"
-        ))
+    let starts = text.starts_with(|c: char| c.is_ascii_lowercase());
+    match starts && text.len() <= 100 && text.split('-').all(part) {
+        true => Ok(()),
+        false => Err(format!("{text:?} is no name")),
     }
 }
 
@@ -104,18 +109,31 @@ fn parameter(parameter: &Parameter) -> Result<(), String> {
 
 fn step(step: &StepDeclaration, found: &mut Vec<String>) {
     let phase = step.phase;
+    match step.name.parse::<Phase>() {
+        Ok(other) if other != phase => found.push(format!(
+            "its step `{other}` is one of the phase `{phase}`: the name of a phase is for a step of it"
+        )),
+        Ok(_) => {}
+        Err(_) => found.extend(word(&step.name).err().map(|why| format!("{why} of a step"))),
+    }
+    for named in step.after.iter().chain(&step.before) {
+        let (element, step) = named.split_once('/').unwrap_or((named, "a"));
+        found.extend(name(element).err());
+        found.extend(word(step).err().map(|why| format!("{why} of a step")));
+    }
     let provided = step.provides.iter().map(|s| s.name.as_str());
     let consumed = step.consumes.iter().map(|s| s.name.as_str());
     for name in provided.clone().chain(consumed.clone()) {
         found.extend(slot_name(name).err().filter(|_| Check::SlotName.holds()));
     }
-    found.extend(twice(provided, &format!("in `{phase}` that it provides")));
-    found.extend(twice(consumed, &format!("in `{phase}` that it consumes")));
+    let shown = &step.name;
+    found.extend(twice(provided, &format!("in `{shown}` that it provides")));
+    found.extend(twice(consumed, &format!("in `{shown}` that it consumes")));
     for slot in &step.provides {
         let name = &slot.name;
         if step.plan_only && slot.timing == Timing::Observed {
             found.push(format!(
-                "its step in `{phase}` only plans, and what `{name}` holds is observed while building"
+                "its step `{shown}` only plans, and what `{name}` holds is observed while building"
             ));
         }
         if name.starts_with("dib:") {

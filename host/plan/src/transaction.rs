@@ -15,6 +15,9 @@ pub struct WantedBy {
     pub element: String,
     /// The phase it wished for it.
     pub phase: Phase,
+    /// The step that wished; none: the element's only one of the phase, named as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
     /// As the element says it.
     pub reason: String,
 }

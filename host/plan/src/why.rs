@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::Phase;
 use crate::fact::Fact;
 use crate::grant::{self, Grants};
+use crate::label::label;
 use crate::parameters::one_line;
 use crate::plan::{HOST, Plan};
 use crate::render::{account, node, short, source, state, wanted};
@@ -75,6 +76,9 @@ pub struct Reason {
     pub element: Option<String>,
     /// The phase it asked in.
     pub phase: Option<Phase>,
+    /// The step; none: the element's only one of the phase, named as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
     /// What it asks: a sentence part after "wants" (`it installed`) or "gives".
     pub wants: String,
     /// In the element's own words: of the wish, of the value, or of the request for the grant
@@ -153,6 +157,7 @@ fn subjects(plan: &Plan) -> Subjects {
             let reason = Reason {
                 element: Some(record.element.clone()),
                 phase: Some(record.phase),
+                step: record.step.clone(),
                 wants,
                 reason: reason(plan, record),
             };
@@ -171,6 +176,7 @@ fn subjects(plan: &Plan) -> Subjects {
         let reason = Reason {
             element: Some(HOST.to_owned()),
             phase: Some(Phase::BlockDevice),
+            step: None,
             wants: node(one),
             reason: Some(why.to_owned()),
         };
@@ -180,12 +186,16 @@ fn subjects(plan: &Plan) -> Subjects {
         subjects.entry((Kind::Fact, slot.name.clone())).or_default();
         for step in plan.steps.iter().filter(|s| s.writes.contains(&slot.name)) {
             let given = plan.facts.iter().any(|f| {
-                f.slot == slot.name && f.provider == step.element && f.phase == step.phase
+                f.slot == slot.name
+                    && f.provider == step.element
+                    && f.phase == step.phase
+                    && f.step == step.name
             });
             if !given {
                 let reason = Reason {
                     element: Some(step.element.clone()),
                     phase: Some(step.phase),
+                    step: step.name.clone(),
                     wants: match slot.timing {
                         crate::description::Timing::Planned => "no value".to_owned(),
                         crate::description::Timing::Observed => {
@@ -218,6 +228,7 @@ fn subjects(plan: &Plan) -> Subjects {
         let asks = |element: Option<String>, wants: &str| Reason {
             element,
             phase: None,
+            step: None,
             wants: wants.to_owned(),
             reason: None,
         };
@@ -308,6 +319,7 @@ fn given(fact: &Fact) -> Reason {
     Reason {
         element: Some(fact.provider.clone()),
         phase: Some(fact.phase),
+        step: fact.step.clone(),
         wants: format!("{key}{}", short(&fact.value)),
         reason: None,
     }
@@ -347,7 +359,7 @@ fn outcome(plan: &Plan, kind: Kind, name: &str) -> Vec<String> {
             .steps
             .iter()
             .filter(|s| s.reads.iter().any(|r| r == slot))
-            .map(|s| format!("`{}` (`{}`)", s.element, s.phase))
+            .map(|s| format!("`{}` (`{}`)", s.label(), s.phase))
             .collect();
         if readers.is_empty() { "nobody".to_owned() } else { readers.join(", ") }
     };
@@ -484,7 +496,9 @@ impl Why {
             let who = reason.element.as_ref().map_or_else(
                 || "the definition".to_owned(),
                 |element| match reason.phase {
-                    Some(phase) => format!("`{element}` (`{phase}`)"),
+                    Some(phase) => {
+                        format!("`{}` (`{phase}`)", label(element, reason.step.as_deref()))
+                    }
                     None => format!("`{element}`"),
                 },
             );

@@ -178,6 +178,9 @@ pub struct WishRecord {
     pub element: String,
     /// The phase it was made for.
     pub phase: Phase,
+    /// The step that made it; none: the element's only one of the phase, named as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
     /// What it asks.
     pub wish: Wish,
 }

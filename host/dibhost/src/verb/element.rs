@@ -90,7 +90,10 @@ fn as_text(described: &Inspection) -> String {
         ));
     }
     for step in &description.steps {
-        line(format!("phase {}", step.phase));
+        match description.told(step) {
+            Some(name) => line(format!("phase {}, step {name}", step.phase)),
+            None => line(format!("phase {}", step.phase)),
+        }
         for slot in &step.provides {
             line(format!(
                 "  provides {} ({}, {})",
@@ -105,6 +108,9 @@ fn as_text(described: &Inspection) -> String {
         }
         for after in &step.after {
             line(format!("  after    {after}"));
+        }
+        for before in &step.before {
+            line(format!("  before   {before}"));
         }
     }
     if !description.requests.is_empty() {

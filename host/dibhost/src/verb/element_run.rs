@@ -13,7 +13,7 @@ use dibhost_element::{
     Library, NoSecrets, Observer, Outcome, Record, RunAnswer, RunCall, SecretStore,
 };
 use dibhost_engine::{Event, Level};
-use dibhost_plan::description::{Description, ParameterKind};
+use dibhost_plan::description::{Description, ParameterKind, StepDeclaration};
 use dibhost_plan::fact::Fact;
 use dibhost_plan::grant::Grants;
 use dibhost_plan::planner::{ElementFailure, Planner as _, StepAnswer, StepCall, TargetMachine};
@@ -36,15 +36,50 @@ pub(crate) fn run(args: &RunArgs, reporter: &Reporter) -> Result<(), Failure> {
     if let Some(file) = &args.replay {
         return replay(&library, &described.description, &described.digest, file);
     }
-    let phase = args.phase.ok_or_else(|| {
-        Failure::wrong("which step is to run?\n  help: name its phase, as `--phase install`")
-    })?;
+    let step = step(args, &described.description)?;
     let given = Given::of(args, &described.description)?;
     if args.plan {
-        plan(&library, &described.description.name, phase, &given, args)
+        plan(&library, &described.description.name, step, &given, args)
     } else {
-        effects(&library, &described.description.name, phase, &given, args, reporter)
+        effects(&library, &described.description.name, step, &given, args, reporter)
     }
+}
+
+/// The step that is meant: by its name, or the only one of its phase.
+fn step<'a>(args: &RunArgs, description: &'a Description) -> Result<&'a StepDeclaration, Failure> {
+    let element = &description.name;
+    let named = |phase: Option<Phase>| {
+        let steps = description.steps.iter().filter(|s| phase.is_none_or(|p| s.phase == p));
+        steps.map(|s| s.name.as_str()).collect::<Vec<_>>()
+    };
+    let found = match (&args.step, args.phase) {
+        (None, None) => {
+            return Err(Failure::wrong(
+                "which step is to run?\n  help: name its phase, as `--phase install`",
+            ));
+        }
+        (Some(name), _) => description.step(name),
+        (None, Some(phase)) if description.steps_of(phase).count() > 1 => {
+            return Err(Failure::wrong(format!(
+                "`{element}` has several steps in the phase `{phase}`\n  help: name one, as `--step {}`; they are {}",
+                named(Some(phase)).first().copied().unwrap_or_default(),
+                dibhost_text::quoted_list(named(Some(phase)))
+            )));
+        }
+        (None, Some(phase)) => description.steps_of(phase).next(),
+    };
+    let what = match (&args.step, args.phase) {
+        (Some(name), _) => format!("`{}`", dibhost_text::harmless(name, 100)),
+        (None, Some(phase)) => format!("of the phase `{phase}`"),
+        (None, None) => String::new(),
+    };
+    let found = found.filter(|step| args.phase.is_none_or(|phase| step.phase == phase));
+    found.ok_or_else(|| {
+        Failure::wrong(format!(
+            "`{element}` has no step {what}\n  help: its steps are {}",
+            dibhost_text::quoted_list(named(None))
+        ))
+    })
 }
 
 /// What a step is given.
@@ -156,14 +191,15 @@ fn keep<T>(
 fn plan(
     library: &Library,
     element: &str,
-    phase: Phase,
+    step: &StepDeclaration,
     given: &Given,
     args: &RunArgs,
 ) -> Result<(), Failure> {
     let builder = surroundings::builder();
     let call = StepCall {
         element,
-        phase,
+        step: &step.name,
+        phase: step.phase,
         machine: &given.machine,
         parameters: &given.parameters,
         grants: &given.grants,
@@ -190,7 +226,7 @@ fn plan(
 fn effects(
     library: &Library,
     element: &str,
-    phase: Phase,
+    step: &StepDeclaration,
     given: &Given,
     args: &RunArgs,
     reporter: &Reporter,
@@ -202,7 +238,8 @@ fn effects(
     let secrets: Arc<dyn SecretStore> = Arc::new(NoSecrets);
     let call = RunCall {
         element,
-        phase,
+        step: &step.name,
+        phase: step.phase,
         machine: &given.machine,
         parameters: &given.parameters,
         grants: &given.grants,

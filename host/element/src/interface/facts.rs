@@ -22,12 +22,12 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 impl facts::Host for State {
     fn provide(&mut self, slot: String, key: String, value: String) -> Result<(), Refusal> {
         let shown = harmless(&slot, 200);
-        let phase = self.call.phase;
+        let name = &self.call.step;
         let step = self.call.step();
         let Some(declared) = step.and_then(|s| s.provides.iter().find(|s| s.name == slot)) else {
             if Check::FactProvide.holds() {
                 return Err(Refusal::undeclared(format!(
-                    "its step `{phase}` does not declare that it provides `{shown}`"
+                    "its step `{name}` does not declare that it provides `{shown}`"
                 )));
             }
             // Only where the check was taken out: as if it were declared.
@@ -62,12 +62,12 @@ impl facts::Host for State {
     }
 
     fn consume(&mut self, slot: String) -> Result<Vec<facts::Fact>, Refusal> {
-        let phase = self.call.phase;
+        let name = &self.call.step;
         let step = self.call.step();
         let declared = step.is_some_and(|s| s.consumes.iter().any(|u| u.name == slot));
         if Check::FactConsume.holds() && !declared {
             return Err(Refusal::undeclared(format!(
-                "its step `{phase}` does not declare that it consumes `{}`",
+                "its step `{name}` does not declare that it consumes `{}`",
                 harmless(&slot, 200)
             )));
         }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use dibhost_plan::Phase;
 use dibhost_plan::planner::{ElementFailure, StepAnswer, StepCall};
 use dibhost_tree::Target;
 
@@ -12,7 +13,7 @@ use crate::outcome::{Outcome, RunAnswer};
 use crate::record::{Ending, FORMAT, Half, Record, Tape};
 
 impl Library {
-    /// Calls `run(phase)` as [`Self::run_step`] does, and records it; a step that fails too.
+    /// Calls `run(step)` as [`Self::run_step`] does, and records it; a step that fails too.
     ///
     /// # Errors
     /// When the element was not described, has nothing to run in the phase, or does not load.
@@ -34,6 +35,7 @@ impl Library {
             digest: element.digest.clone(),
             half: Half::Run,
             phase: call.phase,
+            step: step_name(call.step, call.phase),
             machine: call.machine.clone(),
             parameters: call.parameters.clone(),
             grants: call.grants.clone(),
@@ -64,6 +66,7 @@ impl Library {
             digest: element.digest.clone(),
             half: Half::Plan,
             phase: call.phase,
+            step: step_name(call.step, call.phase),
             machine: call.machine.clone(),
             parameters: call.parameters.clone(),
             grants: call.grants.clone(),
@@ -85,4 +88,9 @@ impl Library {
         let code = self.code(&element, metered(&record.limits))?;
         invoke::replay(&code, &element.about.description, record)
     }
+}
+
+/// The name of a step as a record has it.
+fn step_name(step: &str, phase: Phase) -> Option<String> {
+    (step != phase.name()).then(|| step.to_owned())
 }

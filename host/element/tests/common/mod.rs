@@ -19,6 +19,7 @@ pub type GuestSlot = (&'static str, u8, u8, Option<&'static str>);
 /// One step of a guest's description. Phases as in WIT: 3 is `install`.
 #[derive(Clone, Default)]
 pub struct GuestStep {
+    pub name: &'static str,
     pub phase: u8,
     pub provides: Vec<GuestSlot>,
     pub consumes: Vec<&'static str>,
@@ -237,7 +238,7 @@ impl Guest {
         Self {
             name: name.to_owned(),
             contract: "0.1.0",
-            steps: vec![GuestStep { phase: 3, ..GuestStep::default() }],
+            steps: vec![GuestStep { name: "install", phase: 3, ..GuestStep::default() }],
             requests: Vec::new(),
             describe: "",
             plan: Box::new(|_| String::new()),
@@ -285,8 +286,12 @@ impl Guest {
             let (provides, consumes) = (memory.list(&provides), memory.list(&consumes));
             let phase = vec![step.phase, 0, 0, 0];
             let plan_only = vec![u8::from(step.plan_only), 0, 0, 0];
-            let after = nothing.clone();
-            steps.push([phase, provides, consumes, after, plan_only, nothing.clone()].concat());
+            let (after, before) = (nothing.clone(), nothing.clone());
+            let name = memory.text(step.name);
+            steps.push(
+                [name, phase, provides, consumes, after, before, plan_only, nothing.clone()]
+                    .concat(),
+            );
         }
         let request = |(capability, scope): &(&str, &str)| {
             [memory.text(capability), memory.text(scope), memory.text("To test.")].concat()
@@ -336,7 +341,7 @@ impl Guest {
         let call = |name: &str, body: &str| {
             format!(
                 "(func (export \"dib:element/lifecycle@0.1.0#{name}\")
-                    (param $phase i32) (param $build i32) (result i32)
+                    (param $step i32) (param $step-length i32) (param $build i32) (result i32)
                     {body}
                     (call $drop-build (local.get $build))
                     (if (i32.eqz (i32.load8_u {ANSWER}))

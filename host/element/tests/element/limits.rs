@@ -189,6 +189,7 @@ fn the_time_of_the_host_comes_before_that_of_the_definition() {
     library.describe("x", Path::new("/")).unwrap();
     let call = RunCall {
         element: "x",
+        step: "install",
         phase: Phase::Install,
         machine: &bench.machine,
         parameters: &bench.parameters,

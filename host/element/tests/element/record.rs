@@ -10,6 +10,7 @@ fn recorded(bench: &Bench, held: &Grants) -> Record {
     library.describe("x", Path::new("/")).unwrap();
     let call = RunCall {
         element: "x",
+        step: "install",
         phase: Phase::Install,
         machine: &bench.machine,
         parameters: &bench.parameters,

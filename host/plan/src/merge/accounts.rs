@@ -15,7 +15,7 @@ pub(crate) fn groups(wishes: &[WishRecord], wrong: &mut Diagnostics) -> Vec<Plan
     let mut numbered: BTreeMap<&str, (By<'_>, u32)> = BTreeMap::new();
     for record in wishes {
         let Wish::Group { name, gid } = &record.wish else { continue };
-        let by = By { element: &record.element, phase: record.phase };
+        let by = By::of(record);
         let group = groups.entry(name).or_insert_with(|| PlannedGroup {
             phase: record.phase,
             name: name.clone(),
@@ -49,7 +49,7 @@ pub(crate) fn users(wishes: &[WishRecord], wrong: &mut Diagnostics) -> Vec<Plann
     let mut numbered: BTreeMap<&str, (By<'_>, u32)> = BTreeMap::new();
     for record in wishes {
         if let Wish::User(user) = &record.wish {
-            let by = By { element: &record.element, phase: record.phase };
+            let by = By::of(record);
             by_name.entry(&user.name).or_default().push((by, user));
             if let Some(uid) = user.uid {
                 numbered.entry(&user.name).or_insert((by, uid));
@@ -95,7 +95,7 @@ pub(crate) fn passwords(
     let mut passwords: BTreeMap<&str, (By<'_>, PlannedPassword)> = BTreeMap::new();
     for record in wishes {
         let Wish::Password { user, parameter } = &record.wish else { continue };
-        let by = By { element: &record.element, phase: record.phase };
+        let by = By::of(record);
         let Some(secret) = secret_of(&record.element, parameter) else {
             wrong.push(Diagnostic::new(format!(
                 "{by} wishes for a password of `{user}` from its parameter `{parameter}`, which names no secret"

@@ -68,7 +68,7 @@ fn argument(fact: &Fact) -> Option<Argument<'_>> {
         Some((word, value)) => (word, Some(value)),
         None => (text, None),
     };
-    let by = By { element: &fact.provider, phase: fact.phase };
+    let by = By { element: &fact.provider, step: fact.step.as_deref(), phase: fact.phase };
     Some(Argument { word: word.replace('-', "_"), value, text, by })
 }
 
@@ -149,6 +149,7 @@ mod tests {
                 slot: SLOT.to_owned(),
                 provider: (*provider).to_owned(),
                 phase: Phase::Install,
+                step: None,
                 key: i.to_string(),
                 value: json!({"argument": argument}),
             })

@@ -8,12 +8,20 @@ use crate::phase::Phase;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct By<'a> {
     pub(super) element: &'a str,
+    /// The step, where element and phase do not say which one.
+    pub(super) step: Option<&'a str>,
     pub(super) phase: Phase,
+}
+
+impl<'a> By<'a> {
+    pub(super) fn of(record: &'a WishRecord) -> Self {
+        Self { element: &record.element, step: record.step.as_deref(), phase: record.phase }
+    }
 }
 
 impl std::fmt::Display for By<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`{}` (`{}`)", self.element, self.phase)
+        write!(f, "`{}` (`{}`)", label(self.element, self.step), self.phase)
     }
 }
 

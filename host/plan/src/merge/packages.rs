@@ -71,7 +71,7 @@ fn packages(wishes: &[WishRecord]) -> Packages<'_> {
     let mut packages = Packages::new();
     for record in wishes {
         if let Wish::Package(wish) = &record.wish {
-            let by = By { element: &record.element, phase: record.phase };
+            let by = By::of(record);
             packages.entry(&wish.name).or_default().push((by, wish));
         }
     }
@@ -135,7 +135,7 @@ fn contradictions(packages: &Packages<'_>, wishes: &[WishRecord], wrong: &mut Di
 fn in_first_tree<'a>(wishes: &'a [WishRecord], package: &str) -> Option<By<'a>> {
     wishes.iter().find_map(|record| match &record.wish {
         Wish::Bootstrap(Bootstrap::Distribution(d)) if d.packages.iter().any(|p| p == package) => {
-            Some(By { element: &record.element, phase: record.phase })
+            Some(By::of(record))
         }
         _ => None,
     })
@@ -246,8 +246,8 @@ impl Merge<'_> {
             Some(there) => {
                 if there.repository != *wanted {
                     let first = there.wanted_by.first().cloned().unwrap_or_default();
-                    let first = By { element: &first, phase: there.phase };
-                    let by = By { element: &record.element, phase: record.phase };
+                    let first = By { element: &first, step: None, phase: there.phase };
+                    let by = By::of(record);
                     wrong.push(conflict(
                         &format!("the repository `{}`", wanted.name),
                         first,
@@ -274,6 +274,7 @@ impl Merge<'_> {
         let wanted = WantedBy {
             element: record.element.clone(),
             phase: record.phase,
+            step: record.step.clone(),
             reason: package.reason.clone(),
         };
         let index = list.iter().position(|p| p.name == package.name).unwrap_or_else(|| {

@@ -30,7 +30,7 @@ pub(crate) fn definitions(wishes: &[WishRecord], wrong: &mut Diagnostics) -> Vec
     let mut units: BTreeMap<&str, (By<'_>, PlannedUnit)> = BTreeMap::new();
     for record in wishes {
         let Wish::ServiceDefinition { unit, content } = &record.wish else { continue };
-        let by = By { element: &record.element, phase: record.phase };
+        let by = By::of(record);
         let (first, planned) = units.entry(unit).or_insert_with(|| {
             let planned = PlannedUnit {
                 phase: record.phase,
@@ -63,7 +63,7 @@ pub(crate) fn states(wishes: &[WishRecord], wrong: &mut Diagnostics) -> Vec<Plan
     let mut by_unit: BTreeMap<&str, Vec<(By<'_>, UnitState)>> = BTreeMap::new();
     for record in wishes {
         if let Wish::Service { unit, state } = &record.wish {
-            let by = By { element: &record.element, phase: record.phase };
+            let by = By::of(record);
             by_unit.entry(unit).or_default().push((by, *state));
         }
     }

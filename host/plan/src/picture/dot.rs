@@ -6,7 +6,7 @@ use dibhost_text::harmless;
 
 use super::{Band, bands, short_slot};
 use crate::Phase;
-use crate::plan::{HOST, Plan};
+use crate::plan::Plan;
 
 /// A string as the language has it; no string of an element can end it, nor be taken for one of
 /// its escapes (`\N`, `\l`).
@@ -22,8 +22,8 @@ fn quoted(text: &str) -> String {
     out
 }
 
-fn id(phase: Phase, element: &str) -> String {
-    quoted(&format!("{phase}/{element}"))
+fn id(phase: Phase, step: &str) -> String {
+    quoted(&format!("{phase}/{step}"))
 }
 
 impl Plan {
@@ -54,13 +54,13 @@ impl Plan {
                 line(format!("    {id} [label={label}, style=filled, fillcolor=\"#fff6df\"];"));
             }
             for step in steps {
-                let style = match (step.element, step.notes.iter().any(|n| n == "planned only")) {
-                    (HOST, _) => ", style=filled, fillcolor=\"#fff6df\"",
-                    (_, true) => ", style=\"rounded,dashed\"",
-                    (_, false) => "",
+                let style = match (step.is_host, step.notes.iter().any(|n| n == "planned only")) {
+                    (true, _) => ", style=filled, fillcolor=\"#fff6df\"",
+                    (false, true) => ", style=\"rounded,dashed\"",
+                    (false, false) => "",
                 };
-                let id = id(phase, step.element);
-                line(format!("    {id} [label={}{style}];", quoted(step.element)));
+                let id = id(phase, &step.name);
+                line(format!("    {id} [label={}{style}];", quoted(&step.name)));
             }
             line("  }".to_owned());
         }
@@ -71,14 +71,14 @@ impl Plan {
             };
             line(format!(
                 "  {} -> {} [label={}{style}];",
-                id(edge.from_phase, &edge.from),
-                id(edge.phase, &edge.to),
+                id(edge.from_phase, &edge.from_label()),
+                id(edge.phase, &edge.to_label()),
                 quoted(short_slot(&edge.slot))
             ));
         }
         for step in &self.steps {
             for before in &step.after {
-                let (from, to) = (id(step.phase, before), id(step.phase, &step.element));
+                let (from, to) = (id(step.phase, before), id(step.phase, &step.label()));
                 line(format!("  {from} -> {to} [label=\"after\", style=dotted];"));
             }
         }

@@ -7,7 +7,7 @@ use dibhost_text::svg::{Svg, fitting, xml};
 
 use super::{Band, Box, Port, bands, short_slot};
 use crate::description::Timing;
-use crate::plan::{HOST, Plan};
+use crate::plan::Plan;
 
 /// Pixels, all of them.
 const MARGIN: usize = 20;
@@ -197,19 +197,16 @@ fn step_box(
     (x, y): (usize, usize),
     lanes: &BTreeMap<&str, Lane<'_>>,
 ) {
-    let class = match step.element {
-        HOST => "h",
-        _ if step.notes.iter().any(|n| n == "planned only") => "d",
-        _ => "b",
+    let class = match step.is_host {
+        true => "h",
+        false if step.notes.iter().any(|n| n == "planned only") => "d",
+        false => "b",
     };
     svg.push("<g>");
     let notes = step.notes.join(", ");
-    svg.push(format_args!(
-        "<title>{}</title>",
-        xml(format!("{} {notes}", step.element).trim_end())
-    ));
+    svg.push(format_args!("<title>{}</title>", xml(format!("{} {notes}", step.name).trim_end())));
     svg.rect((x, y, STEP_WIDTH, box_height(step)), class);
-    let name = fitting(step.element, STEP_WIDTH - 20);
+    let name = fitting(&step.name, STEP_WIDTH - 20);
     let notes = fitting(&notes, (STEP_WIDTH - 28).saturating_sub(name.chars().count() * 7));
     svg.push(format_args!(
         "<text x=\"{}\" y=\"{}\"><tspan class=\"e\">{}</tspan> <tspan class=\"n\">{}</tspan></text>",

@@ -101,13 +101,23 @@ impl Element {
         self
     }
 
-    pub(crate) fn step(mut self, phase: Phase) -> Self {
-        if self.description.step(phase).is_none() {
+    pub(crate) fn step(self, phase: Phase) -> Self {
+        match self.description.steps_of(phase).next() {
+            Some(_) => self,
+            None => self.named(phase, phase.name()),
+        }
+    }
+
+    /// A step with this name; what is said of a phase afterwards is said of the last one there.
+    pub(crate) fn named(mut self, phase: Phase, name: &str) -> Self {
+        if self.description.step(name).is_none() {
             self.description.steps.push(StepDeclaration {
+                name: name.to_owned(),
                 phase,
                 provides: Vec::new(),
                 consumes: Vec::new(),
                 after: Vec::new(),
+                before: Vec::new(),
                 plan_only: false,
                 extensions: Vec::new(),
             });
@@ -116,12 +126,18 @@ impl Element {
     }
 
     fn declaration(&mut self, phase: Phase) -> &mut StepDeclaration {
-        self.description.steps.iter_mut().find(|s| s.phase == phase).unwrap()
+        self.description.steps.iter_mut().rfind(|s| s.phase == phase).unwrap()
     }
 
     pub(crate) fn after(self, phase: Phase, name: &str) -> Self {
         let mut element = self.step(phase);
         element.declaration(phase).after.push(name.to_owned());
+        element
+    }
+
+    pub(crate) fn before(self, phase: Phase, name: &str) -> Self {
+        let mut element = self.step(phase);
+        element.declaration(phase).before.push(name.to_owned());
         element
     }
 

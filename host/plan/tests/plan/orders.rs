@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use dibhost_plan::description::{Arity, Timing};
-use dibhost_plan::planner::StepAnswer;
+use dibhost_plan::planner::{StepAnswer, StepCall};
 use dibhost_plan::wish::Wish;
-use dibhost_plan::{Phase, Plan};
+use dibhost_plan::{Phase, Plan, Step};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -50,6 +50,117 @@ fn crowd() -> Vec<Element> {
 fn providers_run_before_readers_and_the_name_decides_the_rest() {
     let plan = plan_of(&crowd()).unwrap();
     assert_eq!(names(&plan, IN), ["serial-console", "zz-quiet", "bootloader", "a", "kernel"]);
+}
+
+/// Two elements that talk both ways within one phase: `a` asks, `b` answers what was asked, and
+/// `a` hears that.
+fn talk() -> [Element; 2] {
+    let said = |call: &StepCall<'_>, slot: &str| {
+        let facts = call.facts.get(slot).into_iter().flatten();
+        facts.map(|f| f.value.as_str().unwrap_or_default().to_owned()).collect::<String>()
+    };
+    let gives = |slot: &str, value: String| {
+        let facts = vec![(slot.to_owned(), String::new(), json!(value))];
+        Ok(StepAnswer { facts, ..StepAnswer::default() })
+    };
+    let a = element("a")
+        .named(IN, "ask")
+        .provides(IN, "x:question/v@1")
+        .named(IN, "hear")
+        .reads(IN, "x:answer/v@1")
+        .provides(IN, "x:heard/v@1")
+        .answers(move |call| match call.step {
+            "ask" => gives("x:question/v@1", "how much?".to_owned()),
+            _ => gives("x:heard/v@1", format!("heard: {}", said(call, "x:answer/v@1"))),
+        });
+    let b = element("b").reads(IN, "x:question/v@1").provides(IN, "x:answer/v@1").answers(
+        move |call| gives("x:answer/v@1", format!("{} forty-two", said(call, "x:question/v@1"))),
+    );
+    [a, b]
+}
+
+#[test]
+fn two_elements_talk_both_ways_within_one_phase() {
+    let plan = plan_of(&talk()).unwrap();
+    let order: Vec<String> = plan.steps_of(IN).map(Step::label).collect();
+    assert_eq!(order, ["a/ask", "b", "a/hear"]);
+    let names: Vec<&str> = plan.steps_of(IN).map(Step::name).collect();
+    assert_eq!(names, ["ask", "install", "hear"]);
+    let heard = plan.facts_of("x:heard/v@1").next().unwrap();
+    assert_eq!(heard.value, json!("heard: how much? forty-two"));
+    assert_eq!((heard.provider.as_str(), heard.step_name()), ("a", "hear"));
+    let edges: Vec<String> =
+        plan.edges.iter().map(|e| format!("{} → {}", e.from_label(), e.to_label())).collect();
+    assert_eq!(edges, ["b → a/hear", "a/ask → b"]);
+    let text = plan.to_text();
+    for line in
+        ["step a/ask", "reads x:question/v@1  from a/ask", "gives x:answer/v@1    to a/hear"]
+    {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    let why = plan.why("fact:x:answer/v@1").unwrap().to_text();
+    assert!(why.contains("read by `a/hear` (`install`)"), "{why}");
+    assert!(plan.to_dot().contains("\"install/a/ask\" -> \"install/b\""), "{}", plan.to_dot());
+    assert!(plan.to_svg().contains(">a/hear<"), "{}", plan.to_svg());
+}
+
+#[test]
+fn a_talk_is_planned_the_same_every_time_and_whatever_the_definition_says_first() {
+    let first = plan_of(&talk()).unwrap();
+    for run in 0..100 {
+        let [a, b] = talk();
+        let elements = if run % 2 == 0 { [a, b] } else { [b, a] };
+        let text = "[image]\nname = \"test\"\nelements = [\"a\", \"b\"]\n";
+        assert_eq!(plan_text(text, &elements).unwrap(), first, "run {run}");
+    }
+    let backwards = "[image]\nname = \"test\"\nelements = [\"b\", \"a\"]\n";
+    assert_eq!(plan_text(backwards, &talk()).unwrap().digest, first.digest);
+}
+
+#[test]
+fn a_single_step_within_each_phase_cannot_talk_both_ways() {
+    let a = element("a").provides(IN, "x:question/v@1").reads(IN, "x:answer/v@1");
+    let b = element("b").reads(IN, "x:question/v@1").provides(IN, "x:answer/v@1");
+    assert!(refused(&[a, b]).contains("wait for one another"));
+}
+
+#[test]
+fn after_and_before_name_elements_and_steps_of_them() {
+    let two = element("m").named(IN, "one").named(IN, "two");
+    let all = element("a").after(IN, "m");
+    let between = element("z").after(IN, "m/one").before(IN, "m/two");
+    let first = element("y").before(IN, "m");
+    let plan = plan_of(&[two, all, between, first]).unwrap();
+    let order: Vec<String> = plan.steps_of(IN).map(Step::label).collect();
+    assert_eq!(order, ["y", "m/one", "z", "m/two", "a"]);
+    let after = |label: &str| plan.steps_of(IN).find(|s| s.label() == label).unwrap().after.clone();
+    assert_eq!(after("a"), ["m/one", "m/two"]);
+    assert_eq!(after("m/two"), ["y", "z"]);
+    assert_eq!(after("m/one"), ["y"]);
+}
+
+#[test]
+fn nodes_of_a_step_are_seen_by_the_steps_that_run_after_it() {
+    use dibhost_block_device::{Node, NodeKind};
+    let disk = |name: &str| Node {
+        name: name.to_owned(),
+        on: Vec::new(),
+        kind: NodeKind::Disk { size: Some(1 << 30), sector_size: 512 },
+    };
+    let at = Phase::BlockDevice;
+    let two = element("m").requests("block-device", "").named(at, "one").named(at, "two").answers(
+        move |call| {
+            let nodes = vec![disk(call.step)];
+            Ok(StepAnswer { wishes: vec![Wish::Nodes(nodes)], ..StepAnswer::default() })
+        },
+    );
+    let looks = element("z").after(at, "m/one").provides(at, "x:seen/v@1").answers(|call| {
+        let names: Vec<&str> = call.nodes.iter().map(|n| n.name.as_str()).collect();
+        let fact = ("x:seen/v@1".to_owned(), String::new(), json!(names.join(" ")));
+        Ok(StepAnswer { facts: vec![fact], ..StepAnswer::default() })
+    });
+    let plan = plan_of(&[two, looks]).unwrap();
+    assert_eq!(plan.facts_of("x:seen/v@1").next().unwrap().value, json!("one"));
 }
 
 #[test]

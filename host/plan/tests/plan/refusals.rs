@@ -133,7 +133,7 @@ fn unsound_descriptions() {
         it provides `dib:boot/kernal@1`, and this host has no such slot: it may need a newer one
         it declares `dib:boot/kernel@1` as one and planned; it is many and observed
         it provides `dib:block-device/layout@1`, which is the host's alone
-        its step in `finalise` only plans, and what `dib:boot/kernel@1` holds is observed while building
+        its step `finalise` only plans, and what `dib:boot/kernel@1` holds is observed while building
         it requests the capability "telepathy", which this host does not know
         it requests `rootfs` with the path "etc", which is not absolute
         it requests `bootstrap` with the scope "now", and it has none
@@ -301,13 +301,13 @@ fn circles() {
     image.toml:3:13: the steps of the phase `install` wait for one another: `a` → `x:a/v@1` → `b` → `x:b/v@1` → `c` → `x:c/v@1` → `a`
       3 | elements = ["a", "b", "c", "d", "aaa"]
         |             ^^^
-      help: leave one of these elements out, or have one of its slots provided or read in another phase
+      help: leave one of these elements out, or have one of its slots provided or read by another step, or in another phase
     "#);
     insta::assert_snapshot!(refused(&[element("x").after(IN, "y"), element("y").after(IN, "x")]), @r#"
     image.toml:3:13: the steps of the phase `install` wait for one another: `x` → `after` → `y` → `after` → `x`
       3 | elements = ["x", "y"]
         |             ^^^
-      help: leave one of these elements out, or have one of its slots provided or read in another phase
+      help: leave one of these elements out, or have one of its slots provided or read by another step, or in another phase
     "#);
 }
 
@@ -320,6 +320,51 @@ fn an_unknown_element_to_run_after() {
       3 | elements = ["a"]
         |             ^^^
       help: did you mean `bootloader`?
+    "#);
+}
+
+#[test]
+fn an_unknown_step_to_run_before() {
+    let b = element("b").named(IN, "ask").named(IN, "hear");
+    let a = element("a").before(IN, "b/haer").before(IN, "b/ask").before(IN, "absent/x");
+    let text = "[image]\nname = \"x\"\nelements = [\"a\", \"b\"]\n";
+    insta::assert_snapshot!(refused_text(text, &[a, b, element("absent")]), @r#"
+    image.toml:3:13: `a` runs before `b/haer` in the phase `install`, and `b` has no such step in it
+      3 | elements = ["a", "b"]
+        |             ^^^
+      help: did you mean `b/hear`?
+    "#);
+}
+
+#[test]
+fn names_of_steps_that_are_none() {
+    let mut bad = element("bad").named(IN, "finalise").named(IN, "Two words").after(IN, "x/y z");
+    let again = bad.description.steps[0].clone();
+    bad.description.steps.push(again);
+    insta::assert_snapshot!(refused(&[bad]), @r#"
+    image.toml:3:13: the element `bad` (/shelf/bad.wasm) is unsound
+      3 | elements = ["bad"]
+        |             ^^^^^
+      help: whoever wrote the element has to mend that
+        it declares the step `finalise` twice
+        its step `finalise` is one of the phase `install`: the name of a phase is for a step of it
+        "Two words" is no name of a step
+        "y z" is no name of a step
+        its step `finalise` is one of the phase `install`: the name of a phase is for a step of it
+    "#);
+}
+
+#[test]
+fn a_step_that_fails_is_named_where_its_element_has_several() {
+    let fails =
+        element("fails").named(IN, "ask").named(IN, "hear").answers(|call| match call.step {
+            "hear" => Err(ElementFailure::new("nothing was said")),
+            _ => Ok(StepAnswer::default()),
+        });
+    insta::assert_snapshot!(refused(&[fails]), @r#"
+    image.toml:3:13: `fails/hear` fails while it plans the phase `install`: nothing was said
+      3 | elements = ["fails"]
+        |             ^^^^^^^
     "#);
 }
 

@@ -10,7 +10,7 @@ mod bindings;
 mod script;
 
 use bindings::dib::element::host::Build;
-use bindings::dib::element::types::{Error, ErrorCode, Phase};
+use bindings::dib::element::types::{Error, ErrorCode};
 use bindings::exports::dib::element::lifecycle::{self, Finding, Outcome};
 use bindings::exports::dib::element::metadata::{self, Description};
 
@@ -28,18 +28,19 @@ impl metadata::Guest for Hostile {
 }
 
 impl lifecycle::Guest for Hostile {
-    fn plan(phase: Phase, build: &Build) -> Result<Vec<Finding>, Error> {
-        act(When::Plan, phase, build).map(|()| Vec::new())
+    fn plan(step: String, build: &Build) -> Result<Vec<Finding>, Error> {
+        act(When::Plan, &step, build).map(|()| Vec::new())
     }
 
-    fn run(phase: Phase, build: &Build) -> Result<Outcome, Error> {
-        act(When::Run, phase, build).map(|()| Outcome::Done)
+    fn run(step: String, build: &Build) -> Result<Outcome, Error> {
+        act(When::Run, &step, build).map(|()| Outcome::Done)
     }
 }
 
-fn act(when: When, phase: Phase, build: &Build) -> Result<(), Error> {
-    let Script { parts, program, .. } = script::read();
-    for part in parts.into_iter().filter(|p| p.when == when && p.phase == phase) {
+fn act(when: When, step: &str, build: &Build) -> Result<(), Error> {
+    let Script { description, parts, program } = script::read();
+    let phase = description.steps.iter().find(|s| s.name == step).map(|s| s.phase);
+    for part in parts.into_iter().filter(|p| p.when == when && Some(p.phase) == phase) {
         let mut attack = attack::Attack::new(build, &program);
         for call in &part.calls {
             attack.make(call)?;
