@@ -12,6 +12,10 @@
 //! ];
 //! ```
 
+use serde_json::Value;
+
+use crate::extensions::Extensions;
+
 /// How large something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
@@ -34,6 +38,20 @@ pub enum TableKind {
     Gpt,
     /// Master boot record.
     Mbr,
+}
+
+impl TableKind {
+    /// The word for it in the contract.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Gpt => "gpt",
+            Self::Mbr => "mbr",
+        }
+    }
+
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        [Self::Gpt, Self::Mbr].into_iter().find(|kind| kind.word() == word)
+    }
 }
 
 /// A partition.
@@ -199,6 +217,8 @@ pub struct Node {
     pub on: Vec<String>,
     /// What it is.
     pub kind: NodeKind,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 impl Node {
@@ -208,7 +228,15 @@ impl Node {
         on: impl IntoIterator<Item = &'a str>,
         kind: NodeKind,
     ) -> Self {
-        Self { name: name.into(), on: on.into_iter().map(str::to_owned).collect(), kind }
+        let on = on.into_iter().map(str::to_owned).collect();
+        Self { name: name.into(), on, kind, extensions: Extensions::default() }
+    }
+
+    /// Says more than this version of the contract has words for; see [`Extensions`].
+    #[must_use]
+    pub fn extension(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.extensions.set(key, value);
+        self
     }
 
     /// A disk of 512-byte sectors, sized from its content.

@@ -1,5 +1,7 @@
 //! Changes of the target tree.
 
+use crate::extensions::Extensions;
+
 /// Who owns a new node and with which mode. None: root and the usual mode (0644, 0755).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attributes {
@@ -9,6 +11,8 @@ pub struct Attributes {
     pub owner: Option<String>,
     /// A group's name in the target, or a number.
     pub group: Option<String>,
+    /// What they say beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 /// One change of the tree. Folders above a new node must be there, but for
@@ -45,6 +49,8 @@ pub enum Change {
         path: String,
         /// What it says, unchanged.
         to: String,
+        /// What it says beyond this version of the contract.
+        extensions: Extensions,
     },
     /// Gives a file a second name.
     HardLink {
@@ -52,6 +58,8 @@ pub enum Change {
         source: String,
         /// The new name.
         destination: String,
+        /// What it says beyond this version of the contract.
+        extensions: Extensions,
     },
     /// Copies a regular file with its attributes.
     Copy {
@@ -59,6 +67,8 @@ pub enum Change {
         source: String,
         /// The copy.
         destination: String,
+        /// What it says beyond this version of the contract.
+        extensions: Extensions,
     },
     /// Changes owner or mode; what is none stays.
     SetAttributes {
@@ -73,6 +83,8 @@ pub enum Change {
         source: String,
         /// The new name.
         destination: String,
+        /// What it says beyond this version of the contract.
+        extensions: Extensions,
     },
     /// Removes a node, a folder with all in it; nothing there is fine.
     Remove {
@@ -100,17 +112,19 @@ impl Change {
 
     /// A symbolic link.
     pub fn symlink(path: impl Into<String>, to: impl Into<String>) -> Self {
-        Self::Symlink { path: path.into(), to: to.into() }
+        Self::Symlink { path: path.into(), to: to.into(), extensions: Extensions::default() }
     }
 
     /// A copy of a file.
     pub fn copy(source: impl Into<String>, destination: impl Into<String>) -> Self {
-        Self::Copy { source: source.into(), destination: destination.into() }
+        let (source, destination) = (source.into(), destination.into());
+        Self::Copy { source, destination, extensions: Extensions::default() }
     }
 
     /// Another name for a file or folder.
     pub fn rename(source: impl Into<String>, destination: impl Into<String>) -> Self {
-        Self::Rename { source: source.into(), destination: destination.into() }
+        let (source, destination) = (source.into(), destination.into());
+        Self::Rename { source, destination, extensions: Extensions::default() }
     }
 
     /// Nothing there any more.

@@ -1,5 +1,7 @@
 //! A program of the target: what to run, and how it ended.
 
+use crate::extensions::Extensions;
+
 /// A program to run in the target.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Command {
@@ -21,6 +23,8 @@ pub struct Command {
     pub capture: bool,
     /// Ended after so many seconds.
     pub timeout_seconds: Option<u32>,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 /// How a program ended.
@@ -32,6 +36,8 @@ pub struct Output {
     pub stdout: Vec<u8>,
     /// The end of what it wrote to standard error.
     pub stderr: Vec<u8>,
+    /// What the host says beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 impl Output {

@@ -1,5 +1,8 @@
 //! What an element says about itself.
 
+use serde_json::Value;
+
+use crate::extensions::Extensions;
 use crate::fact::{Arity, Fact, Timing};
 use crate::phase::Phase;
 
@@ -18,6 +21,7 @@ pub struct Description {
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) steps: Vec<Step>,
     pub(crate) requests: Vec<Request>,
+    pub(crate) extensions: Extensions,
 }
 
 /// Another element that has to be in the image too.
@@ -29,6 +33,8 @@ pub struct Requirement {
     pub version: String,
     /// Absent is fine; if present it must match.
     pub optional: bool,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 /// Something the element asks the image definition to grant.
@@ -40,6 +46,8 @@ pub struct Request {
     pub scope: String,
     /// Shown when the grant is asked for.
     pub reason: String,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 /// The kind of a parameter.
@@ -74,6 +82,8 @@ pub struct Parameter {
     pub doc: String,
     /// Environment variables an older definition set it by.
     pub aliases: Vec<String>,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 /// A slot that a step writes.
@@ -89,6 +99,8 @@ pub struct Slot {
     pub schema: Option<String>,
     /// One line.
     pub doc: String,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 /// A slot that a step reads.
@@ -100,6 +112,8 @@ pub struct SlotUse {
     pub arity: Arity,
     /// Nobody providing it refuses the build.
     pub required: bool,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 /// One thing the element does in one phase. It may have several in a phase, each with a name of
@@ -114,6 +128,7 @@ pub struct Step {
     pub(crate) after: Vec<String>,
     pub(crate) before: Vec<String>,
     pub(crate) plan_only: bool,
+    pub(crate) extensions: Extensions,
 }
 
 impl Step {
@@ -127,6 +142,7 @@ impl Step {
             after: Vec::new(),
             before: Vec::new(),
             plan_only: false,
+            extensions: Extensions::default(),
         }
     }
 
@@ -154,6 +170,7 @@ impl Step {
             timing: F::TIMING,
             schema: F::schema(),
             doc: F::DOC.to_owned(),
+            extensions: Extensions::default(),
         });
         self
     }
@@ -187,8 +204,30 @@ impl Step {
         self
     }
 
+    /// Says more of the step than this version of the contract has words for; see [`Extensions`].
+    pub fn extension(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.extensions.set(key, value);
+        self
+    }
+
+    /// Says more of a slot that it provides or consumes, by the slot's name.
+    pub fn slot_extension(
+        mut self,
+        slot: &str,
+        key: impl Into<String>,
+        value: impl Into<Value>,
+    ) -> Self {
+        let provided = self.provides.iter_mut().map(|s| (&*s.name, &mut s.extensions));
+        let consumed = self.consumes.iter_mut().map(|s| (&*s.name, &mut s.extensions));
+        if let Some((_, extensions)) = provided.chain(consumed).find(|(name, _)| *name == slot) {
+            extensions.set(key, value);
+        }
+        self
+    }
+
     fn uses<F: Fact>(mut self, required: bool) -> Self {
-        self.consumes.push(SlotUse { name: F::SLOT.to_owned(), arity: F::ARITY, required });
+        let (name, extensions) = (F::SLOT.to_owned(), Extensions::default());
+        self.consumes.push(SlotUse { name, arity: F::ARITY, required, extensions });
         self
     }
 }
@@ -207,6 +246,7 @@ impl Description {
             parameters: Vec::new(),
             steps: Vec::new(),
             requests: Vec::new(),
+            extensions: Extensions::default(),
         }
     }
 
@@ -235,7 +275,9 @@ impl Description {
         version: impl Into<String>,
         optional: bool,
     ) -> Self {
-        self.requires.push(Requirement { name: name.into(), version: version.into(), optional });
+        let (name, version) = (name.into(), version.into());
+        let extensions = Extensions::default();
+        self.requires.push(Requirement { name, version, optional, extensions });
         self
     }
 
@@ -257,6 +299,12 @@ impl Description {
         self
     }
 
+    /// Says more than this version of the contract has words for; see [`Extensions`].
+    pub fn extension(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.extensions.set(key, value);
+        self
+    }
+
     /// Asks for a grant, and says why.
     pub fn request(
         mut self,
@@ -268,6 +316,7 @@ impl Description {
             capability: capability.into(),
             scope: scope.into(),
             reason: reason.into(),
+            extensions: Extensions::default(),
         });
         self
     }

@@ -47,6 +47,8 @@ pub struct Error {
     pub context: Vec<String>,
     /// What the reader could do about it.
     pub help: Option<String>,
+    /// Keys and JSON documents beyond this version of the contract.
+    pub extensions: Vec<(String, String)>,
 }
 
 impl Error {
@@ -57,7 +59,13 @@ impl Error {
 
     /// A failure with a code for programs.
     pub fn with_code(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), context: Vec::new(), help: None }
+        Self {
+            code,
+            message: message.into(),
+            context: Vec::new(),
+            help: None,
+            extensions: Vec::new(),
+        }
     }
 
     /// Adds what was being done: a lower-case gerund, `reading the release file`.

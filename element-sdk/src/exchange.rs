@@ -15,8 +15,8 @@ pub(crate) fn consume<F: Fact>() -> Result<Vec<Provided<F>>> {
         let value = serde_json::from_str(&fact.value).with_context(|| {
             format!("reading the value of `{}` that `{}` provides", F::SLOT, fact.provider)
         })?;
-        let Provided { provider, step, phase, key, .. } = fact;
-        Ok(Provided { provider, step, phase, key, value })
+        let Provided { provider, step, phase, key, extensions, .. } = fact;
+        Ok(Provided { provider, step, phase, key, value, extensions })
     };
     facts.into_iter().map(typed).collect()
 }

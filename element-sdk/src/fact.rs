@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::extensions::Extensions;
 use crate::phase::Phase;
 
 /// How many values a slot takes in the whole build.
@@ -70,6 +71,8 @@ pub struct Provided<F> {
     pub key: String,
     /// The value.
     pub value: F,
+    /// What the host says of it beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 /// A fact as the host passes it: the value is a JSON document.

@@ -112,6 +112,7 @@ mod description;
 mod element;
 mod error;
 mod exchange;
+mod extensions;
 mod fact;
 mod host;
 mod level;
@@ -140,6 +141,7 @@ pub use description::{
 pub use dibhost_element_sdk_derive::{Choice, Fact, Parameters};
 pub use element::Element;
 pub use error::{Context, Error, ErrorCode, Result};
+pub use extensions::Extensions;
 pub use fact::{Arity, Fact, Provided, Timing};
 pub use outcome::Outcome;
 pub use parameters::{ParameterValue, Parameters};

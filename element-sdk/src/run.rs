@@ -1,5 +1,7 @@
 //! What a step may do while the image is built: the target, programs in it, observed facts.
 
+use serde_json::Value;
+
 use crate::command::{Command, Output};
 use crate::description::Step;
 use crate::error::Result;
@@ -166,6 +168,12 @@ impl Exec {
     /// Keeps standard output; it is logged either way.
     pub fn capture(mut self) -> Self {
         self.0.capture = true;
+        self
+    }
+
+    /// Says more than this version of the contract has words for; see [`crate::Extensions`].
+    pub fn extension(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.0.extensions.set(key, value);
         self
     }
 

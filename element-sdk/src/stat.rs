@@ -1,5 +1,7 @@
 //! What is known of a node of the target tree.
 
+use crate::extensions::Extensions;
+
 /// What kind of node a path is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -34,6 +36,8 @@ pub struct Stat {
     pub size: u64,
     /// What a symbolic link says.
     pub link_target: Option<String>,
+    /// What the host says of it beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 /// A node found by a walk.

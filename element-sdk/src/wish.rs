@@ -1,5 +1,9 @@
 //! Wishes: what an element asks of the host while planning.
 
+use serde_json::Value;
+
+use crate::extensions::Extensions;
+
 /// What to do with a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {
@@ -11,6 +15,18 @@ pub enum Want {
     Remove,
     /// Kept at its version.
     Hold,
+}
+
+impl Want {
+    /// The word for it in the contract.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Install => "install",
+            Self::BuildOnly => "build-only",
+            Self::Remove => "remove",
+            Self::Hold => "hold",
+        }
+    }
 }
 
 /// A package. [`crate::Plan::package`] is the short way.
@@ -27,6 +43,8 @@ pub struct Package {
     pub reason: String,
     /// Answers for the package's own questions (debconf): question, type, value.
     pub answers: Vec<(String, String, String)>,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 impl Package {
@@ -38,7 +56,14 @@ impl Package {
             want: Want::Install,
             reason: reason.into(),
             answers: Vec::new(),
+            extensions: Extensions::default(),
         }
+    }
+
+    /// Says more than this version of the contract has words for; see [`Extensions`].
+    pub fn extension(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.extensions.set(key, value);
+        self
     }
 
     /// Of this version.
@@ -80,6 +105,8 @@ pub struct Repository {
     pub priority: Option<i32>,
     /// Armoured key that signs it.
     pub key: String,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 /// What becomes of a unit of the init system.
@@ -91,6 +118,17 @@ pub enum UnitState {
     Disabled,
     /// Cannot be started.
     Masked,
+}
+
+impl UnitState {
+    /// The word for it in the contract.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+            Self::Masked => "masked",
+        }
+    }
 }
 
 /// An account.
@@ -112,6 +150,8 @@ pub struct User {
     pub system: bool,
     /// Lines for `authorized_keys`.
     pub authorized_keys: Vec<String>,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 /// Where the first tree comes from.
@@ -142,6 +182,8 @@ pub struct BootstrapDistribution {
     pub keys: Vec<String>,
     /// On top of what the distribution calls essential.
     pub packages: Vec<String>,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 /// A file that the host fetches, checks and caches.
@@ -151,6 +193,8 @@ pub struct RemoteFile {
     pub url: String,
     /// `sha256:…`.
     pub digest: String,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 /// The builder's proxies.
@@ -162,6 +206,8 @@ pub struct Proxy {
     pub https: Option<String>,
     /// Hosts that go without.
     pub no_proxy: Vec<String>,
+    /// What the host says beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 /// The machine the image is for.
@@ -173,6 +219,8 @@ pub struct Machine {
     pub image_name: String,
     /// Seconds since the epoch that every timestamp is clamped to.
     pub source_date_epoch: u64,
+    /// What the host says beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 /// A remark about the parameters or the facts, before anything runs.
@@ -187,12 +235,20 @@ pub struct Finding {
     pub help: Option<String>,
     /// Stops the build.
     pub fatal: bool,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
 }
 
 impl Finding {
     /// A remark that does not stop the build.
     pub fn warning(message: impl Into<String>) -> Self {
-        Self { parameter: None, message: message.into(), help: None, fatal: false }
+        Self {
+            parameter: None,
+            message: message.into(),
+            help: None,
+            fatal: false,
+            extensions: Extensions::default(),
+        }
     }
 
     /// A remark that stops the build.

@@ -45,7 +45,9 @@ impl Script {
 
     /// Adds what it asks for.
     pub(crate) fn request(&mut self, capability: &str, scope: &str) {
-        let request = json!({"capability": capability, "scope": scope, "reason": "none of yours"});
+        let request = json!({
+            "capability": capability, "scope": scope, "reason": "none of yours", "extensions": [],
+        });
         push(&mut self.description["requests"], request);
     }
 

@@ -75,6 +75,7 @@ impl<'a> Parameter<'a> {
             default: #default,
             doc: #doc.into(),
             aliases: ::std::vec![#(#aliases.into()),*],
+            extensions: ::core::default::Default::default(),
         })
     }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::bindings::dib::element::{
     accounts, block_device as wit_block, bootstrap as wit_bootstrap, builder, exec, facts, host,
-    log, packages, rootfs, services, types,
+    log, packages, rootfs, types,
 };
 use crate::bindings::exports::dib::element::{lifecycle, metadata};
 use crate::block_device::{Filesystem, Mount, Node, NodeKind, Partition, Size, TableKind};
@@ -14,14 +14,13 @@ use crate::description::{
     Description, Parameter, ParameterKind, Request, Requirement, Slot, SlotUse, Step,
 };
 use crate::error::{Error, ErrorCode};
+use crate::extensions::Extensions;
 use crate::fact::{Arity, RawFact, Timing};
 use crate::level::Level;
 use crate::outcome::Outcome;
 use crate::phase::Phase;
 use crate::stat::{Kind, Stat};
-use crate::wish::{
-    Bootstrap, Finding, Machine, Package, Proxy, RemoteFile, Repository, UnitState, User, Want,
-};
+use crate::wish::{Bootstrap, Finding, Machine, Package, Proxy, RemoteFile, Repository, User};
 
 /// Both ways between two enums whose cases have the same names.
 macro_rules! same_cases {
@@ -45,9 +44,6 @@ same_cases!(types::Phase, Phase: Root, ExtraData, PreInstall, Install, PostInsta
 same_cases!(metadata::Arity, Arity: One, Optional, Many);
 same_cases!(metadata::Timing, Timing: Planned, Observed);
 same_cases!(log::Level, Level: Trace, Debug, Info, Warn, Error);
-same_cases!(packages::Want, Want: Install, BuildOnly, Remove, Hold);
-same_cases!(services::State, UnitState: Enabled, Disabled, Masked);
-same_cases!(wit_block::TableKind, TableKind: Gpt, Mbr);
 same_cases!(rootfs::Kind, Kind: File, Directory, Symlink, CharacterDevice, BlockDevice, Fifo,
     Socket);
 
@@ -68,7 +64,13 @@ impl From<types::Error> for Error {
             Code::Os(name) => ErrorCode::Os(name),
             Code::Other(name) => ErrorCode::Other(name),
         };
-        Self { code, message: error.message, context: error.context, help: error.help }
+        Self {
+            code,
+            message: error.message,
+            context: error.context,
+            help: error.help,
+            extensions: error.extensions,
+        }
     }
 }
 
@@ -89,14 +91,20 @@ impl From<Error> for types::Error {
             ErrorCode::Os(name) => Code::Os(name),
             ErrorCode::Other(name) => Code::Other(name),
         };
-        Self { code, message: error.message, context: error.context, help: error.help }
+        Self {
+            code,
+            message: error.message,
+            context: error.context,
+            help: error.help,
+            extensions: error.extensions,
+        }
     }
 }
 
 impl From<host::Target> for Machine {
     fn from(target: host::Target) -> Self {
-        let host::Target { arch, image_name, source_date_epoch } = target;
-        Self { arch, image_name, source_date_epoch }
+        let host::Target { arch, image_name, source_date_epoch, extensions } = target;
+        Self { arch, image_name, source_date_epoch, extensions: extensions.into() }
     }
 }
 
@@ -116,8 +124,9 @@ impl TryFrom<host::Value> for Value {
 
 impl From<facts::Fact> for RawFact {
     fn from(fact: facts::Fact) -> Self {
-        let facts::Fact { provider, step, phase, key, value } = fact;
-        Self { provider, step, phase: phase.into(), key, value }
+        let facts::Fact { provider, step, phase, key, value, extensions } = fact;
+        let extensions = extensions.into();
+        Self { provider, step, phase: phase.into(), key, value, extensions }
     }
 }
 
@@ -134,25 +143,25 @@ impl From<Description> for metadata::Description {
             parameters: d.parameters.into_iter().map(Into::into).collect(),
             steps: d.steps.into_iter().map(Into::into).collect(),
             requests: d.requests.into_iter().map(Into::into).collect(),
-            extensions: Vec::new(),
+            extensions: d.extensions.into(),
         }
     }
 }
 
 impl From<Requirement> for metadata::Requirement {
-    fn from(Requirement { name, version, optional }: Requirement) -> Self {
-        Self { name, version, optional }
+    fn from(Requirement { name, version, optional, extensions }: Requirement) -> Self {
+        Self { name, version, optional, extensions: extensions.into() }
     }
 }
 
 impl From<Request> for metadata::Request {
-    fn from(Request { capability, scope, reason }: Request) -> Self {
-        Self { capability, scope, reason }
+    fn from(Request { capability, scope, reason, extensions }: Request) -> Self {
+        Self { capability, scope, reason, extensions: extensions.into() }
     }
 }
 
 impl From<Parameter> for metadata::Parameter {
-    fn from(Parameter { name, kind, default, doc, aliases }: Parameter) -> Self {
+    fn from(Parameter { name, kind, default, doc, aliases, extensions }: Parameter) -> Self {
         let kind = match kind {
             ParameterKind::Text => metadata::ParameterKind::Text,
             ParameterKind::Integer => metadata::ParameterKind::Integer,
@@ -162,12 +171,13 @@ impl From<Parameter> for metadata::Parameter {
             ParameterKind::Secret => metadata::ParameterKind::Secret,
             ParameterKind::Json(schema) => metadata::ParameterKind::Json(schema),
         };
-        Self { name, kind, default, doc, aliases, extensions: Vec::new() }
+        Self { name, kind, default, doc, aliases, extensions: extensions.into() }
     }
 }
 
 impl From<Step> for metadata::Step {
-    fn from(Step { name, phase, provides, consumes, after, before, plan_only }: Step) -> Self {
+    fn from(step: Step) -> Self {
+        let Step { name, phase, provides, consumes, after, before, plan_only, extensions } = step;
         Self {
             name,
             phase: phase.into(),
@@ -176,26 +186,27 @@ impl From<Step> for metadata::Step {
             after,
             before,
             plan_only,
-            extensions: Vec::new(),
+            extensions: extensions.into(),
         }
     }
 }
 
 impl From<Slot> for metadata::Slot {
-    fn from(Slot { name, arity, timing, schema, doc }: Slot) -> Self {
-        Self { name, arity: arity.into(), timing: timing.into(), schema, doc }
+    fn from(Slot { name, arity, timing, schema, doc, extensions }: Slot) -> Self {
+        let (arity, timing, extensions) = (arity.into(), timing.into(), extensions.into());
+        Self { name, arity, timing, schema, doc, extensions }
     }
 }
 
 impl From<SlotUse> for metadata::SlotUse {
-    fn from(SlotUse { name, arity, required }: SlotUse) -> Self {
-        Self { name, arity: arity.into(), required }
+    fn from(SlotUse { name, arity, required, extensions }: SlotUse) -> Self {
+        Self { name, arity: arity.into(), required, extensions: extensions.into() }
     }
 }
 
 impl From<Finding> for lifecycle::Finding {
-    fn from(Finding { parameter, message, help, fatal }: Finding) -> Self {
-        Self { parameter, message, help, fatal, extensions: Vec::new() }
+    fn from(Finding { parameter, message, help, fatal, extensions }: Finding) -> Self {
+        Self { parameter, message, help, fatal, extensions: extensions.into() }
     }
 }
 
@@ -209,29 +220,35 @@ impl From<Outcome> for lifecycle::Outcome {
 }
 
 impl From<Package> for packages::Wish {
-    fn from(Package { name, version, want, reason, answers }: Package) -> Self {
-        Self { name, version, want: want.into(), reason, answers, extensions: Vec::new() }
+    fn from(Package { name, version, want, reason, answers, extensions }: Package) -> Self {
+        let (want, extensions) = (want.word().to_owned(), extensions.into());
+        Self { name, version, want, reason, answers, extensions }
     }
 }
 
 impl From<Repository> for packages::Repository {
     fn from(repository: Repository) -> Self {
-        let Repository { name, url, suites, components, priority, key } = repository;
-        Self { name, url, suites, components, priority, key, extensions: Vec::new() }
+        let Repository { name, url, suites, components, priority, key, extensions } = repository;
+        let extensions = extensions.into();
+        Self { name, url, suites, components, priority, key, extensions }
     }
 }
 
 impl From<User> for accounts::User {
     fn from(user: User) -> Self {
-        let User { name, uid, gid, home, shell, groups, system, authorized_keys } = user;
-        let extensions = Vec::new();
+        let User { name, uid, gid, home, shell, groups, system, authorized_keys, extensions } =
+            user;
+        let extensions = extensions.into();
         Self { name, uid, gid, home, shell, groups, system, authorized_keys, extensions }
     }
 }
 
 impl From<Bootstrap> for wit_bootstrap::Source {
     fn from(source: Bootstrap) -> Self {
-        let file = |RemoteFile { url, digest }| wit_bootstrap::RemoteFile { url, digest };
+        let file = |RemoteFile { url, digest, extensions }| {
+            let extensions = extensions.into();
+            wit_bootstrap::RemoteFile { url, digest, extensions }
+        };
         match source {
             Bootstrap::Distribution(d) => Self::Distribution(wit_bootstrap::Distribution {
                 package_manager: d.package_manager,
@@ -240,7 +257,7 @@ impl From<Bootstrap> for wit_bootstrap::Source {
                 components: d.components,
                 keys: d.keys,
                 packages: d.packages,
-                extensions: Vec::new(),
+                extensions: d.extensions.into(),
             }),
             Bootstrap::Container(reference) => Self::Container(reference),
             Bootstrap::Archive(remote) => Self::Archive(file(remote)),
@@ -250,8 +267,8 @@ impl From<Bootstrap> for wit_bootstrap::Source {
 }
 
 impl From<builder::Proxy> for Proxy {
-    fn from(builder::Proxy { http, https, no_proxy }: builder::Proxy) -> Self {
-        Self { http, https, no_proxy }
+    fn from(builder::Proxy { http, https, no_proxy, extensions }: builder::Proxy) -> Self {
+        Self { http, https, no_proxy, extensions: extensions.into() }
     }
 }
 
@@ -280,14 +297,14 @@ impl From<wit_block::Size> for Size {
 }
 
 impl From<Node> for wit_block::Node {
-    fn from(Node { name, on, kind }: Node) -> Self {
+    fn from(Node { name, on, kind, extensions }: Node) -> Self {
         use wit_block::NodeKind as Theirs;
         let kind = match kind {
             NodeKind::Disk { size, sector_size } => {
                 Theirs::Disk(wit_block::Disk { size, sector_size })
             }
             NodeKind::Table { kind, alignment } => {
-                Theirs::Table(wit_block::Table { kind: kind.into(), alignment })
+                Theirs::Table(wit_block::Table { kind: kind.word().to_owned(), alignment })
             }
             NodeKind::Partition(p) => Theirs::Partition(wit_block::Partition {
                 label: p.label,
@@ -317,16 +334,24 @@ impl From<Node> for wit_block::Node {
             }
             NodeKind::Driver { name, settings } => Theirs::Driver((name, settings)),
         };
-        Self { name, on, kind, extensions: Vec::new() }
+        Self { name, on, kind, extensions: extensions.into() }
     }
 }
 
-impl From<wit_block::Node> for Node {
-    fn from(node: wit_block::Node) -> Self {
+impl TryFrom<wit_block::Node> for Node {
+    type Error = Error;
+
+    fn try_from(node: wit_block::Node) -> Result<Self, Error> {
         use wit_block::NodeKind as Theirs;
         let kind = match node.kind {
             Theirs::Disk(d) => NodeKind::Disk { size: d.size, sector_size: d.sector_size },
-            Theirs::Table(t) => NodeKind::Table { kind: t.kind.into(), alignment: t.alignment },
+            Theirs::Table(t) => NodeKind::Table {
+                kind: TableKind::of(&t.kind).ok_or_else(|| {
+                    let message = format!("a partition table `{}` is newer than this SDK", t.kind);
+                    Error::with_code(ErrorCode::Unsupported, message)
+                })?,
+                alignment: t.alignment,
+            },
             Theirs::Partition(p) => NodeKind::Partition(Partition {
                 label: p.label,
                 type_id: p.type_id,
@@ -354,7 +379,7 @@ impl From<wit_block::Node> for Node {
             }
             Theirs::Driver((name, settings)) => NodeKind::Driver { name, settings },
         };
-        Self { name: node.name, on: node.on, kind }
+        Ok(Self { name: node.name, on: node.on, kind, extensions: node.extensions.into() })
     }
 }
 
@@ -367,13 +392,14 @@ impl From<rootfs::Stat> for Stat {
             gid: stat.gid,
             size: stat.size,
             link_target: stat.link_target,
+            extensions: stat.extensions.into(),
         }
     }
 }
 
 impl From<Attributes> for rootfs::Attributes {
-    fn from(Attributes { mode, owner, group }: Attributes) -> Self {
-        Self { mode, owner, group, xattrs: Vec::new() }
+    fn from(Attributes { mode, owner, group, extensions }: Attributes) -> Self {
+        Self { mode, owner, group, xattrs: Vec::new(), extensions: extensions.into() }
     }
 }
 
@@ -388,7 +414,11 @@ impl From<Change> for rootfs::Change {
             path,
             attributes: attributes.into(),
         };
-        let pair = |source, destination| rootfs::Move { source, destination };
+        let pair = |source, destination, extensions: Extensions| rootfs::Move {
+            source,
+            destination,
+            extensions: extensions.into(),
+        };
         match change {
             Change::Write { path, content, attributes } => {
                 Self::Write(file(path, content, attributes))
@@ -397,13 +427,21 @@ impl From<Change> for rootfs::Change {
                 Self::Append(file(path, content, Attributes::default()))
             }
             Change::Directory { path, attributes } => Self::MakeDirectory(folder(path, attributes)),
-            Change::Symlink { path, to } => Self::Symlink(rootfs::NewLink { path, to }),
-            Change::HardLink { source, destination } => Self::HardLink(pair(source, destination)),
-            Change::Copy { source, destination } => Self::Copy(pair(source, destination)),
+            Change::Symlink { path, to, extensions } => {
+                Self::Symlink(rootfs::NewLink { path, to, extensions: extensions.into() })
+            }
+            Change::HardLink { source, destination, extensions } => {
+                Self::HardLink(pair(source, destination, extensions))
+            }
+            Change::Copy { source, destination, extensions } => {
+                Self::Copy(pair(source, destination, extensions))
+            }
             Change::SetAttributes { path, attributes } => {
                 Self::SetAttributes(folder(path, attributes))
             }
-            Change::Rename { source, destination } => Self::Rename(pair(source, destination)),
+            Change::Rename { source, destination, extensions } => {
+                Self::Rename(pair(source, destination, extensions))
+            }
             Change::Remove { path } => Self::Remove(path),
         }
     }
@@ -423,13 +461,44 @@ impl From<Command> for exec::Command {
             stdin: command.stdin,
             settings,
             timeout_seconds: command.timeout_seconds,
-            extensions: Vec::new(),
+            extensions: command.extensions.into(),
         }
     }
 }
 
 impl From<exec::Output> for Output {
-    fn from(exec::Output { status, stdout, stderr }: exec::Output) -> Self {
-        Self { status, stdout, stderr }
+    fn from(exec::Output { status, stdout, stderr, extensions }: exec::Output) -> Self {
+        Self { status, stdout, stderr, extensions: extensions.into() }
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use crate::slots::KernelArgument;
+    use crate::wish::Want;
+
+    #[test]
+    fn what_is_said_beyond_the_contract_goes_over_the_border() {
+        let step = Step::new(Phase::Install)
+            .provides::<KernelArgument>()
+            .slot_extension("dib:boot/kernel-argument@1", "speed", 2)
+            .extension("!colour", "blue");
+        let said: metadata::Description =
+            Description::new("x", "1.0.0").step(step).extension("size", 3).into();
+        let pair = |key: &str, value: &str| vec![(key.to_owned(), value.to_owned())];
+        assert_eq!(said.extensions, pair("size", "3"));
+        assert_eq!(said.steps[0].extensions, pair("!colour", "\"blue\""));
+        assert_eq!(said.steps[0].provides[0].extensions, pair("speed", "2"));
+        let package = Package::new("vim", "to edit").want(Want::BuildOnly).extension("speed", 2);
+        let wish = packages::Wish::from(package);
+        assert_eq!((wish.want.as_str(), wish.extensions), ("build-only", pair("speed", "2")));
+        let output = exec::Output {
+            status: 0,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            extensions: pair("seconds", "4"),
+        };
+        assert_eq!(Output::from(output).extensions.get::<u32>("seconds").unwrap(), Some(4));
     }
 }

@@ -75,7 +75,7 @@ pub(crate) fn upgrade_all() -> Result<()> {
 }
 
 pub(crate) fn set_service(unit: &str, state: UnitState) -> Result<()> {
-    Ok(services::set(unit, state.into())?)
+    Ok(services::set(unit, state.word())?)
 }
 
 pub(crate) fn define_unit(unit: &str, content: &str) -> Result<()> {
@@ -95,7 +95,7 @@ pub(crate) fn set_password(user: &str, password: &Secret) -> Result<()> {
 }
 
 pub(crate) fn nodes() -> Result<Vec<Node>> {
-    Ok(block_device::nodes()?.into_iter().map(Into::into).collect())
+    block_device::nodes()?.into_iter().map(TryInto::try_into).collect()
 }
 
 pub(crate) fn add_nodes(nodes: Vec<Node>) -> Result<()> {

@@ -39,7 +39,7 @@ functions! {
         upgrade_all "upgrade-all" () -> ();
     }
     services "services" {
-        set "set" (unit "unit": &str, state "state": State) -> ();
+        set "set" (unit "unit": &str, state "state": &str) -> ();
         define "define" (unit "unit": &str, content "content": &str) -> ();
     }
     accounts "accounts" {
@@ -159,6 +159,7 @@ pub(crate) mod host {
                 message: "a secret is opened in no record and in no replay".to_owned(),
                 context: Vec::new(),
                 help: None,
+                extensions: Vec::new(),
             })
         }
     }

@@ -4,6 +4,7 @@ use crate::change::Change;
 use crate::command::{Command, Output};
 use crate::description::{Description, ParameterKind, Step};
 use crate::error::{Error, ErrorCode, Result};
+use crate::extensions::Extensions;
 use crate::fact::{Provided, RawFact, Timing};
 use crate::level::Level;
 use crate::stat::{Entry, Stat};
@@ -100,6 +101,7 @@ impl Call {
             phase: self.step.phase,
             key: key.to_owned(),
             value: value.to_owned(),
+            extensions: Extensions::default(),
         };
         self.facts.push((slot.to_owned(), fact.clone()));
         self.host.add_fact(slot, fact);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::change::{Attributes, Change};
 use crate::error::{Error, ErrorCode, Result};
+use crate::extensions::Extensions;
 use crate::stat::{Entry, Kind, Stat};
 
 /// A root tree in memory: what a program's scripted answer may change.
@@ -185,10 +186,11 @@ impl FakeTree {
                 self.put_directory(&at);
                 self.set(&at, attributes)
             }
-            Change::Symlink { path, to } => {
+            Change::Symlink { path, to, .. } => {
                 self.place(path, Body::Symlink(to.clone()), 0o777, &Attributes::default())
             }
-            Change::HardLink { source, destination } | Change::Copy { source, destination } => {
+            Change::HardLink { source, destination, .. }
+            | Change::Copy { source, destination, .. } => {
                 let node = self.node(&self.resolve(source, true)?)?.clone();
                 let at = self.new_place(destination)?;
                 self.0.insert(at, node);
@@ -199,7 +201,7 @@ impl FakeTree {
                 self.node(&at)?;
                 self.set(&at, attributes)
             }
-            Change::Rename { source, destination } => {
+            Change::Rename { source, destination, .. } => {
                 let from = self.resolve(source, false)?;
                 self.node(&from)?;
                 let to = self.new_place(destination)?;
@@ -284,7 +286,8 @@ impl Node {
             Body::Directory => (Kind::Directory, 0, None),
             Body::Symlink(to) => (Kind::Symlink, to.len() as u64, Some(to.clone())),
         };
-        Stat { kind, mode: self.mode, uid: self.uid, gid: self.gid, size, link_target }
+        let extensions = Extensions::default();
+        Stat { kind, mode: self.mode, uid: self.uid, gid: self.gid, size, link_target, extensions }
     }
 }
 
@@ -301,9 +304,10 @@ pub(super) fn touched(change: &Change) -> Vec<(&str, bool)> {
         | Change::Symlink { path, .. }
         | Change::SetAttributes { path, .. }
         | Change::Remove { path } => vec![(path, true)],
-        Change::HardLink { source, destination } | Change::Rename { source, destination } => {
+        Change::HardLink { source, destination, .. }
+        | Change::Rename { source, destination, .. } => {
             vec![(source, true), (destination, true)]
         }
-        Change::Copy { source, destination } => vec![(source, false), (destination, true)],
+        Change::Copy { source, destination, .. } => vec![(source, false), (destination, true)],
     }
 }

@@ -20,6 +20,7 @@ use crate::command::{Command, Output};
 use crate::description::Description;
 use crate::element::Element;
 use crate::error::{Error, ErrorCode, Result};
+use crate::extensions::Extensions;
 use crate::fact::{Fact, Provided};
 use crate::host as backend;
 use crate::level::Level;
@@ -144,8 +145,10 @@ impl TestHost {
     pub fn fact<F: Fact>(mut self, provider: &str, key: &str, value: &F) -> Self {
         let value = serde_json::to_string(value).expect("a fact serialises");
         let (provider, key) = (provider.to_owned(), key.to_owned());
-        let (step, phase) = (Phase::Install.name().to_owned(), Phase::Install);
-        self.state.add_fact(F::SLOT, Provided { provider, step, phase, key, value });
+        let (phase, extensions) = (Phase::Install, Extensions::default());
+        let step = phase.name().to_owned();
+        let fact = Provided { provider, step, phase, key, value, extensions };
+        self.state.add_fact(F::SLOT, fact);
         self
     }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::fake_tree::FakeTree;
 use crate::block_device::Node;
 use crate::command::{Command, Output};
+use crate::extensions::Extensions;
 use crate::fact::{Fact, Provided, RawFact};
 use crate::level::Level;
 use crate::wish::{Bootstrap, Finding, Machine, Package, Proxy, Repository, UnitState, User};
@@ -65,6 +66,7 @@ impl State {
             arch: "amd64".to_owned(),
             image_name: "image".to_owned(),
             source_date_epoch: 1_700_000_000,
+            extensions: Extensions::default(),
         })
     }
 

@@ -15,6 +15,7 @@ const dish = {
     required: ["name", "vegetarian"],
   }),
   doc: "A dish of the menu: known before anything is built.",
+  extensions: [],
 };
 
 const special = {
@@ -27,6 +28,7 @@ const special = {
     required: ["name"],
   }),
   doc: "What there is today only: known while the image is built.",
+  extensions: [],
 };
 
 export const metadata = {

@@ -23,6 +23,7 @@ DISH = Slot(
         "required": ["name", "vegetarian"],
     }),
     doc="A dish of the menu: known before anything is built.",
+    extensions=[],
 )
 
 SPECIAL = Slot(
@@ -35,6 +36,7 @@ SPECIAL = Slot(
         "required": ["name"],
     }),
     doc="What there is today only: known while the image is built.",
+    extensions=[],
 )
 
 ORDER = "example:menu/order@1"  # planned: what somebody wants to have
@@ -66,8 +68,8 @@ class Metadata(exports.Metadata):
                     phase=Phase.INSTALL,
                     provides=[DISH, SPECIAL],
                     consumes=[
-                        SlotUse(name=ORDER, arity=Arity.MANY, required=False),
-                        SlotUse(name=TABLE, arity=Arity.MANY, required=False),
+                        SlotUse(name=ORDER, arity=Arity.MANY, required=False, extensions=[]),
+                        SlotUse(name=TABLE, arity=Arity.MANY, required=False, extensions=[]),
                     ],
                     after=[],
                     before=[],

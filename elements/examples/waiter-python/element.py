@@ -17,7 +17,7 @@ DISH = "example:menu/dish@1"
 SPECIAL = "example:menu/special@1"
 
 # Owned by root, with the usual mode.
-USUAL = Attributes(mode=None, owner=None, group=None, xattrs=[])
+USUAL = Attributes(mode=None, owner=None, group=None, xattrs=[], extensions=[])
 
 
 class Metadata(exports.Metadata):
@@ -37,8 +37,8 @@ class Metadata(exports.Metadata):
                     phase=Phase.INSTALL,
                     provides=[],
                     consumes=[
-                        SlotUse(name=DISH, arity=Arity.MANY, required=False),
-                        SlotUse(name=SPECIAL, arity=Arity.MANY, required=False),
+                        SlotUse(name=DISH, arity=Arity.MANY, required=False, extensions=[]),
+                        SlotUse(name=SPECIAL, arity=Arity.MANY, required=False, extensions=[]),
                     ],
                     after=[],
                     before=[],
@@ -46,7 +46,7 @@ class Metadata(exports.Metadata):
                     extensions=[],
                 )
             ],
-            requests=[Request("rootfs", "write /srv/menu", "to write the menu")],
+            requests=[Request("rootfs", "write /srv/menu", "to write the menu", [])],
             extensions=[],
         )
 

@@ -15,7 +15,7 @@ use crate::bindings::dib::element::{
 };
 use crate::bindings::exports::dib::element::{lifecycle, metadata};
 use crate::describe_size;
-use crate::extensions::known_extensions;
+use crate::extensions::{told, unknown};
 use crate::refusal::Refusal;
 use dibhost_text::harmless;
 
@@ -56,12 +56,33 @@ fn json(text: &str, what: impl FnOnce() -> String) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|e| format!("{} is no JSON: {e}", what()))
 }
 
-fn extensions(list: Vec<(String, String)>) -> Result<Vec<(String, String)>, String> {
-    match known_extensions(&list) {
-        Ok(()) => Ok(list),
-        Err(Refusal::Answer(error)) => Err(error.message),
-        Err(Refusal::Trap(error)) => Err(error.to_string()),
+/// Notes what a record of a description says beyond the contract; `of` is empty for the element.
+fn extensions(
+    found: &mut Vec<plan::Extension>,
+    of: impl FnOnce() -> String,
+    list: Vec<(String, String)>,
+) -> Result<(), String> {
+    if list.is_empty() {
+        return Ok(());
     }
+    match unknown(&list) {
+        Err(Refusal::Answer(error)) => return Err(error.message),
+        Err(Refusal::Trap(error)) => return Err(error.to_string()),
+        Ok(_) => {}
+    }
+    let of = of();
+    let noted = list.into_iter().map(|(key, value)| plan::Extension { of: of.clone(), key, value });
+    found.extend(noted);
+    Ok(())
+}
+
+/// What a word of the contract means, by those that this host knows.
+pub(crate) fn word<T: Copy>(what: &str, said: &str, known: &[(&str, T)]) -> Result<T, Refusal> {
+    let found = known.iter().find(|(word, _)| *word == said).map(|(_, meaning)| *meaning);
+    found.ok_or_else(|| {
+        let words = dibhost_text::quoted_list(known.iter().map(|(word, _)| *word));
+        Refusal::invalid(format!("`{}` is no {what}: this host knows {words}", harmless(said, 100)))
+    })
 }
 
 /// What `describe` returned, as plain data.
@@ -69,32 +90,51 @@ pub(crate) fn description(said: metadata::Description) -> Result<plan::Descripti
     if Check::DescriptionBytes.holds() {
         describe_size::check(&said)?;
     }
-    let requirement = |r: metadata::Requirement| plan::Requirement {
-        name: r.name,
-        version: r.version,
-        optional: r.optional,
-    };
-    let request = |r: metadata::Request| plan::Request {
-        capability: r.capability,
-        scope: r.scope,
-        reason: harmless(&r.reason, TEXT),
-    };
+    let mut found = Vec::new();
+    extensions(&mut found, String::new, said.extensions)?;
+    let mut requires = Vec::new();
+    for r in said.requires {
+        extensions(
+            &mut found,
+            || format!("its requirement `{}`", harmless(&r.name, 100)),
+            r.extensions,
+        )?;
+        requires.push(plan::Requirement { name: r.name, version: r.version, optional: r.optional });
+    }
+    let mut requests = Vec::new();
+    for r in said.requests {
+        let of = || format!("its request of `{}`", harmless(&r.capability, 100));
+        extensions(&mut found, of, r.extensions)?;
+        let reason = harmless(&r.reason, TEXT);
+        requests.push(plan::Request { capability: r.capability, scope: r.scope, reason });
+    }
+    let mut parameters = Vec::new();
+    for p in said.parameters {
+        parameters.push(parameter(p, &mut found)?);
+    }
+    let mut steps = Vec::new();
+    for s in said.steps {
+        steps.push(step(s, &mut found)?);
+    }
     Ok(plan::Description {
         name: said.name,
         version: said.version,
         summary: harmless(&said.summary, TEXT),
         license: harmless(&said.license, TEXT),
-        requires: said.requires.into_iter().map(requirement).collect(),
+        requires,
         stands_in_for: said.stands_in_for,
         conflicts_with: said.conflicts_with,
-        parameters: said.parameters.into_iter().map(parameter).collect::<Result<_, _>>()?,
-        steps: said.steps.into_iter().map(step).collect::<Result<_, _>>()?,
-        requests: said.requests.into_iter().map(request).collect(),
-        extensions: extensions(said.extensions)?,
+        parameters,
+        steps,
+        requests,
+        extensions: found,
     })
 }
 
-fn parameter(said: metadata::Parameter) -> Result<plan::Parameter, String> {
+fn parameter(
+    said: metadata::Parameter,
+    found: &mut Vec<plan::Extension>,
+) -> Result<plan::Parameter, String> {
     use metadata::ParameterKind as Kind;
     let name = said.name;
     let kind = match said.kind {
@@ -111,7 +151,8 @@ fn parameter(said: metadata::Parameter) -> Result<plan::Parameter, String> {
     let default = said
         .default
         .map(|text| json(&text, || format!("the default of parameter `{}`", harmless(&name, 100))));
-    extensions(said.extensions)?;
+    let of = || format!("its parameter `{}`", harmless(&name, 100));
+    extensions(found, of, said.extensions)?;
     Ok(plan::Parameter {
         kind,
         default: default.transpose()?,
@@ -129,26 +170,37 @@ fn arity(said: metadata::Arity) -> plan::Arity {
     }
 }
 
-fn step(said: metadata::Step) -> Result<plan::StepDeclaration, String> {
-    let slot_use = |u: metadata::SlotUse| plan::SlotUse {
-        name: u.name,
-        arity: arity(u.arity),
-        required: u.required,
-    };
+fn step(
+    said: metadata::Step,
+    found: &mut Vec<plan::Extension>,
+) -> Result<plan::StepDeclaration, String> {
+    let name = said.name;
+    extensions(found, || format!("its step `{}`", harmless(&name, 100)), said.extensions)?;
+    let mut consumes = Vec::new();
+    for u in said.consumes {
+        let of = || format!("its use of the slot `{}`", harmless(&u.name, 200));
+        extensions(found, of, u.extensions)?;
+        let (arity, required) = (arity(u.arity), u.required);
+        consumes.push(plan::SlotUse { name: u.name, arity, required });
+    }
+    let mut provides = Vec::new();
+    for s in said.provides {
+        provides.push(slot(s, found)?);
+    }
     Ok(plan::StepDeclaration {
-        name: said.name,
+        name,
         phase: phase(said.phase),
-        provides: said.provides.into_iter().map(slot).collect::<Result<_, _>>()?,
-        consumes: said.consumes.into_iter().map(slot_use).collect(),
+        provides,
+        consumes,
         after: said.after,
         before: said.before,
         plan_only: said.plan_only,
-        extensions: extensions(said.extensions)?,
     })
 }
 
-fn slot(said: metadata::Slot) -> Result<plan::Slot, String> {
+fn slot(said: metadata::Slot, found: &mut Vec<plan::Extension>) -> Result<plan::Slot, String> {
     let name = said.name;
+    extensions(found, || format!("its slot `{}`", harmless(&name, 200)), said.extensions)?;
     let schema =
         said.schema.map(|s| json(&s, || format!("the schema of slot `{}`", harmless(&name, 200))));
     Ok(plan::Slot {
@@ -163,20 +215,41 @@ fn slot(said: metadata::Slot) -> Result<plan::Slot, String> {
     })
 }
 
-pub(crate) fn finding(said: lifecycle::Finding) -> Finding {
-    Finding {
+/// A finding, and one for each thing that it says beyond the contract.
+pub(crate) fn finding(said: lifecycle::Finding) -> Result<Vec<Finding>, String> {
+    let keys = match unknown(&said.extensions) {
+        Ok(keys) => keys,
+        Err(Refusal::Answer(error)) => return Err(error.message),
+        Err(Refusal::Trap(error)) => return Err(error.to_string()),
+    };
+    let own = Finding {
         parameter: said.parameter,
         message: harmless(&said.message, TEXT),
         help: said.help.map(|h| multi_line(&h)),
         fatal: said.fatal,
-    }
+    };
+    let beyond = keys.into_iter().map(|key| Finding {
+        parameter: None,
+        message: told(&key, "one of its remarks"),
+        help: None,
+        fatal: false,
+    });
+    Ok(std::iter::once(own).chain(beyond).collect())
 }
 
 /// The failure an element reported.
 pub(crate) fn failure(said: types::Error) -> ElementFailure {
     ElementFailure {
         message: harmless(said.message.trim_end(), TEXT),
-        context: said.context.iter().take(20).map(|c| harmless(c, TEXT)).collect(),
+        context: said
+            .context
+            .iter()
+            .take(20)
+            .map(|c| harmless(c, TEXT))
+            .chain(said.extensions.iter().take(20).map(|(key, _)| {
+                format!("failing, of which it says `{}`, unknown to this host", harmless(key, 100))
+            }))
+            .collect(),
         help: said.help.map(|h| multi_line(&h)),
     }
 }
@@ -194,22 +267,24 @@ pub(crate) fn fact_to_wit(fact: &Fact) -> facts::Fact {
         phase: phase_to_wit(fact.phase),
         key: fact.key.clone(),
         value: fact.value.to_string(),
+        extensions: Vec::new(),
     }
 }
 
-pub(crate) fn package(said: packages::Wish) -> wish::PackageWish {
-    wish::PackageWish {
+pub(crate) fn package(said: packages::Wish) -> Result<wish::PackageWish, Refusal> {
+    let wants = [
+        ("install", wish::Want::Install),
+        ("build-only", wish::Want::BuildOnly),
+        ("remove", wish::Want::Remove),
+        ("hold", wish::Want::Hold),
+    ];
+    Ok(wish::PackageWish {
+        want: word("wish for a package", &said.want, &wants)?,
         name: said.name,
         version: said.version,
-        want: match said.want {
-            packages::Want::Install => wish::Want::Install,
-            packages::Want::BuildOnly => wish::Want::BuildOnly,
-            packages::Want::Remove => wish::Want::Remove,
-            packages::Want::Hold => wish::Want::Hold,
-        },
         reason: harmless(&said.reason, TEXT),
         answers: said.answers,
-    }
+    })
 }
 
 pub(crate) fn repository(said: packages::Repository) -> wish::Repository {
@@ -275,16 +350,17 @@ fn size_to_wit(size: disk::Size) -> block_device::Size {
     }
 }
 
-pub(crate) fn node(said: block_device::Node) -> disk::Node {
+pub(crate) fn node(said: block_device::Node) -> Result<disk::Node, Refusal> {
     use block_device::NodeKind as Kind;
     use disk::NodeKind;
     let kind = match said.kind {
         Kind::Disk(d) => NodeKind::Disk { size: d.size, sector_size: d.sector_size },
         Kind::Table(t) => NodeKind::Table {
-            kind: match t.kind {
-                block_device::TableKind::Gpt => disk::TableKind::Gpt,
-                block_device::TableKind::Mbr => disk::TableKind::Mbr,
-            },
+            kind: word(
+                "partition table",
+                &t.kind,
+                &[("gpt", disk::TableKind::Gpt), ("mbr", disk::TableKind::Mbr)],
+            )?,
             alignment: t.alignment,
         },
         Kind::Partition(p) => NodeKind::Partition {
@@ -312,7 +388,7 @@ pub(crate) fn node(said: block_device::Node) -> disk::Node {
         }
         Kind::Driver((name, settings)) => NodeKind::Driver { name, settings },
     };
-    disk::Node { name: said.name, on: said.on, kind }
+    Ok(disk::Node { name: said.name, on: said.on, kind })
 }
 
 pub(crate) fn node_to_wit(node: &disk::Node) -> block_device::Node {
@@ -324,8 +400,8 @@ pub(crate) fn node_to_wit(node: &disk::Node) -> block_device::Node {
         }
         NodeKind::Table { kind, alignment } => Kind::Table(block_device::Table {
             kind: match kind {
-                disk::TableKind::Gpt => block_device::TableKind::Gpt,
-                disk::TableKind::Mbr => block_device::TableKind::Mbr,
+                disk::TableKind::Gpt => "gpt".to_owned(),
+                disk::TableKind::Mbr => "mbr".to_owned(),
             },
             alignment,
         }),
@@ -429,5 +505,6 @@ pub(crate) fn stat(stat: tree::Stat) -> rootfs::Stat {
         links: stat.links,
         link_target: stat.link_target,
         xattrs: stat.xattrs,
+        extensions: Vec::new(),
     }
 }

@@ -55,12 +55,14 @@ impl Size {
             step;
         self.text(name);
         self.entries += provides.len() + consumes.len();
-        for Slot { name, arity: _, timing: _, schema, doc } in provides {
+        for Slot { name, arity: _, timing: _, schema, doc, extensions } in provides {
+            self.pairs(extensions);
             self.text(name);
             self.text(doc);
             self.maybe(schema.as_ref());
         }
-        for SlotUse { name, arity: _, required: _ } in consumes {
+        for SlotUse { name, arity: _, required: _, extensions } in consumes {
+            self.pairs(extensions);
             self.text(name);
         }
         self.texts(after);
@@ -75,7 +77,8 @@ impl Size {
         }
         size.entries += said.requires.len() + said.parameters.len();
         size.entries += said.steps.len() + said.requests.len();
-        for Requirement { name, version, optional: _ } in &said.requires {
+        for Requirement { name, version, optional: _, extensions } in &said.requires {
+            size.pairs(extensions);
             size.text(name);
             size.text(version);
         }
@@ -83,7 +86,8 @@ impl Size {
         size.texts(&said.conflicts_with);
         said.parameters.iter().for_each(|p| size.parameter(p));
         said.steps.iter().for_each(|s| size.step(s));
-        for Request { capability, scope, reason } in &said.requests {
+        for Request { capability, scope, reason, extensions } in &said.requests {
+            size.pairs(extensions);
             size.text(capability);
             size.text(scope);
             size.text(reason);

@@ -154,7 +154,6 @@ fn call(mode: Mode, phase: Phase, grants: Grants) -> Call {
         after: Vec::new(),
         before: Vec::new(),
         plan_only: false,
-        extensions: Vec::new(),
     };
     let parameter = |name: &str, kind| Parameter {
         name: name.to_owned(),

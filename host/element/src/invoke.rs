@@ -1,6 +1,6 @@
 //! One call of an element: a fresh store, a bounded time, and a sentence when it fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -99,6 +99,7 @@ pub(crate) fn state(call: Call, effects: Option<Effects>, secrets: Arc<dyn Secre
         cache: cache::Cache::default(),
         written: Written::default(),
         tape: Tape::Off,
+        told: BTreeSet::new(),
         effects,
         secrets,
         clock: GuestClock::default(),
@@ -171,7 +172,11 @@ impl<'a> Session<'a> {
         let step = self.store.data().call.step.clone();
         let said = self
             .call(|element, store| element.dib_element_lifecycle().call_plan(store, &step, lent))?;
-        Ok(said.map_err(convert::failure)?.into_iter().map(convert::finding).collect())
+        let mut findings = Vec::new();
+        for finding in said.map_err(convert::failure)? {
+            findings.extend(convert::finding(finding).map_err(ElementFailure::new)?);
+        }
+        Ok(findings)
     }
 
     /// Calls `run(step)` and waits.

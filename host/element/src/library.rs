@@ -142,7 +142,7 @@ mod shared {
 
 /// The form of the kept descriptions. Another number makes every element describe itself anew;
 /// it has to change when [`About`] or `Description` do.
-const ABOUT_FORM: u32 = 3;
+const ABOUT_FORM: u32 = 4;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -18,7 +18,13 @@ pub enum Refusal {
 
 impl Refusal {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self::Answer(Error { code, message: message.into(), context: Vec::new(), help: None })
+        Self::Answer(Error {
+            code,
+            message: message.into(),
+            context: Vec::new(),
+            help: None,
+            extensions: Vec::new(),
+        })
     }
 
     pub(crate) fn denied(message: impl Into<String>) -> Self {

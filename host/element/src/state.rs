@@ -1,6 +1,6 @@
 //! What a store holds for the one call it is made for, and the checks every interface shares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dibhost_check::Check;
@@ -78,6 +78,8 @@ pub(crate) struct State {
     pub(crate) cache: cache::Cache,
     pub(crate) written: Written,
     pub(crate) tape: Tape,
+    /// What was told once and is not told again.
+    pub(crate) told: BTreeSet<String>,
     pub(crate) effects: Option<Effects>,
     pub(crate) secrets: Arc<dyn SecretStore>,
     pub(crate) clock: GuestClock,

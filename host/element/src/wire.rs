@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::component::Resource;
 
 use crate::bindings::dib::element::{
-    accounts, block_device, bootstrap, builder, exec, facts, host, log, packages, rootfs, services,
+    accounts, block_device, bootstrap, builder, exec, facts, host, log, packages, rootfs,
 };
 
 /// Arguments with more bytes than this are recorded by their digest: they are compared only.
@@ -53,7 +53,7 @@ by_serde! {
     (), bool, u32, u64, String, Vec<u8>, Vec<String>, Vec<(String, String)>, Option<String>,
     Option<u32>, Option<u64>,
     host::Target, Option<host::Value>, log::Level, Vec<facts::Fact>,
-    Vec<packages::Wish>, packages::Repository, services::State, accounts::User,
+    Vec<packages::Wish>, packages::Repository, accounts::User,
     Vec<block_device::Node>, block_device::Node, bootstrap::Source, builder::Proxy,
     Option<rootfs::Stat>, Vec<rootfs::Entry>, Vec<rootfs::Change>, rootfs::Attributes,
     rootfs::WalkFlags, exec::Command, exec::Output,
@@ -212,6 +212,7 @@ mod tests {
             owner: None,
             group: None,
             xattrs: vec![("user.n".to_owned(), b"\0\xff".to_vec())],
+            extensions: Vec::new(),
         };
         let file = rootfs::NewFile { path: "/a".into(), content: Vec::new(), attributes };
         let changes = vec![rootfs::Change::Write(file), rootfs::Change::Remove("/b".into())];
@@ -227,11 +228,20 @@ mod tests {
         assert_eq!(rootfs::WalkFlags::back(flags.out()).unwrap(), flags);
         assert!(rootfs::WalkFlags::back(json!(["up"])).is_err());
 
-        let target =
-            host::Target { arch: "amd64".into(), image_name: "x".into(), source_date_epoch: 7 };
+        let target = host::Target {
+            arch: "amd64".into(),
+            image_name: "x".into(),
+            source_date_epoch: 7,
+            extensions: Vec::new(),
+        };
         assert_eq!(
             target.out(),
-            json!({"arch": "amd64", "image-name": "x", "source-date-epoch": 7})
+            json!({
+                "arch": "amd64",
+                "extensions": [],
+                "image-name": "x",
+                "source-date-epoch": 7
+            })
         );
         assert_eq!(host::Target::back(target.out()).unwrap().image_name, "x");
     }

@@ -52,8 +52,6 @@ pub struct StepDeclaration {
     pub before: Vec<String>,
     /// Only `plan` is called for it, `run` never.
     pub plan_only: bool,
-    /// What a later version of the contract may have added: key, JSON document.
-    pub extensions: Vec<(String, String)>,
 }
 
 /// The kind of a parameter.
@@ -146,8 +144,20 @@ pub struct Description {
     pub steps: Vec<StepDeclaration>,
     /// What it asks for.
     pub requests: Vec<Request>,
-    /// What a later version of the contract may have added: key, JSON document.
-    pub extensions: Vec<(String, String)>,
+    /// What it says, anywhere in it, that this host does not know.
+    pub extensions: Vec<Extension>,
+}
+
+/// What a record says beyond the contract of this host: a later version may know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extension {
+    /// Of what of the element, as a sentence has it: `its step `install``; empty: of all of it.
+    pub of: String,
+    /// With `!` before it: what does not know it must not use the element.
+    pub key: String,
+    /// A JSON document.
+    pub value: String,
 }
 
 impl Description {

@@ -8,7 +8,7 @@ use dibhost_definition::{Definition, Diagnostic, Diagnostics, Location, LockedIm
 use serde_json::{Value, json};
 
 use crate::Phase;
-use crate::description::StepDeclaration;
+use crate::description::{Extension, StepDeclaration};
 use crate::digest::digest_of;
 use crate::disk::{self, Wished};
 use crate::fact::Fact;
@@ -26,7 +26,7 @@ use crate::planner::{
     BuilderSurroundings, ElementFailure, Finding, Planner, StepAnswer, StepCall, TargetMachine,
 };
 use crate::preflight::{self, Held};
-use crate::resolve::{Elements, resolve, trail};
+use crate::resolve::{Elements, Resolved, resolve, trail};
 use crate::schema::{LAYOUT, Slots};
 use crate::slot::{Arity, PlannedSlot, Timing};
 use crate::slots::Declared;
@@ -84,6 +84,7 @@ pub fn plan(
 
     let mut wrong = Diagnostics::default();
     let mut findings = Vec::new();
+    findings.extend(elements.iter().flat_map(|(name, e)| unknown_extensions(name, e)));
     let parameters = parameters::check(definition, &elements, &mut wrong);
     limits::check(definition, &elements, &mut wrong);
     let held =
@@ -579,6 +580,24 @@ fn check_wish(name: &str, phase: Phase, wish: &Wish, grants: &grant::Grants) -> 
         )),
         _ => Ok(()),
     }
+}
+
+/// What an element says of itself that this host does not know.
+fn unknown_extensions(name: &str, element: &Resolved) -> Vec<PlanFinding> {
+    let told = element.description().extensions.iter().map(|Extension { of, key, .. }| {
+        let of = if of.is_empty() { "itself" } else { of };
+        PlanFinding {
+            element: Some(name.to_owned()),
+            phase: None,
+            location: element.location.as_ref().map(ToString::to_string),
+            message: format!(
+                "`{name}` says `{}` of {of}, which this host does not know and does without",
+                one_line(key)
+            ),
+            help: Some("a newer dibhost may know it".to_owned()),
+        }
+    });
+    told.collect()
 }
 
 fn no_first_tree() -> PlanFinding {

@@ -7,7 +7,9 @@ use dibhost_check::Check;
 use semver::{Version, VersionReq};
 use serde_json::Value;
 
-use crate::description::{Description, Parameter, ParameterKind, SlotUse, StepDeclaration, Timing};
+use crate::description::{
+    Description, Extension, Parameter, ParameterKind, SlotUse, StepDeclaration, Timing,
+};
 use crate::grant;
 use crate::phase::Phase;
 use crate::plan::HOST;
@@ -178,16 +180,16 @@ fn step(step: &StepDeclaration, found: &mut Vec<String>) {
             Some(_) => {}
         }
     }
-    found.extend(refused_extensions(&step.extensions));
 }
 
 /// Extensions that this host does not know and may not overlook.
-fn refused_extensions(extensions: &[(String, String)]) -> Vec<String> {
+fn refused_extensions(extensions: &[Extension]) -> Vec<String> {
     let insisted = |key: &str| Check::InsistedExtension.holds() && key.starts_with('!');
-    let refused = extensions.iter().filter(|(key, _)| insisted(key));
+    let refused = extensions.iter().filter(|extension| insisted(&extension.key));
     refused
-        .map(|(key, _)| {
-            format!("it needs `{key}`, which this host does not know: it may need a newer one")
+        .map(|Extension { of, key, .. }| {
+            let of = if of.is_empty() { String::new() } else { format!(" for {of}") };
+            format!("it needs `{key}`{of}, which this host does not know: it may need a newer one")
         })
         .collect()
 }

@@ -25,12 +25,12 @@ pub(crate) fn the_layout_fits() -> Result<()> {
 }
 
 pub(crate) fn slot(name: &str, timing: &str, schema: &Value) -> Value {
-    json!({"name": name, "arity": "Many", "timing": timing, "schema": schema.to_string(), "doc": ""})
+    json!({"name": name, "arity": "Many", "timing": timing, "schema": schema.to_string(), "doc": "", "extensions": []})
 }
 
 /// A slot of the host that takes many values, as an element declares it.
 fn host_slot(name: &str) -> Value {
-    json!({"name": name, "arity": "Many", "timing": "Planned", "schema": null, "doc": ""})
+    json!({"name": name, "arity": "Many", "timing": "Planned", "schema": null, "doc": "", "extensions": []})
 }
 
 /// The step in `root` provides a slot.
@@ -63,7 +63,7 @@ fn doubling(times: usize) -> Value {
 fn believed(case: Case, provider: &str) -> Case {
     case.and("reader")
         .with(|script| {
-            let uses = json!({"name": SLOT, "arity": "Many", "required": true});
+            let uses = json!({"name": SLOT, "arity": "Many", "required": true, "extensions": []});
             if let Some(slots) = script.step("Root")["consumes"].as_array_mut() {
                 slots.push(uses);
             }
@@ -164,7 +164,7 @@ fn of_its_own() -> Vec<Case> {
                     s,
                     json!({
                         "name": LAYOUT, "arity": "One", "timing": "Planned", "schema": null,
-                        "doc": "",
+                        "doc": "", "extensions": [],
                     }),
                 )
             })

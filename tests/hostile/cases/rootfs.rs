@@ -7,7 +7,7 @@ use crate::case::{Case, call};
 
 /// Attributes as they usually are.
 pub(crate) fn plain() -> Value {
-    json!({"mode": null, "owner": null, "group": null, "xattrs": []})
+    json!({"mode": null, "owner": null, "group": null, "xattrs": [], "extensions": []})
 }
 
 pub(crate) fn write(path: &str, text: &str) -> Value {
@@ -19,11 +19,11 @@ pub(crate) fn folder(path: &str) -> Value {
 }
 
 fn link(path: &str, to: &str) -> Value {
-    json!({"Symlink": {"path": path, "to": to}})
+    json!({"Symlink": {"path": path, "to": to, "extensions": []}})
 }
 
 fn change(kind: &str, source: &str, destination: &str) -> Value {
-    call(kind, json!({"source": source, "destination": destination}))
+    call(kind, json!({"source": source, "destination": destination, "extensions": []}))
 }
 
 pub(crate) fn apply(changes: &[Value]) -> Value {
@@ -112,7 +112,7 @@ fn out_of_the_grant() -> Vec<Case> {
         out(
             "another_s_file_made_a_root_shell",
             &[apply(&[
-                json!({"SetAttributes": {"path": "/secret/file", "attributes": {"mode": 0o4755, "owner": null, "group": null, "xattrs": []}}}),
+                json!({"SetAttributes": {"path": "/secret/file", "attributes": {"mode": 0o4755, "owner": null, "group": null, "xattrs": [], "extensions": []}}}),
             ])],
         ),
         out("another_s_folder_walked", &[call("Walk", "/secret")]),
@@ -182,7 +182,7 @@ fn out_of_the_tree() -> Vec<Case> {
 }
 
 fn odd_names() -> Vec<Case> {
-    let mode = |mode: u32, owner: Option<&str>| json!({"SetAttributes": {"path": "/mine", "attributes": {"mode": mode, "owner": owner, "group": null, "xattrs": []}}});
+    let mode = |mode: u32, owner: Option<&str>| json!({"SetAttributes": {"path": "/mine", "attributes": {"mode": mode, "owner": owner, "group": null, "xattrs": [], "extensions": []}}});
     vec![
         all_of_it(Check::PathAbsolute, "a_path_without_a_beginning", &[call("Stat", "etc/passwd")])
             .says("it does not begin with `/`"),

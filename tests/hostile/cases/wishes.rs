@@ -11,7 +11,7 @@ const KEY: &str = include_str!("../../../host/tree/tests/other-key.asc");
 /// A wish for a package, as the contract's record.
 pub(crate) fn package(name: &str) -> Value {
     json!({
-        "name": name, "version": null, "want": "Install", "reason": "", "answers": [],
+        "name": name, "version": null, "want": "install", "reason": "", "answers": [],
         "extensions": [],
     })
 }
@@ -201,7 +201,7 @@ fn strings() -> Vec<Case> {
             .plans([call(
                 "Packages",
                 json!([{
-                    "name": "sudo", "version": null, "want": "Install", "reason": "", "answers": [],
+                    "name": "sudo", "version": null, "want": "install", "reason": "", "answers": [],
                     "extensions": [["!allow-unauthenticated", "true"]],
                 }]),
             )])

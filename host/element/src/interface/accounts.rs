@@ -1,12 +1,12 @@
 //! `accounts`: wishes for users and groups.
 
 use dibhost_plan::wish::Wish;
+use dibhost_text::harmless;
 use wasmtime::component::{Linker, Resource};
 
 use super::hook::{Own, hooked};
 use crate::bindings::dib::element::accounts;
 use crate::convert;
-use crate::extensions::known_extensions;
 use crate::held::handles::Secret;
 use crate::refusal::Refusal;
 use crate::state::State;
@@ -19,7 +19,7 @@ impl accounts::Host for State {
     fn ensure_user(&mut self, user: accounts::User) -> Result<(), Refusal> {
         self.planning("an account cannot be wished for")?;
         self.grant("accounts", &user.name)?;
-        known_extensions(&user.extensions)?;
+        self.extensions(&user.extensions, || format!("the user `{}`", harmless(&user.name, 100)))?;
         self.wish(vec![Wish::User(convert::user(user))])
     }
 

@@ -7,7 +7,6 @@ use wasmtime::component::Linker;
 use super::hook::{Own, hooked};
 use crate::bindings::dib::element::block_device;
 use crate::convert;
-use crate::extensions::known_extensions;
 use crate::refusal::Refusal;
 use crate::state::State;
 use dibhost_text::harmless;
@@ -30,14 +29,16 @@ impl block_device::Host for State {
         self.within(Limit::Wishes, (self.wishes.nodes.len() + nodes.len()) as u64)?;
         let mut made: Vec<dibhost_block_device::Node> = Vec::with_capacity(nodes.len());
         for node in nodes {
-            known_extensions(&node.extensions)?;
+            self.extensions(&node.extensions, || {
+                format!("the node `{}`", harmless(&node.name, 100))
+            })?;
             if self.wishes.nodes.iter().chain(&made).any(|n| n.name == node.name) {
                 return Err(Refusal::conflict(format!(
                     "there is a node `{}` already; `replace` puts another in its place",
                     harmless(&node.name, 100)
                 )));
             }
-            made.push(convert::node(node));
+            made.push(convert::node(node)?);
         }
         self.wish(vec![Wish::Nodes(made.clone())])?;
         self.wishes.nodes.extend(made);
@@ -47,8 +48,8 @@ impl block_device::Host for State {
     fn replace(&mut self, node: block_device::Node) -> Result<(), Refusal> {
         self.planning("a node cannot be replaced")?;
         self.grant("block-device", "")?;
-        known_extensions(&node.extensions)?;
-        let node = convert::node(node);
+        self.extensions(&node.extensions, || format!("the node `{}`", harmless(&node.name, 100)))?;
+        let node = convert::node(node)?;
         let Some(at) = self.wishes.nodes.iter().position(|n| n.name == node.name) else {
             return Err(Refusal::not_found(format!(
                 "there is no node `{}` to replace",

@@ -7,7 +7,6 @@ use wasmtime::component::Linker;
 use super::hook::{Own, hooked};
 use crate::bindings::dib::element::bootstrap;
 use crate::convert;
-use crate::extensions::known_extensions;
 use crate::refusal::Refusal;
 use crate::state::State;
 
@@ -25,8 +24,14 @@ impl bootstrap::Host for State {
             )));
         }
         self.grant("bootstrap", "")?;
-        if let bootstrap::Source::Distribution(distribution) = &source {
-            known_extensions(&distribution.extensions)?;
+        match &source {
+            bootstrap::Source::Distribution(distribution) => {
+                self.extensions(&distribution.extensions, || "the first tree".to_owned())?;
+            }
+            bootstrap::Source::Archive(file) | bootstrap::Source::DiskImage(file) => {
+                self.extensions(&file.extensions, || "the first tree".to_owned())?;
+            }
+            bootstrap::Source::Container(_) => {}
         }
         if self.wishes.iter().any(|w| matches!(w, Wish::Bootstrap(_))) {
             return Err(Refusal::conflict("this step wished for a first tree already"));

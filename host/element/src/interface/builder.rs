@@ -26,6 +26,7 @@ impl builder::Host for State {
             http: builder.http_proxy.clone(),
             https: builder.https_proxy.clone(),
             no_proxy: builder.no_proxy.clone(),
+            extensions: Vec::new(),
         })
     }
 }

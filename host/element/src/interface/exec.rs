@@ -11,7 +11,6 @@ use zeroize::Zeroize as _;
 use super::hook::{Own, hooked};
 use crate::bindings::dib::element::exec;
 use crate::bindings::dib::element::types::ErrorCode;
-use crate::extensions::known_extensions;
 use crate::held::handles::Secret;
 use crate::limits::{CALL_BYTES, Exceeded, LOG_LINE_BYTES, spoken_bytes};
 use crate::refusal::Refusal;
@@ -46,6 +45,8 @@ impl State {
         secret: Option<&Resource<Secret>>,
     ) -> Result<exec::Output, Refusal> {
         let effects = self.running("no program can be started")?.clone();
+        let program = || format!("the program `{}`", harmless(&command.program, 200));
+        self.extensions(&command.extensions, program)?;
         self.may_start(&command)?;
         let secret = secret.map(|secret| self.placed(secret)).transpose()?;
         if secret.is_some() && command.stdin.is_some() {
@@ -101,7 +102,6 @@ impl State {
     }
 
     fn may_start(&self, command: &exec::Command) -> Result<(), Refusal> {
-        known_extensions(&command.extensions)?;
         let program = command.program.as_str();
         // Every process of the machine can read the arguments of every other one.
         let words = [&command.program].into_iter().chain(&command.args);
@@ -198,6 +198,7 @@ fn judge(
         status: output.status,
         stdout: end(output.stdout),
         stderr: end(output.stderr),
+        extensions: Vec::new(),
     })
 }
 

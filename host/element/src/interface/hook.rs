@@ -164,7 +164,7 @@ host_functions! {
         fn upgrade_all() -> Fallible<()>;
     }
     "services" services::Host {
-        fn set(unit: String, state: services::State) -> Fallible<()>;
+        fn set(unit: String, state: String) -> Fallible<()>;
         fn define(unit: String, content: String) -> Fallible<()>;
     }
     "accounts" accounts::Host {

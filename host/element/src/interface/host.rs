@@ -28,6 +28,7 @@ impl host::HostBuild for State {
             arch: machine.arch.clone(),
             image_name: machine.image_name.clone(),
             source_date_epoch: machine.source_date_epoch,
+            extensions: Vec::new(),
         })
     }
 

@@ -1,12 +1,12 @@
 //! `packages`: wishes for packages and repositories.
 
 use dibhost_plan::wish::Wish;
+use dibhost_text::harmless;
 use wasmtime::component::Linker;
 
 use super::hook::{Own, hooked};
 use crate::bindings::dib::element::packages;
 use crate::convert;
-use crate::extensions::known_extensions;
 use crate::refusal::Refusal;
 use crate::state::State;
 
@@ -20,15 +20,18 @@ impl packages::Host for State {
         let mut made = Vec::with_capacity(wishes.len());
         for wish in wishes {
             self.grant("packages", &wish.name)?;
-            known_extensions(&wish.extensions)?;
-            made.push(Wish::Package(convert::package(wish)));
+            self.extensions(&wish.extensions, || {
+                format!("the package `{}`", harmless(&wish.name, 100))
+            })?;
+            made.push(Wish::Package(convert::package(wish)?));
         }
         self.wish(made)
     }
 
     fn add_repository(&mut self, repository: packages::Repository) -> Result<(), Refusal> {
         self.planning("repositories cannot be added")?;
-        known_extensions(&repository.extensions)?;
+        let name = || format!("the repository `{}`", harmless(&repository.name, 100));
+        self.extensions(&repository.extensions, name)?;
         self.wish(vec![Wish::Repository(convert::repository(repository))])
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use dibhost_check::Check;
 use dibhost_definition::Limit;
 use dibhost_plan::grant::below;
+use dibhost_text::harmless;
 use dibhost_tree::{Change, Scope, Target, TargetError, TargetPath, Walk};
 use wasmtime::component::{Linker, Resource};
 use zeroize::Zeroize as _;
@@ -75,7 +76,7 @@ impl State {
 
     fn out_of_scope(&self, path: &str, write: bool) -> Refusal {
         let verb = if write { "write" } else { "read" };
-        let path = dibhost_text::harmless(path, 300);
+        let path = harmless(path, 300);
         let lines = grant_lines(&self.call.element, "rootfs", &format!("{verb} {path}"));
         Refusal::denied(format!("`{path}` is outside of what it may {verb}")).with_help(format!(
             "when the element has to reach there, it requests it and the image definition grants it:\n{lines}"
@@ -143,6 +144,10 @@ impl rootfs::HostTree for State {
         if Check::Changes.holds() && changes.len() > CHANGES {
             return Err(Refusal::limit(format!("one call applies at most {CHANGES} changes")));
         }
+        for change in &changes {
+            let (path, extensions) = said_of(change);
+            self.extensions(extensions, || format!("`{}`", harmless(path, 200)))?;
+        }
         let changes: Vec<_> = changes.into_iter().map(convert::change).collect::<Result<_, _>>()?;
         self.change(&tree, changes)
     }
@@ -156,6 +161,7 @@ impl rootfs::HostTree for State {
     ) -> Result<(), Refusal> {
         let path = TargetPath::new(&path)?;
         let content = Arc::clone(&self.table.get(&blob)?.content);
+        self.extensions(&attributes.extensions, || format!("`{path}`"))?;
         let attributes = convert::attributes(attributes);
         self.change(&tree, vec![Change::Write { path, content: content.to_vec(), attributes }])
     }
@@ -187,6 +193,7 @@ impl rootfs::HostTree for State {
         self.running("no secret can be written")?;
         let path = TargetPath::new(&path)?;
         let secret = self.placed(&secret)?;
+        self.extensions(&attributes.extensions, || format!("`{path}`"))?;
         let mut attributes = convert::attributes(attributes);
         // For its owner alone, unless it is said otherwise.
         attributes.mode.get_or_insert(0o600);
@@ -213,6 +220,20 @@ impl rootfs::HostTree for State {
     fn drop(&mut self, tree: Resource<Tree>) -> wasmtime::Result<()> {
         self.table.delete(tree)?;
         Ok(())
+    }
+}
+
+/// Where a change is, and what it says beyond the contract.
+fn said_of(change: &rootfs::Change) -> (&str, &[(String, String)]) {
+    use rootfs::Change as Said;
+    match change {
+        Said::Write(file) | Said::Append(file) => (&file.path, &file.attributes.extensions),
+        Said::MakeDirectory(folder) | Said::SetAttributes(folder) => {
+            (&folder.path, &folder.attributes.extensions)
+        }
+        Said::Symlink(link) => (&link.path, &link.extensions),
+        Said::HardLink(to) | Said::Copy(to) | Said::Rename(to) => (&to.destination, &to.extensions),
+        Said::Remove(path) => (path, &[]),
     }
 }
 

@@ -6,6 +6,7 @@ use wasmtime::component::Linker;
 
 use super::hook::{Own, hooked};
 use crate::bindings::dib::element::services;
+use crate::convert;
 use crate::refusal::Refusal;
 use crate::state::State;
 
@@ -14,14 +15,15 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 }
 
 impl services::Host for State {
-    fn set(&mut self, unit: String, state: services::State) -> Result<(), Refusal> {
+    fn set(&mut self, unit: String, state: String) -> Result<(), Refusal> {
         self.planning("the state of a unit cannot be wished for")?;
         self.grant("services", &unit)?;
-        let state = match state {
-            services::State::Enabled => UnitState::Enabled,
-            services::State::Disabled => UnitState::Disabled,
-            services::State::Masked => UnitState::Masked,
-        };
+        let states = [
+            ("enabled", UnitState::Enabled),
+            ("disabled", UnitState::Disabled),
+            ("masked", UnitState::Masked),
+        ];
+        let state = convert::word("state of a unit", &state, &states)?;
         self.wish(vec![Wish::Service { unit, state }])
     }
 

@@ -20,6 +20,8 @@ pub type GuestSlot = (&'static str, u8, u8, Option<&'static str>);
 #[derive(Clone, Default)]
 pub struct GuestStep {
     pub name: &'static str,
+    /// Of the step and of each of its slots: a key.
+    pub extension: Option<&'static str>,
     pub phase: u8,
     pub provides: Vec<GuestSlot>,
     pub consumes: Vec<&'static str>,
@@ -64,6 +66,13 @@ impl Memory {
         [vec![u8::from(text.is_some()), 0, 0, 0], some].concat()
     }
 
+    /// `extensions`: a key with the value `1`, or none.
+    fn extensions(&mut self, key: Option<&str>) -> Vec<u8> {
+        let Some(key) = key else { return vec![0; 8] };
+        let pair = [self.text(key), self.text("1")].concat();
+        self.list(&[pair])
+    }
+
     /// A string as two operands.
     pub fn operands(&mut self, text: &str) -> String {
         let at = self.place(text.as_bytes());
@@ -84,18 +93,28 @@ impl Memory {
     }
 
     pub fn set_service(&mut self, unit: &str) -> String {
-        format!("(call $service {} (i32.const 0) {ANSWER})", self.operands(unit))
+        let (unit, state) = (self.operands(unit), self.operands("enabled"));
+        format!("(call $service {unit} {state} {ANSWER})")
     }
 
     pub fn request_package(&mut self, name: &str) -> String {
-        let nothing = vec![0; 8];
+        self.request_package_saying(name, "install", None)
+    }
+
+    /// A package, what is wanted of it, and a key that no host knows.
+    pub fn request_package_saying(
+        &mut self,
+        name: &str,
+        want: &str,
+        extension: Option<&str>,
+    ) -> String {
         let wish = [
             self.text(name),
             self.maybe(None),
-            vec![0, 0, 0, 0],
+            self.text(want),
             self.text("because"),
-            nothing.clone(),
-            nothing,
+            vec![0; 8],
+            self.extensions(extension),
         ];
         let at = self.place(&wish.concat());
         format!("(call $request (i32.const {at}) (i32.const 1) {ANSWER})")
@@ -103,9 +122,20 @@ impl Memory {
 
     /// Opens the tree at `/` and writes a file, both answers in the usual place.
     pub fn write_file(&mut self, path: &str, content: &str) -> String {
+        self.write_file_saying(path, content, None)
+    }
+
+    /// The same, with a key that no host knows.
+    pub fn write_file_saying(
+        &mut self,
+        path: &str,
+        content: &str,
+        extension: Option<&str>,
+    ) -> String {
         let root = self.operands("/");
         let nothing = vec![0; 8];
-        // change: case at 0; new-file at 4: path, content, attributes (mode, owner, group, xattrs).
+        // change: case at 0; new-file at 4: path, content, attributes (mode, owner, group, xattrs,
+        // extensions).
         let change = [
             vec![0, 0, 0, 0],
             self.text(path),
@@ -114,6 +144,7 @@ impl Memory {
             self.maybe(None),
             self.maybe(None),
             nothing,
+            self.extensions(extension),
         ];
         let change = self.place(&change.concat());
         format!(
@@ -169,7 +200,7 @@ impl Memory {
 
     pub fn write_secret(&mut self, path: &str) -> String {
         let (root, path) = (self.operands("/"), self.operands(path));
-        let attributes = "(i32.const 0) ".repeat(10);
+        let attributes = "(i32.const 0) ".repeat(12);
         format!(
             "(call $open {root} {ANSWER})
              (if (i32.eqz (i32.load8_u {ANSWER})) (then
@@ -276,25 +307,27 @@ impl Guest {
         let slot = |memory: &mut Memory, (name, arity, timing, schema): &GuestSlot| {
             let name = memory.text(name);
             let schema = memory.maybe(*schema);
-            [name, vec![*arity, *timing, 0, 0], schema, memory.text("A slot.")].concat()
+            let doc = memory.text("A slot.");
+            [name, vec![*arity, *timing, 0, 0], schema, doc].concat()
         };
         let mut steps = Vec::new();
         for step in &self.steps {
-            let provides: Vec<_> = step.provides.iter().map(|s| slot(memory, s)).collect();
-            let slot_use = |name: &&str| [memory.text(name), vec![2, 0, 0, 0]].concat();
+            let said = memory.extensions(step.extension);
+            let provides: Vec<_> =
+                step.provides.iter().map(|s| [slot(memory, s), said.clone()].concat()).collect();
+            let slot_use =
+                |name: &&str| [memory.text(name), vec![2, 0, 0, 0], said.clone()].concat();
             let consumes: Vec<_> = step.consumes.iter().map(slot_use).collect();
             let (provides, consumes) = (memory.list(&provides), memory.list(&consumes));
             let phase = vec![step.phase, 0, 0, 0];
             let plan_only = vec![u8::from(step.plan_only), 0, 0, 0];
             let (after, before) = (nothing.clone(), nothing.clone());
             let name = memory.text(step.name);
-            steps.push(
-                [name, phase, provides, consumes, after, before, plan_only, nothing.clone()]
-                    .concat(),
-            );
+            steps.push([name, phase, provides, consumes, after, before, plan_only, said].concat());
         }
         let request = |(capability, scope): &(&str, &str)| {
-            [memory.text(capability), memory.text(scope), memory.text("To test.")].concat()
+            let reason = memory.text("To test.");
+            [memory.text(capability), memory.text(scope), reason, nothing.clone()].concat()
         };
         let requests: Vec<_> = self.requests.iter().map(request).collect();
         let parameter = {
@@ -391,14 +424,14 @@ const IMPORTS: &str = r#"
         (func $set-password (param i32 i32 i32 i32)))
     (import "dib:element/rootfs@0.1.0" "[method]tree.write-secret"
         (func $write-secret
-            (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+            (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
     (import "dib:element/exec@0.1.0" "run-with-secret" (func $exec-with-secret (param i32 i32)))
     (import "dib:element/facts@0.1.0" "provide"
         (func $provide (param i32 i32 i32 i32 i32 i32 i32)))
     (import "dib:element/facts@0.1.0" "consume" (func $consume (param i32 i32 i32)))
     (import "dib:element/log@0.1.0" "write" (func $log (param i32 i32 i32 i32 i32)))
     (import "dib:element/packages@0.1.0" "request" (func $request (param i32 i32 i32)))
-    (import "dib:element/services@0.1.0" "set" (func $service (param i32 i32 i32 i32)))
+    (import "dib:element/services@0.1.0" "set" (func $service (param i32 i32 i32 i32 i32)))
     (import "dib:element/rootfs@0.1.0" "open" (func $open (param i32 i32 i32)))
     (import "dib:element/rootfs@0.1.0" "[method]tree.apply" (func $apply (param i32 i32 i32 i32)))
     (import "dib:element/rootfs@0.1.0" "[resource-drop]tree" (func $drop-tree (param i32)))

@@ -2,7 +2,9 @@
 
 use dibhost_definition::Diagnostic;
 
+use crate::label::label;
 use crate::phase::Phase;
+use crate::wish::WishRecord;
 
 /// Who wished, and for which phase: for sentences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -119,7 +119,6 @@ impl Element {
                 after: Vec::new(),
                 before: Vec::new(),
                 plan_only: false,
-                extensions: Vec::new(),
             });
         }
         self

@@ -2,7 +2,7 @@
 
 use dibhost_block_device::{Node, NodeKind};
 use dibhost_plan::Phase;
-use dibhost_plan::description::{Arity, ParameterKind, Timing};
+use dibhost_plan::description::{Arity, Extension, ParameterKind, Timing};
 use dibhost_plan::planner::{ElementFailure, Finding, StepAnswer};
 use dibhost_plan::wish::{PackageWish, UnitState, User, Want, Wish};
 use serde_json::json;
@@ -116,7 +116,13 @@ fn unsound_descriptions() {
         .reads_as(IN, "dib:net/nothing@1", Arity::One, true)
         .provides(Phase::Finalise, "dib:boot/kernel@1")
         .plan_only(Phase::Finalise);
-    bad.description.extensions.push(("!quantum".to_owned(), "{}".to_owned()));
+    let beyond = |of: &str, key: &str| Extension {
+        of: of.to_owned(),
+        key: key.to_owned(),
+        value: "{}".to_owned(),
+    };
+    bad.description.extensions =
+        vec![beyond("", "!quantum"), beyond("its step `install`", "!fast")];
     insta::assert_snapshot!(refused(&[bad, element("Bad_Name"), element("host")]), @r#"
     image.toml:3:13: the element `bad` (/shelf/bad.wasm) is unsound
       3 | elements = ["bad", "Bad_Name", "host"]
@@ -138,6 +144,7 @@ fn unsound_descriptions() {
         it requests `rootfs` with the path "etc", which is not absolute
         it requests `bootstrap` with the scope "now", and it has none
         it needs `!quantum`, which this host does not know: it may need a newer one
+        it needs `!fast` for its step `install`, which this host does not know: it may need a newer one
     image.toml:3:20: the element `Bad_Name` (/shelf/Bad_Name.wasm) is unsound
       3 | elements = ["bad", "Bad_Name", "host"]
         |                    ^^^^^^^^^^

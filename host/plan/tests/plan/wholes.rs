@@ -1,6 +1,7 @@
 //! Whole plans: the text, the block device, findings.
 
 use dibhost_plan::Phase;
+use dibhost_plan::description::Extension;
 use dibhost_plan::description::ParameterKind;
 use dibhost_plan::wish::{UnitState, User, Wish};
 use serde_json::json;
@@ -254,4 +255,29 @@ fn where_elements_were_found_is_no_part_of_the_digest() {
     let plans = [by_name, by_path].map(|text| plan_text(text, &[element("a")]).unwrap());
     assert_ne!(plans[0].elements[0].reference, plans[1].elements[0].reference);
     assert_eq!(plans[0].digest, plans[1].digest);
+}
+
+#[test]
+fn what_an_element_says_beyond_the_contract_is_a_finding() {
+    let mut new = element("new").step(Phase::Install);
+    let beyond = |of: &str, key: &str| Extension {
+        of: of.to_owned(),
+        key: key.to_owned(),
+        value: "1".to_owned(),
+    };
+    new.description.extensions = vec![beyond("", "colour"), beyond("its step `install`", "speed")];
+    let plan = plan_of(&[new]).unwrap();
+    let told: Vec<&str> = plan
+        .findings
+        .iter()
+        .filter(|f| f.element.as_deref() == Some("new"))
+        .map(|f| f.message.as_str())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "`new` says `colour` of itself, which this host does not know and does without",
+            "`new` says `speed` of its step `install`, which this host does not know and does without",
+        ]
+    );
 }

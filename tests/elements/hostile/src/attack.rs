@@ -190,7 +190,7 @@ impl<'a> Attack<'a> {
             Call::Crowd { prefix, count } => {
                 let link = |n| {
                     let path = format!("{prefix}{n}");
-                    Change::Symlink(NewLink { path, to: "x".to_owned() })
+                    Change::Symlink(NewLink { path, to: "x".to_owned(), extensions: Vec::new() })
                 };
                 let changes: Vec<_> = (0..count).map(link).collect();
                 self.tree()?.apply(&changes)?;
@@ -245,7 +245,7 @@ impl<'a> Attack<'a> {
             Call::Repository(wanted) => packages::add_repository(&wanted)?,
             Call::UpgradeAll => packages::upgrade_all()?,
             Call::Unit { name, content } => services::define(&name, &content)?,
-            Call::UnitState(name) => services::set(&name, services::State::Enabled)?,
+            Call::UnitState(name) => services::set(&name, "enabled")?,
             Call::User(user) => accounts::ensure_user(&user)?,
             Call::Group { name, gid } => accounts::ensure_group(&name, gid)?,
             Call::Nodes(nodes) => block_device::add(&nodes)?,
@@ -401,7 +401,13 @@ fn parsed<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
 }
 
 fn plain(mode: u32) -> Attributes {
-    Attributes { mode: Some(mode), owner: None, group: None, xattrs: Vec::new() }
+    Attributes {
+        mode: Some(mode),
+        owner: None,
+        group: None,
+        xattrs: Vec::new(),
+        extensions: Vec::new(),
+    }
 }
 
 #[inline(never)]

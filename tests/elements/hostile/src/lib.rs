@@ -53,7 +53,13 @@ fn act(when: When, step: &str, build: &Build) -> Result<(), Error> {
 }
 
 fn refused(message: String) -> Error {
-    Error { code: ErrorCode::Other(None), message, context: Vec::new(), help: None }
+    Error {
+        code: ErrorCode::Other(None),
+        message,
+        context: Vec::new(),
+        help: None,
+        extensions: Vec::new(),
+    }
 }
 
 bindings::export!(Hostile with_types_in bindings);
