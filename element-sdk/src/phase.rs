@@ -17,7 +17,7 @@ pub enum Phase {
     PostInstall,
     /// Work on the tree from outside, once it is populated.
     PostRoot,
-    /// What about the disk depends on the finished tree. Planned before all other phases.
+    /// What about the disk depends on the finished tree. Planned after `root`, before all others.
     BlockDevice,
     /// Work on the finished tree from outside, before it is written.
     PreFinalise,

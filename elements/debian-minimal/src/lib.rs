@@ -73,8 +73,8 @@ impl Element for DebianMinimal {
             .stands_in_for("operating-system")
             // No image carries the identity of one machine, or what differs from build to build.
             .requires("sysprep")
-            .step(Step::planning(Phase::Root).may_consume::<Choice>())
-            .step(Step::new(Phase::Install).may_consume::<Choice>().provides::<Distribution>())
+            .step(Step::planning(Phase::Root).may_consume::<Choice>().provides::<Distribution>())
+            .step(Step::new(Phase::Install).may_consume::<Choice>())
             .request("bootstrap", "", "to make the first tree")
             .request("packages", "systemd-resolved", "names of hosts, where it is a package")
             .request("services", "systemd-networkd.service", "the network comes up by DHCP")
@@ -100,6 +100,18 @@ impl Element for DebianMinimal {
             );
             return Ok(());
         }
+        let release = &choice.release;
+        let distribution = Distribution {
+            id: "debian".to_owned(),
+            version_id: release::version(release).to_owned(),
+            codename: release::codename(release).to_owned(),
+            family: "debian".to_owned(),
+            package_manager: "apt".to_owned(),
+            init: "systemd".to_owned(),
+            default_user: "debian".to_owned(),
+        };
+        // In the first phase, so that a layout can depend on it.
+        plan.provide("", &distribution)?;
         plan.bootstrap(Bootstrap::Distribution(BootstrapDistribution {
             package_manager: "apt".to_owned(),
             release: choice.release,
@@ -121,16 +133,7 @@ impl Element for DebianMinimal {
         for unit in ["systemd-networkd.service", "systemd-resolved.service"] {
             plan.service(unit, UnitState::Enabled)?;
         }
-        let distribution = Distribution {
-            id: "debian".to_owned(),
-            version_id: release::version(&release).to_owned(),
-            codename: release::codename(&release).to_owned(),
-            family: "debian".to_owned(),
-            package_manager: "apt".to_owned(),
-            init: "systemd".to_owned(),
-            default_user: "debian".to_owned(),
-        };
-        plan.provide("", &distribution)
+        Ok(())
     }
 
     fn run_install(&self, run: &Run<'_>) -> Result<Outcome> {

@@ -43,9 +43,10 @@ fn others_are_told_what_it_is() {
         [("bookworm", "12", "bookworm"), ("unstable", "", "sid"), ("bullseye", "11", "bullseye")]
     {
         let mut host = TestHost::new().parameter("release", release);
-        let planned = host.plan::<DebianMinimal>(Phase::Install).unwrap();
+        let planned = host.plan::<DebianMinimal>(Phase::Root).unwrap();
         let facts = planned.provided::<Distribution>();
         assert_eq!((&*facts[0].version_id, &*facts[0].codename), (version, codename));
+        let planned = host.plan::<DebianMinimal>(Phase::Install).unwrap();
         let names = planned.package_names();
         assert!(names.contains(&"systemd-sysv"));
         assert_eq!(names.contains(&"systemd-resolved"), release != "bullseye");

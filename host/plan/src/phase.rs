@@ -49,11 +49,12 @@ impl Phase {
         Self::Cleanup,
     ];
 
-    /// All of them, as they are planned: `block-device` first, since the others read the
-    /// layout that comes of it.
+    /// All of them, as they are planned: `root` first, so that a layout can depend on the system
+    /// that is in the image, then `block-device`, since the others read the layout.
     pub fn in_planning_order() -> impl Iterator<Item = Self> {
-        let rest = Self::ALL.into_iter().filter(|p| *p != Self::BlockDevice);
-        std::iter::once(Self::BlockDevice).chain(rest)
+        let first = [Self::Root, Self::BlockDevice];
+        let rest = Self::ALL.into_iter().filter(move |phase| !first.contains(phase));
+        first.into_iter().chain(rest)
     }
 
     /// The name in a definition, a log and the contract: `pre-install`.

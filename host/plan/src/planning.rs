@@ -305,7 +305,7 @@ impl Run<'_> {
                 block_device = Some(planned);
             }
         }
-        // `in_planning_order` starts with it.
+        // `in_planning_order` has it.
         let block_device =
             block_device.ok_or_else(|| Diagnostic::new("the block device was not planned"))?;
         Ok(Collected {

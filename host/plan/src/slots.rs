@@ -202,7 +202,7 @@ impl<'a> Declared<'a> {
                         edge(from.element, from.phase(), from.told);
                     }
                 }
-                if slot.name == LAYOUT && phase != Phase::BlockDevice {
+                if slot.name == LAYOUT && sees_layout(phase) {
                     edge(HOST, Phase::BlockDevice, None);
                 }
             }
@@ -246,13 +246,16 @@ impl<'a> Declared<'a> {
         let name = &slot.name;
         let (phase, reader) = (at.phase(), at.label());
         if name == LAYOUT {
-            if phase == Phase::BlockDevice {
-                let message = format!(
-                    "`{reader}` reads the slot `{name}` in the phase `{phase}`, whose wishes it comes of"
-                );
+            if !sees_layout(phase) {
+                let why = match phase {
+                    Phase::BlockDevice => "whose wishes it comes of",
+                    _ => "which is planned before it",
+                };
+                let message =
+                    format!("`{reader}` reads the slot `{name}` in the phase `{phase}`, {why}");
                 wrong.push(
                     Diagnostic::new(message).at(trail(elements, at.element).1.as_ref()).with_help(
-                        "read it in any other phase: all of them are planned after `block-device`",
+                        "read it in another phase: all but `root` are planned after `block-device`",
                     ),
                 );
             }
@@ -345,4 +348,9 @@ pub(crate) fn rank(timing: Timing, phase: Phase) -> usize {
         Timing::Observed => Phase::ALL.into_iter().position(|p| p == phase),
     };
     position.unwrap_or_default()
+}
+
+/// Whether a phase is planned when the layout is known.
+fn sees_layout(phase: Phase) -> bool {
+    rank(Timing::Planned, phase) > rank(Timing::Planned, Phase::BlockDevice)
 }

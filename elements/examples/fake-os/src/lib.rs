@@ -20,8 +20,7 @@ impl Element for FakeOs {
     fn describe() -> Description {
         description!()
             .stands_in_for("operating-system")
-            .step(Step::new(Phase::Root))
-            .step(Step::new(Phase::Install).provides::<Distribution>())
+            .step(Step::new(Phase::Root).provides::<Distribution>())
             .request("rootfs", "write /", "the tree begins empty")
     }
 
@@ -33,7 +32,7 @@ impl Element for FakeOs {
         Ok(Outcome::Done)
     }
 
-    fn plan_install(&self, plan: &Plan<'_>) -> Result<()> {
+    fn plan_root(&self, plan: &Plan<'_>) -> Result<()> {
         plan.provide(
             "",
             &Distribution {

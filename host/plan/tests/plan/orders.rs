@@ -195,14 +195,57 @@ fn a_reader_sees_all_values_ordered_by_provider_and_key() {
 }
 
 #[test]
-fn the_layout_is_known_to_every_other_phase() {
-    let reader = element("reader").reads(Phase::Root, "dib:block-device/layout@1");
-    let plan = plan_of(&[reader]).unwrap();
-    let layout = plan.facts_of("dib:block-device/layout@1").next().unwrap();
+fn the_layout_is_known_to_every_phase_but_root() {
+    const LAYOUT: &str = "dib:block-device/layout@1";
+    let plan = plan_of(&[element("reader").reads(Phase::ExtraData, LAYOUT)]).unwrap();
+    let layout = plan.facts_of(LAYOUT).next().unwrap();
     assert_eq!(layout.provider, "host");
     assert_eq!(layout.value["mounts"][0]["label"], "cloudimg-rootfs");
     assert_eq!(layout.value["table"], json!(null));
     assert!(plan.edges.iter().any(|e| e.from == "host" && e.to == "reader"));
+    insta::assert_snapshot!(refused(&[element("reader").reads(Phase::Root, LAYOUT)]), @r#"
+    image.toml:3:13: `reader` reads the slot `dib:block-device/layout@1` in the phase `root`, which is planned before it
+      3 | elements = ["reader"]
+        |             ^^^^^^^^
+      help: read it in another phase: all but `root` are planned after `block-device`
+    "#);
+}
+
+#[test]
+fn a_layout_depends_on_the_system_that_is_in_the_image() {
+    use dibhost_block_device::{Node, NodeKind};
+    let layout = element("layout")
+        .requests("block-device", "")
+        .reads(Phase::BlockDevice, "dib:os/distribution@1")
+        .answers(|call| {
+            let family = call.facts["dib:os/distribution@1"][0].value["family"].as_str();
+            let kind = if family == Some("debian") { "ext4" } else { "xfs" };
+            let node = |name: &str, on: &[&str], kind| Node {
+                name: name.to_owned(),
+                on: on.iter().map(|n| (*n).to_owned()).collect(),
+                kind,
+            };
+            let disk = NodeKind::Disk { size: Some(1 << 30), sector_size: 512 };
+            let root = NodeKind::Filesystem {
+                kind: kind.to_owned(),
+                label: None,
+                uuid: None,
+                tuning: Vec::new(),
+            };
+            let mount = NodeKind::Mount { at: "/".to_owned(), options: Vec::new(), in_fstab: true };
+            let nodes = vec![
+                node("disk", &[], disk),
+                node("root", &["disk"], root),
+                node("mount", &["root"], mount),
+            ];
+            Ok(StepAnswer { wishes: vec![Wish::Nodes(nodes)], ..StepAnswer::default() })
+        });
+    let plan = plan_of(&[layout, debian()]).unwrap();
+    let kind = plan.block_device.nodes.iter().find_map(|node| match &node.kind {
+        NodeKind::Filesystem { kind, .. } => Some(kind.as_str()),
+        _ => None,
+    });
+    assert_eq!(kind, Some("ext4"));
 }
 
 #[test]

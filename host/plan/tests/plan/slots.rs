@@ -45,7 +45,7 @@ fn readers_that_come_too_early() {
     image.toml:3:13: `disk` reads the slot `dib:block-device/layout@1` in the phase `block-device`, whose wishes it comes of
       3 | elements = ["disk"]
         |             ^^^^^^
-      help: read it in any other phase: all of them are planned after `block-device`
+      help: read it in another phase: all but `root` are planned after `block-device`
     "#);
 }
 
