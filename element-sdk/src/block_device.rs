@@ -191,7 +191,7 @@ pub enum NodeKind {
     Filesystem(Filesystem),
     /// Where a filesystem is mounted.
     Mount(Mount),
-    /// GRUB for BIOS, standing on a disk and the BIOS boot partition of its GPT, or on a disk with an
+    /// The driver `grub-bios`: GRUB for BIOS, standing on a disk and the BIOS boot partition of its GPT, or on a disk with an
     /// MBR alone.
     GrubBios {
         /// `boot.img`, a file of the image.

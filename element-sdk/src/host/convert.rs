@@ -296,6 +296,17 @@ impl From<wit_block::Size> for Size {
     }
 }
 
+/// The driver of GRUB for BIOS.
+const GRUB_BIOS: &str = "grub-bios";
+
+/// Its settings.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct GrubBios {
+    boot_image: String,
+    core_image: String,
+}
+
 impl From<Node> for wit_block::Node {
     fn from(Node { name, on, kind, extensions }: Node) -> Self {
         use wit_block::NodeKind as Theirs;
@@ -330,7 +341,9 @@ impl From<Node> for wit_block::Node {
                 Theirs::Mount(wit_block::Mount { at, options, in_fstab })
             }
             NodeKind::GrubBios { boot_image, core_image } => {
-                Theirs::GrubBios(wit_block::GrubBios { boot_image, core_image })
+                let settings =
+                    serde_json::json!({"boot-image": boot_image, "core-image": core_image});
+                Theirs::Driver((GRUB_BIOS.to_owned(), settings.to_string()))
             }
             NodeKind::Driver { name, settings } => Theirs::Driver((name, settings)),
         };
@@ -374,8 +387,12 @@ impl TryFrom<wit_block::Node> for Node {
             Theirs::Mount(wit_block::Mount { at, options, in_fstab }) => {
                 NodeKind::Mount(Mount { at, options, in_fstab })
             }
-            Theirs::GrubBios(wit_block::GrubBios { boot_image, core_image }) => {
-                NodeKind::GrubBios { boot_image, core_image }
+            Theirs::Driver((name, settings)) if name == GRUB_BIOS => {
+                let settings: GrubBios = serde_json::from_str(&settings)?;
+                NodeKind::GrubBios {
+                    boot_image: settings.boot_image,
+                    core_image: settings.core_image,
+                }
             }
             Theirs::Driver((name, settings)) => NodeKind::Driver { name, settings },
         };

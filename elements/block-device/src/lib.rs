@@ -20,21 +20,6 @@ pub use layouts::{
 
 pub use nodes::has_bios;
 
-/// Elements that bring a layout: whoever reads the nodes runs after all of them.
-pub const PRESETS: [&str; 11] = [
-    "block-device-btrfs",
-    "block-device-efi",
-    "block-device-efi-4k",
-    "block-device-efi-luks",
-    "block-device-efi-luks-lvm",
-    "block-device-efi-lvm",
-    "block-device-efi-lvm-luks",
-    "block-device-gpt",
-    "block-device-mbr",
-    "block-device-raid1",
-    "block-device-verity",
-];
-
 /// What a person can say of a preset.
 pub struct Settings {
     /// As Debian names it.
@@ -104,6 +89,7 @@ macro_rules! preset {
         impl dibhost_element_sdk::Element for $name {
             fn describe() -> dibhost_element_sdk::Description {
                 dibhost_element_sdk::description!()
+                    .stands_in_for("layout")
                     .step(dibhost_element_sdk::Step::planning(
                         dibhost_element_sdk::Phase::BlockDevice,
                     ))

@@ -37,14 +37,8 @@ impl Element for Bootloader {
             .requires("kernel")
             // What the initramfs needs to find the root filesystem.
             .requires("volumes")
-            // A layout of its own needs no `vm`; where there is one, its nodes come first.
-            .step(
-                block_device::PRESETS
-                    .iter()
-                    .fold(Step::planning(Phase::BlockDevice).after("vm"), |step, preset| {
-                        step.after(*preset)
-                    }),
-            )
+            // The nodes of the layout come first, whoever's it is.
+            .step(Step::planning(Phase::BlockDevice).after("layout"))
             .step(
                 Step::new(Phase::Install)
                     .consumes::<Distribution>()

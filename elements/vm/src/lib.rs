@@ -28,12 +28,10 @@ impl Element for Vm {
     fn describe() -> Description {
         description!()
             .requires("bootloader")
-            // An element with a layout of its own goes first, and then there is nothing to add.
-            .step(
-                block_device::PRESETS
-                    .iter()
-                    .fold(Step::planning(Phase::BlockDevice), |step, preset| step.after(*preset)),
-            )
+            // It is a layout too, the one that is taken where there is no other: whoever's goes
+            // first, and then there is nothing to add.
+            .stands_in_for("layout")
+            .step(Step::planning(Phase::BlockDevice).after("layout"))
             .step(Step::planning(Phase::Install).provides::<KernelArgument>())
             .request("block-device", "", "the disk and its partitions")
     }

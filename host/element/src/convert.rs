@@ -350,6 +350,17 @@ fn size_to_wit(size: disk::Size) -> block_device::Size {
     }
 }
 
+/// The driver of GRUB for BIOS.
+const GRUB_BIOS: &str = "grub-bios";
+
+/// Its settings.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct GrubBios {
+    boot_image: String,
+    core_image: String,
+}
+
 pub(crate) fn node(said: block_device::Node) -> Result<disk::Node, Refusal> {
     use block_device::NodeKind as Kind;
     use disk::NodeKind;
@@ -383,8 +394,13 @@ pub(crate) fn node(said: block_device::Node) -> Result<disk::Node, Refusal> {
             NodeKind::Filesystem { kind: f.kind, label: f.label, uuid: f.uuid, tuning: f.tuning }
         }
         Kind::Mount(m) => NodeKind::Mount { at: m.at, options: m.options, in_fstab: m.in_fstab },
-        Kind::GrubBios(g) => {
-            NodeKind::GrubBios { boot_image: g.boot_image, core_image: g.core_image }
+        Kind::Driver((name, settings)) if name == GRUB_BIOS => {
+            let GrubBios { boot_image, core_image } =
+                serde_json::from_str(&settings).map_err(|why| {
+                    let node = harmless(&said.name, 100);
+                    Refusal::invalid(format!("the settings of the node `{node}` are none: {why}"))
+                })?;
+            NodeKind::GrubBios { boot_image, core_image }
         }
         Kind::Driver((name, settings)) => NodeKind::Driver { name, settings },
     };
@@ -430,7 +446,8 @@ pub(crate) fn node_to_wit(node: &disk::Node) -> block_device::Node {
             Kind::Mount(block_device::Mount { at, options, in_fstab })
         }
         NodeKind::GrubBios { boot_image, core_image } => {
-            Kind::GrubBios(block_device::GrubBios { boot_image, core_image })
+            let settings = serde_json::json!({"boot-image": boot_image, "core-image": core_image});
+            Kind::Driver((GRUB_BIOS.to_owned(), settings.to_string()))
         }
         NodeKind::Driver { name, settings } => Kind::Driver((name, settings)),
     };
@@ -506,5 +523,30 @@ pub(crate) fn stat(stat: tree::Stat) -> rootfs::Stat {
         link_target: stat.link_target,
         xattrs: stat.xattrs,
         extensions: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grub_for_bios_is_a_driver_with_settings_of_its_own() {
+        let said = |settings: &str| block_device::Node {
+            name: "grub".to_owned(),
+            on: vec!["disk0".to_owned()],
+            kind: block_device::NodeKind::Driver((GRUB_BIOS.to_owned(), settings.to_owned())),
+            extensions: Vec::new(),
+        };
+        let settings = r#"{"boot-image": "/boot/boot.img", "core-image": "/boot/core.img"}"#;
+        let there = node(said(settings)).unwrap();
+        let disk::NodeKind::GrubBios { boot_image, core_image } = &there.kind else { panic!() };
+        assert_eq!((&**boot_image, &**core_image), ("/boot/boot.img", "/boot/core.img"));
+        let again = node(node_to_wit(&there)).unwrap();
+        assert_eq!(again.kind, there.kind);
+        for settings in ["{}", "[]", r#"{"boot-image": "/a", "core-image": "/b", "x": 1}"#] {
+            let Err(Refusal::Answer(error)) = node(said(settings)) else { panic!("{settings}") };
+            assert!(error.message.starts_with("the settings of the node `grub` are none: "));
+        }
     }
 }

@@ -12,6 +12,9 @@ use crate::phase::Phase;
 use crate::plan::{FactEdge, Step};
 use crate::resolve::{Elements, Resolved, trail};
 
+/// Names that elements stand in for, known whether or not one that does is in the image.
+const ROLES: [&str; 2] = ["layout", "operating-system"];
+
 /// A step of a phase: its element and its name.
 pub(crate) type Key = (String, String);
 
@@ -105,7 +108,7 @@ fn named<'a>(elements: &'a Elements, phase: Phase, whose: Named<'_>, text: &str)
 }
 
 /// The steps of the phase that a step's `after` or `before` names. An element that is known and
-/// not in the image is no matter.
+/// not in the image is no matter, and neither is a role that nobody plays.
 fn targets<'a>(
     elements: &'a Elements,
     phase: Phase,
@@ -119,7 +122,9 @@ fn targets<'a>(
         let (element, name) = text.split_once('/').map_or((&**text, None), |(e, s)| (e, Some(s)));
         let of_element: Vec<_> =
             elements.values().filter(|e| e.is_or_stands_for(element)).collect();
-        let unknown = of_element.is_empty() && !known.iter().any(|k| k == element);
+        let unknown = of_element.is_empty()
+            && !ROLES.contains(&element)
+            && !known.iter().any(|k| k == element);
         let has = |e: &&Resolved| e.description().steps_of(phase).any(|s| Some(&*s.name) == name);
         let (what, help) = if unknown {
             let here = elements.keys().chain(known).map(String::as_str);

@@ -247,7 +247,7 @@ fn nodes() -> Vec<Case> {
         disk(
             Check::BootPath,
             "a_boot_image_that_climbs",
-            &[node("g", &[], json!({"GrubBios": {"boot_image": "/boot/../../etc/shadow", "core_image": "/boot/core.img"}}))],
+            &[node("g", &[], json!({"Driver": ["grub-bios", "{\"boot-image\": \"/boot/../../etc/shadow\", \"core-image\": \"/boot/core.img\"}"]}))],
         )
         .says("the path of the boot image \"/boot/../../etc/shadow\""),
     ]

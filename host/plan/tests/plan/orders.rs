@@ -140,6 +140,37 @@ fn after_and_before_name_elements_and_steps_of_them() {
 }
 
 #[test]
+fn a_layout_is_a_role_that_anyone_can_play() {
+    use dibhost_block_device::{Node, NodeKind};
+    let at = Phase::BlockDevice;
+    let disk = Node {
+        name: "theirs".to_owned(),
+        on: Vec::new(),
+        kind: NodeKind::Disk { size: Some(1 << 30), sector_size: 512 },
+    };
+    // Its name is behind `vm`, which knows nothing of it.
+    let theirs = element("zz-own-layout")
+        .third_party()
+        .stands_in_for("layout")
+        .wishes(at, &[Wish::Nodes(vec![disk])]);
+    let looks = |name: &str| {
+        element(name).after(at, "layout").provides(at, "x:seen/v@1").answers(|call| {
+            let seen = json!(call.nodes.len().to_string());
+            let facts = vec![("x:seen/v@1".to_owned(), String::new(), seen)];
+            Ok(StepAnswer { facts, ..StepAnswer::default() })
+        })
+    };
+    let vm = looks("vm").stands_in_for("layout");
+    let granted = "[image]\nname = \"x\"\nelements = [\"vm\", \"zz-own-layout\", \"bootloader\"]\n\
+                   [grants.zz-own-layout]\nblock-device = true\n";
+    let plan = plan_text(granted, &[vm.clone(), theirs, looks("bootloader")]).unwrap();
+    assert_eq!(names(&plan, at), ["zz-own-layout", "vm", "bootloader"]);
+    assert!(plan.facts_of("x:seen/v@1").all(|fact| fact.value == json!("1")));
+    // Nobody has to play it.
+    plan_of(&[looks("bootloader")]).unwrap();
+}
+
+#[test]
 fn nodes_of_a_step_are_seen_by_the_steps_that_run_after_it() {
     use dibhost_block_device::{Node, NodeKind};
     let disk = |name: &str| Node {
