@@ -35,6 +35,8 @@ pub enum Change {
         path: String,
         /// What.
         content: Vec<u8>,
+        /// What it says beyond this version of the contract.
+        extensions: Extensions,
     },
     /// Makes a folder and those above it.
     Directory {
@@ -54,10 +56,10 @@ pub enum Change {
     },
     /// Gives a file a second name.
     HardLink {
-        /// The file.
-        source: String,
         /// The new name.
-        destination: String,
+        path: String,
+        /// The file.
+        existing: String,
         /// What it says beyond this version of the contract.
         extensions: Extensions,
     },
@@ -102,7 +104,11 @@ impl Change {
 
     /// More at the end of a file.
     pub fn append(path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
-        Self::Append { path: path.into(), content: content.into() }
+        Self::Append {
+            path: path.into(),
+            content: content.into(),
+            extensions: Extensions::default(),
+        }
     }
 
     /// A folder of root's with mode 0755, and those above it.
@@ -135,6 +141,12 @@ impl Change {
     /// Other attributes for what is there: `Change::attributes(path).mode(0o600)`.
     pub fn attributes(path: impl Into<String>) -> Self {
         Self::SetAttributes { path: path.into(), attributes: Attributes::default() }
+    }
+
+    /// A second name for a file.
+    pub fn hard_link(path: impl Into<String>, existing: impl Into<String>) -> Self {
+        let (path, existing) = (path.into(), existing.into());
+        Self::HardLink { path, existing, extensions: Extensions::default() }
     }
 
     /// With these permission bits. Nothing for a change that takes none.

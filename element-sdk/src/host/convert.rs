@@ -431,7 +431,7 @@ impl From<Change> for rootfs::Change {
             path,
             attributes: attributes.into(),
         };
-        let pair = |source, destination, extensions: Extensions| rootfs::Move {
+        let pair = |source, destination, extensions: Extensions| rootfs::FromTo {
             source,
             destination,
             extensions: extensions.into(),
@@ -440,21 +440,23 @@ impl From<Change> for rootfs::Change {
             Change::Write { path, content, attributes } => {
                 Self::Write(file(path, content, attributes))
             }
-            Change::Append { path, content } => {
-                Self::Append(file(path, content, Attributes::default()))
+            Change::Append { path, content, extensions } => {
+                Self::Append(rootfs::Addition { path, content, extensions: extensions.into() })
             }
             Change::Directory { path, attributes } => Self::MakeDirectory(folder(path, attributes)),
             Change::Symlink { path, to, extensions } => {
                 Self::Symlink(rootfs::NewLink { path, to, extensions: extensions.into() })
             }
-            Change::HardLink { source, destination, extensions } => {
-                Self::HardLink(pair(source, destination, extensions))
+            Change::HardLink { path, existing, extensions } => {
+                let extensions = extensions.into();
+                Self::HardLink(rootfs::SecondName { path, existing, extensions })
             }
             Change::Copy { source, destination, extensions } => {
                 Self::Copy(pair(source, destination, extensions))
             }
             Change::SetAttributes { path, attributes } => {
-                Self::SetAttributes(folder(path, attributes))
+                let attributes = attributes.into();
+                Self::SetAttributes(rootfs::NewAttributes { path, attributes })
             }
             Change::Rename { source, destination, extensions } => {
                 Self::Rename(pair(source, destination, extensions))

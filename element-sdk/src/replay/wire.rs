@@ -102,7 +102,4 @@ macro_rules! flags {
 }
 
 flags!(exec::Settings { "network" NETWORK, "allow-failure" ALLOW_FAILURE, "capture" CAPTURE });
-flags!(rootfs::WalkFlags {
-    "recursive" RECURSIVE, "follow-symlinks" FOLLOW_SYMLINKS,
-    "stay-on-filesystem" STAY_ON_FILESYSTEM
-});
+flags!(rootfs::WalkFlags { "recursive" RECURSIVE });

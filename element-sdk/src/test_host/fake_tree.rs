@@ -167,7 +167,7 @@ impl FakeTree {
             Change::Write { path, content, attributes } => {
                 self.place(path, Body::File(content.clone()), 0o644, attributes)
             }
-            Change::Append { path, content } => {
+            Change::Append { path, content, .. } => {
                 let at = self.resolve(path, true)?;
                 match self.0.get_mut(&at).map(|n| &mut n.body) {
                     Some(Body::File(all)) => {
@@ -189,7 +189,7 @@ impl FakeTree {
             Change::Symlink { path, to, .. } => {
                 self.place(path, Body::Symlink(to.clone()), 0o777, &Attributes::default())
             }
-            Change::HardLink { source, destination, .. }
+            Change::HardLink { path: destination, existing: source, .. }
             | Change::Copy { source, destination, .. } => {
                 let node = self.node(&self.resolve(source, true)?)?.clone();
                 let at = self.new_place(destination)?;
@@ -304,7 +304,7 @@ pub(super) fn touched(change: &Change) -> Vec<(&str, bool)> {
         | Change::Symlink { path, .. }
         | Change::SetAttributes { path, .. }
         | Change::Remove { path } => vec![(path, true)],
-        Change::HardLink { source, destination, .. }
+        Change::HardLink { existing: source, path: destination, .. }
         | Change::Rename { source, destination, .. } => {
             vec![(source, true), (destination, true)]
         }

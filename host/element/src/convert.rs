@@ -473,7 +473,7 @@ pub(crate) fn change(said: rootfs::Change) -> Result<tree::Change, Refusal> {
             content: file.content,
             attributes: attributes(file.attributes),
         },
-        Said::Append(file) => Change::Append { path: at(&file.path)?, content: file.content },
+        Said::Append(more) => Change::Append { path: at(&more.path)?, content: more.content },
         Said::MakeDirectory(folder) => Change::MakeDirectory {
             path: at(&folder.path)?,
             attributes: attributes(folder.attributes),
@@ -487,8 +487,8 @@ pub(crate) fn change(said: rootfs::Change) -> Result<tree::Change, Refusal> {
             }
             Change::Symlink { path: at(&link.path)?, to: link.to }
         }
-        Said::HardLink(to) => {
-            Change::HardLink { source: at(&to.source)?, destination: at(&to.destination)? }
+        Said::HardLink(name) => {
+            Change::HardLink { source: at(&name.existing)?, destination: at(&name.path)? }
         }
         Said::Copy(to) => {
             Change::Copy { source: at(&to.source)?, destination: at(&to.destination)? }

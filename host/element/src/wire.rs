@@ -194,10 +194,7 @@ macro_rules! flags {
 }
 
 flags!(exec::Settings { "network" NETWORK, "allow-failure" ALLOW_FAILURE, "capture" CAPTURE });
-flags!(rootfs::WalkFlags {
-    "recursive" RECURSIVE, "follow-symlinks" FOLLOW_SYMLINKS,
-    "stay-on-filesystem" STAY_ON_FILESYSTEM
-});
+flags!(rootfs::WalkFlags { "recursive" RECURSIVE });
 
 #[cfg(test)]
 mod tests {
@@ -223,8 +220,8 @@ mod tests {
         );
         assert_eq!(Vec::<rootfs::Change>::back(json.clone()).unwrap().out(), json);
 
-        let flags = rootfs::WalkFlags::RECURSIVE | rootfs::WalkFlags::STAY_ON_FILESYSTEM;
-        assert_eq!(flags.out(), json!(["recursive", "stay-on-filesystem"]));
+        let flags = rootfs::WalkFlags::RECURSIVE;
+        assert_eq!(flags.out(), json!(["recursive"]));
         assert_eq!(rootfs::WalkFlags::back(flags.out()).unwrap(), flags);
         assert!(rootfs::WalkFlags::back(json!(["up"])).is_err());
 

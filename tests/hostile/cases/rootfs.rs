@@ -106,7 +106,7 @@ fn out_of_the_grant() -> Vec<Case> {
         out(
             "another_s_file_added_to",
             &[apply(&[
-                json!({"Append": {"path": "/secret/file", "content": [120], "attributes": plain()}}),
+                json!({"Append": {"path": "/secret/file", "content": [120], "extensions": []}}),
             ])],
         ),
         out(
@@ -128,7 +128,13 @@ fn out_of_the_grant() -> Vec<Case> {
         mine(
             Check::HardLinkSource,
             "a_hard_link_to_what_may_only_be_read",
-            &[call("Open", "/"), apply(&[change("HardLink", "/secret/file", "/mine/f")])],
+            &[
+                call("Open", "/"),
+                apply(&[call(
+                    "HardLink",
+                    json!({"path": "/mine/f", "existing": "/secret/file", "extensions": []}),
+                )]),
+            ],
         )
         .may("rootfs", "read /secret")
         .says("`/secret/file` is outside of what it may write"),

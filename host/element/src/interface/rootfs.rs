@@ -125,10 +125,6 @@ impl rootfs::HostTree for State {
     ) -> Result<Vec<rootfs::Entry>, Refusal> {
         let path = TargetPath::new(&path)?;
         let start = start_after.map(|s| TargetPath::new(&s)).transpose()?;
-        if options.contains(rootfs::WalkFlags::FOLLOW_SYMLINKS) {
-            return Err(Refusal::unsupported("a walk does not follow symbolic links"));
-        }
-        // The tree is one filesystem while steps run, so `stay-on-filesystem` holds always.
         let walk = Walk { recursive: options.contains(rootfs::WalkFlags::RECURSIVE) };
         let entries = self.on_tree(&tree, move |target, scope| {
             target.walk(scope, &path, walk, start.as_ref(), WALK_ENTRIES)
@@ -227,12 +223,13 @@ impl rootfs::HostTree for State {
 fn said_of(change: &rootfs::Change) -> (&str, &[(String, String)]) {
     use rootfs::Change as Said;
     match change {
-        Said::Write(file) | Said::Append(file) => (&file.path, &file.attributes.extensions),
-        Said::MakeDirectory(folder) | Said::SetAttributes(folder) => {
-            (&folder.path, &folder.attributes.extensions)
-        }
+        Said::Write(file) => (&file.path, &file.attributes.extensions),
+        Said::Append(more) => (&more.path, &more.extensions),
+        Said::MakeDirectory(folder) => (&folder.path, &folder.attributes.extensions),
+        Said::SetAttributes(of) => (&of.path, &of.attributes.extensions),
         Said::Symlink(link) => (&link.path, &link.extensions),
-        Said::HardLink(to) | Said::Copy(to) | Said::Rename(to) => (&to.destination, &to.extensions),
+        Said::HardLink(name) => (&name.path, &name.extensions),
+        Said::Copy(to) | Said::Rename(to) => (&to.destination, &to.extensions),
         Said::Remove(path) => (path, &[]),
     }
 }
