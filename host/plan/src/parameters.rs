@@ -59,12 +59,17 @@ fn of_element(
     for setting in section.iter().flat_map(|s| s.settings.values()) {
         if !description.parameters.iter().any(|p| p.name == setting.name.value) {
             let known = description.parameters.iter().map(|p| p.name.as_str());
-            let help = did_you_mean(&setting.name, known.clone()).unwrap_or_else(|| {
-                match known.clone().next() {
-                    None => format!("`{name}` has no parameters"),
-                    Some(_) => format!("the parameters of `{name}` are {}", quoted_list(known)),
-                }
-            });
+            let aliased =
+                description.parameters.iter().find(|p| p.aliases.contains(&setting.name.value));
+            let help = match aliased {
+                Some(parameter) => instead_of_alias(&setting.name.value, parameter),
+                None => did_you_mean(&setting.name, known.clone()).unwrap_or_else(|| {
+                    match known.clone().next() {
+                        None => format!("`{name}` has no parameters"),
+                        Some(_) => format!("the parameters of `{name}` are {}", quoted_list(known)),
+                    }
+                }),
+            };
             wrong.push(
                 Diagnostic::new(format!("`{name}` has no parameter `{}`", setting.name.value))
                     .at(setting.name.location.as_ref())
@@ -106,6 +111,13 @@ fn of_element(
         }
     }
     values
+}
+
+/// What to write instead of the name that a parameter has elsewhere, as a variable of DIB's. A
+/// definition takes one name for one thing, so that two of them cannot disagree.
+fn instead_of_alias(alias: &str, parameter: &Parameter) -> String {
+    let name = toml_key(&parameter.name);
+    format!("did you mean `{name}`? `{}` is what an older definition calls it", one_line(alias))
 }
 
 fn missing(

@@ -5,7 +5,7 @@ use dibhost_plan::Phase;
 use dibhost_plan::description::{Arity, Extension, ParameterKind, Timing};
 use dibhost_plan::planner::{ElementFailure, Finding, StepAnswer};
 use dibhost_plan::wish::{PackageWish, UnitState, User, Want, Wish};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::elements::*;
 
@@ -327,6 +327,21 @@ fn an_unknown_element_to_run_after() {
       3 | elements = ["a"]
         |             ^^^
       help: did you mean `bootloader`?
+    "#);
+}
+
+#[test]
+fn a_parameter_by_the_name_of_an_older_definition() {
+    let mut old = element("debian")
+        .parameter("release", ParameterKind::Text, Some(json!("bookworm")))
+        .parameter("mirror", ParameterKind::Text, Some(Value::Null));
+    old.description.parameters[0].aliases = vec!["DIB_RELEASE".to_owned()];
+    let text = "[parameters.debian]\nDIB_RELEASE = \"trixie\"\n";
+    insta::assert_snapshot!(refused_text(text, &[old]), @r#"
+    image.toml:5:1: `debian` has no parameter `DIB_RELEASE`
+      5 | DIB_RELEASE = "trixie"
+        | ^^^^^^^^^^^
+      help: did you mean `release`? `DIB_RELEASE` is what an older definition calls it
     "#);
 }
 
