@@ -106,6 +106,16 @@ fn derived(plan: &Value) -> Vec<(String, String)> {
         );
     }
     identities("derived:", &plan["block-device"]["identities"], &mut found);
+    // Keys derive from the components; what the inputs are stands elsewhere in the plan.
+    for action in plan["actions"].as_array().into_iter().flatten() {
+        if let Some(key) = action["key"].as_str() {
+            found.push((key.to_owned(), "(key)".to_owned()));
+            found.extend(key.get(..12).map(|begun| (begun.to_owned(), "(key)".to_owned())));
+        }
+        for input in action["inputs"].as_array().into_iter().flatten() {
+            found.extend(input["digest"].as_str().map(|d| (d.to_owned(), "(digest)".to_owned())));
+        }
+    }
     // Longest first: an origin has the reference in it.
     found.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
     found.retain(|(from, to)| from != to);

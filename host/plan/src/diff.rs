@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::action::{Action, first_difference};
 use crate::digest::canonical;
 use crate::label::label;
 use crate::parameters::one_line;
@@ -66,6 +67,20 @@ pub struct Item {
     pub change: Change,
 }
 
+/// An action that the other plan has not, or has under another key: what was kept of it is of no
+/// use there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ChangedAction {
+    /// The name that both plans have it by, or the second.
+    pub name: String,
+    /// The first input that differs, kind and name; none: the action is new, or only what is
+    /// before it differs.
+    pub first: Option<(String, String)>,
+    /// The first plan has it too.
+    pub known: bool,
+}
+
 /// In what a plan differs from another one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -74,6 +89,8 @@ pub struct Difference {
     pub equal: bool,
     /// What differs, in the order of the plan's parts and by name.
     pub items: Vec<Item>,
+    /// Actions of the second plan that have to be done anew, as they are done.
+    pub actions: Vec<ChangedAction>,
 }
 
 /// The things of a plan: part and name → what it is.
@@ -105,7 +122,8 @@ impl Difference {
         }
         let place = |s: &str| SECTIONS.iter().position(|t| *t == s);
         items.sort_by(|a, b| (place(a.section), &a.name).cmp(&(place(b.section), &b.name)));
-        Self { equal: items.is_empty(), items }
+        let actions = changed_actions(&before.actions, &after.actions);
+        Self { equal: items.is_empty() && actions.is_empty(), items, actions }
     }
 
     /// The difference for people: `+` added, `-` removed, `~` changed. Ends in a newline.
@@ -146,8 +164,50 @@ impl Difference {
                 }
             }
         }
+        out + &self.actions_to_text()
+    }
+
+    /// Most actions behind one that changed have to be done anew for no reason of their own: they
+    /// are counted.
+    fn actions_to_text(&self) -> String {
+        let mut out = String::new();
+        if self.actions.is_empty() {
+            return out;
+        }
+        out.push_str("\nactions\n");
+        let mut behind = 0;
+        for action in &self.actions {
+            let name = one_line(&action.name);
+            match (&action.first, action.known) {
+                (Some((kind, input)), _) => {
+                    let what = one_line(format!("{kind} {input}").trim_end());
+                    let _ = writeln!(out, "  ~ {name}: its {what}");
+                }
+                (None, false) => {
+                    let _ = writeln!(out, "  + {name}");
+                }
+                (None, true) => behind += 1,
+            }
+        }
+        if behind > 0 {
+            let _ = writeln!(out, "  and {behind} that come of what is before them");
+        }
         out
     }
+}
+
+/// The actions of the second plan that the first has not under that key.
+fn changed_actions(before: &[Action], after: &[Action]) -> Vec<ChangedAction> {
+    let changed = after.iter().filter_map(|action| {
+        let there = before.iter().find(|a| a.name == action.name);
+        if there.is_some_and(|a| a.key == action.key) {
+            return None;
+        }
+        let first = there.and_then(|there| first_difference(there, action));
+        let first = first.map(|input| (input.kind.name(), input.name.clone()));
+        Some(ChangedAction { name: action.name.clone(), first, known: there.is_some() })
+    });
+    changed.collect()
 }
 
 /// Places in which two values differ.

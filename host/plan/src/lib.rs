@@ -1,6 +1,8 @@
 //! The whole build as a value, before anything privileged happens. Pure: no root, no network,
 //! no mount.
 
+pub mod action;
+mod actions;
 pub mod ask;
 pub mod description;
 pub mod diff;
@@ -33,6 +35,7 @@ pub mod validate;
 pub mod why;
 pub mod wish;
 
+pub use action::{Action, Work};
 pub use label::label;
 pub use phase::Phase;
 pub use plan::{

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Phase;
+use crate::action::Action;
 use crate::fact::Fact;
 use crate::grant::Grants;
 use crate::label::label;
@@ -366,6 +367,9 @@ pub struct Plan {
     pub block_device: PlannedBlockDevice,
     /// Programs that the host starts once, after all transactions.
     pub deferred_triggers: Vec<DeferredTrigger>,
+    /// What the engine does, as it does it; no part of the digest of the plan, all of which they
+    /// come of.
+    pub actions: Vec<Action>,
     /// Remarks.
     pub findings: Vec<PlanFinding>,
 }

@@ -8,6 +8,7 @@ use dibhost_definition::{Definition, Diagnostic, Diagnostics, Location, LockedIm
 use serde_json::{Value, json};
 
 use crate::Phase;
+use crate::actions;
 use crate::description::{Extension, StepDeclaration};
 use crate::digest::digest_of;
 use crate::disk::{self, Wished};
@@ -179,8 +180,10 @@ pub fn plan(
         transactions,
         wishes,
         block_device,
+        actions: Vec::new(),
         findings,
     };
+    plan.actions = actions::actions(&plan);
     plan.digest = digest(&plan).unwrap_or_else(|error| {
         wrong.push(Diagnostic::new(format!("the plan is no JSON: {error}")));
         String::new()
@@ -700,6 +703,9 @@ fn seed(
 fn digest(plan: &Plan) -> Result<String, serde_json::Error> {
     let mut value = serde_json::to_value(plan)?;
     value["digest"] = Value::Null;
+    if let Some(all) = value.as_object_mut() {
+        all.shift_remove("actions");
+    }
     for element in value["elements"].as_array_mut().into_iter().flatten() {
         element["origin"] = Value::Null;
         element["reference"] = Value::Null;

@@ -28,6 +28,7 @@ impl Plan {
         text.phases(self);
         text.facts(self);
         text.block_device(self);
+        text.actions(self);
         text.findings(self);
         text.out
     }
@@ -128,6 +129,14 @@ impl Text {
             .changed()
             .map(|(limit, value)| vec![format!("limit {limit}"), limit.shown(value)]);
         self.table(2, &limits.collect::<Vec<_>>());
+    }
+
+    /// Twelve digits tell keys apart; the JSON form has them whole, and what each comes of.
+    fn actions(&mut self, plan: &Plan) {
+        self.heading("actions");
+        for action in &plan.actions {
+            self.line(1, format!("{}  {}", action.key.get(..12).unwrap_or_default(), action.name));
+        }
     }
 
     fn secrets(&mut self, plan: &Plan) {

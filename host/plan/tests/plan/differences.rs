@@ -84,6 +84,17 @@ fn what_differs_is_told_by_its_name() {
     nodes
       ~ root
           is.filesystem.label: "cloudimg-rootfs" → "root"
+
+    actions
+      ~ make the first tree in `root`: its package grub-common
+      + make accounts in `install`
+      ~ set units in `install`: its unit state serial-getty@ttyS0.service
+      ~ run `serial-console` in `install`: its parameter device
+      ~ run `bootloader` in `install`: its component
+      ~ write `/etc/fstab`: its fstab /etc/fstab
+      ~ write the disk: its node root
+      + make the qcow2 image
+      and 3 that come of what is before them
     "#);
     assert!(!difference.equal);
     let json = serde_json::to_value(&difference).unwrap();

@@ -1,5 +1,6 @@
 //! Plans of elements that are closures: what is refused, in which words, and what is planned.
 
+mod actions;
 mod differences;
 mod disks;
 mod elements;

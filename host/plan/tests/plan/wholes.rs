@@ -140,6 +140,24 @@ fn the_text_names_every_step_edge_wish_and_grant() {
       root on disk: ext4 labelled root, max-online-resize 1 PiB, free-space 64 MiB
       mount-root on root: mounted at /
 
+    actions
+      de9e83f11062  make an empty tree
+      40956c16b894  make the first tree in `root`
+      0a85b9f0be19  run `debian-minimal` in `root`
+      b3550f2d4cf7  run `bootloader` in `pre-install`
+      0d78ca5b2fe7  run `kernel` in `pre-install`
+      41160d27d1cd  make accounts in `install`
+      baab80f2ec01  set units in `install`
+      ce47db72db35  run `motd` in `install`
+      77195e781601  run `serial-console` in `install`
+      998873f60fc6  run `bootloader` in `install`
+      dc85c7993109  run `kernel` in `post-install`
+      b5e1a9c81189  write `/etc/fstab`
+      7a0993847342  run `update-initramfs` once in `finalise`
+      e29fe760f211  write the disk
+      102b36f2f4ae  make the qcow2 image
+      d45b1fdf6c67  make the raw image
+
     findings
       image.toml:18:9: `[grants.kernel]` changes nothing: elements shipped with this host hold what they request
         help: take it away, or set `first-party = "explicit"` in `[trust]`
