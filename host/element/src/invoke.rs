@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use dibhost_check::Check;
 use dibhost_definition::{Limit, Limits};
-use dibhost_plan::Phase;
 use dibhost_plan::description::Description;
 use dibhost_plan::fact::Fact;
 use dibhost_plan::grant::Grants;
 use dibhost_plan::planner::{ElementFailure, Finding, StepAnswer, StepCall, TargetMachine};
+use dibhost_plan::{Observed, Phase};
 use dibhost_sys::Cancel;
 use dibhost_tree::Written;
 use serde_json::Value;
@@ -98,6 +98,7 @@ pub(crate) fn state(call: Call, effects: Option<Effects>, secrets: Arc<dyn Secre
         outputs: outputs::Outputs::default(),
         cache: cache::Cache::default(),
         written: Written::default(),
+        tainted: BTreeSet::new(),
         tape: Tape::Off,
         told: BTreeSet::new(),
         effects,
@@ -416,7 +417,13 @@ impl Prepared {
             Outcome::Done => Outcome::Done,
         };
         let data = session.store.data_mut();
-        Ok(RunAnswer { outcome, facts: data.facts.provided(), outputs: data.outputs.emitted() })
+        let observed = Observed {
+            facts: data.facts.provided(),
+            outputs: data.outputs.emitted(),
+            deferred: Vec::new(),
+            tainted: std::mem::take(&mut data.tainted),
+        };
+        Ok(RunAnswer { outcome, observed })
     }
 }
 

@@ -1,8 +1,6 @@
 //! What one call of `run` came to.
 
-use std::sync::Arc;
-
-use serde_json::Value;
+use dibhost_plan::Observed;
 
 /// How a step ended when it did not fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +16,6 @@ pub enum Outcome {
 pub struct RunAnswer {
     /// How it ended.
     pub outcome: Outcome,
-    /// Facts provided: slot, key, value. Slots are declared, observed ones; values fit their schema.
-    pub facts: Vec<(String, String, Value)>,
-    /// Files to put beside the image: suffix and content. Suffixes are granted and safe in a name.
-    pub outputs: Vec<(String, Arc<[u8]>)>,
+    /// What it brought to light. Of programs that were put off an element knows nothing.
+    pub observed: Observed,
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use dibhost_check::Check;
 use dibhost_definition::{Limit, Limits};
-use dibhost_plan::Phase;
 use dibhost_plan::description::{Description, StepDeclaration};
 use dibhost_plan::grant::Grants;
 use dibhost_plan::planner::TargetMachine;
+use dibhost_plan::{Phase, Taint};
 use dibhost_tree::{Room, Written};
 use serde_json::Value;
 use wasmtime::component::ResourceTable;
@@ -77,6 +77,8 @@ pub(crate) struct State {
     pub(crate) outputs: outputs::Outputs,
     pub(crate) cache: cache::Cache,
     pub(crate) written: Written,
+    /// Why nothing of the step may be kept.
+    pub(crate) tainted: BTreeSet<Taint>,
     pub(crate) tape: Tape,
     /// What was told once and is not told again.
     pub(crate) told: BTreeSet<String>,

@@ -219,10 +219,10 @@ fn a_good_element_is_described_planned_and_run() {
     std::fs::create_dir(target.tree().join("etc")).unwrap();
     let answer = bench.run_on("good", &held, &mut target, &mut heard).unwrap();
     assert_eq!(answer.outcome, Outcome::Done);
-    assert_eq!(answer.facts[0].1, "1");
-    assert_eq!(answer.facts[0].2["image"], "/boot/vmlinuz-1");
-    assert_eq!(answer.outputs[0].0, ".motd");
-    assert_eq!(&*answer.outputs[0].1, b"hello");
+    assert_eq!(answer.observed.facts[0].1, "1");
+    assert_eq!(answer.observed.facts[0].2["image"], "/boot/vmlinuz-1");
+    assert_eq!(answer.observed.outputs[0].0, ".motd");
+    assert_eq!(&*answer.observed.outputs[0].1, b"hello");
     assert_eq!(std::fs::read(target.tree().join("etc/motd")).unwrap(), b"hello");
     assert_eq!(heard.lines, ["true: true \\u{1b}[31mran"]);
     let info = |text: &str| (Level::Info, text.to_owned());
@@ -445,7 +445,7 @@ fn a_slot_of_the_host_is_written_with_its_grant_only() {
     }
     let held = grants(&[("facts", "dib:boot/*")]);
     assert_eq!(bench.plan("x", &held).unwrap().facts.len(), 1);
-    assert_eq!(bench.run("x", &held).unwrap().facts.len(), 1);
+    assert_eq!(bench.run("x", &held).unwrap().observed.facts.len(), 1);
 }
 
 #[test]

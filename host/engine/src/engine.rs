@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use dibhost_element::{Library, SecretStore};
 use dibhost_image::{Output, Scratch, check_beside};
-use dibhost_plan::{Phase, Plan};
+use dibhost_plan::{Observed, Phase, Plan, Taint};
 use dibhost_sys::{Cancel, Program};
 use dibhost_tree::{ProgramLimits, TargetError, Worker, WorkerOptions};
 
@@ -92,6 +92,8 @@ struct Build<'a> {
     packages: Packages<'a>,
     steps: Steps<'a>,
     secrets: Arc<dyn SecretStore>,
+    /// What the actions so far brought to light.
+    observed: Observed,
 }
 
 fn run(
@@ -161,10 +163,10 @@ fn run_in(
             cache: &of_elements,
             jobs: options.jobs,
             facts: Facts::of(plan).map_err(BuildFailure::new)?,
-            emitted: Vec::new(),
             secrets: Arc::clone(&secrets),
         },
         secrets,
+        observed: Observed::default(),
     };
     for phase in Phase::ALL {
         teller.phase = Some(phase);
@@ -175,7 +177,8 @@ fn run_in(
     build.steps.facts.left_empty(plan).map_err(BuildFailure::new)?;
     let (stem, secrets) = (&options.stem, build.secrets.as_ref());
     let filler = Program::new(&options.filler.0).args(&options.filler.1);
-    let finished = finish::Finished { plan, emitted: build.steps.emitted, stem, secrets, filler };
+    let finished =
+        finish::Finished { plan, emitted: build.observed.outputs, stem, secrets, filler };
     let published = finish::finish(finished, &mut build.worker, scratch, cancel, teller)?;
     build.worker.stop().map_err(BuildFailure::new)?;
     Ok(published)
@@ -185,15 +188,15 @@ impl Build<'_> {
     fn phase(&mut self, phase: Phase, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
         let plan = self.plan;
         if let Some(transaction) = plan.transaction_before(phase) {
-            self.packages.carry_out(transaction, &mut self.worker, teller)?;
+            self.packages.carry_out(transaction, &mut self.worker, &mut self.observed, teller)?;
         }
         self.accounts(phase, teller)?;
         self.units(phase, teller)?;
         if phase == Phase::BlockDevice {
             finish::write_fstab(plan, &mut self.worker)?;
         }
-        self.packages.run_deferred(phase, &mut self.worker, teller)?;
-        self.steps.run(phase, &mut self.worker, teller)?;
+        self.packages.run_deferred(phase, &mut self.worker, &mut self.observed, teller)?;
+        self.steps.run(phase, &mut self.worker, &mut self.observed, teller)?;
         if phase == Phase::Cleanup {
             self.packages.remove_build_only(&mut self.worker, teller)?;
         }
@@ -223,6 +226,7 @@ impl Build<'_> {
                 BuildFailure::new(format!("the secret `{}` {why}", planned.secret))
                     .doing(format!("setting the password of `{}`", planned.user))
             })?;
+            self.observed.tainted.insert(Taint::SecretPlaced);
             accounts::set_password(&mut self.worker, &planned.user, password.expose())
                 .map_err(failed("password of", &planned.user))?;
             teller.end(running);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dibhost_plan::wish::{Bootstrap, Distribution};
-use dibhost_plan::{PackageWant, Phase, Plan, Transaction};
+use dibhost_plan::{Observed, PackageWant, Phase, Plan, Transaction};
 use dibhost_sys::Cancel;
 use dibhost_tree::apt::{self, Apt, AptError, AptOptions, PackageSpec, Resolution};
 use dibhost_tree::{Attributes, Change, Command, Scope, Target as _, TargetPath, Worker};
@@ -21,19 +21,19 @@ pub(crate) struct Packages<'a> {
     cancel: &'a Cancel,
     /// Known once the first tree is.
     distribution: Option<Distribution>,
-    deferred: Vec<String>,
 }
 
 impl<'a> Packages<'a> {
     pub(crate) fn new(plan: &'a Plan, cache: &'a Path, work: &'a Path, cancel: &'a Cancel) -> Self {
-        Self { plan, cache, work, cancel, distribution: None, deferred: Vec::new() }
+        Self { plan, cache, work, cancel, distribution: None }
     }
 
-    /// Carries out one transaction.
+    /// Carries out one transaction, and adds which programs it put off.
     pub(crate) fn carry_out(
         &mut self,
         transaction: &Transaction,
         worker: &mut Worker,
+        observed: &mut Observed,
         teller: &mut Teller<'_>,
     ) -> Result<(), BuildFailure> {
         if let Some(bootstrap) = &transaction.bootstrap {
@@ -66,7 +66,7 @@ impl<'a> Packages<'a> {
         teller.end(running);
 
         self.fetch(&apt, &resolution, teller)?;
-        self.install(&apt, &resolution, transaction, worker, teller)
+        self.install(&apt, &resolution, transaction, worker, observed, teller)
     }
 
     fn options(&self, distribution: &Distribution) -> AptOptions {
@@ -102,11 +102,12 @@ impl<'a> Packages<'a> {
     }
 
     fn install(
-        &mut self,
+        &self,
         apt: &Apt,
         resolution: &Resolution,
         transaction: &Transaction,
         worker: &mut Worker,
+        observed: &mut Observed,
         teller: &mut Teller<'_>,
     ) -> Result<(), BuildFailure> {
         let running = teller.begin(format!("install {} packages", resolution.packages.len()));
@@ -126,11 +127,7 @@ impl<'a> Packages<'a> {
         for (what, milliseconds) in &installed.timings {
             teller.line(Level::Debug, "host", &format!("{what}: {milliseconds} ms"));
         }
-        for program in installed.deferred {
-            if !self.deferred.contains(&program) {
-                self.deferred.push(program);
-            }
-        }
+        observed.extend(Observed { deferred: installed.deferred, ..Observed::default() });
         if let (true, Some(sources)) = (resolution.bootstrap, apt.image_sources()) {
             write_sources(worker, sources)?;
         }
@@ -149,19 +146,20 @@ impl<'a> Packages<'a> {
 
     /// Runs once what package scripts wanted many times.
     pub(crate) fn run_deferred(
-        &mut self,
+        &self,
         phase: Phase,
         worker: &mut Worker,
+        observed: &mut Observed,
         teller: &mut Teller<'_>,
     ) -> Result<(), BuildFailure> {
-        let due = self.plan.triggers_before(phase).any(|t| self.deferred.contains(&t.program));
+        let due = self.plan.triggers_before(phase).any(|t| observed.deferred.contains(&t.program));
         if !due {
             return Ok(());
         }
-        let running = teller.begin(format!("run {} once", self.deferred.join(", ")));
+        let running = teller.begin(format!("run {} once", observed.deferred.join(", ")));
         let mut line = |line: dibhost_tree::Line| teller.line(Level::Debug, "host", &line.text);
         apt::run_deferred(worker, &mut line).map_err(failure)?;
-        self.deferred.clear();
+        observed.deferred.clear();
         teller.end(running);
         Ok(())
     }

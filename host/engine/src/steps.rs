@@ -14,7 +14,7 @@ use dibhost_element::{
     Library, Observer, Outcome, Prepared, RunAnswer, RunCall, SecretStore, SideBySide,
 };
 use dibhost_plan::planner::ElementFailure;
-use dibhost_plan::{Phase, Plan, Step};
+use dibhost_plan::{Observed, Phase, Plan, Step};
 use dibhost_sys::Cancel;
 use dibhost_tree::Target;
 
@@ -35,18 +35,17 @@ pub(crate) struct Steps<'a> {
     /// How many run at the same time, at most.
     pub(crate) jobs: NonZeroUsize,
     pub(crate) facts: Facts,
-    /// Files beside the image: suffix, bytes.
-    pub(crate) emitted: Vec<(String, Arc<[u8]>)>,
     /// Those that parameters name.
     pub(crate) secrets: Arc<dyn SecretStore>,
 }
 
 impl Steps<'_> {
-    /// Runs the steps of one phase.
+    /// Runs the steps of one phase, and adds what they bring to light.
     pub(crate) fn run(
         &mut self,
         phase: Phase,
         target: &mut dyn Target,
+        observed: &mut Observed,
         teller: &mut Teller<'_>,
     ) -> Result<(), BuildFailure> {
         let plan = self.plan;
@@ -60,6 +59,7 @@ impl Steps<'_> {
                 running: 0,
                 front: 0,
                 failed: None,
+                observed,
                 teller,
             };
             dibhost_element::run_side_by_side(target, &mut under_way);
@@ -115,6 +115,7 @@ struct UnderWay<'a, 'b, 't> {
     front: usize,
     /// The first that failed, in the order of the plan.
     failed: Option<(usize, BuildFailure)>,
+    observed: &'a mut Observed,
     teller: &'a mut Teller<'t>,
 }
 
@@ -156,8 +157,10 @@ impl UnderWay<'_, '_, '_> {
                 let text = format!("nothing to do: {reason}");
                 self.teller.line(Level::Debug, &member.step.label(), &text);
             }
-            let outputs = std::mem::take(&mut answer.outputs);
-            if let Err(why) = take(&mut self.steps.emitted, outputs) {
+            let new = std::mem::take(&mut answer.observed);
+            let put_twice = apart(&self.observed.outputs, &new.outputs).err();
+            self.observed.extend(new);
+            if let Some(why) = put_twice {
                 let failure = BuildFailure::of_step(&member.step.element, member.step.phase, why);
                 self.fail(self.front, failure);
             }
@@ -166,20 +169,20 @@ impl UnderWay<'_, '_, '_> {
     }
 }
 
-/// Takes the files that a step put beside the image. In the plan's order, so that of two steps with
-/// one name it is always the same that fails; and now, not when the image is made.
-fn take(
-    emitted: &mut Vec<(String, Arc<[u8]>)>,
-    outputs: Vec<(String, Arc<[u8]>)>,
+/// Holds the files that a step put beside the image apart from those before. In the plan's order, so
+/// that of two steps with one name it is always the same that fails; and now, not when the image is
+/// made.
+fn apart(
+    before: &[(String, Arc<[u8]>)],
+    outputs: &[(String, Arc<[u8]>)],
 ) -> Result<(), ElementFailure> {
-    for (suffix, content) in outputs {
-        if emitted.iter().any(|(other, _)| *other == suffix) {
+    for (suffix, _) in outputs {
+        if before.iter().any(|(other, _)| other == suffix) {
             return Err(ElementFailure::new(format!(
                 "a step before put a file beside the image as `{suffix}` already"
             ))
             .with_help("grant `outputs` of that ending to one element only"));
         }
-        emitted.push((suffix, content));
     }
     Ok(())
 }
@@ -212,8 +215,8 @@ impl SideBySide for UnderWay<'_, '_, '_> {
     fn ended(&mut self, at: usize, answer: Result<RunAnswer, ElementFailure>) {
         self.running -= 1;
         let step = self.members[at].step;
-        let kept = answer.and_then(|mut answer| {
-            let facts = std::mem::take(&mut answer.facts);
+        let kept = answer.and_then(|answer| {
+            let facts = answer.observed.facts.clone();
             let kept = self.steps.facts.observed(step, facts);
             kept.map(|()| answer).map_err(ElementFailure::new)
         });

@@ -15,6 +15,7 @@ mod label;
 mod limits;
 pub mod lock;
 mod merge;
+mod observed;
 pub mod openpgp;
 mod order;
 mod parameters;
@@ -37,6 +38,7 @@ pub mod wish;
 
 pub use action::{Action, Work};
 pub use label::label;
+pub use observed::{Observed, Taint};
 pub use phase::Phase;
 pub use plan::{
     DeferredTrigger, FactEdge, HOST, HeldGrant, Plan, PlanFinding, PlannedBlockDevice,

@@ -251,13 +251,13 @@ fn effects(
     };
     let mut told = Told { element, reporter };
     let recorded = library.record_step(&call, scratch.target(), &mut told).map_err(super::said)?;
-    let RunAnswer { outcome, facts, outputs } = keep(recorded, args.record.as_deref())?;
+    let RunAnswer { outcome, observed } = keep(recorded, args.record.as_deref())?;
     let mut text = match outcome {
         Outcome::Done => "done\n".to_owned(),
         Outcome::Skipped(why) => format!("nothing to do: {why}\n"),
     };
-    facts_as_text(&mut text, &facts);
-    for (suffix, content) in outputs {
+    facts_as_text(&mut text, &observed.facts);
+    for (suffix, content) in observed.outputs {
         let _ = writeln!(text, "output {suffix} ({} bytes)", content.len());
     }
     super::show(&text)

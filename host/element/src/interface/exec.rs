@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dibhost_check::Check;
 use dibhost_definition::Limit;
+use dibhost_plan::Taint;
 use dibhost_tree::{Command, Line, Output, Over, ProgramLimits, TargetError, TargetPath};
 use wasmtime::component::{Linker, Resource};
 use zeroize::Zeroize as _;
@@ -60,6 +61,9 @@ impl State {
             programs: limits.get(Limit::Programs),
             program_memory: limits.get(Limit::ProgramMemory),
         });
+        if command.network {
+            self.tainted.insert(Taint::Network);
+        }
         let program = harmless(&command.program, 200);
         let timeout = command.timeout_seconds;
         let name = program.clone();

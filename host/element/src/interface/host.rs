@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dibhost_check::Check;
+use dibhost_plan::Taint;
 use dibhost_plan::description::{Parameter, ParameterKind};
 use dibhost_sys::SecretBytes;
 use serde_json::Value as Json;
@@ -74,8 +75,10 @@ impl host::HostSecret for State {
         let (parameter, name) = (parameter.clone(), name.clone());
         self.running("no secret can be opened")?;
         self.grant("secret", &format!("open {parameter}"))?;
+        let secret = self.read_secret(&name)?;
+        self.tainted.insert(Taint::SecretOpened);
         // The copy goes into the element's memory, which is its own affair from here on.
-        Ok(self.read_secret(&name)?.expose().to_vec())
+        Ok(secret.expose().to_vec())
     }
 
     fn drop(&mut self, secret: Resource<Secret>) -> wasmtime::Result<()> {
@@ -96,10 +99,15 @@ impl State {
     }
 
     /// The bytes of a secret that may be placed, for the host to hand on.
-    pub(crate) fn placed(&self, secret: &Resource<Secret>) -> Result<Arc<SecretBytes>, Refusal> {
+    pub(crate) fn placed(
+        &mut self,
+        secret: &Resource<Secret>,
+    ) -> Result<Arc<SecretBytes>, Refusal> {
         let Secret { parameter, name } = self.table.get(secret)?;
         self.grant("secret", &format!("place {parameter}"))?;
-        self.read_secret(name)
+        let secret = self.read_secret(name)?;
+        self.tainted.insert(Taint::SecretPlaced);
+        Ok(secret)
     }
 
     fn read_secret(&self, name: &str) -> Result<Arc<SecretBytes>, Refusal> {

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex};
 
 use dibhost_element::SecretStore;
+use dibhost_plan::Taint;
 use dibhost_plan::wish::Wish;
 use dibhost_sys::SecretBytes;
 
@@ -69,6 +70,35 @@ fn a_secret_goes_where_it_was_granted_and_is_struck_out_of_what_is_said() {
     assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(heard.lines, ["cat: read ***"]);
     assert_eq!(heard.log, [(Level::Info, "***".to_owned())]);
+}
+
+#[test]
+fn what_a_step_did_with_a_secret_or_the_network_taints_it() {
+    type Use = fn(&mut common::Memory) -> String;
+    let uses: [(Use, &[Taint]); 5] = [
+        (|m| m.run_program("cat", &[]), &[]),
+        (|m| m.run_networked("cat"), &[Taint::Network]),
+        (|m| m.tell_secret(), &[Taint::SecretOpened]),
+        (|m| m.write_secret("/etc/key"), &[Taint::SecretPlaced]),
+        (|m| m.run_with_secret("cat"), &[Taint::SecretPlaced]),
+    ];
+    for (body, taints) in uses {
+        let guest = Guest::new("keeper").run(move |m| {
+            let body = body(m);
+            m.with_secret(&body)
+        });
+        let held = [
+            ("secret", "open password"),
+            ("rootfs", "write /etc"),
+            ("exec", "cat"),
+            ("exec", "network"),
+        ];
+        let (mut target, mut heard) = (echoing(), Heard::default());
+        let answer =
+            bench(&guest).run_on("keeper", &grants(&held), &mut target, &mut heard).unwrap();
+        let tainted: Vec<_> = answer.observed.tainted.into_iter().collect();
+        assert_eq!(tainted, taints);
+    }
 }
 
 #[test]
