@@ -169,7 +169,7 @@ fn what_was_not_declared_is_refused() {
         assert_eq!(plan_code(act), ErrorCode::Undeclared, "{act}");
     }
     let phase = host("wishes").plan::<Probe>(Phase::Root).unwrap_err();
-    assert_eq!(phase.to_string(), "`dibhost-element-sdk` declares no step of `root`");
+    assert_eq!(phase.to_string(), "`dibhost-element-sdk` declares no step `root`");
     let only = host("add").run::<Probe>(Phase::BlockDevice).unwrap_err();
     assert_eq!(only.to_string(), "the step `block-device` of `dibhost-element-sdk` only plans");
     let parameter = host("wishes").parameter("axt", "x").plan::<Probe>(Phase::Install);

@@ -16,7 +16,7 @@ const NAMES: [&str; 2] = ["motd", "root"];
 /// Elements that say and answer whatever the bytes say.
 struct Arbitrary {
     descriptions: BTreeMap<String, Arc<Description>>,
-    /// Answers by element and phase, so that the same question is answered the same.
+    /// Answers by element and step, so that the same question is answered the same.
     answers: Mutex<BTreeMap<String, StepAnswer>>,
     bytes: Vec<u8>,
 }
@@ -40,7 +40,7 @@ impl Planner for Arbitrary {
 
     fn plan_step(&self, call: &StepCall<'_>) -> Result<StepAnswer, ElementFailure> {
         let mut answers = self.answers.lock().expect("no other thread panicked");
-        let answer = answers.entry(format!("{}/{}", call.element, call.phase));
+        let answer = answers.entry(format!("{}/{}", call.element, call.step));
         let answer = answer.or_insert_with(|| {
             let mut source = Source::new(&self.bytes);
             StepAnswer {
@@ -61,6 +61,11 @@ pub(crate) fn description(data: &[u8]) {
         // Else nothing but the name's check is ever reached.
         description.name = name.to_owned();
         description.version = "1.0.0".to_owned();
+        for (number, step) in description.steps.iter_mut().enumerate() {
+            step.name = format!("step{number}");
+            let named = step.after.iter_mut().chain(&mut step.before);
+            named.zip(NAMES.iter().cycle()).for_each(|(named, name)| (*name).clone_into(named));
+        }
         (name.to_owned(), Arc::new(description))
     };
     let planner = Arbitrary {

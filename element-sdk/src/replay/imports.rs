@@ -18,6 +18,7 @@ macro_rules! functions {
         $($name:ident $call:literal ($($argument:ident $wit:literal: $type:ty),*) -> $answer:ty;)*
     })*) => {$(
         pub(crate) mod $module {
+            #[allow(unused_imports, reason = "an interface may take texts alone")]
             pub(crate) use crate::bindings::dib::element::$module::*;
 
             $(pub(crate) fn $name($($argument: $type),*) -> super::Fallible<$answer> {

@@ -1,4 +1,4 @@
-//! Walks the plan: per phase, the wishes are carried out and then the steps run.
+//! Walks the plan's actions, one after another.
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use dibhost_element::{Library, SecretStore};
 use dibhost_image::{Output, Scratch, check_beside};
+use dibhost_plan::action::{Action, Work, with_versions};
 use dibhost_plan::{Observed, Phase, Plan, Taint};
 use dibhost_sys::{Cancel, Program};
 use dibhost_tree::{ProgramLimits, TargetError, Worker, WorkerOptions};
@@ -23,7 +24,7 @@ use crate::secrets::Secrets;
 use crate::steps::Steps;
 use crate::teller::Teller;
 use crate::work::{WorkFolder, open_cache};
-use crate::{finish, units};
+use crate::{finish, units, versions};
 
 /// What a build needs beside the plan.
 #[derive(Debug, Clone)]
@@ -168,10 +169,21 @@ fn run_in(
         secrets,
         observed: Observed::default(),
     };
-    for phase in Phase::ALL {
-        teller.phase = Some(phase);
+    let actions = with_versions(&plan.actions, &versions::of(&plan.actions, cancel));
+    let mut stepped = None;
+    for action in &actions {
+        let phase = action.work.phase();
+        teller.phase = phase;
         cancel.check().map_err(BuildFailure::new)?;
-        build.phase(phase, teller)?;
+        teller.line(Level::Debug, "host", &format!("{}: key {}", action.name, action.key));
+        // Those of one phase run side by side: the first of them has them all run.
+        if matches!(action.work, Work::Step { .. }) {
+            if stepped == phase {
+                continue;
+            }
+            stepped = phase;
+        }
+        build.act(action, teller)?;
     }
     teller.phase = None;
     build.steps.facts.left_empty(plan).map_err(BuildFailure::new)?;
@@ -185,22 +197,24 @@ fn run_in(
 }
 
 impl Build<'_> {
-    fn phase(&mut self, phase: Phase, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
-        let plan = self.plan;
-        if let Some(transaction) = plan.transaction_before(phase) {
-            self.packages.carry_out(transaction, &mut self.worker, &mut self.observed, teller)?;
+    fn act(&mut self, action: &Action, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
+        let Self { plan, worker, packages, steps, observed, .. } = self;
+        match &action.work {
+            Work::Packages { phase } => match plan.transaction_before(*phase) {
+                Some(transaction) => packages.carry_out(transaction, worker, observed, teller),
+                None => Err(BuildFailure::new("the plan has no packages for this action")
+                    .doing(format!("trying to {}", action.name))),
+            },
+            Work::Accounts { phase } => self.accounts(*phase, teller),
+            Work::Units { phase } => self.units(*phase, teller),
+            Work::Fstab => finish::write_fstab(plan, worker),
+            Work::Deferred { phase } => packages.run_deferred(*phase, worker, observed, teller),
+            Work::Step { phase, .. } => steps.run(*phase, worker, observed, teller),
+            Work::RemoveBuildOnly => packages.remove_build_only(worker, teller),
+            // The worker that runs has an empty tree; the disk and its image files come of the
+            // finished one, all of them or none.
+            Work::EmptyTree | Work::Disk | Work::Output { .. } => Ok(()),
         }
-        self.accounts(phase, teller)?;
-        self.units(phase, teller)?;
-        if phase == Phase::BlockDevice {
-            finish::write_fstab(plan, &mut self.worker)?;
-        }
-        self.packages.run_deferred(phase, &mut self.worker, &mut self.observed, teller)?;
-        self.steps.run(phase, &mut self.worker, &mut self.observed, teller)?;
-        if phase == Phase::Cleanup {
-            self.packages.remove_build_only(&mut self.worker, teller)?;
-        }
-        Ok(())
     }
 
     fn accounts(&mut self, phase: Phase, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {

@@ -17,6 +17,7 @@ mod secrets;
 mod steps;
 mod teller;
 mod units;
+mod versions;
 mod work;
 
 pub use engine::{BuildOptions, Outcome, build};

@@ -161,7 +161,7 @@ impl UnderWay<'_, '_, '_> {
             let put_twice = apart(&self.observed.outputs, &new.outputs).err();
             self.observed.extend(new);
             if let Some(why) = put_twice {
-                let failure = BuildFailure::of_step(&member.step.element, member.step.phase, why);
+                let failure = BuildFailure::of_step(member.step, why);
                 self.fail(self.front, failure);
             }
             self.front += 1;
@@ -244,9 +244,9 @@ mod tests {
     #[test]
     fn a_file_beside_the_image_has_one_step_that_writes_it() {
         let file = |suffix: &str| (suffix.to_owned(), Arc::from(b"x".as_slice()));
-        let mut emitted = Vec::new();
-        take(&mut emitted, vec![file(".vmlinuz"), file(".initrd")]).unwrap();
-        let failure = take(&mut emitted, vec![file("-notes"), file(".initrd")]).unwrap_err();
+        let before = [file(".vmlinuz"), file(".initrd")];
+        apart(&before, &[file("-notes")]).unwrap();
+        let failure = apart(&before, &[file("-more"), file(".initrd")]).unwrap_err();
         assert!(failure.message.contains("`.initrd` already"), "{}", failure.message);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use dibhost_block_device::{Node, NodeKind};
 use dibhost_definition::{Definition, Diagnostics};
 use dibhost_plan::description::{
     Arity, Description, Parameter, ParameterKind, Request, Requirement, Slot, SlotUse,
@@ -102,10 +103,8 @@ impl Element {
     }
 
     pub(crate) fn step(self, phase: Phase) -> Self {
-        match self.description.steps_of(phase).next() {
-            Some(_) => self,
-            None => self.named(phase, phase.name()),
-        }
+        let there = self.description.steps_of(phase).next().is_some();
+        if there { self } else { self.named(phase, phase.name()) }
     }
 
     /// A step with this name; what is said of a phase afterwards is said of the last one there.
@@ -367,4 +366,27 @@ pub(crate) fn user(name: &str) -> User {
         system: false,
         authorized_keys: Vec::new(),
     }
+}
+
+/// A disk with one filesystem: `NAME`, `NAME-root`, `NAME-mount`.
+pub(crate) fn whole_disk(name: &str, at: &str) -> Vec<Node> {
+    let node = |name: String, on: &[&str], kind| Node {
+        name,
+        on: on.iter().map(|n| (*n).to_owned()).collect(),
+        kind,
+    };
+    let (root, mount) = (format!("{name}-root"), format!("{name}-mount"));
+    let filesystem = NodeKind::Filesystem {
+        kind: "ext4".to_owned(),
+        label: None,
+        uuid: None,
+        tuning: Vec::new(),
+    };
+    let disk = NodeKind::Disk { size: Some(1 << 30), sector_size: 512 };
+    let mounted = NodeKind::Mount { at: at.to_owned(), options: Vec::new(), in_fstab: true };
+    vec![
+        node(name.to_owned(), &[], disk),
+        node(root.clone(), &[name], filesystem),
+        node(mount, &[&root], mounted),
+    ]
 }

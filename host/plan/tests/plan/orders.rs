@@ -141,18 +141,12 @@ fn after_and_before_name_elements_and_steps_of_them() {
 
 #[test]
 fn a_layout_is_a_role_that_anyone_can_play() {
-    use dibhost_block_device::{Node, NodeKind};
     let at = Phase::BlockDevice;
-    let disk = Node {
-        name: "theirs".to_owned(),
-        on: Vec::new(),
-        kind: NodeKind::Disk { size: Some(1 << 30), sector_size: 512 },
-    };
     // Its name is behind `vm`, which knows nothing of it.
     let theirs = element("zz-own-layout")
         .third_party()
         .stands_in_for("layout")
-        .wishes(at, &[Wish::Nodes(vec![disk])]);
+        .wishes(at, &[Wish::Nodes(whole_disk("theirs", "/"))]);
     let looks = |name: &str| {
         element(name).after(at, "layout").provides(at, "x:seen/v@1").answers(|call| {
             let seen = json!(call.nodes.len().to_string());
@@ -165,24 +159,19 @@ fn a_layout_is_a_role_that_anyone_can_play() {
                    [grants.zz-own-layout]\nblock-device = true\n";
     let plan = plan_text(granted, &[vm.clone(), theirs, looks("bootloader")]).unwrap();
     assert_eq!(names(&plan, at), ["zz-own-layout", "vm", "bootloader"]);
-    assert!(plan.facts_of("x:seen/v@1").all(|fact| fact.value == json!("1")));
+    assert!(plan.facts_of("x:seen/v@1").all(|fact| fact.value == json!("3")));
     // Nobody has to play it.
     plan_of(&[looks("bootloader")]).unwrap();
 }
 
 #[test]
 fn nodes_of_a_step_are_seen_by_the_steps_that_run_after_it() {
-    use dibhost_block_device::{Node, NodeKind};
-    let disk = |name: &str| Node {
-        name: name.to_owned(),
-        on: Vec::new(),
-        kind: NodeKind::Disk { size: Some(1 << 30), sector_size: 512 },
-    };
     let at = Phase::BlockDevice;
     let two = element("m").requests("block-device", "").named(at, "one").named(at, "two").answers(
         move |call| {
-            let nodes = vec![disk(call.step)];
-            Ok(StepAnswer { wishes: vec![Wish::Nodes(nodes)], ..StepAnswer::default() })
+            let mount = if call.step == "one" { "/" } else { "/srv" };
+            let wishes = vec![Wish::Nodes(whole_disk(call.step, mount))];
+            Ok(StepAnswer { wishes, ..StepAnswer::default() })
         },
     );
     let looks = element("z").after(at, "m/one").provides(at, "x:seen/v@1").answers(|call| {
@@ -191,7 +180,7 @@ fn nodes_of_a_step_are_seen_by_the_steps_that_run_after_it() {
         Ok(StepAnswer { facts: vec![fact], ..StepAnswer::default() })
     });
     let plan = plan_of(&[two, looks]).unwrap();
-    assert_eq!(plan.facts_of("x:seen/v@1").next().unwrap().value, json!("one"));
+    assert_eq!(plan.facts_of("x:seen/v@1").next().unwrap().value, json!("one one-root one-mount"));
 }
 
 #[test]

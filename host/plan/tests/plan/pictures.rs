@@ -110,7 +110,7 @@ fn nothing_leaves_the_picture() {
 #[test]
 fn the_form_for_graphviz() {
     insta::assert_snapshot!(plan().to_dot(), @r##"
-    digraph "\"\\</text><script>x</script>&x;��]]>" {
+    digraph "\"\\</text><script>x</script>&x;\\u{202e}\\u{1b}]]>" {
       rankdir=LR; compound=true; node [shape=box, style=rounded, fontname="sans-serif"]; edge [fontname="sans-serif", fontsize=10];
       subgraph "cluster root" {
         label="root"; style=filled; color="#eef1f5";
@@ -126,7 +126,7 @@ fn the_form_for_graphviz() {
       }
       subgraph "cluster block-device" {
         label="block-device"; style=filled; color="#eef1f5";
-        "block-device/(wishes)" [label="disk: disk: disk as large as its content, sectors of 512 B, \"\\</text><script>x</script>&x;��]]> on disk: ext4 labelled c\l", style=filled, fillcolor="#fff6df"];
+        "block-device/(wishes)" [label="disk: disk: disk as large as its content, sectors of 512 B, \"\\</text><script>x</script>&x;\\u{202e}\\u{1b}]]> on disk: ext4 labelled c\l", style=filled, fillcolor="#fff6df"];
         "block-device/host" [label="host", style=filled, fillcolor="#fff6df"];
       }
       subgraph "cluster finalise" {

@@ -25,13 +25,14 @@ fn readers_that_find_nothing() {
 
 #[test]
 fn readers_that_come_too_early() {
-    // Planned: `block-device` is planned before all others, so its steps see nothing of `root`.
-    let os = element("disk").reads(Phase::BlockDevice, "dib:os/distribution@1");
-    insta::assert_snapshot!(refused(&[debian(), os]), @r#"
-    image.toml:3:31: `disk` reads the slot `dib:os/distribution@1` in the phase `block-device`, and `debian-minimal` provides it in `root`, which is planned later
-      3 | elements = ["debian-minimal", "disk"]
-        |                               ^^^^^^
-      help: read it in `root` or later, or provide it in `block-device` or earlier
+    // Planned: `block-device` is planned before all others but `root`.
+    let late = element("late").provides(IN, "x:y/z@1");
+    let disk = element("disk").reads(Phase::BlockDevice, "x:y/z@1");
+    insta::assert_snapshot!(refused(&[late, disk]), @r#"
+    image.toml:3:21: `disk` reads the slot `x:y/z@1` in the phase `block-device`, and `late` provides it in `install`, which is planned later
+      3 | elements = ["late", "disk"]
+        |                     ^^^^^^
+      help: read it in `install` or later, or provide it in `block-device` or earlier
     "#);
     let kernel = element("kernel").provides(Phase::Finalise, "dib:boot/kernel@1");
     let early = element("early").reads_as(IN, "dib:boot/kernel@1", Arity::Many, false);
