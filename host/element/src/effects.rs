@@ -27,7 +27,7 @@ pub(crate) const WAITING: usize = 64;
 /// A wasmtime store owns its data, so it cannot hold a `&mut dyn Target`; what needs one is sent
 /// as a closure to the caller's thread, which runs it and answers.
 #[derive(Clone)]
-pub(crate) struct Effects {
+pub struct Effects {
     step: usize,
     way: SyncSender<Message>,
 }
@@ -44,13 +44,13 @@ impl Effects {
     }
 
     /// Tells the observer, without waiting.
-    pub(crate) fn tell(&self, job: impl FnOnce(&mut dyn Observer) + Send + 'static) {
+    pub fn tell(&self, job: impl FnOnce(&mut dyn Observer) + Send + 'static) {
         // The receiver lives as long as any step runs.
         let _ = self.way.send(Message::Do(self.step, Box::new(move |_, observer| job(observer))));
     }
 
     /// Has the target do something, and waits. None when the other thread is gone.
-    pub(crate) fn ask<R: Send + 'static>(
+    pub fn ask<R: Send + 'static>(
         &self,
         job: impl FnOnce(&mut dyn Target, &mut dyn Observer) -> R + Send + 'static,
     ) -> Option<R> {

@@ -218,10 +218,7 @@ fn given() -> BTreeMap<String, Vec<Fact>> {
 
 /// A tree with links that lead out, and a file outside.
 fn target() -> SimulatedTarget {
-    let answer = |_: &_, _: &mut dyn FnMut(_)| {
-        let (stdout, stderr) = (Vec::new(), Vec::new());
-        Ok(Output { status: 0, signal: None, timed_out: false, stdout, stderr })
-    };
+    let answer = |_: &_, _: &mut dyn FnMut(_)| Ok(Output::default());
     let target = SimulatedTarget::new(1_700_000_000, Box::new(answer)).expect("a folder");
     let tree = target.tree();
     let put = || -> std::io::Result<()> {

@@ -32,6 +32,7 @@ use crate::limits::{
 use crate::outcome::{Outcome, RunAnswer};
 use crate::record::{Differs, Ending, Half, Record, Tape};
 use crate::secrets::{NoSecrets, SecretStore};
+use crate::side_by_side::ReadyStep;
 use crate::state::{Call, Mode, State, table};
 use dibhost_text::harmless;
 
@@ -383,24 +384,6 @@ impl Prepared {
         self.tape = Arc::clone(tape);
     }
 
-    /// Thrown, it stops this step and no other.
-    pub(crate) fn stop(&self) -> &Cancel {
-        &self.stop
-    }
-
-    /// Calls it on this thread.
-    pub(crate) fn run(self, effects: Effects) -> Result<RunAnswer, ElementFailure> {
-        let told = Arc::clone(&self.secrets);
-        self.call(effects).map_err(|failure| {
-            let redact = |text| told.redact(text);
-            ElementFailure {
-                message: redact(failure.message),
-                context: failure.context.into_iter().map(redact).collect(),
-                help: failure.help.map(redact),
-            }
-        })
-    }
-
     fn call(self, effects: Effects) -> Result<RunAnswer, ElementFailure> {
         let Self { code, call, facts, cache, cancel, stop, secrets, tape } = self;
         let told = Arc::clone(&secrets);
@@ -424,6 +407,24 @@ impl Prepared {
             tainted: std::mem::take(&mut data.tainted),
         };
         Ok(RunAnswer { outcome, observed })
+    }
+}
+
+impl ReadyStep for Prepared {
+    fn stop(&self) -> Cancel {
+        self.stop.clone()
+    }
+
+    fn run(self: Box<Self>, effects: Effects) -> Result<RunAnswer, ElementFailure> {
+        let told = Arc::clone(&self.secrets);
+        self.call(effects).map_err(|failure| {
+            let redact = |text| told.redact(text);
+            ElementFailure {
+                message: redact(failure.message),
+                context: failure.context.into_iter().map(redact).collect(),
+                help: failure.help.map(redact),
+            }
+        })
     }
 }
 

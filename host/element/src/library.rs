@@ -22,7 +22,8 @@ use crate::limits::{LoadLimits, spoken_bytes};
 use crate::observer::Observer;
 use crate::outcome::RunAnswer;
 use crate::record::Tape;
-use crate::side_by_side::{SideBySide, run_side_by_side};
+use crate::runner::Runner;
+use crate::side_by_side::{ReadyStep, SideBySide, run_side_by_side};
 use crate::trusted::TrustedFolder;
 use dibhost_text::harmless;
 
@@ -164,25 +165,6 @@ impl Library {
             known: Mutex::default(),
             at_hand: Mutex::default(),
         })
-    }
-
-    /// Describes and compiles elements of these names or paths on all processors, so that what
-    /// is asked afterwards is there. What fails is told when it is asked for.
-    pub fn preload(&self, references: &[String], base: &Path) {
-        let waiting = Mutex::new(references.iter());
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        std::thread::scope(|scope| {
-            for _ in 0..threads.min(references.len()) {
-                scope.spawn(|| {
-                    loop {
-                        let Some(reference) = lock(&waiting).next() else { break };
-                        let found = self.find(reference, base).and_then(|path| self.load(&path));
-                        // The failure is found again by whoever needs the element.
-                        let _ = found.and_then(|element| self.code(&element, false));
-                    }
-                });
-            }
-        });
     }
 
     /// How many components were compiled by this library, as opposed to taken from its cache.
@@ -429,8 +411,8 @@ fn run_alone(
 }
 
 impl SideBySide for Alone<'_> {
-    fn next(&mut self) -> Option<(usize, Prepared)> {
-        self.prepared.take().map(|prepared| (0, prepared))
+    fn next(&mut self) -> Option<(usize, Box<dyn ReadyStep>)> {
+        self.prepared.take().map(|prepared| (0, Box::new(prepared) as Box<dyn ReadyStep>))
     }
 
     fn lend_observer(&mut self, _step: usize, to: &mut dyn FnMut(&mut dyn Observer)) {
@@ -457,6 +439,12 @@ impl Element {
             imports: self.about.imports.clone(),
             other_imports: self.about.other_imports.clone(),
         }
+    }
+}
+
+impl Runner for Library {
+    fn prepare(&self, call: &RunCall<'_>) -> Result<Box<dyn ReadyStep>, ElementFailure> {
+        Ok(Box::new(Self::prepare(self, call)?))
     }
 }
 

@@ -19,3 +19,11 @@ pub struct RunAnswer {
     /// What it brought to light. Of programs that were put off an element knows nothing.
     pub observed: Observed,
 }
+
+impl RunAnswer {
+    /// A step that did what it was to do, and gave nothing.
+    #[must_use]
+    pub fn done() -> Self {
+        Self { outcome: Outcome::Done, observed: Observed::default() }
+    }
+}

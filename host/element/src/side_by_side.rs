@@ -10,15 +10,26 @@ use dibhost_sys::Cancel;
 use dibhost_tree::Target;
 
 use crate::effects::{Effects, Message, WAITING};
-use crate::invoke::Prepared;
 use crate::observer::Observer;
 use crate::outcome::RunAnswer;
+
+/// A step that is ready to run, on a thread of its own.
+pub trait ReadyStep: Send {
+    /// Thrown, it stops this step and no other.
+    fn stop(&self) -> Cancel;
+
+    /// Runs it on this thread; what it does to the target and says goes by `effects`.
+    ///
+    /// # Errors
+    /// The step fails, oversteps or is cancelled.
+    fn run(self: Box<Self>, effects: Effects) -> Result<RunAnswer, ElementFailure>;
+}
 
 /// Steps that run at the same time, and who decides which and when.
 pub trait SideBySide {
     /// The next step that may start now, under a number of the caller's own. Asked again until it
     /// answers none, at the beginning and after each end.
-    fn next(&mut self) -> Option<(usize, Prepared)>;
+    fn next(&mut self) -> Option<(usize, Box<dyn ReadyStep>)>;
 
     /// Lends whoever is told what a running step says.
     fn lend_observer(&mut self, step: usize, to: &mut dyn FnMut(&mut dyn Observer));
@@ -41,7 +52,7 @@ pub fn run_side_by_side(target: &mut dyn Target, steps: &mut dyn SideBySide) {
         let mut running: BTreeMap<usize, Cancel> = BTreeMap::new();
         loop {
             while let Some((step, prepared)) = steps.next() {
-                running.insert(step, prepared.stop().clone());
+                running.insert(step, prepared.stop());
                 let effects = Effects::new(step, sender.clone());
                 scope.spawn(move || {
                     let way = effects.clone();

@@ -140,6 +140,7 @@ fn target() -> SimulatedTarget {
             timed_out: false,
             stdout: Vec::new(),
             stderr: b"first\nno such luck\n".to_vec(),
+            deferred: Vec::new(),
         })
     };
     SimulatedTarget::new(1_700_000_000, Box::new(answer)).unwrap()
@@ -291,14 +292,18 @@ fn several_elements_are_made_ready_at_once() {
         Guest::new(name).install(bench.folder.path());
     }
     let library = bench.library();
-    let mut wanted = names.clone();
-    wanted.push("absent".to_owned());
-    library.preload(&wanted, Path::new("/"));
-    assert_eq!(library.compiled(), 4);
+    std::thread::scope(|scope| {
+        for name in names.iter().chain(&names) {
+            scope.spawn(|| library.describe(name, Path::new("/")).unwrap());
+        }
+    });
+    // Whoever came second may have been as quick.
+    assert!((4..=8).contains(&library.compiled()), "{}", library.compiled());
+    let compiled = library.compiled();
     for name in &names {
         library.describe(name, Path::new("/")).unwrap();
     }
-    assert_eq!(library.compiled(), 4);
+    assert_eq!(library.compiled(), compiled);
     assert_eq!(library.known_names(), names);
 }
 

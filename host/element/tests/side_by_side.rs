@@ -8,19 +8,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::Guest;
+use dibhost_element::simulated::Scene;
 use dibhost_element::{
-    Level, Library, LibraryOptions, NoSecrets, Observer, Prepared, RunAnswer, RunCall, SecretStore,
-    SideBySide, run_side_by_side,
+    Level, Library, LibraryOptions, NoSecrets, Observer, ReadyStep, RunAnswer, RunCall, Runner,
+    SecretStore, SideBySide, SimulatedRunner, run_side_by_side,
 };
 use dibhost_plan::Phase;
 use dibhost_plan::grant::Grants;
 use dibhost_plan::planner::{ElementFailure, Planner as _, TargetMachine};
 use dibhost_sys::Cancel;
-use dibhost_tree::{Scope, SimulatedTarget, Target as _, TargetPath};
+use dibhost_tree::{Attributes, Change, Scope, SimulatedTarget, TargetPath, Tree as _};
 
 /// All of them at once, the first failure making the others useless.
 struct Together {
-    waiting: Vec<(usize, Prepared)>,
+    waiting: Vec<(usize, Box<dyn ReadyStep>)>,
     heard: Vec<Heard>,
     answers: BTreeMap<usize, Result<RunAnswer, ElementFailure>>,
 }
@@ -35,7 +36,7 @@ impl Observer for Heard {
 }
 
 impl SideBySide for Together {
-    fn next(&mut self) -> Option<(usize, Prepared)> {
+    fn next(&mut self) -> Option<(usize, Box<dyn ReadyStep>)> {
         self.waiting.pop()
     }
 
@@ -52,22 +53,28 @@ impl SideBySide for Together {
     }
 }
 
-/// Runs these elements at the same time on one target.
+/// Runs these elements, which are components, at the same time on one target.
 fn run(guests: &[Guest], grants: &Grants) -> (Together, SimulatedTarget) {
     let folder = tempfile::tempdir().unwrap();
     guests.iter().for_each(|guest| drop(guest.install(folder.path())));
     let options =
         LibraryOptions { folders: vec![folder.path().to_owned()], ..LibraryOptions::default() };
     let library = Library::new(options).unwrap();
-    let prepare = |guest: &Guest| {
-        library.describe(&guest.name, Path::new("/")).unwrap();
+    let names: Vec<&str> = guests.iter().map(|guest| guest.name.as_str()).collect();
+    names.iter().for_each(|name| drop(library.describe(name, Path::new("/")).unwrap()));
+    run_by(&library, &names, grants)
+}
+
+/// Has a runner, the real one or its twin, run these elements at the same time on one target.
+fn run_by(runner: &dyn Runner, names: &[&str], grants: &Grants) -> (Together, SimulatedTarget) {
+    let prepare = |name: &&str| {
         let machine = TargetMachine {
             arch: "amd64".into(),
             image_name: "test".into(),
             source_date_epoch: 1_700_000_000,
         };
         let call = RunCall {
-            element: &guest.name,
+            element: name,
             step: "install",
             phase: Phase::Install,
             machine: &machine,
@@ -79,11 +86,11 @@ fn run(guests: &[Guest], grants: &Grants) -> (Together, SimulatedTarget) {
             cache: None,
             cancel: &Cancel::new(),
         };
-        library.prepare(&call).unwrap()
+        runner.prepare(&call).unwrap()
     };
     let mut together = Together {
-        waiting: guests.iter().map(prepare).enumerate().collect(),
-        heard: guests.iter().map(|_| Heard::default()).collect(),
+        waiting: names.iter().map(prepare).enumerate().collect(),
+        heard: names.iter().map(|_| Heard::default()).collect(),
         answers: BTreeMap::new(),
     };
     let mut target =
@@ -103,7 +110,28 @@ fn many_that_speak_and_write_at_once_are_served_in_turn() {
     };
     let names = ["a", "b", "c", "d", "e", "f"];
     let grants: Grants = [("rootfs".to_owned(), "write /".to_owned())].into_iter().collect();
-    let (together, mut target) = run(&names.map(guest), &grants);
+    all_were_served(&names, run(&names.map(guest), &grants));
+    let speak = |runner: SimulatedRunner, name: &&'static str| {
+        let name = *name;
+        runner.step(name, "install", move |scene| {
+            let say = move |observer: &mut dyn Observer| {
+                observer.log(Level::Info, &format!("{name} speaks"), &[]);
+            };
+            (0..200).for_each(|_| scene.effects.tell(say));
+            let path = TargetPath::new(&format!("/{name}")).unwrap();
+            let (content, attributes) = (b"x".to_vec(), Attributes::default());
+            let write = Change::Write { path, content, attributes };
+            let written = scene.effects.ask(move |target, _| target.apply(&Scope::all(), &[write]));
+            written.unwrap().unwrap();
+            (0..200).for_each(|_| scene.effects.tell(say));
+            Ok(RunAnswer::done())
+        })
+    };
+    let runner = names.iter().fold(SimulatedRunner::default(), speak);
+    all_were_served(&names, run_by(&runner, &names, &grants));
+}
+
+fn all_were_served(names: &[&str], (together, mut target): (Together, SimulatedTarget)) {
     for (step, name) in names.iter().enumerate() {
         assert!(together.answers[&step].is_ok(), "{:?}", together.answers[&step]);
         assert_eq!(together.heard[step].0, vec![format!("{name} speaks"); 400]);
@@ -121,5 +149,20 @@ fn a_failure_stops_those_that_are_of_no_use_any_more() {
     assert!(said(1).contains("trapped in `run(install)`"), "{}", said(1));
     for step in [0, 2] {
         assert_eq!(said(step), "was stopped in `run(install)`: the build was cancelled");
+    }
+    // The twin keeps the promise too.
+    let waits = |scene: &Scene| loop {
+        scene.check()?;
+        std::thread::yield_now();
+    };
+    let runner = SimulatedRunner::default()
+        .step("a", "install", waits)
+        .step("b", "install", waits)
+        .step("fails", "install", |_| Err(ElementFailure::new("no luck")));
+    let (together, _) = run_by(&runner, &["a", "fails", "b"], &Grants::default());
+    let said = |step| together.answers[&step].as_ref().unwrap_err().message.clone();
+    assert_eq!(said(1), "no luck");
+    for step in [0, 2] {
+        assert_eq!(said(step), "was stopped: the build was cancelled");
     }
 }

@@ -1,4 +1,4 @@
-//! The finished tree as the block device wants to see it. It is visible in the target's worker
+//! The finished tree as the block device wants to see it. It may be visible in the tree's worker
 //! process only, so what reads it is run there.
 
 use std::collections::BTreeMap;
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use dibhost_filesystems::{EntryKind, Tree, TreeEntry, xattr_space};
 use dibhost_sys::{Program, ProgramError, ProgramOutput};
-use dibhost_tree::{Kind, ListedNode, TargetError, TargetPath, Worker};
+use dibhost_tree::{Kind, ListedNode, TargetError, TargetPath, Workshop};
 
 /// Bytes of a file read at a time.
 const PIECE: u64 = 8 << 20;
 
 /// A tree in parts, one for each mount point.
-pub(crate) struct WorkerTree<'a> {
-    worker: &'a mut Worker,
+pub(crate) struct TreeInParts<'a> {
+    workshop: &'a mut dyn Workshop,
     parts: BTreeMap<String, Part>,
     filler: Program,
 }
@@ -25,19 +25,19 @@ struct Part {
     entries: Option<Vec<TreeEntry>>,
 }
 
-impl<'a> WorkerTree<'a> {
-    /// Splits the worker's tree at its mount points. `filler` fills filesystems where it is run.
+impl<'a> TreeInParts<'a> {
+    /// Splits the tree at its mount points. `filler` fills filesystems where it is run.
     pub(crate) fn split(
-        worker: &'a mut Worker,
+        workshop: &'a mut dyn Workshop,
         mount_points: &[TargetPath],
         filler: Program,
     ) -> Result<Self, TargetError> {
-        let parts = worker.split(mount_points)?;
+        let parts = workshop.split(mount_points)?;
         let part = |(mount, folder): (TargetPath, PathBuf)| {
             (mount.as_str().to_owned(), Part { folder, entries: None })
         };
         let parts = parts.into_iter().map(part).collect();
-        Ok(Self { worker, parts, filler })
+        Ok(Self { workshop, parts, filler })
     }
 
     fn known(&mut self, mount: &str) -> io::Result<&[TreeEntry]> {
@@ -45,7 +45,7 @@ impl<'a> WorkerTree<'a> {
         let part = self.parts.get_mut(mount).ok_or_else(missing)?;
         if part.entries.is_none() {
             let mut entries = Vec::new();
-            self.worker
+            self.workshop
                 .list(&part.folder, &mut |node| entries.push(entry(node)))
                 .map_err(io::Error::other)?;
             part.entries = Some(entries);
@@ -79,7 +79,7 @@ fn entry(node: ListedNode) -> TreeEntry {
     }
 }
 
-impl Tree for WorkerTree<'_> {
+impl Tree for TreeInParts<'_> {
     fn part(&self, mount: &str) -> &Path {
         self.parts.get(mount).map_or(Path::new("/nonexistent"), |part| &part.folder)
     }
@@ -95,7 +95,7 @@ impl Tree for WorkerTree<'_> {
         let file = Path::new(relative.trim_start_matches('/'));
         let mut content = Vec::new();
         loop {
-            let piece = self.worker.read_part(&folder, file, content.len() as u64, PIECE);
+            let piece = self.workshop.read_part(&folder, file, content.len() as u64, PIECE);
             let piece = piece.map_err(|error| match error {
                 TargetError::Conflict(why) => io::Error::new(io::ErrorKind::NotFound, why),
                 error => io::Error::other(error),
@@ -112,7 +112,12 @@ impl Tree for WorkerTree<'_> {
     }
 
     fn program(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {
-        self.worker.run_on_host(program)
+        // The filler is dibhost itself, with one word more; all else reads what elements made.
+        let ((name, args, _), (filler, own, _)) = (program.parts(), self.filler.parts());
+        if name == filler && args.split_last().is_some_and(|(_, before)| before == own) {
+            return self.workshop.run_mounting(program);
+        }
+        self.workshop.run_on_host(program)
     }
 }
 
@@ -121,7 +126,7 @@ mod tests {
     use dibhost_block_device::config::Config;
     use dibhost_block_device::{Graph, LayoutOptions, NoSecrets, Realise, layout_for, realise};
     use dibhost_sys::Cancel;
-    use dibhost_tree::{ProgramLimits, WorkerOptions};
+    use dibhost_tree::{HostPrograms as _, ProgramLimits, Worker, WorkerOptions};
 
     use super::*;
 
@@ -165,7 +170,7 @@ mod tests {
         let config = Config::parse(&text).unwrap();
         let graph = Graph::of_image(config.nodes).unwrap();
         let mut tree =
-            WorkerTree::split(worker, &[TargetPath::root()], Program::new("false")).unwrap();
+            TreeInParts::split(worker, &[TargetPath::root()], Program::new("false")).unwrap();
         let identities = graph.identities(&[7; 32]);
         let layout = layout_for(&graph, &identities, &mut tree, LayoutOptions::default())
             .map_err(|e| e.to_string())?;
@@ -210,7 +215,7 @@ mod tests {
                       name=$(printf %0200d 0); seq -f \"$name-%g\" 90000 | xargs touch";
         shell(&mut worker, script);
         let mut tree =
-            WorkerTree::split(&mut worker, &[TargetPath::root()], Program::new("false")).unwrap();
+            TreeInParts::split(&mut worker, &[TargetPath::root()], Program::new("false")).unwrap();
         let mut count = 0;
         tree.entries("/", &mut |_| count += 1).unwrap();
         assert_eq!(count, 90_003);

@@ -1,30 +1,35 @@
 //! Walks the plan's actions, one after another.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dibhost_element::{Library, SecretStore};
-use dibhost_image::{Output, Scratch, check_beside};
+use dibhost_element::{Library, Runner, SecretStore};
+use dibhost_image::{Output as ImageFile, Scratch, check_beside};
 use dibhost_plan::action::{Action, Work, with_versions};
 use dibhost_plan::{Observed, Phase, Plan, Taint};
 use dibhost_sys::{Cancel, Program};
-use dibhost_tree::{ProgramLimits, TargetError, Worker, WorkerOptions};
+use dibhost_tree::{ProgramLimits, TargetError, Worker, WorkerOptions, Workshop};
 
 use crate::accounts;
+use crate::base::{Base, Distributions};
 use crate::contained;
 use crate::event::{Event, Level, Timing};
 use crate::facts::Facts;
 use crate::failure::BuildFailure;
+use crate::finish::{self, ImageFiles};
+use crate::furnished::Furnished;
 use crate::memory;
+use crate::output::{Files, Output};
 use crate::packages::Packages;
 use crate::secrets::Secrets;
 use crate::steps::Steps;
 use crate::teller::Teller;
 use crate::work::{WorkFolder, open_cache};
-use crate::{finish, units, versions};
+use crate::{units, versions};
 
 /// What a build needs beside the plan.
 #[derive(Debug, Clone)]
@@ -50,7 +55,7 @@ pub struct BuildOptions {
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The image files.
-    pub outputs: Vec<Output>,
+    pub outputs: Vec<ImageFile>,
     /// Other files beside them.
     pub beside: Vec<PathBuf>,
     /// Where the time went.
@@ -59,7 +64,37 @@ pub struct Outcome {
     pub took: Duration,
 }
 
-/// Builds what a plan says. Outputs are whole when this answers `Ok`, and absent otherwise.
+/// What a build is carried out with: each a trait, so that a build needs neither root nor a mirror
+/// where the twins are given.
+pub struct Means<'a> {
+    /// The tree, and programs on it.
+    pub tree: &'a mut dyn Workshop,
+    /// What makes the first tree.
+    pub base: &'a mut dyn Base,
+    /// What runs the steps of elements.
+    pub runner: &'a dyn Runner,
+    /// What becomes of the finished tree.
+    pub output: &'a mut dyn Output,
+    /// See [`BuildOptions::filler`].
+    pub filler: Program,
+}
+
+/// How a build is carried out.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where elements keep bytes between builds, a folder for each.
+    pub of_elements: PathBuf,
+    /// How many steps run at the same time, at most.
+    pub jobs: NonZeroUsize,
+    /// Those that the plan's parameters name.
+    pub secrets: Arc<dyn SecretStore>,
+    /// Versions of the programs of the builder that shape the image, by their names: the keys of
+    /// the actions have them.
+    pub versions: BTreeMap<String, String>,
+}
+
+/// Builds what a plan says on this machine. Outputs are whole when this answers `Ok`, and absent
+/// otherwise.
 ///
 /// # Errors
 /// Whatever stopped it. Nothing of the build is left then.
@@ -70,12 +105,46 @@ pub fn build(
     cancel: &Cancel,
     tell: &mut dyn FnMut(Event),
 ) -> Result<Outcome, BuildFailure> {
+    told(options.secrets.as_ref(), cancel, tell, |teller| {
+        on_this_machine(plan, library, options, cancel, teller)
+    })
+}
+
+/// Builds what a plan says with what is given. The output is whole when this answers `Ok`, and
+/// absent otherwise.
+///
+/// # Errors
+/// Whatever stopped it.
+pub fn build_with(
+    plan: &Plan,
+    means: Means<'_>,
+    settings: &Settings,
+    cancel: &Cancel,
+    tell: &mut dyn FnMut(Event),
+) -> Result<Outcome, BuildFailure> {
+    told(settings.secrets.as_ref(), cancel, tell, |teller| {
+        carry_out(plan, means, settings, cancel, teller)
+    })
+}
+
+/// Carries a build out and tells of it, without its secrets; of a failure, what was being done.
+fn told(
+    secrets: &dyn SecretStore,
+    cancel: &Cancel,
+    tell: &mut dyn FnMut(Event),
+    build: impl FnOnce(&mut Teller<'_>) -> Result<Files, BuildFailure>,
+) -> Result<Outcome, BuildFailure> {
     let begun = Instant::now();
-    let redact = |text: String| options.secrets.redact(text);
+    let redact = |text: String| secrets.redact(text);
     let mut tell = |event: Event| tell(event.map_texts(&redact));
     let mut teller = Teller::new(&mut tell);
-    let outputs = run(plan, library, options, cancel, &mut teller).map_err(|mut failure| {
+    let files = build(&mut teller).map_err(|mut failure| {
         failure.cancelled |= cancel.is_cancelled();
+        if let (true, None, Some(doing)) =
+            (failure.context.is_empty(), &failure.element, teller.doing())
+        {
+            failure = failure.doing(format!("carrying out `{doing}`"));
+        }
         failure = failure.map_texts(&redact);
         if let Some(phase) = teller.phase {
             failure = failure.in_phase(phase);
@@ -83,44 +152,38 @@ pub fn build(
         failure
     })?;
     let timings = teller.into_timings();
-    Ok(Outcome { outputs: outputs.0, beside: outputs.1, timings, took: begun.elapsed() })
+    Ok(Outcome { outputs: files.images, beside: files.beside, timings, took: begun.elapsed() })
 }
 
-/// One build that is under way.
-struct Build<'a> {
-    plan: &'a Plan,
-    worker: Worker,
-    packages: Packages<'a>,
-    steps: Steps<'a>,
-    secrets: Arc<dyn SecretStore>,
-    /// What the actions so far brought to light.
-    observed: Observed,
-}
-
-fn run(
+fn on_this_machine(
     plan: &Plan,
     library: &Library,
     options: &BuildOptions,
     cancel: &Cancel,
     teller: &mut Teller<'_>,
-) -> Result<(Vec<Output>, Vec<PathBuf>), BuildFailure> {
+) -> Result<Files, BuildFailure> {
     // Before an hour of building, not after it.
     let graph = finish::graph(plan)?;
-    plan.block_device.backend.check_machine(&graph).map_err(BuildFailure::new)?;
+    plan.block_device.backend.check_machine(&graph).map_err(|e| {
+        BuildFailure::new(e).doing("looking whether this machine can make the disks")
+    })?;
     let folder = match options.stem.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
     // What is known of files beside the image, too.
     let suffixes = finish::planned_suffixes(plan);
-    check_beside(&options.stem, &suffixes, cancel).map_err(BuildFailure::new)?;
+    check_beside(&options.stem, &suffixes, cancel).map_err(|e| {
+        BuildFailure::new(e).doing("looking whether there is room for the files of the build")
+    })?;
     let cache = open_cache(&options.cache)?;
-    let scratch = Scratch::create(folder).map_err(BuildFailure::new)?;
-    run_in(&scratch, &cache, plan, library, options, cancel, teller)
+    let scratch = Scratch::create(folder)
+        .map_err(|e| BuildFailure::new(e).doing("making a folder for the image files"))?;
+    in_scratch(&scratch, &cache, plan, library, options, cancel, teller)
         .map_err(|failure| failure.map_texts(&|text| scratch.in_words(&text)))
 }
 
-fn run_in(
+fn in_scratch(
     scratch: &Scratch,
     cache: &Path,
     plan: &Plan,
@@ -128,14 +191,14 @@ fn run_in(
     options: &BuildOptions,
     cancel: &Cancel,
     teller: &mut Teller<'_>,
-) -> Result<(Vec<Output>, Vec<PathBuf>), BuildFailure> {
+) -> Result<Files, BuildFailure> {
     let making = |e| BuildFailure::new(e).doing("making the build's work folder in the cache");
     let work = WorkFolder::create(&cache.join("work")).map_err(making)?;
     let tree = work.path().join("target");
     std::fs::create_dir(&tree).map_err(making)?;
 
     let running = teller.begin("start the target's worker");
-    let worker = Worker::start(
+    let mut worker = Worker::start(
         &WorkerOptions {
             program: options.worker.0.clone(),
             args: options.worker.1.clone(),
@@ -151,30 +214,68 @@ fn run_in(
     teller.end(running);
     contained::check(&plan.elements, &worker, teller)?;
 
-    let of_elements = cache.join("of-elements");
-    let secrets = Arc::clone(&options.secrets) as Arc<dyn SecretStore>;
+    let settings = Settings {
+        of_elements: cache.join("of-elements"),
+        jobs: options.jobs,
+        secrets: Arc::clone(&options.secrets) as Arc<dyn SecretStore>,
+        versions: versions::of(&plan.actions, cancel),
+    };
+    let mut base = Distributions { arch: &plan.image.arch, cache, work: work.path() };
+    let mut output = ImageFiles { stem: &options.stem, scratch };
+    let means = Means {
+        tree: &mut worker,
+        base: &mut base,
+        runner: library,
+        output: &mut output,
+        filler: Program::new(&options.filler.0).args(&options.filler.1),
+    };
+    let files = carry_out(plan, means, &settings, cancel, teller)?;
+    worker.stop().map_err(|e| BuildFailure::new(e).doing("ending the target's worker process"))?;
+    Ok(files)
+}
+
+/// One build that is under way.
+struct Build<'a> {
+    plan: &'a Plan,
+    tree: Furnished<'a>,
+    packages: Packages<'a>,
+    steps: Steps<'a>,
+    secrets: Arc<dyn SecretStore>,
+    /// What the actions so far brought to light.
+    observed: Observed,
+}
+
+fn carry_out(
+    plan: &Plan,
+    means: Means<'_>,
+    settings: &Settings,
+    cancel: &Cancel,
+    teller: &mut Teller<'_>,
+) -> Result<Files, BuildFailure> {
+    let facts =
+        Facts::of(plan).map_err(|e| BuildFailure::new(e).doing("reading the facts of the plan"))?;
     let mut build = Build {
         plan,
-        worker,
-        packages: Packages::new(plan, cache, work.path(), cancel),
+        tree: Furnished::new(means.tree),
+        packages: Packages::new(plan, means.base, cancel),
         steps: Steps {
             plan,
-            library,
+            runner: means.runner,
             cancel,
-            cache: &of_elements,
-            jobs: options.jobs,
-            facts: Facts::of(plan).map_err(BuildFailure::new)?,
-            secrets: Arc::clone(&secrets),
+            cache: &settings.of_elements,
+            jobs: settings.jobs,
+            facts,
+            secrets: Arc::clone(&settings.secrets),
         },
-        secrets,
+        secrets: Arc::clone(&settings.secrets),
         observed: Observed::default(),
     };
-    let actions = with_versions(&plan.actions, &versions::of(&plan.actions, cancel));
+    let actions = with_versions(&plan.actions, &settings.versions);
     let mut stepped = None;
     for action in &actions {
         let phase = action.work.phase();
         teller.phase = phase;
-        cancel.check().map_err(BuildFailure::new)?;
+        cancelled(cancel, || format!("trying to {}", action.name))?;
         teller.line(Level::Debug, "host", &format!("{}: key {}", action.name, action.key));
         // Those of one phase run side by side: the first of them has them all run.
         if matches!(action.work, Work::Step { .. }) {
@@ -186,32 +287,43 @@ fn run_in(
         build.act(action, teller)?;
     }
     teller.phase = None;
-    build.steps.facts.left_empty(plan).map_err(BuildFailure::new)?;
-    let (stem, secrets) = (&options.stem, build.secrets.as_ref());
-    let filler = Program::new(&options.filler.0).args(&options.filler.1);
-    let finished =
-        finish::Finished { plan, emitted: build.observed.outputs, stem, secrets, filler };
-    let published = finish::finish(finished, &mut build.worker, scratch, cancel, teller)?;
-    build.worker.stop().map_err(BuildFailure::new)?;
-    Ok(published)
+    build
+        .steps
+        .facts
+        .left_empty(plan)
+        .map_err(|e| BuildFailure::new(e).doing("looking for facts that are missing"))?;
+    let packages = build.packages.installed(&mut build.tree, teller)?;
+    let finishing = finish::Finishing {
+        plan,
+        packages,
+        beside: build.observed.outputs,
+        secrets: build.secrets.as_ref(),
+        filler: means.filler,
+    };
+    finish::finish(finishing, &mut build.tree, means.output, cancel, teller)
+}
+
+/// Whether the build is to end.
+fn cancelled(cancel: &Cancel, doing: impl FnOnce() -> String) -> Result<(), BuildFailure> {
+    cancel.check().map_err(|e| BuildFailure::new(e).doing(doing()))
 }
 
 impl Build<'_> {
     fn act(&mut self, action: &Action, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
-        let Self { plan, worker, packages, steps, observed, .. } = self;
+        let Self { plan, tree, packages, steps, observed, .. } = self;
         match &action.work {
             Work::Packages { phase } => match plan.transaction_before(*phase) {
-                Some(transaction) => packages.carry_out(transaction, worker, observed, teller),
+                Some(transaction) => packages.carry_out(transaction, tree, observed, teller),
                 None => Err(BuildFailure::new("the plan has no packages for this action")
                     .doing(format!("trying to {}", action.name))),
             },
             Work::Accounts { phase } => self.accounts(*phase, teller),
             Work::Units { phase } => self.units(*phase, teller),
-            Work::Fstab => finish::write_fstab(plan, worker),
-            Work::Deferred { phase } => packages.run_deferred(*phase, worker, observed, teller),
-            Work::Step { phase, .. } => steps.run(*phase, worker, observed, teller),
-            Work::RemoveBuildOnly => packages.remove_build_only(worker, teller),
-            // The worker that runs has an empty tree; the disk and its image files come of the
+            Work::Fstab => finish::write_fstab(plan, tree),
+            Work::Deferred { phase } => packages.run_deferred(*phase, tree, observed, teller),
+            Work::Step { phase, .. } => steps.run(*phase, tree, observed, teller),
+            Work::RemoveBuildOnly => packages.remove_build_only(tree, observed, teller),
+            // The tree that is given is an empty one; the disk and its image files come of the
             // finished one, all of them or none.
             Work::EmptyTree | Work::Disk | Work::Output { .. } => Ok(()),
         }
@@ -224,13 +336,13 @@ impl Build<'_> {
         };
         for group in self.plan.groups_of(phase) {
             let running = teller.begin(format!("group {}", group.name));
-            accounts::ensure_group(&mut self.worker, &group.name, group.gid)
+            accounts::ensure_group(&mut self.tree, &group.name, group.gid)
                 .map_err(failed("group", &group.name))?;
             teller.end(running);
         }
         for planned in self.plan.users_of(phase) {
             let running = teller.begin(format!("user {}", planned.user.name));
-            accounts::ensure_user(&mut self.worker, &planned.user)
+            accounts::ensure_user(&mut self.tree, &planned.user)
                 .map_err(failed("user", &planned.user.name))?;
             teller.end(running);
         }
@@ -241,7 +353,7 @@ impl Build<'_> {
                     .doing(format!("setting the password of `{}`", planned.user))
             })?;
             self.observed.tainted.insert(Taint::SecretPlaced);
-            accounts::set_password(&mut self.worker, &planned.user, password.expose())
+            accounts::set_password(&mut self.tree, &planned.user, password.expose())
                 .map_err(failed("password of", &planned.user))?;
             teller.end(running);
         }
@@ -250,7 +362,7 @@ impl Build<'_> {
 
     fn units(&mut self, phase: Phase, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
         for planned in self.plan.unit_definitions_of(phase) {
-            units::define(&mut self.worker, &planned.unit, &planned.content).map_err(|e| {
+            units::define(&mut self.tree, &planned.unit, &planned.content).map_err(|e| {
                 BuildFailure::new(e).doing(format!("writing the unit `{}`", planned.unit))
             })?;
         }
@@ -265,7 +377,7 @@ impl Build<'_> {
         let running = teller.begin(format!("set the state of {} units", states.len()));
         let mut line =
             |line: dibhost_tree::Line| teller.line(Level::Debug, "systemctl", &line.text);
-        units::set_states(&mut self.worker, &states, &mut line)
+        units::set_states(&mut self.tree, &states, &mut line)
             .map_err(|e| BuildFailure::new(e).doing("setting the states of units"))?;
         teller.end(running);
         Ok(())

@@ -2,6 +2,7 @@
 //! nothing of each other: elements, the target, the block device, image files.
 
 mod accounts;
+mod base;
 mod batch;
 mod contained;
 mod disk;
@@ -10,17 +11,22 @@ mod event;
 mod facts;
 mod failure;
 mod finish;
+mod furnished;
 mod memory;
 mod observer;
+mod output;
 mod packages;
 mod secrets;
+pub mod simulated;
 mod steps;
 mod teller;
 mod units;
 mod versions;
 mod work;
 
-pub use engine::{BuildOptions, Outcome, build};
+pub use base::{Base, FirstTree};
+pub use engine::{BuildOptions, Means, Outcome, Settings, build, build_with};
 pub use event::{Activity, Event, Level, Timing};
 pub use failure::BuildFailure;
+pub use output::{Disks, Files, Finished, Needs, Output};
 pub use secrets::Secrets;

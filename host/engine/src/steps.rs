@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dibhost_element::{
-    Library, Observer, Outcome, Prepared, RunAnswer, RunCall, SecretStore, SideBySide,
+    Observer, Outcome, ReadyStep, RunAnswer, RunCall, Runner, SecretStore, SideBySide,
 };
 use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::{Observed, Phase, Plan, Step};
@@ -28,7 +28,7 @@ use crate::teller::{self, Teller};
 /// What steps are run with.
 pub(crate) struct Steps<'a> {
     pub(crate) plan: &'a Plan,
-    pub(crate) library: &'a Library,
+    pub(crate) runner: &'a dyn Runner,
     pub(crate) cancel: &'a Cancel,
     /// Where elements keep bytes between builds.
     pub(crate) cache: &'a Path,
@@ -70,8 +70,10 @@ impl Steps<'_> {
         Ok(())
     }
 
-    fn prepare(&self, step: &Step) -> Result<Prepared, BuildFailure> {
-        self.cancel.check().map_err(BuildFailure::new)?;
+    fn prepare(&self, step: &Step) -> Result<Box<dyn ReadyStep>, BuildFailure> {
+        self.cancel.check().map_err(|e| {
+            BuildFailure::new(e).doing(format!("beginning the step of `{}`", step.element))
+        })?;
         let planned = self.plan.element(&step.element).ok_or_else(|| {
             BuildFailure::new(format!("the plan has no element `{}`", step.element))
         })?;
@@ -90,7 +92,7 @@ impl Steps<'_> {
             cache: Some(&self.cache.join(&step.element)),
             cancel: self.cancel,
         };
-        self.library.prepare(&call).map_err(failed)
+        self.runner.prepare(&call).map_err(failed)
     }
 }
 
@@ -188,7 +190,7 @@ fn apart(
 }
 
 impl SideBySide for UnderWay<'_, '_, '_> {
-    fn next(&mut self) -> Option<(usize, Prepared)> {
+    fn next(&mut self) -> Option<(usize, Box<dyn ReadyStep>)> {
         loop {
             let at = self.ready()?;
             self.progress[at].begun = Some(Instant::now());

@@ -11,6 +11,8 @@ use crate::event::{Activity, Event, Level, Timing};
 pub(crate) struct Teller<'a> {
     tell: &'a mut dyn FnMut(Event),
     timings: Vec<Timing>,
+    /// The host's own work that has begun and not ended.
+    under_way: Vec<String>,
     pub(crate) phase: Option<Phase>,
 }
 
@@ -22,7 +24,7 @@ pub(crate) struct Running {
 
 impl<'a> Teller<'a> {
     pub(crate) fn new(tell: &'a mut dyn FnMut(Event)) -> Self {
-        Self { tell, timings: Vec::new(), phase: None }
+        Self { tell, timings: Vec::new(), under_way: Vec::new(), phase: None }
     }
 
     /// Begins a stretch of the host's own work.
@@ -40,6 +42,9 @@ impl<'a> Teller<'a> {
         let element = step.map(|step| step.element.clone());
         let step = step.and_then(|step| step.name.clone());
         let activity = Activity { phase: self.phase, element, step, name: name.into() };
+        if activity.element.is_none() {
+            self.under_way.push(activity.name.clone());
+        }
         (self.tell)(Event::Started(activity.clone()));
         Running { activity, begun }
     }
@@ -53,9 +58,17 @@ impl<'a> Teller<'a> {
     /// Tells of the end of a stretch of work that took so long.
     pub(crate) fn end_after(&mut self, running: Running, took: Duration) {
         let Activity { phase, element, step, name } = running.activity.clone();
+        if element.is_none() {
+            self.under_way.pop();
+        }
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         self.timings.push(Timing { phase, element, step, name, milliseconds });
         (self.tell)(Event::Ended { activity: running.activity, took });
+    }
+
+    /// The host's own work that goes on, if any does.
+    pub(crate) fn doing(&self) -> Option<&str> {
+        self.under_way.last().map(String::as_str)
     }
 
     /// Tells how far the running activity got.

@@ -14,8 +14,9 @@ use crate::wish::Bootstrap;
 /// Programs that resolve and unpack packages outside of the image.
 const PACKAGE_PROGRAMS: [&str; 3] = ["apt-cache", "apt-get", "dpkg-deb"];
 
-/// All of them, with their keys.
-pub(crate) fn actions(plan: &Plan) -> Vec<Action> {
+/// All of them, with their keys: what [`Plan::actions`] has, for whoever makes a plan otherwise.
+#[must_use]
+pub fn actions(plan: &Plan) -> Vec<Action> {
     let mut actions = vec![empty_tree(plan)];
     for phase in Phase::ALL {
         actions.extend(plan.transaction_before(phase).map(packages));

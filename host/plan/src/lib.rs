@@ -37,6 +37,7 @@ pub mod why;
 pub mod wish;
 
 pub use action::{Action, Work};
+pub use actions::actions;
 pub use label::label;
 pub use observed::{Observed, Taint};
 pub use phase::Phase;

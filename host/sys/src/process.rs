@@ -32,14 +32,11 @@ pub struct Namespaces {
     pub uts: bool,
     /// Network: an empty one.
     pub network: bool,
-    /// Users; the new process holds all capabilities in it and none outside of it.
-    pub user: bool,
 }
 
 impl Namespaces {
-    /// All that need no mapping of users.
-    pub const ALL_BUT_USER: Self =
-        Self { mount: true, pid: true, ipc: true, uts: true, network: true, user: false };
+    /// All of them.
+    pub const ALL: Self = Self { mount: true, pid: true, ipc: true, uts: true, network: true };
 
     fn flags(self) -> libc::c_int {
         [
@@ -48,7 +45,6 @@ impl Namespaces {
             (self.ipc, libc::CLONE_NEWIPC),
             (self.uts, libc::CLONE_NEWUTS),
             (self.network, libc::CLONE_NEWNET),
-            (self.user, libc::CLONE_NEWUSER),
         ]
         .into_iter()
         .filter(|(wanted, _)| *wanted)

@@ -1,8 +1,10 @@
-//! The root tree that is being built: bootstrap, packages, programs in namespaces, changes.
+//! The root tree that is being built: changes, programs in namespaces, its parts.
 
-pub mod apt;
 mod cgroup;
+mod command;
+mod error;
 mod exec;
+mod limits;
 mod network;
 mod path;
 mod rooted;
@@ -11,11 +13,13 @@ mod tree;
 mod unpack;
 pub mod worker;
 
-pub use cgroup::ProgramLimits;
+pub use command::{Command, Deferred, Line, Output, ReadOnlyBind, StandIn, StandInPlace};
+pub use error::{Over, TargetError};
+pub use limits::ProgramLimits;
 pub use path::{PathError, TargetPath};
 pub use simulated::SimulatedTarget;
 pub use tree::{
-    Attributes, Change, Command, Entry, Kind, Line, Output, Over, ReadOnlyBind, Room, Scope, Stat,
-    Target, TargetError, Walk, Written,
+    Attributes, Change, Entry, HostPrograms, Kind, ListedNode, Programs, Room, Scope, Stat, Target, Tree, Walk,
+    Workshop, Written,
 };
-pub use worker::{ListedNode, Worker, WorkerOptions};
+pub use worker::{Worker, WorkerOptions};

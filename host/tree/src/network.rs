@@ -20,8 +20,7 @@ use dibhost_sys::{Cancel, Guard};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Pid;
 
-use crate::TargetError;
-use crate::rooted::os;
+use crate::error::{TargetError, os};
 
 /// The host's resolvers; then those behind the one of systemd, which listens on the loopback.
 const RESOLVERS: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];

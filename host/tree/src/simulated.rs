@@ -1,14 +1,20 @@
 //! A target without privileges, over a plain folder: what can be tested without root is tested
 //! with it, by the same tests as the real one.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
+use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput};
 use tempfile::TempDir;
 
-use crate::rooted::{Rooted, os};
-use crate::{
-    Change, Command, Entry, Line, Output, Room, Scope, Stat, Target, TargetError, TargetPath, Walk,
-    Written,
+use crate::command::{Command, Line, Output};
+use crate::error::{TargetError, os};
+use crate::path::TargetPath;
+use crate::rooted::Rooted;
+use crate::rooted::split::{View, uncut};
+use crate::tree::{
+    Change, Entry, HostPrograms, ListedNode, Programs, Room, Scope, Stat, Tree, Walk, Written,
 };
 
 /// Answers for programs "run" in a simulated target.
@@ -20,6 +26,8 @@ pub type Answers =
 pub struct SimulatedTarget {
     rooted: Rooted,
     answers: Answers,
+    /// What was split last.
+    view: Option<View>,
     /// Removed when dropped.
     folder: TempDir,
 }
@@ -34,12 +42,12 @@ impl SimulatedTarget {
         let folder = TempDir::new().map_err(|e| os("making a temporary folder", e))?;
         let owners = rustix::process::geteuid().is_root();
         let rooted = Rooted::create(folder.path(), epoch, owners)?;
-        Ok(Self { rooted, answers, folder })
+        Ok(Self { rooted, answers, view: None, folder })
     }
 
     /// The tree on the host.
     #[must_use]
-    pub fn tree(&self) -> std::path::PathBuf {
+    pub fn tree(&self) -> PathBuf {
         self.folder.path().join("tree")
     }
 }
@@ -50,7 +58,7 @@ impl fmt::Debug for SimulatedTarget {
     }
 }
 
-impl Target for SimulatedTarget {
+impl Tree for SimulatedTarget {
     fn stat(&mut self, scope: &Scope, path: &TargetPath) -> Result<Option<Stat>, TargetError> {
         self.rooted.stat(scope, path)
     }
@@ -85,11 +93,71 @@ impl Target for SimulatedTarget {
         self.rooted.apply_within(scope, changes, room)
     }
 
+    fn split(
+        &mut self,
+        mount_points: &[TargetPath],
+    ) -> Result<BTreeMap<TargetPath, PathBuf>, TargetError> {
+        let mut view = self.rooted.split(mount_points)?;
+        let parts = TempDir::new_in(self.folder.path())
+            .map_err(|e| os("making a folder for the parts of the tree", e))?;
+        view.link(&self.tree(), &parts.keep())?;
+        Ok(self.view.insert(view).folders())
+    }
+
+    fn list(
+        &mut self,
+        part: &Path,
+        each: &mut dyn FnMut(ListedNode),
+    ) -> Result<(), TargetError> {
+        let view = self.view.as_ref().ok_or_else(uncut)?;
+        view.list(&self.rooted, part, &mut |nodes| nodes.into_iter().for_each(&mut *each))
+    }
+
+    fn read_part(
+        &mut self,
+        part: &Path,
+        file: &Path,
+        offset: u64,
+        length: u64,
+    ) -> Result<Vec<u8>, TargetError> {
+        let view = self.view.as_ref().ok_or_else(uncut)?;
+        view.read(&self.rooted, part, file, offset, length)
+    }
+
+    fn clamp_times(&mut self, epoch: i64) -> Result<(), TargetError> {
+        self.rooted.clamp_times(epoch)
+    }
+
+    fn lay_down(&mut self, archives: &[Program]) -> Result<(), TargetError> {
+        let failed = |e: ProgramError| TargetError::Conflict(e.to_string());
+        for archive in archives {
+            let said = archive.run(&Cancel::new()).map_err(failed)?.stdout;
+            let tar = TempDir::new().map_err(|e| os("making a temporary folder", e))?;
+            let file = tar.path().join("archive.tar");
+            std::fs::write(&file, said).map_err(|e| os("writing an archive", e))?;
+            let tar = Program::new("tar").arg("--extract").arg("--file").arg(&file);
+            tar.arg("--directory").arg(self.tree()).run(&Cancel::new()).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+impl Programs for SimulatedTarget {
     fn exec(
         &mut self,
         command: &Command,
         line: &mut dyn FnMut(Line),
     ) -> Result<Output, TargetError> {
         (self.answers)(command, line)
+    }
+}
+
+impl HostPrograms for SimulatedTarget {
+    fn run_on_host(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {
+        program.run(&Cancel::new())
+    }
+
+    fn run_mounting(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {
+        program.run(&Cancel::new())
     }
 }

@@ -1,11 +1,15 @@
-//! What can be asked of a target. The real one lives in its worker process
+//! What can be asked of a tree and of programs on it. The real ones live in their worker process
 //! ([`crate::worker`]); a simulated twin ([`crate::simulated`]) passes the same tests.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
+use dibhost_sys::{Program, ProgramError, ProgramOutput};
 use serde::{Deserialize, Serialize};
 
-use crate::ProgramLimits;
+use crate::command::{Command, Line, Output};
+use crate::error::TargetError;
 use crate::path::TargetPath;
 
 /// What kind of node a path is.
@@ -200,134 +204,35 @@ pub struct Entry {
     pub stat: Stat,
 }
 
-/// A folder of the host that a program in the target may read.
+/// One node of a part of the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReadOnlyBind {
-    /// Absolute path on the host.
-    pub host: String,
-    /// Where the program finds it. Made if need be; it leaves nothing in the tree.
-    pub target: TargetPath,
-}
-
-/// A program to run inside the target: in its own mount, PID, IPC, UTS and network namespaces,
-/// the tree as `/` by `pivot_root`, a private `/dev`, fresh `/proc`, read-only `/sys`, a fresh
-/// tmpfs on `/run` and `/tmp`, no network, no daemons started.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Command {
-    /// Found on the target's `PATH` when it has no `/`. No shell.
-    pub program: String,
-    /// Its arguments.
-    pub args: Vec<String>,
-    /// On top of a small clean environment.
-    pub env: BTreeMap<String, String>,
-    /// Where it runs; none: `/`.
-    pub workdir: Option<String>,
-    /// Its standard input; none: nothing.
-    pub stdin: Option<Vec<u8>>,
-    /// Ended after so many seconds.
-    pub timeout_seconds: Option<u32>,
-    /// Folders of the host it may read. Never filled by an element.
-    pub binds: Vec<ReadOnlyBind>,
-    /// Keep standard output and error for [`Output`]; lines are told either way.
-    pub capture: bool,
-    /// It reaches the network, by user-mode networking; none of the host's own sockets.
-    pub network: bool,
-    /// What it may have; none: as the worker was started with.
-    pub limits: Option<ProgramLimits>,
-}
-
-/// How a program in the target ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Output {
-    /// Its status; a signal's number plus 128 when one ended it.
-    pub status: i32,
-    /// The signal that ended it.
-    pub signal: Option<i32>,
-    /// It ran out of its time.
-    pub timed_out: bool,
-    /// The end of standard output (all of it, up to 16 MiB, with `capture`).
-    pub stdout: Vec<u8>,
-    /// The end of standard error.
-    pub stderr: Vec<u8>,
-}
-
-/// What a program had too much of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Over {
-    /// [`ProgramLimits::program_memory`].
-    Memory,
-    /// [`ProgramLimits::programs`].
-    Processes,
-    /// The memory that holds the tree.
-    Tree,
-}
-
-/// Why the target could not do what was asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub enum TargetError {
-    /// The caller's scope does not reach there.
-    #[error("`{path}` is outside of what was granted")]
-    OutOfScope {
-        /// The path, resolved.
-        path: String,
-        /// It was to be written.
-        write: bool,
-    },
-    /// It is not there.
-    #[error("`{0}` does not exist")]
-    NotFound(String),
-    /// It is of the wrong kind, or there already.
-    #[error("{0}")]
-    Conflict(String),
-    /// What was asked makes no sense.
-    #[error("{0}")]
-    Invalid(String),
-    /// The operating system refused.
-    #[error("{doing}: {message}")]
-    Os {
-        /// What was being done.
-        doing: String,
-        /// `ENOSPC`.
-        name: String,
-        /// What it means.
-        message: String,
-    },
-    /// The caller may write no more. What had been changed is undone.
-    #[error("no more may be written into the target")]
-    NoRoom {
-        /// It may make no more files; else it may write no more bytes.
-        files: bool,
-    },
-    /// A program went beyond what it may have.
-    #[error("{said}")]
-    Limit {
-        /// Of what.
-        over: Over,
-        /// One sentence.
-        said: String,
-    },
-    /// This machine cannot do it.
-    #[error("{0}")]
-    Unsupported(String),
-    /// The build was cancelled.
-    #[error("cancelled")]
-    Cancelled,
-    /// The worker process is gone.
-    #[error("the target's worker process ended: {0}")]
-    Gone(String),
-}
-
-/// One line that a program said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
-    /// On standard error.
-    pub error: bool,
-    /// Without its newline; bytes that are no UTF-8 replaced. Control characters still in it.
-    pub text: String,
+pub struct ListedNode {
+    /// Below the part; empty: the part itself.
+    pub path: OsString,
+    /// What it is.
+    pub kind: Kind,
+    /// Permission bits, set-id and sticky bits included.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Seconds since 1970 when its content was changed.
+    pub mtime: i64,
+    /// Bytes.
+    pub size: u64,
+    /// Bytes that it takes.
+    pub allocated: u64,
+    /// Names that it has.
+    pub links: u64,
+    /// Equal for all names of one file.
+    pub inode: u64,
+    /// Extended attributes: names, and bytes of their values.
+    pub attributes: Vec<(String, u64)>,
 }
 
 /// A root tree that is being built.
-pub trait Target: Send {
+pub trait Tree: Send {
     /// What is known of a node (a final symbolic link is not followed); none if it is not there.
     ///
     /// # Errors
@@ -378,6 +283,57 @@ pub trait Target: Send {
         self.apply_within(scope, changes, Room::unbounded()).map(drop)
     }
 
+    /// Shows the tree in parts, one for each mount point and one for `/`, to the programs of
+    /// [`HostPrograms`]: each part has an empty folder, with its own owner, mode, attributes and
+    /// times, where another one begins. Says where each is. Nothing of the tree is moved; a mount
+    /// point that is not there is made. The next call takes the place of this one.
+    ///
+    /// # Errors
+    /// A mount point is no folder, or leads through a symbolic link.
+    fn split(
+        &mut self,
+        mount_points: &[TargetPath],
+    ) -> Result<BTreeMap<TargetPath, PathBuf>, TargetError>;
+
+    /// Tells every node of a part that [`split`](Self::split) answered, the part itself first. Where
+    /// another part begins is an empty folder.
+    ///
+    /// # Errors
+    /// There is no such part, or it cannot be read.
+    fn list(
+        &mut self,
+        part: &Path,
+        each: &mut dyn FnMut(ListedNode),
+    ) -> Result<(), TargetError>;
+
+    /// Reads a file of a part, `length` bytes from `offset` on at most. No link is followed.
+    ///
+    /// # Errors
+    /// It is not there, no regular file, or cannot be read.
+    fn read_part(
+        &mut self,
+        part: &Path,
+        file: &Path,
+        offset: u64,
+        length: u64,
+    ) -> Result<Vec<u8>, TargetError>;
+
+    /// Sets the times (of change and of access) of all that is newer than `epoch` (seconds) to it.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    fn clamp_times(&mut self, epoch: i64) -> Result<(), TargetError>;
+
+    /// Lays tar archives into a tree that has nothing of its own to do it: each is what a program
+    /// of the builder says on its standard output.
+    ///
+    /// # Errors
+    /// A program fails, or an archive is none.
+    fn lay_down(&mut self, archives: &[Program]) -> Result<(), TargetError>;
+}
+
+/// Programs of the tree.
+pub trait Programs {
     /// Runs a program in the target and waits; tells each line.
     ///
     /// # Errors
@@ -388,3 +344,31 @@ pub trait Target: Send {
         line: &mut dyn FnMut(Line),
     ) -> Result<Output, TargetError>;
 }
+
+/// Programs of the builder that work on the tree (`mke2fs -d TREE …`). They see the builder's files
+/// and the tree in its [parts](Tree::split), and no network; they are held as programs of the tree
+/// are. Only for the engine: no string of an element may reach one but through a typed, checked
+/// field.
+pub trait HostPrograms {
+    /// Runs one and waits.
+    ///
+    /// # Errors
+    /// As [`Program::run`].
+    fn run_on_host(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError>;
+
+    /// Runs code of dibhost's own that mounts what it made and fills it from the tree.
+    ///
+    /// # Errors
+    /// As [`Program::run`].
+    fn run_mounting(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError>;
+}
+
+/// What an element works on: the tree and the programs in it.
+pub trait Target: Tree + Programs {}
+
+impl<T: Tree + Programs + ?Sized> Target for T {}
+
+/// What a build works on: the target, and programs of the builder that see it.
+pub trait Workshop: Target + HostPrograms {}
+
+impl<T: Target + HostPrograms + ?Sized> Workshop for T {}

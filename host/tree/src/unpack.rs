@@ -1,14 +1,15 @@
-//! Laying package files into an empty tree, before there is a dpkg in it that could.
+//! Laying archives into an empty tree, before there is a program in it that could.
 //!
-//! `dpkg-deb --fsys-tarfile` of the host decompresses; a forked child with the tree as its root
-//! writes. Several packages at once, one for each processor: decompression is what takes time.
+//! A program of the builder says an archive (`dpkg-deb --fsys-tarfile`); a forked child with the
+//! tree as its root writes. Several at once, one for each processor: decompression is what takes
+//! time.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use dibhost_sys::{Forked, Namespaces, fork};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -18,31 +19,31 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tar::EntryType;
 
-use crate::TargetError;
-use crate::rooted::os;
+use crate::error::{TargetError, os};
 
-/// One package on its way.
+/// One archive on its way.
 struct Lane {
-    deb: String,
+    /// What is told of it: the last word of its program.
+    name: String,
     decompress: std::process::Child,
     writer: Pid,
     report: OwnedFd,
 }
 
-/// Lays the packages into the tree.
+/// Lays what these programs say into the tree.
 pub(crate) fn unpack(
     tree: &Path,
-    debs: &[String],
+    archives: Vec<Command>,
     control: BorrowedFd<'_>,
 ) -> Result<(), TargetError> {
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut waiting = debs.iter();
+    let mut waiting = archives.into_iter();
     let mut lanes: Vec<Lane> = Vec::new();
     let mut result = Ok(());
     loop {
         while result.is_ok() && lanes.len() < at_once {
-            let Some(deb) = waiting.next() else { break };
-            match start(tree, deb) {
+            let Some(archive) = waiting.next() else { break };
+            match start(tree, archive) {
                 Ok(lane) => lanes.push(lane),
                 Err(error) => result = Err(error),
             }
@@ -55,7 +56,7 @@ pub(crate) fn unpack(
         fds.push(PollFd::from_borrowed_fd(control, PollFlags::empty()));
         match poll(&mut fds, None) {
             Ok(_) | Err(Errno::INTR) => (),
-            Err(error) => return Err(os("waiting for packages to be unpacked", error)),
+            Err(error) => return Err(os("waiting for archives to be unpacked", error)),
         }
         let gone = fds.last().is_some_and(|fd| !fd.revents().is_empty());
         let done: Vec<_> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
@@ -73,24 +74,25 @@ pub(crate) fn unpack(
     }
 }
 
-fn start(tree: &Path, deb: &str) -> Result<Lane, TargetError> {
-    let doing = |e: io::Error| os(format!("unpacking `{deb}`"), e);
-    let mut decompress = std::process::Command::new("dpkg-deb")
-        .arg("--fsys-tarfile")
-        .arg(deb)
+fn start(tree: &Path, mut archive: Command) -> Result<Lane, TargetError> {
+    let last = archive.get_args().last().unwrap_or(archive.get_program());
+    let name = Path::new(last).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let doing = |e: io::Error| os(format!("unpacking `{name}`"), e);
+    let program = archive.get_program().to_string_lossy().into_owned();
+    let mut decompress = archive
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()
-        .map_err(|e| os("starting `dpkg-deb` (package `dpkg`)", e))?;
+        .map_err(|e| os(format!("starting `{program}`"), e))?;
     let archive: OwnedFd = match decompress.stdout.take() {
         Some(archive) => archive.into(),
         None => return Err(doing(io::ErrorKind::BrokenPipe.into())),
     };
     let (report, to_report) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| doing(e.into()))?;
     match fork(Namespaces::default()).map_err(doing)? {
-        Forked::Parent(writer) => Ok(Lane { deb: deb.to_owned(), decompress, writer, report }),
+        Forked::Parent(writer) => Ok(Lane { name, decompress, writer, report }),
         Forked::Child => {
             drop(report);
             let written = rustix::process::chroot(tree)
@@ -113,7 +115,7 @@ fn end() -> ! {
 }
 
 fn finish(mut lane: Lane) -> Result<(), TargetError> {
-    let name = Path::new(&lane.deb).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = std::mem::take(&mut lane.name);
     let doing = |e: io::Error| os(format!("unpacking `{name}`"), e);
     let mut told = Vec::new();
     File::from(lane.report).read_to_end(&mut told).map_err(doing)?;

@@ -5,7 +5,10 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{furnished, names, path, run, sh, shell};
-use dibhost_tree::{Attributes, Change, Command, ReadOnlyBind, Scope, Target, TargetError};
+use dibhost_tree::{
+    Change, Command, Deferred, Programs as _, ReadOnlyBind, Scope, StandIn, StandInPlace, Target,
+    TargetError, Tree as _, Worker,
+};
 
 #[test]
 fn a_program_sees_the_tree_and_nothing_of_the_host() {
@@ -28,7 +31,6 @@ fn a_program_sees_the_tree_and_nothing_of_the_host() {
     assert_eq!(
         environment,
         [
-            "DEBIAN_FRONTEND=noninteractive",
             "HOME=/root",
             "LC_ALL=C.UTF-8",
             "PATH=/run/dibhost/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -105,26 +107,70 @@ fn devices_and_scratch_folders_are_private_and_leave_nothing() {
     assert!(names(worker, "/srv").contains(&"/srv/kept".to_owned()));
 }
 
+/// A script with stand-ins for a program on the path and for one in the tree.
+fn with_stand_ins(script: &str) -> Command {
+    let stand_in = |at, status: u8| StandIn { at, script: format!("#!/bin/sh\nexit {status}\n") };
+    let policy = StandInPlace::Tree(path("/usr/sbin/policy-rc.d"));
+    let start = StandInPlace::Path("start-stop-daemon".to_owned());
+    Command { stand_ins: vec![stand_in(policy, 101), stand_in(start, 0)], ..shell(script) }
+}
+
 #[test]
-fn no_service_is_started_and_the_tree_does_not_show_it() {
+fn stand_ins_are_found_and_the_tree_does_not_show_them() {
     let mut bench = furnished(None);
     let worker = &mut bench.worker;
-    assert_eq!(run(worker, "/usr/sbin/policy-rc.d ssh start").status, 101);
-    assert_eq!(run(worker, "start-stop-daemon --start --exec /usr/bin/sleep -- 1000").status, 0);
+    let status = |worker: &mut Worker, script: &str| {
+        worker.exec(&with_stand_ins(script), &mut common::ignore).unwrap().status
+    };
+    assert_eq!(status(worker, "/usr/sbin/policy-rc.d ssh start"), 101);
+    assert_eq!(status(worker, "start-stop-daemon --start --exec /usr/bin/sleep -- 1000"), 0);
+    // Who asks for none has none.
+    assert_eq!(run(worker, "/usr/sbin/policy-rc.d").status, 127);
     // Whatever way it ends.
-    let gone = Command { program: "no-such-program".into(), ..Command::default() };
+    let gone = Command { program: "no-such-program".into(), ..with_stand_ins("") };
     assert_eq!(
         worker.exec(&gone, &mut common::ignore).unwrap_err(),
         TargetError::NotFound("no-such-program".into())
     );
     assert!(names(worker, "/usr/sbin").is_empty());
-    // A policy of the image's own is left alone.
-    let content = b"#!/bin/sh\nexit 7\n".to_vec();
-    let attributes = Attributes { mode: Some(0o755), ..Attributes::default() };
-    let own = Change::Write { path: path("/usr/sbin/policy-rc.d"), content, attributes };
-    worker.apply(&Scope::all(), &[own]).unwrap();
-    assert_eq!(run(worker, "/usr/sbin/policy-rc.d").status, 7);
+    // A policy of the image's own is left alone; so is one that the program puts there.
+    assert_eq!(status(worker, "echo exit 7 >/usr/sbin/policy-rc.d"), 0);
+    assert_eq!(status(worker, "/usr/sbin/policy-rc.d"), 7);
     assert_eq!(names(worker, "/usr/sbin"), ["/usr/sbin/policy-rc.d"]);
+    for name in ["", "../sh", "a b", "-x"] {
+        let stand_in =
+            StandIn { at: StandInPlace::Path(name.to_owned()), script: "#!/bin/sh\n".to_owned() };
+        let odd = Command { stand_ins: vec![stand_in], ..shell("true") };
+        let error = worker.exec(&odd, &mut common::ignore).unwrap_err();
+        assert!(error.to_string().contains("is no name of a program"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_deferred_is_noted_in_order_and_not_done() {
+    let mut bench = furnished(None);
+    let worker = &mut bench.worker;
+    let defer = vec!["touch".to_owned(), "mkdir".to_owned()];
+    let script = "touch /etc/a; mkdir -p '/etc/b c'; touch; env touch /etc/d; rm -f /etc/x";
+    let command = Command { defer, ..shell(script) };
+    let output = worker.exec(&command, &mut common::ignore).unwrap();
+    assert_eq!(output.status, 0, "{output:?}");
+    let call = |program: &str, args: &str| Deferred { program: program.into(), args: args.into() };
+    assert_eq!(
+        output.deferred,
+        [
+            call("touch", "/etc/a"),
+            call("mkdir", "-p /etc/b c"),
+            call("touch", ""),
+            call("touch", "/etc/d")
+        ]
+    );
+    assert!(!names(worker, "/etc").iter().any(|name| name.contains("/etc/a")));
+    // Done when it is called by whoever does not defer it, and forgotten.
+    sh(worker, "touch /etc/a");
+    assert!(names(worker, "/etc").contains(&"/etc/a".to_owned()));
+    let again = Command { defer: vec!["touch".to_owned()], ..shell("true") };
+    assert_eq!(worker.exec(&again, &mut common::ignore).unwrap().deferred, []);
 }
 
 #[test]
@@ -216,7 +262,7 @@ fn a_hostile_tree_leads_no_mount_out_of_it() {
     let inside = Change::Symlink { path: path("/run"), to: "../../../usr/lib".to_owned() };
     let policy = path("/usr/sbin/policy-rc.d");
     worker.apply(&Scope::all(), &[Change::Remove { path: path("/run") }, inside]).unwrap();
-    let ran = worker.exec(&shell("true"), &mut common::ignore);
+    let ran = worker.exec(&with_stand_ins("true"), &mut common::ignore);
     // Over the libraries, which the program then misses: that is where it lay, and nowhere else.
     let output = ran.unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::net::{TcpListener, UdpSocket};
 
 use common::{compile_hostile, furnished, hostile_command, names, path};
-use dibhost_tree::{Attributes, Change, Command, Scope, Target as _, Worker};
+use dibhost_tree::{Attributes, Change, Command, Programs as _, Scope, Tree as _, Worker};
 
 /// The variable that says that the test is in its own namespaces.
 const INSIDE: &str = "DIBHOST_TEST_NETWORK";

@@ -6,7 +6,8 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{furnish, furnished, hostile, limited, run, sh, shell, try_hostile};
-use dibhost_tree::{Over, ProgramLimits, Target as _, TargetError, Worker};
+use dibhost_sys::Program;
+use dibhost_tree::{HostPrograms as _, Over, ProgramLimits, Programs as _, TargetError, Worker};
 
 /// What the program said, `call: answer` a line.
 fn answers(worker: &mut Worker, word: &str) -> Vec<String> {
@@ -145,11 +146,73 @@ fn program_environment_is_the_boxes_own() {
         environment.lines().filter_map(|l| l.split_once('=')).map(|(name, _)| name).collect();
     names.sort_unstable();
     names.retain(|name| *name != "PWD");
-    assert_eq!(
-        names,
-        ["DEBIAN_FRONTEND", "HOME", "LC_ALL", "PATH", "SOURCE_DATE_EPOCH", "TZ"],
-        "{environment}"
-    );
+    assert_eq!(names, ["HOME", "LC_ALL", "PATH", "SOURCE_DATE_EPOCH", "TZ"], "{environment}");
+}
+
+/// What a program of the builder said, that works on the tree.
+fn host_said(word: &str) -> Vec<String> {
+    let mut bench = furnished(None);
+    common::compile_hostile(&mut bench.worker);
+    let program = Program::new(bench.worker.tree().join("usr/bin/hostile")).arg(word);
+    let output = bench.worker.run_on_host(&program).unwrap();
+    output.text().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn programs_of_the_builder_are_held_as_those_of_the_tree() {
+    for word in ["mounts", "namespaces", "tracing", "kernel", "machinery", "keys", "sockets"] {
+        assert_eq!(host_said(word), said(word), "{word}");
+    }
+    for line in host_said("mounts").iter().chain(&host_said("kernel")) {
+        assert!(line.ends_with(": EPERM"), "{line}");
+    }
+    assert!(host_said("tracing").contains(&"traceme: EPERM".to_owned()));
+    assert!(host_said("capabilities").contains(&"hostname: EPERM".to_owned()));
+}
+
+#[test]
+fn programs_of_the_builder_have_no_network() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connect = format!("exec 3<>/dev/tcp/127.0.0.1/{port} && echo reached");
+    // Outside it is reached: else this test could not fail.
+    let program = Program::new("bash").args(["-c", &connect]);
+    assert_eq!(program.run(&dibhost_sys::Cancel::new()).unwrap().text(), "reached\n");
+    let mut bench = common::start(None);
+    let error = bench.worker.run_on_host(&program).unwrap_err();
+    assert!(error.to_string().contains("unreachable"), "{error}");
+    let devices = Program::new("cat").arg("/proc/self/net/dev");
+    let devices = bench.worker.run_on_host(&devices).unwrap().text();
+    assert!(devices.lines().skip(2).all(|l| l.trim_start().starts_with("lo:")), "{devices}");
+}
+
+#[test]
+fn programs_that_make_filesystems_do_their_work_in_the_bounds() {
+    let mut bench = furnished(Some(256 << 20));
+    sh(&mut bench.worker, "echo content >/etc/file; chown 1:1 /etc/file; chmod 4750 /etc/file");
+    let out = tempfile::TempDir::new().unwrap();
+    let image = |name: &str| out.path().join(name);
+    let tree = bench.worker.tree().to_owned();
+    let programs = [
+        Program::new("mke2fs")
+            .args(["-q", "-t", "ext4", "-d"])
+            .arg(&tree)
+            .arg(image("ext4"))
+            .arg("64M"),
+        Program::new("mksquashfs").arg(&tree).arg(image("squashfs")).arg("-quiet"),
+        Program::new("mkfs.erofs").arg(image("erofs")).arg(&tree),
+        Program::new("mkfs.btrfs")
+            .args(["-q", "--shrink", "--rootdir"])
+            .arg(&tree)
+            .arg(image("btrfs")),
+    ];
+    std::fs::File::create(image("btrfs")).unwrap().set_len(256 << 20).unwrap();
+    for program in &programs {
+        bench.worker.run_on_host(program).unwrap();
+    }
+    let show = Program::new("debugfs").args(["-R", "stat /etc/file"]).arg(image("ext4"));
+    let said = bench.worker.run_on_host(&show).unwrap().text();
+    assert!(said.contains("Mode:  04750") && said.contains("User:     1"), "{said}");
 }
 
 #[test]

@@ -3,13 +3,15 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::{EPOCH, path};
 use dibhost_tree::{
-    Attributes, Change, Kind, Output, Room, Scope, SimulatedTarget, Target, TargetError,
-    TargetPath, Walk, Written,
+    Attributes, Change, Kind, ListedNode, Output, Room, Scope, SimulatedTarget, TargetError, TargetPath,
+    Tree as _, Walk, Workshop, Written,
 };
 
-fn on_both(test: impl Fn(&mut dyn Target)) {
+fn on_both(test: impl Fn(&mut dyn Workshop)) {
     on_twin(|target| test(target));
     let mut bench = common::start(None);
     test(&mut bench.worker);
@@ -17,10 +19,7 @@ fn on_both(test: impl Fn(&mut dyn Target)) {
 }
 
 fn on_twin(test: impl Fn(&mut SimulatedTarget)) {
-    let answers = Box::new(|_: &_, _: &mut dyn FnMut(_)| {
-        let (stdout, stderr) = (Vec::new(), Vec::new());
-        Ok(Output { status: 0, signal: None, timed_out: false, stdout, stderr })
-    });
+    let answers = Box::new(|_: &_, _: &mut dyn FnMut(_)| Ok(Output::default()));
     let epoch = i64::try_from(EPOCH).unwrap();
     test(&mut SimulatedTarget::new(epoch, answers).unwrap());
 }
@@ -47,17 +46,17 @@ fn link(at: &str, to: &str) -> Change {
     Change::Symlink { path: path(at), to: to.to_owned() }
 }
 
-fn read(target: &mut dyn Target, at: &str) -> String {
+fn read(target: &mut (impl dibhost_tree::Tree + ?Sized), at: &str) -> String {
     let content = target.read(&all(), &path(at), 0, u64::MAX).unwrap();
     String::from_utf8(content).unwrap()
 }
 
-fn there(target: &mut dyn Target, at: &str) -> bool {
+fn there(target: &mut (impl dibhost_tree::Tree + ?Sized), at: &str) -> bool {
     target.stat(&all(), &path(at)).unwrap().is_some()
 }
 
 /// Everything about the tree, to see whether it is as it was.
-fn picture(target: &mut dyn Target) -> String {
+fn picture(target: &mut (impl dibhost_tree::Tree + ?Sized)) -> String {
     let walk = Walk { recursive: true };
     let entries = target.walk(&all(), &TargetPath::root(), walk, None, usize::MAX).unwrap();
     let mut picture = String::new();
@@ -191,7 +190,7 @@ fn scope_is_checked_where_a_path_really_leads() {
             assert!(outside(target.apply(&mine, &[write(at, "x")]).unwrap_err()), "{at}");
             assert!(outside(target.stat(&mine, &path(at)).unwrap_err()), "{at}");
         }
-        let walk = |target: &mut dyn Target, at: &str| {
+        let walk = |target: &mut dyn Workshop, at: &str| {
             target.walk(&mine, &path(at), Walk { recursive: true }, None, 10)
         };
         assert!(outside(walk(target, "/etc").unwrap_err()));
@@ -361,7 +360,8 @@ fn nothing_but_regular_files_is_read_or_written_to() {
     let program = dibhost_sys::Program::new("sh")
         .args(["-c", "cd \"$1\" && mkfifo pipe && mknod device c 1 5 && mkdir folder", "sh"])
         .arg(bench.worker.tree());
-    bench.worker.run_on_host(&program).unwrap();
+    // By this process: a program of the builder that works on a tree makes no devices.
+    program.run(&dibhost_sys::Cancel::new()).unwrap();
     for at in ["/pipe", "/device", "/folder"] {
         let error = bench.worker.read(&all(), &path(at), 0, 10).unwrap_err();
         assert!(matches!(error, TargetError::Conflict(_)), "{at}: {error}");
@@ -426,7 +426,7 @@ fn a_full_tree_says_so_and_is_as_it_was() {
 #[test]
 fn no_more_is_written_than_there_is_room_for() {
     on_both(|target| {
-        let within = |target: &mut dyn Target, changes: &[Change], bytes, files| {
+        let within = |target: &mut dyn Workshop, changes: &[Change], bytes, files| {
             target.apply_within(&all(), changes, Room { bytes, files })
         };
         // One file of five bytes, its copy, a folder in a folder, a link of each kind.
@@ -453,5 +453,120 @@ fn no_more_is_written_than_there_is_room_for() {
         // What was there stays when there is no room for what replaces it.
         within(target, &[write("/b", "longer")], 5, 1).unwrap_err();
         assert_eq!(read(target, "/b"), "five!");
+    });
+}
+
+#[test]
+fn a_tree_is_shown_in_parts_and_stays_whole() {
+    on_both(|target| {
+        let changes = [folder("/boot/efi"), write("/boot/efi/x", "loader"), write("/boot/k", "k")];
+        target.apply(&all(), &changes).unwrap();
+        let before = picture(target);
+        let parts = target.split(&[path("/boot"), path("/boot/efi"), path("/")]).unwrap();
+        let mut found = Vec::new();
+        for (at, folder) in &parts {
+            let list = dibhost_sys::Program::new("find").arg(folder).args(["-printf", "%P %y\n"]);
+            let text = target.run_on_host(&list).unwrap().text();
+            let mut lines: Vec<_> = text.lines().map(|line| format!("{at}: {line}")).collect();
+            lines.sort_unstable();
+            found.extend(lines);
+        }
+        assert_eq!(
+            found,
+            [
+                "/:  d",
+                "/: boot d",
+                "/boot:  d",
+                "/boot: efi d",
+                "/boot: k f",
+                "/boot/efi:  d",
+                "/boot/efi: x f",
+            ]
+        );
+        assert_eq!(
+            picture(target).replace("links: 2", "links: 1"),
+            before.replace("links: 2", "links: 1")
+        );
+        let error = target.split(&[path("/boot/k")]).unwrap_err();
+        assert!(error.to_string().contains("the mount point `/boot/k` is no folder"), "{error}");
+        target.apply(&all(), &[link("/short", "/boot")]).unwrap();
+        let error = target.split(&[path("/short/efi")]).unwrap_err();
+        assert!(error.to_string().contains("leads through a symbolic link"), "{error}");
+    });
+}
+
+#[test]
+fn a_part_is_listed_and_read_as_it_is_seen() {
+    on_both(|target| {
+        let attributes = Attributes { mode: Some(0o751), ..Attributes::default() };
+        let efi = Change::MakeDirectory { path: path("/boot/efi"), attributes };
+        let changes = [
+            folder("/boot"),
+            efi,
+            write("/boot/efi/x", "loader"),
+            write("/boot/efix", "beside"),
+            link("/boot/l", "efix"),
+        ];
+        target.apply(&all(), &changes).unwrap();
+        let root = target.split(&[path("/")]).unwrap()[&path("/")].clone();
+        let piece = target.read_part(&root, Path::new("boot/efi/x"), 2, 3).unwrap();
+        assert_eq!(piece, b"ade");
+        let parts = target.split(&[path("/boot"), path("/boot/efi"), path("/")]).unwrap();
+        let mut found = Vec::new();
+        for (at, folder) in &parts {
+            let mut lines = Vec::new();
+            let mut each = |node: ListedNode| {
+                lines.push(format!("{at}: {} {:?}", node.path.to_str().unwrap(), node.kind));
+                if node.path == "efi" {
+                    assert_eq!(node.mode, 0o751);
+                }
+            };
+            target.list(folder, &mut each).unwrap();
+            lines.sort_unstable();
+            found.extend(lines);
+        }
+        assert_eq!(
+            found,
+            [
+                "/:  Directory",
+                "/: boot Directory",
+                "/boot:  Directory",
+                "/boot: efi Directory",
+                "/boot: efix File",
+                "/boot: l Symlink",
+                "/boot/efi:  Directory",
+                "/boot/efi: x File",
+            ]
+        );
+        let mut read = |at: &str, file: &str| {
+            target.read_part(&parts[&path(at)], Path::new(file), 0, 99)
+        };
+        assert_eq!(read("/boot/efi", "x").unwrap(), b"loader");
+        assert_eq!(read("/boot", "efix").unwrap(), b"beside");
+        for (at, file) in [("/", "boot/efix"), ("/boot", "efi/x"), ("/boot", "l"), ("/boot", "efi")]
+        {
+            let error = read(at, file).unwrap_err();
+            assert!(matches!(error, TargetError::Conflict(_)), "{at} {file}: {error}");
+        }
+        // What is no part is not listed, wherever on the host it is.
+        for other in ["/etc", parts[&path("/boot")].parent().unwrap().to_str().unwrap()] {
+            let error = target.list(Path::new(other), &mut |_| {}).unwrap_err();
+            assert!(error.to_string().contains("is no part of the tree"), "{error}");
+        }
+    });
+}
+
+#[test]
+fn archives_are_laid_into_a_tree() {
+    on_both(|target| {
+        let source = tempfile::TempDir::new().unwrap();
+        std::fs::create_dir(source.path().join("etc")).unwrap();
+        std::fs::write(source.path().join("etc/motd"), "laid down").unwrap();
+        let tar = dibhost_sys::Program::new("tar").args(["-c", "-C"]).arg(source.path()).arg(".");
+        target.lay_down(&[tar]).unwrap();
+        assert_eq!(read(target, "/etc/motd"), "laid down");
+        let broken = dibhost_sys::Program::new("sh").args(["-c", "echo no archive >&2; exit 3"]);
+        let error = target.lay_down(&[broken]).unwrap_err();
+        assert!(error.to_string().contains("no archive"), "{error}");
     });
 }

@@ -7,8 +7,10 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use common::{EPOCH, furnished, path, sh, shell};
-use dibhost_sys::{Cancel, Program, ProgramError};
-use dibhost_tree::{Attributes, Change, Scope, Target, TargetError, Worker};
+use dibhost_sys::{Cancel, HeldFolder, Program, ProgramError};
+use dibhost_tree::{
+    Attributes, Change, HostPrograms as _, Programs as _, Scope, TargetError, Tree as _, Worker,
+};
 
 fn write(at: &str) -> Change {
     Change::Write { path: path(at), content: b"x".to_vec(), attributes: Attributes::default() }
@@ -102,6 +104,36 @@ fn programs_of_the_host_see_the_tree_and_fail_with_their_words() {
 }
 
 #[test]
+fn a_program_of_the_host_goes_through_a_held_folder_and_has_nothing_else_open() {
+    let mut bench = common::start(None);
+    let worker = &mut bench.worker;
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    std::fs::create_dir(at("mine")).unwrap();
+    let held = HeldFolder::new(std::fs::File::open(at("mine")).unwrap()).unwrap();
+    worker.hold(&held).unwrap();
+    std::fs::rename(at("mine"), at("moved")).unwrap();
+    std::fs::create_dir(at("mine")).unwrap();
+    worker.split(&[path("/")]).unwrap();
+    let run = |worker: &mut Worker, mounting: bool, script: &str| {
+        let program = Program::new("bash").args(["-ec", script, "sh"]).arg(held.path());
+        let ran = if mounting { worker.run_mounting(&program) } else { worker.run_on_host(&program) };
+        ran.unwrap().text()
+    };
+    for mounting in [false, true] {
+        let name = if mounting { "by-filler" } else { "boxed" };
+        run(worker, mounting, &format!("touch \"$1/{name}\""));
+        assert!(at("moved").join(name).exists() && !at("mine").join(name).exists());
+        let numbers = run(worker, mounting, "cd /proc/$$/fd; echo *");
+        let known = ["0", "1", "2", "255"].map(str::to_owned);
+        let others = numbers.split_whitespace().filter(|n| !known.contains(&(*n).to_owned()));
+        // The shell's own, of the folder that it lists, is a small number.
+        let others: Vec<_> = others.filter(|n| n.parse::<i32>().unwrap() > 9).collect();
+        assert_eq!(others, [held.number().to_string()], "{numbers}");
+    }
+}
+
+#[test]
 fn the_tree_is_cut_at_its_mount_points_and_keeps_its_attributes() {
     let mut bench = common::start(None);
     let worker = &mut bench.worker;
@@ -146,6 +178,63 @@ fn the_tree_is_cut_at_its_mount_points_and_keeps_its_attributes() {
     assert!(listed(worker, "/srv/data").is_empty());
     let modes = Program::new("stat").args(["-c", "%a"]).arg(&parts[&path("/var")]);
     assert_eq!(worker.run_on_host(&modes).unwrap().text(), "751\n");
+    // Nothing was moved: the tree is whole for whoever works on it, in this and the next look.
+    for (at, content) in [("/boot/efi/loader", "x"), ("/var/log/messages", "x"), ("/var/x", "x")] {
+        let read = worker.read(&Scope::all(), &path(at), 0, 9).unwrap();
+        assert_eq!(String::from_utf8(read).unwrap(), content, "{at}");
+    }
+    worker.apply(&Scope::all(), &[write("/var/log/more")]).unwrap();
+    assert_eq!(listed(worker, "/var/log"), ["messages 644", "more 644"]);
+    let parts = worker.split(&[path("/var")]).unwrap();
+    let find = Program::new("find").arg(&parts[&path("/var")]).args(["-name", "messages"]);
+    assert!(worker.run_on_host(&find).unwrap().text().ends_with("/log/messages\n"));
+    // The engine's own view of the folder has no mounts in it.
+    let own = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!own.contains(bench.folder.path().to_str().unwrap()));
+}
+
+#[test]
+fn a_part_has_the_attributes_of_its_mount_point_where_another_one_begins() {
+    let mut bench = common::start(Some(64 << 20));
+    let worker = &mut bench.worker;
+    let attributes = Attributes {
+        mode: Some(0o1750),
+        owner: Some("3".to_owned()),
+        group: Some("4".to_owned()),
+        xattrs: vec![("user.note".to_owned(), b"kept".to_vec())],
+    };
+    let var = Change::MakeDirectory { path: path("/var"), attributes };
+    worker.apply(&Scope::all(), &[var, write("/var/x")]).unwrap();
+    worker.clamp_times(i64::try_from(EPOCH).unwrap()).unwrap();
+    let parts = worker.split(&[path("/var")]).unwrap();
+    for folder in [parts[&path("/")].join("var"), parts[&path("/var")].clone()] {
+        let stat = Program::new("stat").args(["-c", "%a %u %g %X %Y"]).arg(&folder);
+        let said = worker.run_on_host(&stat).unwrap().text();
+        assert_eq!(said, format!("1750 3 4 {EPOCH} {EPOCH}\n"), "{}", folder.display());
+        let note = Program::new("getfattr").args(["--only-values", "-n", "user.note"]).arg(&folder);
+        assert_eq!(worker.run_on_host(&note).unwrap().text(), "kept", "{}", folder.display());
+    }
+}
+
+#[test]
+fn a_link_that_comes_after_the_cut_leads_no_part_elsewhere() {
+    let mut bench = common::start(None);
+    let worker = &mut bench.worker;
+    worker.apply(&Scope::all(), &[folder("/var", 0o755), folder("/other", 0o755)]).unwrap();
+    worker.split(&[path("/var")]).unwrap();
+    let swap = [
+        Change::Remove { path: path("/var") },
+        Change::Symlink { path: path("/var"), to: "other".to_owned() },
+    ];
+    worker.apply(&Scope::all(), &swap).unwrap();
+    let error = worker.run_on_host(&Program::new("true")).unwrap_err();
+    let mut said = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        said = format!("{said}: {cause}");
+        source = cause.source();
+    }
+    assert!(said.contains("showing the tree in its parts"), "{said}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::case::{Case, bare, call};
 
 /// Somebody's key.
-const KEY: &str = include_str!("../../../host/tree/tests/other-key.asc");
+const KEY: &str = include_str!("../../../host/packages/tests/other-key.asc");
 
 /// A wish for a package, as the contract's record.
 pub(crate) fn package(name: &str) -> Value {

@@ -163,10 +163,10 @@ fn to_target(command: exec::Command, left: u64) -> Result<Command, Refusal> {
         workdir: workdir.map(String::from),
         stdin: command.stdin,
         timeout_seconds: Some(command.timeout_seconds.map_or(left, |t| t.min(left))),
-        binds: Vec::new(),
         capture: command.settings.contains(exec::Settings::CAPTURE),
         network: command.settings.contains(exec::Settings::NETWORK),
-        limits: None,
+        // Folders of the host, stand-ins and what is put off are the host's own to say.
+        ..Command::default()
     })
 }
 
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     fn output(status: i32, stderr: &str) -> Output {
-        Output { status, signal: None, timed_out: false, stdout: Vec::new(), stderr: stderr.into() }
+        Output { status, stderr: stderr.into(), ..Output::default() }
     }
 
     #[test]

@@ -48,6 +48,7 @@ fn echoing() -> SimulatedTarget {
             timed_out: false,
             stdout: Vec::new(),
             stderr: text.into_bytes(),
+            deferred: Vec::new(),
         })
     };
     let target = SimulatedTarget::new(1_700_000_000, Box::new(answer)).unwrap();

@@ -24,47 +24,25 @@ use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::TargetError;
-use crate::rooted::os;
+use crate::error::{TargetError, os};
+use crate::limits::ProgramLimits;
 use find::{Hierarchy, Version, hierarchies};
 
 const PREFIX: &str = "dibhost-";
-
-/// What a program in the target may have at most, with all that it starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProgramLimits {
-    /// Processes and threads at once.
-    pub programs: u64,
-    /// Bytes of memory, beside what it writes to a tree that is held in memory. No swap.
-    pub program_memory: u64,
-}
-
-impl Default for ProgramLimits {
-    fn default() -> Self {
-        // About what systemd gives to a service; the busiest maintainer script, compressing with
-        // a thread for each processor, stays far below.
-        let programs = 4096;
-        // The other half is for the tree and for who else lives on this machine. With less than
-        // 1 GiB mkinitramfs and zstd could not do their work.
-        let info = rustix::system::sysinfo();
-        let total = info.totalram as u64 * u64::from(info.mem_unit);
-        Self { programs, program_memory: (total / 2).max(1 << 30) }
-    }
-}
 
 /// A group of one build in one hierarchy. Removed when dropped.
 #[derive(Debug)]
 struct Part {
     /// The hierarchy's root.
     mount: PathBuf,
-    place: Place,
+    subtree: Subtree,
     /// Locked while the build lives.
     _lock: File,
 }
 
-/// Where the groups of a build's programs are made.
+/// The subtree of a hierarchy in which the groups of a build's programs are made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Place {
+pub(crate) struct Subtree {
     folder: PathBuf,
     unified: bool,
     memory: bool,
@@ -87,7 +65,7 @@ impl BuildGroups {
         let (mounts, own) = (read("/proc/self/mountinfo")?, read("/proc/self/cgroup")?);
         let mut made = Self { parts: Vec::new() };
         for (memory, name) in [(true, "memory"), (false, "pids")] {
-            let there = |p: &Part| if memory { p.place.memory } else { p.place.processes };
+            let there = |p: &Part| if memory { p.subtree.memory } else { p.subtree.processes };
             if made.parts.iter().any(there) {
                 continue;
             }
@@ -111,14 +89,14 @@ impl BuildGroups {
         Ok(made)
     }
 
-    pub(crate) fn places(&self) -> Vec<Place> {
-        self.parts.iter().map(|p| p.place.clone()).collect()
+    pub(crate) fn subtrees(&self) -> Vec<Subtree> {
+        self.parts.iter().map(|p| p.subtree.clone()).collect()
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        remove(&self.place.folder);
+        remove(&self.subtree.folder);
     }
 }
 
@@ -138,13 +116,13 @@ fn part(hierarchy: &Hierarchy, controller: &str) -> Result<Part, String> {
     };
     let memory = has("memory", "memory.limit_in_bytes");
     let processes = has("pids", "pids.max");
-    let place = Place { folder, unified, memory, processes };
+    let subtree = Subtree { folder, unified, memory, processes };
     let usable = if controller == "memory" { memory } else { processes };
-    let part = Part { mount: hierarchy.mount.clone(), place, _lock: lock };
+    let part = Part { mount: hierarchy.mount.clone(), subtree, _lock: lock };
     if usable {
         return Ok(part);
     }
-    Err(format!("`{}` cannot give `{controller}` on", part.place.folder.display()))
+    Err(format!("`{}` cannot give `{controller}` on", part.subtree.folder.display()))
 }
 
 fn give(folder: &Path, controller: &str) -> std::io::Result<()> {
@@ -237,7 +215,7 @@ fn remove(folder: &Path) {
 #[derive(Debug)]
 pub(crate) struct ProgramGroups {
     limits: ProgramLimits,
-    folders: Vec<(Place, PathBuf)>,
+    folders: Vec<(Subtree, PathBuf)>,
     /// `cgroup.procs` of each, open for whoever is to go in.
     doors: Vec<File>,
 }
@@ -255,25 +233,25 @@ impl ProgramGroups {
     /// Makes them, with the limits set. `room`: bytes that can still be written to the tree in
     /// memory, which count as the writer's.
     pub(crate) fn make(
-        places: &[Place],
+        subtrees: &[Subtree],
         turn: u64,
         limits: ProgramLimits,
         room: u64,
     ) -> Result<Self, TargetError> {
         let mut made = Self { limits, folders: Vec::new(), doors: Vec::new() };
-        for place in places {
-            let folder = place.folder.join(turn.to_string());
+        for subtree in subtrees {
+            let folder = subtree.folder.join(turn.to_string());
             let doing = |e: std::io::Error| {
                 os(format!("preparing the control group `{}`", folder.display()), e)
             };
             std::fs::create_dir(&folder).map_err(doing)?;
-            made.folders.push((place.clone(), folder.clone()));
+            made.folders.push((subtree.clone(), folder.clone()));
             let set = |file: &str, value: u64| {
                 std::fs::write(folder.join(file), value.to_string()).map_err(doing)
             };
-            if place.memory && Check::ProgramMemory.holds() {
+            if subtree.memory && Check::ProgramMemory.holds() {
                 let bytes = limits.program_memory.saturating_add(room);
-                let (memory, swap) = if place.unified {
+                let (memory, swap) = if subtree.unified {
                     // One that is over its limit ends as a whole: half a program is of no use.
                     set("memory.oom.group", 1)?;
                     ("memory.max", ("memory.swap.max", 0))
@@ -286,7 +264,7 @@ impl ProgramGroups {
                     set(swap.0, swap.1)?;
                 }
             }
-            if place.processes && Check::Programs.holds() {
+            if subtree.processes && Check::Programs.holds() {
                 // The first process of the box is no program's.
                 set("pids.max", limits.programs.saturating_add(1))?;
             }
@@ -307,8 +285,8 @@ impl ProgramGroups {
 
     /// What went beyond its limit, if anything did; memory first.
     pub(crate) fn exceeded(&self) -> Option<Exceeded> {
-        let count = |wanted: fn(&Place) -> bool, file: &str, name: &str| {
-            let (_, folder) = self.folders.iter().find(|(place, _)| wanted(place))?;
+        let count = |wanted: fn(&Subtree) -> bool, file: &str, name: &str| {
+            let (_, folder) = self.folders.iter().find(|(subtree, _)| wanted(subtree))?;
             let text = std::fs::read_to_string(folder.join(file)).ok()?;
             let line = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' '))?;
             line.trim().parse::<u64>().ok()

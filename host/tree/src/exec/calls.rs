@@ -14,7 +14,7 @@ use seccompiler::{
     SeccompRule, sock_filter,
 };
 
-use crate::TargetError;
+use crate::error::TargetError;
 
 /// `mseal` of Linux 6.10: the last one that was looked at. Numbers are the same everywhere since
 /// Linux 5.1, and calls of x32 carry bit 30, so that they are greater too.

@@ -12,7 +12,7 @@ use landlock::{
     Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetError, Scope, make_bitflags,
 };
 
-use crate::TargetError;
+use crate::error::TargetError;
 
 /// Linux 6.12: what is asked for. Older kernels give what they have.
 const WANTED: ABI = ABI::V6;

@@ -2,7 +2,7 @@
 
 use dibhost_check::Check;
 
-use crate::Line;
+use crate::command::Line;
 
 /// A longer line is told up to here; a person could not read it, and a hostile program gains
 /// nothing by never ending one.

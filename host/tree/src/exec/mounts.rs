@@ -22,8 +22,7 @@ use rustix::mount::{
     mount_bind, mount_change, mount_remount, move_mount, open_tree, unmount,
 };
 
-use crate::TargetError;
-use crate::rooted::os;
+use crate::error::{TargetError, os};
 
 /// Where the box keeps what is its own; on the `/run` that it alone sees.
 pub(crate) const OWN: &str = "/run/dibhost";
@@ -51,10 +50,10 @@ pub(crate) struct Bind {
 }
 
 /// A program of the box's own, first on the path.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct StandIn {
-    pub(crate) name: &'static str,
-    pub(crate) script: &'static str,
+#[derive(Debug, Clone)]
+pub(crate) struct Script {
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
 fn hold(path: &str) -> Result<OwnedFd, TargetError> {
@@ -95,7 +94,7 @@ fn fresh(
 pub(crate) fn enter(
     tree: &Path,
     binds: &[Bind],
-    stand_ins: &[StandIn],
+    scripts: &[Script],
     nameservers: Option<&[IpAddr]>,
 ) -> Result<(), TargetError> {
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
@@ -163,10 +162,11 @@ pub(crate) fn enter(
     fresh("tmpfs", "/tmp", quiet, c"mode=1777")?;
     folder("/run/lock", 0o1777)?;
 
-    for stand_in in stand_ins {
+    folder(OWN, 0o755)?;
+    for script in scripts {
         folder(&format!("{OWN}/bin"), 0o755)?;
-        file(&format!("{OWN}/bin/{}", stand_in.name), 0o755, stand_in.script)?;
-        let path = format!("{OWN}/bin/{}", stand_in.name);
+        file(&format!("{OWN}/bin/{}", script.name), 0o755, &script.text)?;
+        let path = format!("{OWN}/bin/{}", script.name);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
             .map_err(|e| os(format!("making `{path}` in the target"), e))?;
     }

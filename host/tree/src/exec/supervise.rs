@@ -14,8 +14,8 @@ use rustix::process::{
 };
 
 use super::lines::Lines;
-use crate::rooted::os;
-use crate::{Line, TargetError};
+use crate::command::Line;
+use crate::error::{TargetError, os};
 
 /// Between asking a program to end and ending it: what DIB's and systemd's users are used to is
 /// longer, but a program in a build has nothing to save.

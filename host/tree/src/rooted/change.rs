@@ -13,9 +13,12 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::undo::{Identity, Undo};
-use super::{Place, Rooted, allowed, hold, kind, lstat, magic, magic_name, os, stat_at};
-use crate::{Attributes, Change, Kind, Room, Scope, Stat, TargetError, TargetPath, Written};
+use super::Rooted;
+use super::node::{Dentry, Identity, allowed, full, hold, kind, lstat, magic, magic_name, stat_at};
+use super::undo::Undo;
+use crate::error::{TargetError, os};
+use crate::path::TargetPath;
+use crate::tree::{Attributes, Change, Kind, Room, Scope, Stat, Written};
 
 /// What is known of a change while it is being made.
 struct Context<'a> {
@@ -106,22 +109,22 @@ impl Rooted {
         }
     }
 
-    fn writable(&self, scope: &Scope, path: &TargetPath) -> Result<Place, TargetError> {
-        let place = self.place(path)?;
-        allowed(scope, &place.location, true)?;
-        Ok(place)
+    fn writable(&self, scope: &Scope, path: &TargetPath) -> Result<Dentry, TargetError> {
+        let dentry = self.dentry(path)?;
+        allowed(scope, &dentry.location, true)?;
+        Ok(dentry)
     }
 
-    /// Moves what is at a place, if anything, out of the way. A folder stays.
+    /// Moves what is at a dentry, if anything, out of the way. A folder stays.
     fn displace(
         &mut self,
         context: &mut Context<'_>,
         path: &TargetPath,
-        place: &Place,
+        dentry: &Dentry,
         folders: bool,
     ) -> Result<bool, TargetError> {
         let doing = |e| os(format!("replacing `{path}`"), e);
-        let stat = match lstat(place.folder.as_fd(), &place.name) {
+        let stat = match lstat(dentry.folder.as_fd(), &dentry.name) {
             Ok(stat) => stat,
             Err(Errno::NOENT) => return Ok(false),
             Err(error) => return Err(doing(error)),
@@ -131,19 +134,19 @@ impl Rooted {
         }
         self.next += 1;
         let backup = self.next.to_string();
-        fs::renameat(&place.folder, &place.name, &self.backup, &backup).map_err(doing)?;
-        context.journal.push(Undo::Restore { at: place.spot(), backup });
+        fs::renameat(&dentry.folder, &dentry.name, &self.backup, &backup).map_err(doing)?;
+        context.journal.push(Undo::Restore { at: dentry.spot(), backup });
         Ok(true)
     }
 
     /// A new file beside its final name, which no other name is.
-    fn temporary(&mut self, place: &Place) -> Result<(File, String), Errno> {
+    fn temporary(&mut self, dentry: &Dentry) -> Result<(File, String), Errno> {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         loop {
             self.next += 1;
             let name = format!(".dibhost-{}", self.next);
-            match fs::openat(&place.folder, &name, flags, Mode::from(0o600)) {
+            match fs::openat(&dentry.folder, &name, flags, Mode::from(0o600)) {
                 Ok(file) => return Ok((file.into(), name)),
                 Err(Errno::EXIST) => (),
                 Err(error) => return Err(error),
@@ -158,16 +161,16 @@ impl Rooted {
         attributes: &Attributes,
         content: &mut dyn io::Read,
     ) -> Result<(), TargetError> {
-        let place = self.writable(context.scope, path)?;
+        let dentry = self.writable(context.scope, path)?;
         context.count(bytes_of(attributes), 1)?;
         // A folder in the way is found before anything is written.
-        if let Ok(stat) = lstat(place.folder.as_fd(), &place.name)
+        if let Ok(stat) = lstat(dentry.folder.as_fd(), &dentry.name)
             && kind(stat.st_mode) == Kind::Directory
         {
             return Err(TargetError::Conflict(format!("`{path}` is a folder")));
         }
         let (mut file, temporary) =
-            self.temporary(&place).map_err(|e| os(format!("writing `{path}`"), e))?;
+            self.temporary(&dentry).map_err(|e| os(format!("writing `{path}`"), e))?;
         // One byte more than there is room for, to see that there is more.
         let mut content = content.take(context.room().saturating_add(1));
         let result = io::copy(&mut content, &mut file)
@@ -178,20 +181,20 @@ impl Rooted {
                     mode: Some(attributes.mode.unwrap_or(0o644)),
                     ..attributes.clone()
                 };
-                let now = stat_at(place.folder.as_fd(), &temporary)
+                let now = stat_at(dentry.folder.as_fd(), &temporary)
                     .map_err(|e| os(format!("writing `{path}`"), e))?;
-                self.set(&place.folder, &temporary, &now, &new)
+                self.set(&dentry.folder, &temporary, &now, &new)
             })
-            .and_then(|()| self.displace(context, path, &place, false).map(|_| ()))
+            .and_then(|()| self.displace(context, path, &dentry, false).map(|_| ()))
             .and_then(|()| {
-                self.set_time(place.folder.as_fd(), &temporary)
+                self.set_time(dentry.folder.as_fd(), &temporary)
                     .and_then(|()| {
-                        fs::renameat(&place.folder, &temporary, &place.folder, &place.name)
+                        fs::renameat(&dentry.folder, &temporary, &dentry.folder, &dentry.name)
                     })
                     .map_err(|e| os(format!("writing `{path}`"), e))
             });
         if let Err(error) = result {
-            let left = fs::unlinkat(&place.folder, &temporary, AtFlags::empty());
+            let left = fs::unlinkat(&dentry.folder, &temporary, AtFlags::empty());
             return match left {
                 Ok(()) => Err(error),
                 Err(left) => Err(TargetError::Conflict(format!(
@@ -199,7 +202,7 @@ impl Rooted {
                 ))),
             };
         }
-        context.journal.push(Undo::Remove(place.spot()));
+        context.journal.push(Undo::Remove(dentry.spot()));
         Ok(())
     }
 
@@ -209,13 +212,13 @@ impl Rooted {
         path: &TargetPath,
         content: &[u8],
     ) -> Result<(), TargetError> {
-        let place = self.writable(context.scope, path)?;
+        let dentry = self.writable(context.scope, path)?;
         context.count(content.len() as u64, 0)?;
         let doing = |e: Errno| match e {
             Errno::NOENT => TargetError::NotFound(path.to_string()),
             error => os(format!("adding to `{path}`"), error),
         };
-        let held = hold(&place.folder, &place.name).map_err(doing)?;
+        let held = hold(&dentry.folder, &dentry.name).map_err(doing)?;
         let stat = fs::fstat(&held).map_err(doing)?;
         let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
         if Check::RegularFile.holds() && !regular {
@@ -225,7 +228,7 @@ impl Rooted {
         let mut file: File =
             fs::open(magic(held.as_fd()), flags, Mode::empty()).map_err(doing)?.into();
         context.journal.push(Undo::Truncate {
-            at: place.spot(),
+            at: dentry.spot(),
             file: Identity::from(&stat),
             size: u64::try_from(stat.st_size).unwrap_or(0),
             times: Timestamps {
@@ -240,7 +243,7 @@ impl Rooted {
             },
         });
         file.write_all(content).map_err(|e| os(format!("adding to `{path}`"), e))?;
-        self.set_time(place.folder.as_fd(), &place.name).map_err(doing)
+        self.set_time(dentry.folder.as_fd(), &dentry.name).map_err(doing)
     }
 
     fn make_directory(
@@ -263,9 +266,9 @@ impl Rooted {
                 Err(Errno::NOENT) => (),
                 Err(error) => return Err(self.explain(error, path, prefix.as_str())),
             }
-            let place = self.writable(context.scope, &prefix)?;
+            let dentry = self.writable(context.scope, &prefix)?;
             context.count(0, 1)?;
-            match fs::mkdirat(&place.folder, &place.name, Mode::from(0o755)) {
+            match fs::mkdirat(&dentry.folder, &dentry.name, Mode::from(0o755)) {
                 Ok(()) => (),
                 Err(Errno::EXIST) => {
                     let said = format!("`{prefix}` is a symbolic link that leads nowhere");
@@ -274,12 +277,12 @@ impl Rooted {
                 Err(error) => return Err(doing(error)),
             }
             made = true;
-            context.journal.push(Undo::Remove(place.spot()));
-            let now = stat_at(place.folder.as_fd(), &place.name).map_err(doing)?;
+            context.journal.push(Undo::Remove(dentry.spot()));
+            let now = stat_at(dentry.folder.as_fd(), &dentry.name).map_err(doing)?;
             // Whatever the umask is.
             let usual = Attributes { mode: Some(0o755), ..Attributes::default() };
-            self.set(&place.folder, &place.name, &now, &usual)?;
-            self.set_time(place.folder.as_fd(), &place.name).map_err(doing)?;
+            self.set(&dentry.folder, &dentry.name, &now, &usual)?;
+            self.set_time(dentry.folder.as_fd(), &dentry.name).map_err(doing)?;
         }
         if made || *attributes != Attributes::default() {
             // A link to a folder is as good as a folder here, so the folder itself is meant.
@@ -309,12 +312,12 @@ impl Rooted {
             return Err(TargetError::Invalid(format!("a symbolic link cannot say `{to}`")));
         }
         let doing = |e| os(format!("making the symbolic link `{path}`"), e);
-        let place = self.writable(context.scope, path)?;
+        let dentry = self.writable(context.scope, path)?;
         context.count(0, 1)?;
-        self.displace(context, path, &place, false)?;
-        fs::symlinkat(to, &place.folder, &place.name).map_err(doing)?;
-        context.journal.push(Undo::Remove(place.spot()));
-        self.set_time(place.folder.as_fd(), &place.name).map_err(doing)
+        self.displace(context, path, &dentry, false)?;
+        fs::symlinkat(to, &dentry.folder, &dentry.name).map_err(doing)?;
+        context.journal.push(Undo::Remove(dentry.spot()));
+        self.set_time(dentry.folder.as_fd(), &dentry.name).map_err(doing)
     }
 
     fn hard_link(
@@ -326,7 +329,7 @@ impl Rooted {
         // Who can write the new name can write the file: so both must be in reach for writing.
         let from = match Check::HardLinkSource.holds() {
             true => self.writable(context.scope, source)?,
-            false => self.place(source)?,
+            false => self.dentry(source)?,
         };
         let to = self.writable(context.scope, destination)?;
         let doing = |e: Errno| match e {
@@ -363,8 +366,8 @@ impl Rooted {
         path: &TargetPath,
         attributes: &Attributes,
     ) -> Result<(), TargetError> {
-        let place = self.writable(context.scope, path)?;
-        let stat = stat_at(place.folder.as_fd(), &place.name).map_err(|e| match e {
+        let dentry = self.writable(context.scope, path)?;
+        let stat = stat_at(dentry.folder.as_fd(), &dentry.name).map_err(|e| match e {
             Errno::NOENT => TargetError::NotFound(path.to_string()),
             error => os(format!("looking at `{path}`"), error),
         })?;
@@ -374,8 +377,8 @@ impl Rooted {
             )));
         }
         context.count(bytes_of(attributes), 0)?;
-        context.journal.push(Undo::Attributes { at: place.spot(), stat: stat.clone() });
-        self.set(&place.folder, &place.name, &stat, attributes)
+        context.journal.push(Undo::Attributes { at: dentry.spot(), stat: stat.clone() });
+        self.set(&dentry.folder, &dentry.name, &stat, attributes)
     }
 
     fn rename(
@@ -411,7 +414,7 @@ impl Rooted {
 
     fn remove(&mut self, context: &mut Context<'_>, path: &TargetPath) -> Result<(), TargetError> {
         match self.writable(context.scope, path) {
-            Ok(place) => self.displace(context, path, &place, true).map(|_| ()),
+            Ok(dentry) => self.displace(context, path, &dentry, true).map(|_| ()),
             Err(TargetError::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
         }
@@ -480,14 +483,4 @@ impl Rooted {
 /// Bytes of extended attributes.
 fn bytes_of(attributes: &Attributes) -> u64 {
     attributes.xattrs.iter().map(|(name, value)| (name.len() + value.len()) as u64).sum()
-}
-
-/// All attributes of a node.
-pub(super) fn full(stat: &Stat) -> Attributes {
-    Attributes {
-        mode: (stat.kind != Kind::Symlink).then_some(stat.mode),
-        owner: Some(stat.uid.to_string()),
-        group: Some(stat.gid.to_string()),
-        xattrs: stat.xattrs.clone(),
-    }
 }

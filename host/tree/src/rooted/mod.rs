@@ -3,7 +3,8 @@
 //! ```text
 //! BASE/tree      the tree
 //! BASE/backup    what a change replaced or removed, until all changes are done
-//! BASE/parts     what `split` moved out of the tree
+//! BASE/parts     where programs of the builder see the parts of the tree, and the empty folders
+//!                that they see where another part begins
 //! ```
 //!
 //! Every path goes through `openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)`: absolute links and
@@ -12,24 +13,25 @@
 //! no time between looking and doing.
 
 mod change;
+mod listing;
+mod node;
 mod owner;
-mod split;
+pub(crate) mod split;
 mod undo;
 mod walk;
 
-use std::ffi::OsStr;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use dibhost_check::Check;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use undo::Identity;
+use node::{Dentry, Identity, allowed, location, magic, stat_at};
 
-use crate::{Kind, Scope, Stat, TargetError, TargetPath};
+use crate::error::{TargetError, os};
+use crate::path::TargetPath;
+use crate::tree::{Scope, Stat};
 
 /// Most that one read gives; elements have 64 MiB of memory in all.
 const READ_MAX: u64 = 16 << 20;
@@ -52,31 +54,6 @@ pub(crate) struct Rooted {
     owners: bool,
     /// Number of the next temporary name.
     next: u64,
-}
-
-/// The folder that holds a node, and the node's name in it.
-#[derive(Debug)]
-pub(crate) struct Place {
-    folder: OwnedFd,
-    name: String,
-    /// Resolved path below the tree's root: `/etc/motd`.
-    location: Vec<u8>,
-    /// The folder's.
-    identity: Identity,
-}
-
-/// An error of the kernel, told with what was being done.
-pub(crate) fn os(doing: impl Into<String>, error: impl Into<io::Error>) -> TargetError {
-    let error = error.into();
-    let name = error.raw_os_error().map_or_else(
-        || format!("{:?}", error.kind()),
-        |code| format!("{:?}", nix::errno::Errno::from_raw(code)),
-    );
-    let mut message = error.to_string();
-    if let Some(end) = message.find(" (os error") {
-        message.truncate(end);
-    }
-    TargetError::Os { doing: doing.into(), name, message }
 }
 
 impl Rooted {
@@ -134,7 +111,7 @@ impl Rooted {
     }
 
     /// The folder that a path's last component is in, and where that is.
-    pub(crate) fn place(&self, path: &TargetPath) -> Result<Place, TargetError> {
+    fn dentry(&self, path: &TargetPath) -> Result<Dentry, TargetError> {
         let Some((parent, name)) = path.split() else {
             return Err(TargetError::Invalid(format!("`{path}` does not name a node in a folder")));
         };
@@ -148,7 +125,7 @@ impl Rooted {
         }
         location.extend_from_slice(name.as_bytes());
         let identity = Identity::of(&folder).map_err(|e| self.explain(e, path, parent.as_str()))?;
-        Ok(Place { folder, name: name.to_owned(), location, identity })
+        Ok(Dentry { folder, name: name.to_owned(), location, identity })
     }
 
     fn explain(&self, error: Errno, path: &TargetPath, at: &str) -> TargetError {
@@ -181,13 +158,13 @@ impl Rooted {
             allowed(scope, &at, false)?;
             return stat_at(folder.as_fd(), "").map(Some).map_err(|e| os(looking(path), e));
         }
-        let place = match self.place(path) {
-            Ok(place) => place,
+        let dentry = match self.dentry(path) {
+            Ok(dentry) => dentry,
             Err(TargetError::NotFound(_) | TargetError::Conflict(_)) => return Ok(None),
             Err(error) => return Err(error),
         };
-        allowed(scope, &place.location, false)?;
-        match stat_at(place.folder.as_fd(), &place.name) {
+        allowed(scope, &dentry.location, false)?;
+        match stat_at(dentry.folder.as_fd(), &dentry.name) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(os(looking(path), error)),
@@ -247,8 +224,8 @@ impl Rooted {
 impl Rooted {
     /// Removes a folder if nothing is in it.
     pub(crate) fn remove_empty(&self, path: &TargetPath) -> Result<(), TargetError> {
-        let place = self.place(path)?;
-        match fs::unlinkat(&place.folder, &place.name, AtFlags::REMOVEDIR) {
+        let dentry = self.dentry(path)?;
+        match fs::unlinkat(&dentry.folder, &dentry.name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => Ok(()),
             Err(error) => Err(os(format!("removing the folder `{path}`"), error)),
         }
@@ -257,124 +234,4 @@ impl Rooted {
 
 fn looking(path: &TargetPath) -> String {
     format!("looking at `{path}`")
-}
-
-/// The path of a descriptor as the kernel knows it.
-fn location(fd: BorrowedFd<'_>) -> Result<Vec<u8>, Errno> {
-    Ok(fs::readlink(magic(fd), Vec::new())?.into_bytes())
-}
-
-/// The kernel's own link to an open descriptor.
-fn magic(fd: BorrowedFd<'_>) -> String {
-    format!("/proc/self/fd/{}", fd.as_raw_fd())
-}
-
-/// The node `name` of a folder (the folder itself when empty) for calls that know no descriptors.
-fn magic_name(folder: BorrowedFd<'_>, name: &str) -> String {
-    if name.is_empty() { magic(folder) } else { format!("{}/{name}", magic(folder)) }
-}
-
-/// Whether a scope reaches a resolved location.
-fn allowed(scope: &Scope, location: &[u8], write: bool) -> Result<(), TargetError> {
-    let below = |folder: &TargetPath| {
-        let folder = folder.as_str().as_bytes();
-        folder == b"/"
-            || location
-                .strip_prefix(folder)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-    };
-    let reached = scope.write.iter().any(below) || (!write && scope.read.iter().any(below));
-    if reached || !Check::RootfsScope.holds() {
-        return Ok(());
-    }
-    Err(TargetError::OutOfScope { path: String::from_utf8_lossy(location).into_owned(), write })
-}
-
-/// Takes hold of a node without opening it.
-fn hold(folder: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    fs::openat(folder, name, flags, Mode::empty())
-}
-
-pub(crate) fn kind(mode: u32) -> Kind {
-    match FileType::from_raw_mode(mode) {
-        FileType::Directory => Kind::Directory,
-        FileType::Symlink => Kind::Symlink,
-        FileType::CharacterDevice => Kind::CharacterDevice,
-        FileType::BlockDevice => Kind::BlockDevice,
-        FileType::Fifo => Kind::Fifo,
-        FileType::Socket => Kind::Socket,
-        FileType::RegularFile | FileType::Unknown => Kind::File,
-    }
-}
-
-fn lstat(folder: BorrowedFd<'_>, name: &str) -> Result<fs::Stat, Errno> {
-    let mut flags = AtFlags::SYMLINK_NOFOLLOW;
-    if name.is_empty() {
-        flags |= AtFlags::EMPTY_PATH;
-    }
-    fs::statat(folder, name, flags)
-}
-
-fn stat_at(folder: BorrowedFd<'_>, name: &str) -> Result<Stat, Errno> {
-    let stat = lstat(folder, name)?;
-    let kind = kind(stat.st_mode);
-    let link_target = if kind == Kind::Symlink {
-        let said = fs::readlinkat(folder, name, Vec::new())?;
-        Some(String::from_utf8_lossy(said.as_bytes()).into_owned())
-    } else {
-        None
-    };
-    Ok(Stat {
-        kind,
-        mode: stat.st_mode & 0o7777,
-        uid: stat.st_uid,
-        gid: stat.st_gid,
-        size: u64::try_from(stat.st_size).unwrap_or(0),
-        #[expect(clippy::useless_conversion, reason = "the type differs between architectures")]
-        modified: i64::from(stat.st_mtime),
-        links: u32::try_from(stat.st_nlink).unwrap_or(u32::MAX),
-        link_target,
-        xattrs: xattrs(&magic_name(folder, name))?,
-    })
-}
-
-/// Extended attributes of a node, in the order of their names; the link itself if it is one.
-fn xattrs(path: &str) -> Result<Vec<(String, Vec<u8>)>, Errno> {
-    // A folder reached by its descriptor has no name whose link could be followed.
-    let follow = !path["/proc/self/fd/".len()..].contains('/');
-    let asked = if follow { fs::listxattr_query(path) } else { fs::llistxattr_query(path) };
-    let mut names = match asked {
-        Ok(0) | Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
-        Ok(size) => vec![0; size],
-        Err(error) => return Err(error),
-    };
-    let size = if follow {
-        fs::listxattr(path, &mut names[..])?
-    } else {
-        fs::llistxattr(path, &mut names[..])?
-    };
-    let mut found = Vec::new();
-    for name in names[..size].split(|b| *b == 0).filter(|n| !n.is_empty()) {
-        let attribute = OsStr::from_bytes(name);
-        let asked = if follow {
-            fs::getxattr_query(path, attribute)
-        } else {
-            fs::lgetxattr_query(path, attribute)
-        };
-        let mut value = match asked {
-            Ok(size) => vec![0; size],
-            Err(Errno::NODATA) => continue,
-            Err(error) => return Err(error),
-        };
-        let size = if follow {
-            fs::getxattr(path, attribute, &mut value[..])?
-        } else {
-            fs::lgetxattr(path, attribute, &mut value[..])?
-        };
-        value.truncate(size);
-        found.push((String::from_utf8_lossy(name).into_owned(), value));
-    }
-    found.sort();
-    Ok(found)
 }

@@ -3,7 +3,9 @@
 use dibhost_check::Check;
 
 use super::Rooted;
-use crate::{Scope, TargetError, TargetPath};
+use crate::error::TargetError;
+use crate::path::TargetPath;
+use crate::tree::Scope;
 
 /// More than any real account file has; a hostile one gains nothing by being larger.
 const FILE_MAX: u64 = 4 << 20;

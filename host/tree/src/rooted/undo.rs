@@ -11,30 +11,12 @@ use std::os::unix::ffi::OsStrExt as _;
 use rustix::fs::{self, AtFlags, Mode, OFlags, ResolveFlags, Timestamps};
 use rustix::io::Errno;
 
-use super::change::full;
-use super::{Place, Rooted, hold, kind, lstat, magic, magic_name, os, xattrs};
-use crate::{Kind, Stat, TargetError};
+use super::Rooted;
+use super::node::{Dentry, Identity, full, hold, kind, lstat, magic, magic_name, xattrs};
+use crate::error::{TargetError, os};
+use crate::tree::{Kind, Stat};
 
-/// Which node of all that the kernel has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl From<&fs::Stat> for Identity {
-    fn from(stat: &fs::Stat) -> Self {
-        Self { device: stat.st_dev, inode: stat.st_ino }
-    }
-}
-
-impl Identity {
-    pub(super) fn of(fd: &OwnedFd) -> Result<Self, Errno> {
-        fs::fstat(fd).map(|stat| Self::from(&stat))
-    }
-}
-
-/// A [`Place`] that is found again without a descriptor: by where its folder lay and which it was.
+/// A [`Dentry`] that is found again without a descriptor: by where its folder lay and which it was.
 #[derive(Debug)]
 pub(super) struct Spot {
     /// Resolved path of the folder, below the tree's root.
@@ -43,7 +25,7 @@ pub(super) struct Spot {
     name: String,
 }
 
-impl Place {
+impl Dentry {
     pub(super) fn spot(&self) -> Spot {
         let folder = &self.location[..self.location.len() - self.name.len()];
         Spot {

@@ -6,8 +6,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, Dir, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{Rooted, allowed, os, stat_at};
-use crate::{Entry, Kind, Scope, TargetError, TargetPath, Walk};
+use super::Rooted;
+use super::node::{allowed, stat_at};
+use crate::error::{TargetError, os};
+use crate::path::TargetPath;
+use crate::tree::{Entry, Kind, Scope, Walk};
 
 /// One folder on the way down.
 struct Level {

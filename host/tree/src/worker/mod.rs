@@ -4,7 +4,6 @@
 //! the programs in it. They share one socket. When either ends, by SIGKILL too, nothing of the
 //! worker is left: no mount, no process.
 
-mod listing;
 mod protocol;
 mod serve;
 
@@ -21,14 +20,15 @@ use dibhost_sys::{Cancel, Guard, HeldFolder, Program, ProgramError, ProgramOutpu
 use rustix::process::Pid;
 
 use crate::cgroup::BuildGroups;
-use crate::exec::Ran;
+use crate::command::{Command, Line, Output};
+use crate::error::{TargetError, os};
+use crate::limits::ProgramLimits;
 use crate::network::{Network, nameservers};
-use crate::{
-    Change, Command, Entry, Line, Output, ProgramLimits, Room, Scope, Stat, Target, TargetError,
-    TargetPath, Walk, Written,
+use crate::path::TargetPath;
+use crate::tree::{
+    Change, Entry, HostPrograms, ListedNode, Programs, Room, Scope, Stat, Tree, Walk, Written,
 };
-pub use listing::ListedNode;
-use protocol::{Answer, Message, Request, receive, send, send_file};
+use protocol::{HostProgram, Message, Request, Response, receive, send, send_file};
 
 /// How to start a worker.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ pub fn main() -> ExitCode {
     serve::main()
 }
 
-/// A running worker: the real [`Target`].
+/// A running worker: the real [`Target`](crate::Target).
 #[derive(Debug)]
 pub struct Worker {
     process: Process,
@@ -64,8 +64,6 @@ pub struct Worker {
     socket: UnixStream,
     tree: PathBuf,
     cancel: Cancel,
-    /// What package scripts wanted and is still to be done.
-    deferred: Vec<String>,
 }
 
 /// The worker's outer process; ended when dropped.
@@ -113,7 +111,7 @@ impl Worker {
         let work = serve::absolute(&options.work)?;
         let starting = |e| {
             let program = options.program.display();
-            crate::rooted::os(format!("starting the target's worker process `{program}`"), e)
+            os(format!("starting the target's worker process `{program}`"), e)
         };
         let (socket, theirs) = UnixStream::pair().map_err(starting)?;
         let child = std::process::Command::new(&options.program)
@@ -135,13 +133,12 @@ impl Worker {
         let process = Process { child, guard };
         let tree = options.work.join("tree");
         let groups = BuildGroups::make();
-        let (cancel, deferred) = (cancel.clone(), Vec::new());
-        let mut worker = Self { process, groups, socket, tree, cancel, deferred };
+        let mut worker = Self { process, groups, socket, tree, cancel: cancel.clone() };
         let begin = Request::Begin {
             work,
             tmpfs: options.tmpfs,
             epoch: options.source_date_epoch,
-            places: worker.groups.as_ref().map_or_else(|_| Vec::new(), BuildGroups::places),
+            subtrees: worker.groups.as_ref().map_or_else(|_| Vec::new(), BuildGroups::subtrees),
             limits: options.limits,
         };
         worker.request(&begin)?;
@@ -166,118 +163,39 @@ impl Worker {
         self.groups.as_ref().err().map(String::as_str)
     }
 
-    /// Runs a program of the host where the tree can be seen (`mke2fs -d TREE …`). The host's
-    /// files are seen too, but for what lies below the work folder. Only for the engine: no
-    /// string of an element may reach it but through a typed, checked field.
-    ///
-    /// # Errors
-    /// As [`Program::run`].
-    pub fn run_on_host(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {
-        let (name, args, env) = program.parts();
-        let shown = name.to_string_lossy().into_owned();
-        let request = Request::Host {
-            program: name.to_owned(),
-            args: args.to_vec(),
-            env: env.to_vec(),
-            folder: program.folder().map(|f| f.as_os_str().to_owned()),
-        };
+    fn host(&mut self, program: &Program, mounting: bool) -> Result<ProgramOutput, ProgramError> {
+        let sent = HostProgram::from(program);
+        let shown = sent.program.to_string_lossy().into_owned();
+        let args = sent.args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
         let not_started = |source| ProgramError::Start { program: shown.clone(), source };
-        match self.request(&request) {
-            Ok(Answer::Host { status, stdout, stderr }) => {
-                let status = ExitStatus::from_raw(status);
-                if status.success() {
-                    return Ok(ProgramOutput { stdout, stderr });
-                }
-                Err(ProgramError::Failed {
-                    program: shown,
-                    args: args.iter().map(|a| a.to_string_lossy().into_owned()).collect(),
-                    status,
-                    stderr: String::from_utf8_lossy(&stderr).into_owned(),
-                })
+        match self.request(&Request::Host { program: sent, mounting }) {
+            Ok(Response::Ran(Output { status: 0, stdout, stderr, .. })) => {
+                Ok(ProgramOutput { stdout, stderr })
             }
-            Ok(Answer::NotStarted(Some(number))) => {
-                Err(not_started(std::io::Error::from_raw_os_error(number)))
-            }
+            Ok(Response::Ran(output)) => Err(ProgramError::Failed {
+                program: shown,
+                args,
+                status: ExitStatus::from_raw(output.signal.unwrap_or(output.status << 8)),
+                stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            }),
+            Ok(Response::NotThere) => Err(not_started(std::io::ErrorKind::NotFound.into())),
             Ok(_) => Err(not_started(std::io::Error::other("the worker could not start it"))),
             Err(TargetError::Cancelled) => Err(ProgramError::Cancelled(shown)),
             Err(error) => Err(not_started(std::io::Error::other(error))),
         }
     }
 
-    /// Has programs of [`Self::run_on_host`] find a held folder by its path too, whatever the paths
-    /// of its place lead to by then.
+    /// Has programs of [`HostPrograms`] find a held folder by its path too, whatever the paths of
+    /// its place lead to by then.
     ///
     /// # Errors
     /// The worker has another file of that number.
     pub fn hold(&mut self, folder: &HeldFolder) -> Result<(), TargetError> {
         match self.request(&Request::Hold { number: folder.number() })? {
-            Answer::Holding { .. } => send_file(&self.socket, folder.as_fd())
-                .map_err(|e| crate::rooted::os("handing a folder to the worker process", e)),
+            Response::Holding { .. } => send_file(&self.socket, folder.as_fd())
+                .map_err(|e| os("handing a folder to the worker process", e)),
             other => Err(unexpected(&other)),
         }
-    }
-
-    /// Moves what lies below each mount point, deepest first, into a folder of its own beside
-    /// the tree and leaves an empty folder with the same attributes; says where each is, `/`
-    /// included. A mount point that is not there is made.
-    ///
-    /// # Errors
-    /// A mount point is no folder, or leads through a symbolic link.
-    pub fn split(
-        &mut self,
-        mount_points: &[TargetPath],
-    ) -> Result<BTreeMap<TargetPath, PathBuf>, TargetError> {
-        match self.request(&Request::Split { mount_points: mount_points.to_vec() })? {
-            Answer::Parts(parts) => {
-                Ok(parts.into_iter().map(|(at, folder)| (at, folder.into())).collect())
-            }
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// Tells every node of a part that [`split`](Self::split) answered, the part itself first.
-    ///
-    /// # Errors
-    /// The part cannot be read.
-    pub fn list(
-        &mut self,
-        part: &Path,
-        each: &mut dyn FnMut(ListedNode),
-    ) -> Result<(), TargetError> {
-        let request = Request::List { part: part.as_os_str().to_owned() };
-        self.request_telling(&request, &mut |told| {
-            if let Message::Listed(nodes) = told {
-                nodes.into_iter().for_each(&mut *each);
-            }
-        })
-        .map(|_| ())
-    }
-
-    /// Reads a file of a part, `length` bytes from `offset` on at most. No link is followed.
-    ///
-    /// # Errors
-    /// It is not there, no regular file, or cannot be read.
-    pub fn read_part(
-        &mut self,
-        part: &Path,
-        file: &Path,
-        offset: u64,
-        length: u64,
-    ) -> Result<Vec<u8>, TargetError> {
-        let (part, file) = (part.as_os_str().to_owned(), file.as_os_str().to_owned());
-        match self.request(&Request::ReadPart { part, file, offset, length })? {
-            Answer::Content(content) => Ok(content),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// Sets the times (of change and of access) of all that is newer than `epoch` (seconds) to
-    /// it, in the tree and in what was split off.
-    ///
-    /// # Errors
-    /// The operating system refuses.
-    pub fn clamp_times(&mut self, epoch: i64) -> Result<(), TargetError> {
-        self.request(&Request::ClampTimes { epoch }).map(|_| ())
     }
 
     /// Ends it and waits until nothing of it is left.
@@ -300,58 +218,10 @@ impl Worker {
         process.guard = None;
         let status = process.child.wait();
         drop(groups);
-        status.map(|_| ()).map_err(|e| crate::rooted::os("waiting for the worker process", e))
+        status.map(|_| ()).map_err(|e| os("waiting for the worker process", e))
     }
 
-    /// Runs a program of a package transaction: what takes long and can wait is noted.
-    pub(crate) fn exec_deferring(
-        &mut self,
-        command: &Command,
-        line: &mut dyn FnMut(Line),
-    ) -> Result<Ran, TargetError> {
-        match self.exec_request(command, true, line)? {
-            Answer::Ran(ran) => Ok(ran),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    fn exec_request(
-        &mut self,
-        command: &Command,
-        defer: bool,
-        line: &mut dyn FnMut(Line),
-    ) -> Result<Answer, TargetError> {
-        self.cancel.check().map_err(|_| TargetError::Cancelled)?;
-        let network = command.network.then(|| Network::start(&self.cancel)).transpose()?;
-        if let Some(network) = &network {
-            // Before the request that takes it up, so that both ends know when it comes.
-            self.request(&Request::Network { nameservers: nameservers() })?;
-            send_file(&self.socket, network.namespace.as_fd())
-                .map_err(|e| crate::rooted::os("handing over a network", e))?;
-        }
-        self.request_with(&Request::Exec { command: command.clone(), defer }, line)
-    }
-
-    /// Lays package files of the host into the tree.
-    pub(crate) fn unpack(&mut self, debs: Vec<String>) -> Result<(), TargetError> {
-        self.request(&Request::Unpack { debs }).map(|_| ())
-    }
-
-    /// Whether nothing is in the tree.
-    pub(crate) fn is_empty(&mut self) -> Result<bool, TargetError> {
-        let root = TargetPath::root();
-        Ok(self.walk(&Scope::all(), &root, Walk::default(), None, 1)?.is_empty())
-    }
-
-    pub(crate) fn note_deferred(&mut self, deferred: &[String]) {
-        self.deferred.extend_from_slice(deferred);
-    }
-
-    pub(crate) fn take_deferred(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.deferred)
-    }
-
-    fn request(&mut self, request: &Request) -> Result<Answer, TargetError> {
+    fn request(&mut self, request: &Request) -> Result<Response, TargetError> {
         self.request_with(request, &mut |_| ())
     }
 
@@ -359,7 +229,7 @@ impl Worker {
         &mut self,
         request: &Request,
         line: &mut dyn FnMut(Line),
-    ) -> Result<Answer, TargetError> {
+    ) -> Result<Response, TargetError> {
         self.request_telling(request, &mut |told| {
             if let Message::Line(said) = told {
                 line(said);
@@ -371,7 +241,7 @@ impl Worker {
         &mut self,
         request: &Request,
         tell: &mut dyn FnMut(Message),
-    ) -> Result<Answer, TargetError> {
+    ) -> Result<Response, TargetError> {
         self.cancel.check().map_err(|_| TargetError::Cancelled)?;
         if let Err(error) = send(&mut self.socket, request) {
             if error.kind() == std::io::ErrorKind::InvalidInput {
@@ -404,14 +274,14 @@ impl Worker {
     }
 }
 
-fn unexpected(answer: &Answer) -> TargetError {
+fn unexpected(answer: &Response) -> TargetError {
     TargetError::Gone(format!("it gave an answer to another question: {answer:.60?}"))
 }
 
-impl Target for Worker {
+impl Tree for Worker {
     fn stat(&mut self, scope: &Scope, path: &TargetPath) -> Result<Option<Stat>, TargetError> {
         match self.request(&Request::Stat { scope: scope.clone(), path: path.clone() })? {
-            Answer::Stat(stat) => Ok(stat),
+            Response::Stat(stat) => Ok(stat),
             other => Err(unexpected(&other)),
         }
     }
@@ -425,7 +295,7 @@ impl Target for Worker {
     ) -> Result<Vec<u8>, TargetError> {
         let (scope, path) = (scope.clone(), path.clone());
         match self.request(&Request::Read { scope, path, offset, length })? {
-            Answer::Content(content) => Ok(content),
+            Response::Content(content) => Ok(content),
             other => Err(unexpected(&other)),
         }
     }
@@ -441,7 +311,7 @@ impl Target for Worker {
         let (scope, path) = (scope.clone(), path.clone());
         let start_after = start_after.cloned();
         match self.request(&Request::Walk { scope, path, walk, start_after, limit })? {
-            Answer::Entries(entries) => Ok(entries),
+            Response::Entries(entries) => Ok(entries),
             other => Err(unexpected(&other)),
         }
     }
@@ -454,19 +324,88 @@ impl Target for Worker {
     ) -> Result<Written, TargetError> {
         let request = Request::Apply { scope: scope.clone(), changes: changes.to_vec(), room };
         match self.request(&request)? {
-            Answer::Written(written) => Ok(written),
+            Response::Written(written) => Ok(written),
             other => Err(unexpected(&other)),
         }
     }
 
+    fn split(
+        &mut self,
+        mount_points: &[TargetPath],
+    ) -> Result<BTreeMap<TargetPath, PathBuf>, TargetError> {
+        match self.request(&Request::Split { mount_points: mount_points.to_vec() })? {
+            Response::Parts(parts) => {
+                Ok(parts.into_iter().map(|(at, folder)| (at, folder.into())).collect())
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn list(
+        &mut self,
+        part: &Path,
+        each: &mut dyn FnMut(ListedNode),
+    ) -> Result<(), TargetError> {
+        let request = Request::List { part: part.as_os_str().to_owned() };
+        self.request_telling(&request, &mut |told| {
+            if let Message::Listed(nodes) = told {
+                nodes.into_iter().for_each(&mut *each);
+            }
+        })
+        .map(|_| ())
+    }
+
+    fn read_part(
+        &mut self,
+        part: &Path,
+        file: &Path,
+        offset: u64,
+        length: u64,
+    ) -> Result<Vec<u8>, TargetError> {
+        let (part, file) = (part.as_os_str().to_owned(), file.as_os_str().to_owned());
+        match self.request(&Request::ReadPart { part, file, offset, length })? {
+            Response::Content(content) => Ok(content),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn clamp_times(&mut self, epoch: i64) -> Result<(), TargetError> {
+        self.request(&Request::ClampTimes { epoch }).map(|_| ())
+    }
+
+    fn lay_down(&mut self, archives: &[Program]) -> Result<(), TargetError> {
+        let archives = archives.iter().map(HostProgram::from).collect();
+        self.request(&Request::LayDown { archives }).map(|_| ())
+    }
+}
+
+impl Programs for Worker {
     fn exec(
         &mut self,
         command: &Command,
         line: &mut dyn FnMut(Line),
     ) -> Result<Output, TargetError> {
-        match self.exec_request(command, false, line)? {
-            Answer::Ran(ran) => Ok(ran.output),
+        self.cancel.check().map_err(|_| TargetError::Cancelled)?;
+        let network = command.network.then(|| Network::start(&self.cancel)).transpose()?;
+        if let Some(network) = &network {
+            // Before the request that takes it up, so that both ends know when it comes.
+            self.request(&Request::Network { nameservers: nameservers() })?;
+            send_file(&self.socket, network.namespace.as_fd())
+                .map_err(|e| os("handing over a network", e))?;
+        }
+        match self.request_with(&Request::Exec { command: command.clone() }, line)? {
+            Response::Ran(output) => Ok(output),
             other => Err(unexpected(&other)),
         }
+    }
+}
+
+impl HostPrograms for Worker {
+    fn run_on_host(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {
+        self.host(program, false)
+    }
+
+    fn run_mounting(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {
+        self.host(program, true)
     }
 }

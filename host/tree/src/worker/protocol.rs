@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
+use dibhost_sys::Program;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
@@ -17,13 +18,12 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::listing::ListedNode;
-use crate::cgroup::Place;
-use crate::exec::Ran;
-use crate::{
-    Change, Command, Entry, Line, ProgramLimits, Room, Scope, Stat, TargetError, TargetPath, Walk,
-    Written,
-};
+use crate::cgroup::Subtree;
+use crate::command::{Command, Line, Output};
+use crate::error::TargetError;
+use crate::limits::ProgramLimits;
+use crate::path::TargetPath;
+use crate::tree::{Change, Entry, ListedNode, Room, Scope, Stat, Walk, Written};
 
 /// More than the changes of any step hold; a length beyond it is a broken frame.
 const FRAME_MAX: u32 = 1 << 30;
@@ -37,7 +37,7 @@ pub(crate) enum Request {
         tmpfs: Option<u64>,
         epoch: u64,
         /// Where the control groups of programs are made; none: nowhere.
-        places: Vec<Place>,
+        subtrees: Vec<Subtree>,
         limits: ProgramLimits,
     },
     Stat {
@@ -62,10 +62,8 @@ pub(crate) enum Request {
         changes: Vec<Change>,
         room: Room,
     },
-    /// With `defer`, what takes long and can wait is noted instead of done.
     Exec {
         command: Command,
-        defer: bool,
     },
     /// A file follows: the network namespace of the next program.
     Network {
@@ -76,10 +74,9 @@ pub(crate) enum Request {
         number: i32,
     },
     Host {
-        program: OsString,
-        args: Vec<OsString>,
-        env: Vec<(OsString, OsString)>,
-        folder: Option<OsString>,
+        program: HostProgram,
+        /// It is dibhost's own, and mounts what it made.
+        mounting: bool,
     },
     Split {
         mount_points: Vec<TargetPath>,
@@ -97,15 +94,47 @@ pub(crate) enum Request {
     ClampTimes {
         epoch: i64,
     },
-    /// Lays package files (paths on the host) into the tree.
-    Unpack {
-        debs: Vec<String>,
+    /// Lays what these programs say, tar archives, into the tree.
+    LayDown {
+        archives: Vec<HostProgram>,
     },
+}
+
+/// A program of the builder.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HostProgram {
+    pub(crate) program: OsString,
+    pub(crate) args: Vec<OsString>,
+    pub(crate) env: Vec<(OsString, OsString)>,
+    pub(crate) folder: Option<OsString>,
+}
+
+impl From<&Program> for HostProgram {
+    fn from(program: &Program) -> Self {
+        let (name, args, env) = program.parts();
+        Self {
+            program: name.to_owned(),
+            args: args.to_vec(),
+            env: env.to_vec(),
+            folder: program.folder().map(|f| f.as_os_str().to_owned()),
+        }
+    }
+}
+
+impl From<HostProgram> for std::process::Command {
+    fn from(program: HostProgram) -> Self {
+        let mut command = Self::new(program.program);
+        command.args(program.args).env_clear().envs(program.env);
+        if let Some(folder) = program.folder {
+            command.current_dir(folder);
+        }
+        command
+    }
 }
 
 /// What the worker answers.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Answer {
+pub(crate) enum Response {
     Done,
     Written(Written),
     /// For the file that follows.
@@ -119,16 +148,10 @@ pub(crate) enum Answer {
     Stat(Option<Stat>),
     Content(Vec<u8>),
     Entries(Vec<Entry>),
-    Ran(Ran),
+    Ran(Output),
     Parts(BTreeMap<TargetPath, String>),
-    /// Raw wait status.
-    Host {
-        status: i32,
-        stdout: Vec<u8>,
-        stderr: Vec<u8>,
-    },
-    /// A program of the host could not be started: the error's number.
-    NotStarted(Option<i32>),
+    /// There is no such program of the builder.
+    NotThere,
 }
 
 /// What the worker sends.
@@ -136,7 +159,7 @@ pub(crate) enum Answer {
 pub(crate) enum Message {
     Line(Line),
     Listed(Vec<ListedNode>),
-    End(Result<Answer, TargetError>),
+    End(Result<Response, TargetError>),
 }
 
 pub(crate) fn send(to: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
@@ -198,19 +221,20 @@ mod tests {
     #[test]
     fn frames_come_back_as_they_were() {
         let mut wire = Vec::new();
-        let request = Request::Host {
+        let program = HostProgram {
             program: "mke2fs".into(),
             args: vec!["-d".into()],
             env: vec![("A".into(), "b".into())],
             folder: None,
         };
+        let request = Request::Host { program, mounting: false };
         send(&mut wire, &request).unwrap();
-        send(&mut wire, &Message::End(Ok(Answer::Content(vec![1, 2])))).unwrap();
+        send(&mut wire, &Message::End(Ok(Response::Content(vec![1, 2])))).unwrap();
         let mut wire = wire.as_slice();
         let back: Request = receive(&mut wire).unwrap().unwrap();
         assert_eq!(format!("{back:?}"), format!("{request:?}"));
         let back: Message = receive(&mut wire).unwrap().unwrap();
-        assert!(matches!(back, Message::End(Ok(Answer::Content(c))) if c == [1, 2]));
+        assert!(matches!(back, Message::End(Ok(Response::Content(c))) if c == [1, 2]));
         assert!(receive::<Message>(&mut wire).unwrap().is_none());
     }
 

@@ -11,13 +11,12 @@
 
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, Stdio};
+use std::process::ExitCode;
 
 use dibhost_sys::{Forked, HeldFolder, close_on_exec, fork, leave_no_core};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::{Errno, FdFlags};
+use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, mount, mount_bind, mount_change, mount_remount,
 };
@@ -25,13 +24,18 @@ use rustix::process::{
     Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, kill_process, pidfd_open, waitpid,
 };
 
-use super::listing::{self, ListedNode};
-use super::protocol::{Answer, Message, Request, receive, receive_file, send};
-use crate::cgroup::Place;
-use crate::exec::{self, Surroundings, supervise};
+use super::protocol::{HostProgram, Message, Request, Response, receive, receive_file, send};
+use crate::cgroup::Subtree;
+use crate::command::{Command, Line};
+use crate::error::{TargetError, os};
+use crate::exec::host::{Bounds, Outside};
+use crate::exec::{self, Surroundings};
+use crate::limits::ProgramLimits;
 use crate::network::Connection;
-use crate::rooted::{Rooted, os};
-use crate::{Line, ProgramLimits, TargetError, unpack};
+use crate::rooted::Rooted;
+use crate::rooted::split::{View, uncut};
+use crate::tree::ListedNode;
+use crate::unpack;
 
 /// What the worker's program calls; the engine's socket is its standard input.
 pub(super) fn main() -> ExitCode {
@@ -106,7 +110,7 @@ fn inner(socket: OwnedFd) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    if send(&mut socket, &Message::End(Ok(Answer::Done))).is_err() {
+    if send(&mut socket, &Message::End(Ok(Response::Done))).is_err() {
         return ExitCode::SUCCESS;
     }
     loop {
@@ -123,11 +127,11 @@ fn inner(socket: OwnedFd) -> ExitCode {
         reap_orphans();
         // Nobody to tell: the engine is gone, and so is the reason to live.
         let file_follows = match &answer {
-            Ok(Answer::Waiting { nameservers }) => Some(nameservers.clone()),
+            Ok(Response::Waiting { nameservers }) => Some(nameservers.clone()),
             _ => None,
         };
         let folder_follows = match &answer {
-            Ok(Answer::Holding { number }) => Some(*number),
+            Ok(Response::Holding { number }) => Some(*number),
             _ => None,
         };
         if send(&mut socket, &Message::End(answer)).is_err() {
@@ -168,22 +172,24 @@ struct State {
     rooted: Rooted,
     work: PathBuf,
     epoch: u64,
-    places: Vec<Place>,
+    subtrees: Vec<Subtree>,
     limits: ProgramLimits,
     /// Programs started so far.
     turn: u64,
     /// Of the next program.
     network: Option<Connection>,
-    /// What programs of the host are given paths through.
+    /// What programs of the builder see.
+    view: Option<View>,
+    /// What they are given paths through.
     held: Vec<HeldFolder>,
 }
 
 /// Takes the first request and makes the work folder.
 fn begin(socket: &mut UnixStream) -> Result<Option<State>, TargetError> {
     let first = receive(socket).map_err(|e| os("reading the first request of the engine", e))?;
-    let (work, tmpfs, epoch, places, limits) = match first {
-        Some(Request::Begin { work, tmpfs, epoch, places, limits }) => {
-            (PathBuf::from(work), tmpfs, epoch, places, limits)
+    let (work, tmpfs, epoch, subtrees, limits) = match first {
+        Some(Request::Begin { work, tmpfs, epoch, subtrees, limits }) => {
+            (PathBuf::from(work), tmpfs, epoch, subtrees, limits)
         }
         Some(_) => return Err(TargetError::Invalid("a request came before the first".to_owned())),
         None => return Ok(None),
@@ -206,71 +212,83 @@ fn begin(socket: &mut UnixStream) -> Result<Option<State>, TargetError> {
         rooted,
         work,
         epoch,
-        places,
+        subtrees,
         limits,
         turn: 0,
         network: None,
+        view: None,
         held: Vec::new(),
     }))
 }
 
 impl State {
-    fn answer(&mut self, socket: &UnixStream, request: Request) -> Result<Answer, TargetError> {
+    fn answer(&mut self, socket: &UnixStream, request: Request) -> Result<Response, TargetError> {
         let rooted = &mut self.rooted;
         match request {
             Request::Begin { .. } => Err(TargetError::Invalid("the tree is there".to_owned())),
-            Request::Stat { scope, path } => rooted.stat(&scope, &path).map(Answer::Stat),
+            Request::Stat { scope, path } => rooted.stat(&scope, &path).map(Response::Stat),
             Request::Read { scope, path, offset, length } => {
-                rooted.read(&scope, &path, offset, length).map(Answer::Content)
+                rooted.read(&scope, &path, offset, length).map(Response::Content)
             }
             Request::Walk { scope, path, walk, start_after, limit } => {
-                rooted.walk(&scope, &path, walk, start_after.as_ref(), limit).map(Answer::Entries)
+                rooted.walk(&scope, &path, walk, start_after.as_ref(), limit).map(Response::Entries)
             }
             Request::Apply { scope, changes, room } => {
-                rooted.apply_within(&scope, &changes, room).map(Answer::Written)
+                rooted.apply_within(&scope, &changes, room).map(Response::Written)
             }
-            Request::Exec { command, defer } => {
-                let deferred = if defer { Some(self.deferred_folder()?) } else { None };
-                self.turn += 1;
-                let surroundings = Surroundings {
+            Request::Exec { command } => self.exec(socket, &command),
+            Request::Network { nameservers } => Ok(Response::Waiting { nameservers }),
+            Request::Hold { number } => Ok(Response::Holding { number }),
+            Request::Host { program, mounting } => {
+                let bounds = if mounting { Bounds::Mounting } else { Bounds::Boxed };
+                let outside = Outside {
+                    rooted,
+                    view: self.view.as_ref(),
+                    held: &self.held,
                     control: socket.as_fd(),
-                    epoch: self.epoch,
-                    deferred,
-                    places: &self.places,
-                    limits: self.limits,
-                    turn: self.turn,
-                    network: self.network.take(),
                 };
-                exec::run(&mut self.rooted, &command, &surroundings, &mut tell(socket))
-                    .map(Answer::Ran)
-            }
-            Request::Network { nameservers } => Ok(Answer::Waiting { nameservers }),
-            Request::Hold { number } => Ok(Answer::Holding { number }),
-            Request::Host { program, args, env, folder } => {
-                let mut command = std::process::Command::new(program);
-                command.args(args).env_clear().envs(env);
-                if let Some(folder) = folder {
-                    command.current_dir(folder);
+                match exec::host::run(program.into(), bounds, &outside) {
+                    Err(TargetError::NotFound(_)) => Ok(Response::NotThere),
+                    ran => ran.map(Response::Ran),
                 }
-                run_on_host(command, socket, &self.held)
             }
             Request::Split { mount_points } => {
-                let parts = rooted.split(&mount_points)?;
+                let view = self.view.insert(rooted.split(&mount_points)?);
                 let text = |p: PathBuf| p.to_string_lossy().into_owned();
-                Ok(Answer::Parts(parts.into_iter().map(|(at, p)| (at, text(p))).collect()))
+                let folders = view.folders().into_iter();
+                Ok(Response::Parts(folders.map(|(at, p)| (at, text(p))).collect()))
             }
             Request::List { part } => {
-                listing::list(Path::new(&part), &mut tell_nodes(socket)).map(|()| Answer::Done)
+                let view = self.view.as_ref().ok_or_else(uncut)?;
+                view.list(rooted, Path::new(&part), &mut tell_nodes(socket))
+                    .map(|()| Response::Done)
             }
             Request::ReadPart { part, file, offset, length } => {
-                listing::read(Path::new(&part), Path::new(&file), offset, length)
-                    .map(Answer::Content)
+                let view = self.view.as_ref().ok_or_else(uncut)?;
+                let (part, file) = (Path::new(&part), Path::new(&file));
+                view.read(rooted, part, file, offset, length).map(Response::Content)
             }
-            Request::ClampTimes { epoch } => rooted.clamp_times(epoch).map(|()| Answer::Done),
-            Request::Unpack { debs } => {
-                unpack::unpack(&rooted.path(), &debs, socket.as_fd()).map(|()| Answer::Done)
+            Request::ClampTimes { epoch } => rooted.clamp_times(epoch).map(|()| Response::Done),
+            Request::LayDown { archives } => {
+                let archives = archives.into_iter().map(HostProgram::into).collect();
+                unpack::unpack(&rooted.path(), archives, socket.as_fd()).map(|()| Response::Done)
             }
         }
+    }
+
+    fn exec(&mut self, socket: &UnixStream, command: &Command) -> Result<Response, TargetError> {
+        let deferred = if command.defer.is_empty() { None } else { Some(self.deferred_folder()?) };
+        self.turn += 1;
+        let surroundings = Surroundings {
+            control: socket.as_fd(),
+            epoch: self.epoch,
+            deferred,
+            subtrees: &self.subtrees,
+            limits: self.limits,
+            turn: self.turn,
+            network: self.network.take(),
+        };
+        exec::run(&mut self.rooted, command, &surroundings, &mut tell(socket)).map(Response::Ran)
     }
 
     fn deferred_folder(&self) -> Result<PathBuf, TargetError> {
@@ -298,38 +316,6 @@ fn tell_nodes(socket: &UnixStream) -> impl FnMut(Vec<ListedNode>) {
         let mut socket = socket;
         let _ = send(&mut socket, &Message::Listed(nodes));
     }
-}
-
-fn run_on_host(
-    mut command: std::process::Command,
-    socket: &UnixStream,
-    held: &[HeldFolder],
-) -> Result<Answer, TargetError> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    // This process has one thread: nothing else is started meanwhile and inherits them too.
-    let inherit =
-        |flags: FdFlags| held.iter().try_for_each(|folder| rustix::io::fcntl_setfd(folder, flags));
-    let handing = |e: Errno| os("handing an open folder to a program", e);
-    inherit(FdFlags::empty()).map_err(handing)?;
-    let spawned = command.spawn();
-    inherit(FdFlags::CLOEXEC).map_err(handing)?;
-    let mut child = match spawned {
-        Ok(child) => child,
-        Err(error) => return Ok(Answer::NotStarted(error.raw_os_error())),
-    };
-    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-        return Err(TargetError::Conflict("a program was started without its pipes".to_owned()));
-    };
-    let child = supervise::Child {
-        pid: Pid::from_child(&child),
-        stdout: stdout.into(),
-        stderr: stderr.into(),
-        stdin: None,
-        report: None,
-    };
-    let ended = supervise::watch(child, None, true, socket.as_fd(), &mut |_| ())?;
-    let status = std::process::ExitStatus::from_raw(ended.status.as_raw());
-    Ok(Answer::Host { status: status.into_raw(), stdout: ended.stdout, stderr: ended.stderr })
 }
 
 /// The text of a path that means the same in both processes.

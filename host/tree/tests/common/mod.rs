@@ -5,12 +5,18 @@ use std::path::{Path, PathBuf};
 
 use dibhost_sys::{Cancel, Program};
 use dibhost_tree::{
-    Command, Line, Output, ProgramLimits, Scope, Target, TargetError, TargetPath, Worker,
-    WorkerOptions,
+    Command, HostPrograms as _, Line, Output, ProgramLimits, Programs as _, Scope, Target,
+    TargetError, TargetPath, Worker, WorkerOptions,
 };
 use tempfile::TempDir;
 
 pub const EPOCH: u64 = 1_700_000_000;
+
+/// The crate's own program that becomes a worker.
+const WORKER: Option<&str> = match option_env!("CARGO_BIN_EXE_dibhost-tree-worker") {
+    Some(program) => Some(program),
+    None => option_env!("CARGO_BIN_EXE_dibhost-packages-worker"),
+};
 
 /// A worker and its work folder, removed when dropped.
 pub struct Bench {
@@ -37,7 +43,7 @@ pub fn options(folder: &Path, tmpfs: Option<u64>) -> WorkerOptions {
     let work = folder.join("tree");
     std::fs::create_dir(&work).unwrap();
     WorkerOptions {
-        program: PathBuf::from(env!("CARGO_BIN_EXE_dibhost-tree-worker")),
+        program: PathBuf::from(WORKER.unwrap()),
         args: Vec::new(),
         work,
         tmpfs,

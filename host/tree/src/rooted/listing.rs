@@ -6,54 +6,40 @@ use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{self, AtFlags, CWD, Dir, Mode, OFlags, ResolveFlags, Stat, openat2};
+use rustix::fs::{self, AtFlags, Dir, Mode, OFlags, ResolveFlags, Stat, openat2};
 use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
 
-use crate::rooted::{kind, os};
-use crate::{Kind, TargetError};
+use super::node::kind;
+use crate::error::{TargetError, os};
+use crate::tree::{Kind, ListedNode};
 
 /// Nodes sent at a time: some hundred KiB.
 const BATCH: usize = 1000;
 
-/// One node of a part of the tree.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListedNode {
-    /// Below the part; empty: the part itself.
-    pub path: OsString,
-    /// What it is.
-    pub kind: Kind,
-    /// Permission bits, set-id and sticky bits included.
-    pub mode: u32,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-    /// Seconds since 1970 when its content was changed.
-    pub mtime: i64,
-    /// Bytes.
-    pub size: u64,
-    /// Bytes that it takes.
-    pub allocated: u64,
-    /// Names that it has.
-    pub links: u64,
-    /// Equal for all names of one file.
-    pub inode: u64,
-    /// Extended attributes: names, and bytes of their values.
-    pub attributes: Vec<(String, u64)>,
+/// A part of the tree, held open.
+pub(super) struct Open<'a> {
+    /// How it is called when something is wrong.
+    pub(super) shown: &'a Path,
+    pub(super) folder: OwnedFd,
+    /// Where other parts begin, and the empty folder that is seen there.
+    pub(super) covers: &'a [(String, PathBuf)],
 }
 
 /// Tells every node of a part, the part itself first, in batches.
-pub(super) fn list(part: &Path, tell: &mut dyn FnMut(Vec<ListedNode>)) -> Result<(), TargetError> {
+pub(super) fn list(
+    part: &Open<'_>,
+    tell: &mut dyn FnMut(Vec<ListedNode>),
+) -> Result<(), TargetError> {
     let doing = |at: &[u8], e: Errno| {
         let at = String::from_utf8_lossy(at);
-        os(format!("listing `{}/{}`", part.display(), at.escape_debug()), e)
+        os(format!("listing `{}/{}`", part.shown.display(), at.escape_debug()), e)
     };
     let top = c".".to_owned();
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let opened = fs::open(part, flags, Mode::empty()).map_err(|e| doing(b"", e))?;
+    let opened = fs::openat(&part.folder, &top, flags, Mode::empty());
+    let opened = opened.map_err(|e| doing(b"", e))?;
     let mut batch = vec![node(&opened, &top, Vec::new()).map_err(|e| doing(b"", e))?];
     // One descriptor for each folder on the way down, its path, and the folders still to visit.
     let mut levels: Vec<(OwnedFd, Vec<u8>, Vec<CString>)> = Vec::new();
@@ -63,8 +49,16 @@ pub(super) fn list(part: &Path, tell: &mut dyn FnMut(Vec<ListedNode>)) -> Result
             let mut folders = Vec::new();
             for name in names(&folder).map_err(|e| doing(&path, e))? {
                 let below = joined(&path, &name);
-                let node = node(&folder, &name, below).map_err(|e| doing(&path, e))?;
-                if node.kind == Kind::Directory {
+                let cover = part.covers.iter().find(|(at, _)| at.as_bytes() == below);
+                let node = match cover {
+                    Some((_, empty)) => {
+                        let empty = fs::open(empty, flags, Mode::empty());
+                        empty.and_then(|empty| node(&empty, &top, below))
+                    }
+                    None => node(&folder, &name, below),
+                };
+                let node = node.map_err(|e| doing(&path, e))?;
+                if node.kind == Kind::Directory && cover.is_none() {
                     folders.push(name);
                 }
                 batch.push(node);
@@ -92,29 +86,29 @@ pub(super) fn list(part: &Path, tell: &mut dyn FnMut(Vec<ListedNode>)) -> Result
 
 /// A piece of a file of a part; none of its folders may be a link.
 pub(super) fn read(
-    part: &Path,
+    part: &Open<'_>,
     file: &Path,
     offset: u64,
     length: u64,
 ) -> Result<Vec<u8>, TargetError> {
     let shown = file.display();
     let doing = |e: std::io::Error| os(format!("reading `{shown}` of the finished tree"), e);
-    let part =
-        fs::openat(CWD, part, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|e| doing(e.into()))?;
     let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let opened = match openat2(&part, file, flags, Mode::empty(), within) {
+    let none =
+        || Err(TargetError::Conflict(format!("`{shown}` is no file of the finished tree")));
+    if part.covers.iter().any(|(at, _)| file.starts_with(at)) {
+        return none();
+    }
+    let opened = match openat2(&part.folder, file, flags, Mode::empty(), within) {
         Ok(opened) => File::from(opened),
         Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::XDEV) => {
-            return Err(TargetError::Conflict(format!(
-                "`{shown}` is no file of the finished tree"
-            )));
+            return none();
         }
         Err(error) => return Err(doing(error.into())),
     };
     if !opened.metadata().map_err(doing)?.is_file() {
-        return Err(TargetError::Conflict(format!("`{shown}` is no file of the finished tree")));
+        return none();
     }
     rustix::fs::seek(&opened, rustix::fs::SeekFrom::Start(offset)).map_err(|e| doing(e.into()))?;
     let mut content = Vec::new();
@@ -185,9 +179,14 @@ mod tests {
 
     use super::*;
 
+    fn open<'a>(part: &'a Path, covers: &'a [(String, PathBuf)]) -> Open<'a> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        Open { shown: part, folder: fs::open(part, flags, Mode::empty()).unwrap(), covers }
+    }
+
     fn listed(part: &Path) -> BTreeMap<String, ListedNode> {
         let mut found = BTreeMap::new();
-        list(part, &mut |batch| {
+        list(&open(part, &[]), &mut |batch| {
             found.extend(batch.into_iter().map(|n| (n.path.to_string_lossy().into_owned(), n)));
         })
         .unwrap();
@@ -230,9 +229,32 @@ mod tests {
         std::fs::write(at("a/file"), "0123456789").unwrap();
         std::os::unix::fs::symlink("file", at("a/link")).unwrap();
         std::os::unix::fs::symlink("a", at("b")).unwrap();
-        let piece = |name: &str| read(part.path(), Path::new(name), 4, 3);
+        let piece = |name: &str| read(&open(part.path(), &[]), Path::new(name), 4, 3);
         assert_eq!(piece("a/file").unwrap(), b"456");
         for other in ["a/link", "b/file", "a", "none", "../etc/passwd"] {
+            assert!(matches!(piece(other), Err(TargetError::Conflict(_))), "{other}");
+        }
+    }
+
+    #[test]
+    fn where_another_part_begins_is_an_empty_folder_with_attributes_of_its_own() {
+        let (part, empty) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let at = |name: &str| part.path().join(name);
+        std::fs::create_dir_all(at("a/b/c")).unwrap();
+        std::fs::write(at("a/b/x"), "x").unwrap();
+        std::fs::write(at("a/by"), "y").unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o2751);
+        std::fs::set_permissions(empty.path(), mode).unwrap();
+        let covers = [("a/b".to_owned(), empty.path().to_owned())];
+        let mut found = Vec::new();
+        let open = open(part.path(), &covers);
+        list(&open, &mut |batch| found.extend(batch)).unwrap();
+        let names: Vec<_> = found.iter().map(|n| n.path.to_str().unwrap()).collect();
+        assert_eq!(names, ["", "a", "a/b", "a/by"]);
+        assert_eq!((found[2].kind, found[2].mode), (Kind::Directory, 0o2751));
+        let piece = |name: &str| read(&open, Path::new(name), 0, 9);
+        assert_eq!(piece("a/by").unwrap(), b"y");
+        for other in ["a/b/x", "a/b"] {
             assert!(matches!(piece(other), Err(TargetError::Conflict(_))), "{other}");
         }
     }

@@ -8,7 +8,10 @@ use std::time::Duration;
 use dibhost_sys::Cancel;
 use sha2::{Digest as _, Sha256};
 
-use super::{Apt, AptError, Deb, Resolution, config, room};
+use super::archive::Apt;
+use super::{config, room};
+use crate::error::PackageError;
+use crate::manager::{Package, Resolution};
 
 /// How often progress is told.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -16,19 +19,16 @@ const INTERVAL: Duration = Duration::from_millis(200);
 impl Apt {
     /// Has all packages of the resolution, verified, in this build's folder, from the cache or
     /// from the mirror; tells bytes done and bytes in all.
-    ///
-    /// # Errors
-    /// The mirror fails, a digest is wrong, no space is left.
-    pub fn download(
+    pub(super) fn download(
         &self,
         resolution: &Resolution,
         cancel: &Cancel,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<(), AptError> {
+    ) -> Result<(), PackageError> {
         let total = resolution.size();
         let _lock = self.lock(cancel)?;
         let found = self.verified(&resolution.packages);
-        let missing: Vec<&Deb> =
+        let missing: Vec<&Package> =
             resolution.packages.iter().zip(&found).filter(|(_, f)| !**f).map(|(d, _)| d).collect();
         let mut done: u64 = total - missing.iter().map(|d| d.size).sum::<u64>();
         progress(done, total);
@@ -48,7 +48,7 @@ impl Apt {
     }
 
     /// Where a package lies under its own name, for dpkg.
-    pub(super) fn deb(&self, deb: &Deb) -> PathBuf {
+    pub(super) fn deb(&self, deb: &Package) -> PathBuf {
         self.debs().join(&deb.file)
     }
 
@@ -57,16 +57,16 @@ impl Apt {
         self.folders.own.join("debs")
     }
 
-    fn cached(&self, deb: &Deb) -> PathBuf {
+    fn cached(&self, deb: &Package) -> PathBuf {
         self.folders.packages.join(format!("{}.deb", deb.sha256))
     }
 
-    fn partial(&self, deb: &Deb) -> PathBuf {
+    fn partial(&self, deb: &Package) -> PathBuf {
         self.folders.packages.join("partial").join(format!("{}.deb", deb.sha256))
     }
 
     /// Which packages are in the cache and what they should be; what is not, is removed from it.
-    fn verified(&self, debs: &[Deb]) -> Vec<bool> {
+    fn verified(&self, debs: &[Package]) -> Vec<bool> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let share = debs.len().div_ceil(threads).max(1);
         std::thread::scope(|scope| {
@@ -90,10 +90,10 @@ impl Apt {
 
     fn fetch(
         &self,
-        debs: &[&Deb],
+        debs: &[&Package],
         cancel: &Cancel,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<(), AptError> {
+    ) -> Result<(), PackageError> {
         let mut program = self.program("/usr/lib/apt/apt-helper").arg("download-file");
         for deb in debs {
             // What an interrupted build left: apt would take it for the beginning.
@@ -106,11 +106,12 @@ impl Apt {
                 scope.spawn(|| self.run(&program, "downloading the packages", cancel).map(|_| ()));
             while !thread.is_finished() {
                 std::thread::sleep(INTERVAL);
-                let size = |deb: &&Deb| std::fs::metadata(self.partial(deb)).map_or(0, |m| m.len());
+                let size =
+                    |deb: &&Package| std::fs::metadata(self.partial(deb)).map_or(0, |m| m.len());
                 progress(debs.iter().map(size).sum());
             }
             thread.join().unwrap_or_else(|_| {
-                Err(AptError::Apt {
+                Err(PackageError::Apt {
                     doing: "downloading the packages".to_owned(),
                     detail: "the thread that waits for apt ended".to_owned(),
                 })
@@ -119,37 +120,39 @@ impl Apt {
     }
 
     /// From the partial folder into the cache.
-    fn keep(&self, deb: &Deb) -> Result<(), AptError> {
+    fn keep(&self, deb: &Package) -> Result<(), PackageError> {
         let (from, to) = (self.partial(deb), self.cached(deb));
         if !is(&from, deb) {
             let _ = std::fs::remove_file(&from);
-            return Err(AptError::Corrupt(format!("`{}`", deb.file)));
+            return Err(PackageError::Corrupt(format!("`{}`", deb.file)));
         }
-        std::fs::rename(&from, &to)
-            .map_err(|source| AptError::Io { doing: format!("keeping `{}`", to.display()), source })
+        std::fs::rename(&from, &to).map_err(|source| PackageError::Io {
+            doing: format!("keeping `{}`", to.display()),
+            source,
+        })
     }
 
     /// Under its own name in this build's folder, where no other build touches it.
-    fn place(&self, deb: &Deb) -> Result<(), AptError> {
+    fn place(&self, deb: &Package) -> Result<(), PackageError> {
         let (from, to) = (self.cached(deb), self.deb(deb));
         let _ = std::fs::remove_file(&to);
         std::fs::hard_link(&from, &to).or_else(|_| std::fs::copy(&from, &to).map(|_| ())).map_err(
             |source| {
                 if source.kind() == std::io::ErrorKind::StorageFull {
-                    return AptError::NoSpace {
+                    return PackageError::NoSpace {
                         doing: format!("copying `{}`", deb.file),
                         detail: source.to_string(),
                         advice: super::said::CACHE_FULL,
                     };
                 }
-                AptError::Io { doing: format!("copying `{}`", deb.file), source }
+                PackageError::Io { doing: format!("copying `{}`", deb.file), source }
             },
         )
     }
 }
 
 /// Whether a file has a package's size and digest.
-fn is(path: &Path, deb: &Deb) -> bool {
+fn is(path: &Path, deb: &Package) -> bool {
     let Ok(mut file) = File::open(path) else { return false };
     if file.metadata().map_or(0, |m| m.len()) != deb.size {
         return false;

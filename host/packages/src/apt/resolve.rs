@@ -6,35 +6,36 @@ use std::path::PathBuf;
 use dibhost_sys::Cancel;
 use sha2::{Digest as _, Sha256};
 
+use super::archive::Apt;
+use super::config;
 use super::simulation::{Relations, Step, debs, parse_records, parse_steps, parse_uris};
-use super::{Apt, AptError, PackageSpec, Resolution, config};
+use crate::error::PackageError;
+use crate::manager::{LockedPackage, Resolution, Wanted};
 
 /// Part of the key of kept resolutions: changed whenever what is kept means something else.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 impl Apt {
-    /// What is to be installed and removed for these packages. `status` is the tree's
-    /// `/var/lib/dpkg/status`; with `bootstrap` the tree is empty, and the essential packages
-    /// and `apt` come on top.
-    ///
-    /// # Errors
-    /// A package that is not there or cannot be installed beside the others.
-    pub fn resolve(
+    /// What is to be installed and removed. `status` is the tree's `/var/lib/dpkg/status`; with
+    /// `bootstrap` the tree is empty, and the essential packages and `apt` come on top.
+    pub(super) fn solve(
         &self,
-        status: Option<&[u8]>,
-        install: &[PackageSpec],
-        remove: &[String],
-        bootstrap: bool,
+        status: &[u8],
+        wanted: &Wanted,
+        locked: &[LockedPackage],
         cancel: &Cancel,
-    ) -> Result<Resolution, AptError> {
+    ) -> Result<Resolution, PackageError> {
+        let bootstrap = wanted.bootstrap;
+        // Of an empty tree all is new anyway.
+        let mode = if wanted.upgrade_all && !bootstrap { "dist-upgrade" } else { "install" };
         let mut requested = BTreeSet::new();
-        let mut arguments = Vec::new();
+        let mut arguments = vec![mode.to_owned()];
         if bootstrap {
             // Of the two that may see to a merged `/usr`, the one that has nothing to do.
             arguments.extend(["?essential", "apt", "?exact-name(usrmerge)-"].map(str::to_owned));
             requested.insert("apt");
         }
-        for spec in install {
+        for spec in wanted.install.iter().chain(&wanted.build_only) {
             config::check_package(&spec.name)?;
             requested.insert(spec.name.as_str());
             arguments.push(match &spec.version {
@@ -45,30 +46,47 @@ impl Apt {
                 }
             });
         }
-        for name in remove {
+        for name in &wanted.remove {
             config::check_package(name)?;
             if requested.contains(name.as_str()) {
-                return Err(AptError::Unresolvable(format!(
+                return Err(PackageError::Unresolvable(format!(
                     "the package `{name}` is to be installed and to be removed"
                 )));
             }
             arguments.push(format!("{name}-"));
         }
+        let mut preferences: String = self.sources.iter().filter_map(config::preference).collect();
+        preferences.push_str(&config::pins(locked)?);
+        config::write(&self.folders.own.join("preferences"), preferences.as_bytes())?;
+        let resolution = self.kept_or_asked(&arguments, &requested, status, bootstrap, cancel)?;
+        if !locked.is_empty() {
+            check_locked(&resolution, locked)?;
+        }
+        Ok(resolution)
+    }
+
+    fn kept_or_asked(
+        &self,
+        arguments: &[String],
+        requested: &BTreeSet<&str>,
+        status: &[u8],
+        bootstrap: bool,
+        cancel: &Cancel,
+    ) -> Result<Resolution, PackageError> {
         let _lock = self.lock(cancel)?;
-        let status = status.unwrap_or_default();
-        let kept = self.kept(&arguments, status, bootstrap)?;
+        let kept = self.kept(arguments, status, bootstrap)?;
         if let Ok(text) = std::fs::read(&kept)
             && let Ok(resolution) = serde_json::from_slice(&text)
         {
             return Ok(resolution);
         }
         config::write(&self.folders.own.join("status"), status)?;
-        let resolution = self.ask(&arguments, &requested, bootstrap, cancel)?;
+        let resolution = self.ask(arguments, requested, bootstrap, cancel)?;
         if let Ok(text) = serde_json::to_vec(&resolution) {
             // Written whole or not at all; the lock keeps others away.
             let new = kept.with_extension("new");
             config::write(&new, &text)?;
-            std::fs::rename(&new, &kept).map_err(|source| AptError::Io {
+            std::fs::rename(&new, &kept).map_err(|source| PackageError::Io {
                 doing: format!("writing `{}`", kept.display()),
                 source,
             })?;
@@ -82,11 +100,10 @@ impl Apt {
         requested: &BTreeSet<&str>,
         bootstrap: bool,
         cancel: &Cancel,
-    ) -> Result<Resolution, AptError> {
+    ) -> Result<Resolution, PackageError> {
         let doing = "resolving the packages";
-        let apt_get = |mode: &[&str]| {
-            self.program("apt-get").args(mode).args(["--yes", "install"]).args(arguments)
-        };
+        let apt_get =
+            |mode: &[&str]| self.program("apt-get").args(mode).arg("--yes").args(arguments);
         let simulated = self.run(&apt_get(&["--simulate"]), doing, cancel)?;
         let steps = parse_steps(&simulated.text());
         let removals: Vec<String> = steps
@@ -103,8 +120,11 @@ impl Apt {
                 _ => None,
             })
             .collect();
+        let requested_names = requested.iter().map(|name| (*name).to_owned()).collect();
+        let mut resolution =
+            Resolution { bootstrap, removals, requested: requested_names, ..Resolution::default() };
         if chosen.is_empty() {
-            return Ok(Resolution { bootstrap, packages: Vec::new(), order: Vec::new(), removals });
+            return Ok(resolution);
         }
         let uris = self.run(&apt_get(&["-qq", "--print-uris"]), doing, cancel)?;
         let uris = parse_uris(&uris.text());
@@ -112,16 +132,18 @@ impl Apt {
         let records = parse_records(&self.run(&show, doing, cancel)?.text());
         let relations = Relations::new(&records);
         let essential = if bootstrap { relations.essential() } else { BTreeSet::new() };
-        let packages = debs(&steps, &uris, &essential, requested)
-            .map_err(|detail| AptError::Apt { doing: doing.to_owned(), detail })?;
-        if let Some(bad) = packages.iter().find(|p| !plain(&p.file) || p.sha256.len() != 64) {
-            return Err(AptError::Apt {
+        resolution.packages = debs(&steps, &uris, &essential, requested)
+            .map_err(|detail| PackageError::Apt { doing: doing.to_owned(), detail })?;
+        if let Some(bad) =
+            resolution.packages.iter().find(|p| !plain(&p.file) || p.sha256.len() != 64)
+        {
+            return Err(PackageError::Apt {
                 doing: doing.to_owned(),
                 detail: format!("apt names a file `{}`", bad.file.escape_debug()),
             });
         }
-        let order = relations.batches(&steps, &essential);
-        Ok(Resolution { bootstrap, packages, order, removals })
+        resolution.order = relations.batches(&steps, &essential);
+        Ok(resolution)
     }
 
     /// Where the answer to this question is kept.
@@ -130,10 +152,10 @@ impl Apt {
         arguments: &[String],
         status: &[u8],
         bootstrap: bool,
-    ) -> Result<PathBuf, AptError> {
+    ) -> Result<PathBuf, PackageError> {
         let lists = self.folders.lists.join("lists");
         let error =
-            |source| AptError::Io { doing: format!("reading `{}`", lists.display()), source };
+            |source| PackageError::Io { doing: format!("reading `{}`", lists.display()), source };
         let mut releases: Vec<PathBuf> = std::fs::read_dir(&lists)
             .map_err(error)?
             .filter_map(|e| Some(e.ok()?.path()))
@@ -141,7 +163,7 @@ impl Apt {
             .collect();
         releases.sort();
         let mut digest = Sha256::new();
-        let key = (FORMAT, &self.arch, self.recommends, bootstrap, arguments);
+        let key = (FORMAT, &self.arch, bootstrap, arguments);
         digest.update(format!("{key:?}"));
         for file in ["sources.list", "preferences"] {
             let text = std::fs::read(self.folders.own.join(file)).map_err(error)?;
@@ -157,6 +179,20 @@ impl Apt {
         let name = format!("{}.json", config::digest_text(&digest.finalize()));
         Ok(self.folders.lists.join("resolutions").join(name))
     }
+}
+
+/// Of what is locked, nothing else may have been chosen.
+fn check_locked(resolution: &Resolution, locked: &[LockedPackage]) -> Result<(), PackageError> {
+    let other = resolution.packages.iter().find(|p| !locked.contains(&LockedPackage::from(*p)));
+    let Some(other) = other else { return Ok(()) };
+    let (name, version) = (&other.name, &other.version);
+    Err(PackageError::Locked(match locked.iter().find(|l| l.name == other.name) {
+        None => format!("`{name}` {version} is needed and not in it"),
+        Some(there) if there.version != other.version => {
+            format!("`{name}` is locked at {} and {version} would be had", there.version)
+        }
+        Some(_) => format!("the file of `{name}` {version} is another one"),
+    }))
 }
 
 /// A file name that is nothing else.

@@ -2,7 +2,7 @@
 
 use dibhost_sys::ProgramError;
 
-use super::AptError;
+use crate::error::PackageError;
 
 /// Where to look when space runs out.
 pub(super) const CACHE_FULL: &str =
@@ -14,11 +14,11 @@ pub(super) const TREE_FULL: &str =
 const SHOWN: usize = 3;
 
 /// An error of a program of apt's.
-pub(super) fn failed(error: ProgramError, doing: &str, suite: &str) -> AptError {
+pub(super) fn failed(error: ProgramError, doing: &str, suite: &str) -> PackageError {
     match error {
-        ProgramError::Cancelled(_) => AptError::Cancelled,
+        ProgramError::Cancelled(_) => PackageError::Cancelled,
         ProgramError::Failed { stderr, .. } => explain(&stderr, doing, suite),
-        ProgramError::Start { .. } => AptError::Apt {
+        ProgramError::Start { .. } => PackageError::Apt {
             doing: doing.to_owned(),
             detail: format!("{error}; install the Debian package `apt`"),
         },
@@ -54,7 +54,7 @@ fn condense(said: &str) -> Vec<String> {
 }
 
 /// Finds out what the matter is. The texts are apt's own, of 1.8 to 3.0, in the C locale.
-pub(super) fn explain(said: &str, doing: &str, suite: &str) -> AptError {
+pub(super) fn explain(said: &str, doing: &str, suite: &str) -> PackageError {
     let lines = condense(said);
     let with = |words: &[&str]| {
         let found: Vec<_> = lines
@@ -68,7 +68,7 @@ pub(super) fn explain(said: &str, doing: &str, suite: &str) -> AptError {
     if let Some(detail) =
         with(&["No space left on device", "enough free space", "Disk quota exceeded"])
     {
-        return AptError::NoSpace { doing: doing.to_owned(), detail, advice: CACHE_FULL };
+        return PackageError::NoSpace { doing: doing.to_owned(), detail, advice: CACHE_FULL };
     }
     if let Some(detail) = with(&[
         "NO_PUBKEY",
@@ -85,30 +85,30 @@ pub(super) fn explain(said: &str, doing: &str, suite: &str) -> AptError {
         "Missing key",
         "Sub-process /usr/bin/sqv",
     ]) {
-        return AptError::Signature(detail);
+        return PackageError::Signature(detail);
     }
     if let Some(detail) = with(&["is expired", "not valid yet", "Valid-Until"]) {
-        return AptError::Expired(detail);
+        return PackageError::Expired(detail);
     }
     if let Some(detail) = with(&["Hash Sum mismatch", "unexpected size", "Mirror sync in progress"])
     {
-        return AptError::Corrupt(detail);
+        return PackageError::Corrupt(detail);
     }
     if let Some(detail) = with(&["404  Not Found", "403  Forbidden", "410  Gone", "File not found"])
     {
-        return AptError::NotOnMirror { detail, suite: suite.to_owned() };
+        return PackageError::NotOnMirror { detail, suite: suite.to_owned() };
     }
     if let Some(detail) = with(UNREACHABLE) {
-        return AptError::Unreachable(detail);
+        return PackageError::Unreachable(detail);
     }
     // Last: it is said of an archive that cannot be reached too.
     if let Some(detail) = with(&["does not have a Release file"]) {
-        return AptError::NotOnMirror { detail, suite: suite.to_owned() };
+        return PackageError::NotOnMirror { detail, suite: suite.to_owned() };
     }
     if let Some(detail) =
         with(&["Unable to locate package", "has no installation candidate", "was not found"])
     {
-        return AptError::Unresolvable(format!(
+        return PackageError::Unresolvable(format!(
             "{detail}; see whether the name, the suite `{suite}` and the components are right"
         ));
     }
@@ -121,13 +121,13 @@ pub(super) fn explain(said: &str, doing: &str, suite: &str) -> AptError {
             })
             .take(SHOWN)
             .collect();
-        return AptError::Unresolvable(format!(
+        return PackageError::Unresolvable(format!(
             "the packages cannot be installed together ({})",
             detail.join("; ")
         ));
     }
     let detail = lines.into_iter().take(SHOWN).collect::<Vec<_>>().join("; ");
-    AptError::Apt { doing: doing.to_owned(), detail }
+    PackageError::Apt { doing: doing.to_owned(), detail }
 }
 
 const UNREACHABLE: &[&str] = &[
@@ -150,10 +150,10 @@ const UNREACHABLE: &[&str] = &[
 ];
 
 /// What dpkg complained of: `dpkg: error …` with the line that says why, or else its last words.
-pub(super) fn dpkg(said: &str, doing: &str) -> AptError {
+pub(super) fn dpkg(said: &str, doing: &str) -> PackageError {
     let lines: Vec<&str> = said.lines().map(str::trim_end).collect();
     if let Some(full) = lines.iter().find(|l| l.contains("No space left on device")) {
-        return AptError::NoSpace {
+        return PackageError::NoSpace {
             doing: doing.to_owned(),
             detail: full.trim().to_owned(),
             advice: TREE_FULL,
@@ -172,14 +172,14 @@ pub(super) fn dpkg(said: &str, doing: &str) -> AptError {
         found.reverse();
     }
     found.truncate(SHOWN);
-    AptError::Install { doing: doing.to_owned(), detail: found.join("; ") }
+    PackageError::Install { doing: doing.to_owned(), detail: found.join("; ") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn update(said: &str) -> AptError {
+    fn update(said: &str) -> PackageError {
         explain(said, "fetching the package lists", "bookworm")
     }
 
@@ -189,7 +189,7 @@ mod tests {
             "E: The repository 'http://m.example/debian nonesuch Release' does not have a Release file.\n\
              E: Failed to fetch http://m.example/debian/dists/nonesuch/InRelease  404  Not Found [IP: 10.0.0.1 80]\n",
         );
-        assert!(matches!(error, AptError::NotOnMirror { .. }), "{error}");
+        assert!(matches!(error, PackageError::NotOnMirror { .. }), "{error}");
         assert!(error.to_string().contains("404  Not Found"));
     }
 
@@ -200,36 +200,38 @@ mod tests {
              E: The repository 'http://m.example bookworm InRelease' is not signed.\n\
              W: Some index files failed to download. They have been ignored, or old ones used instead.\n",
         );
-        assert!(matches!(error, AptError::Signature(_)), "{error}");
+        assert!(matches!(error, PackageError::Signature(_)), "{error}");
         assert!(error.to_string().contains("BADSIG"));
     }
 
     #[test]
     fn other_matters_are_told_apart() {
-        type Is = fn(&AptError) -> bool;
+        type Is = fn(&PackageError) -> bool;
         let cases: [(&str, Is); 7] = [
             (
                 "E: Failed to fetch http://m/x  Could not connect to m:80 (127.0.0.1). - connect (111: Connection refused)",
-                |e| matches!(e, AptError::Unreachable(_)),
+                |e| matches!(e, PackageError::Unreachable(_)),
             ),
             ("E: Release file for http://m/InRelease is expired (invalid since 3d).", |e| {
-                matches!(e, AptError::Expired(_))
+                matches!(e, PackageError::Expired(_))
             }),
             ("E: Failed to fetch http://m/a.deb  Hash Sum mismatch", |e| {
-                matches!(e, AptError::Corrupt(_))
+                matches!(e, PackageError::Corrupt(_))
             }),
-            ("E: Unable to locate package nonesuch", |e| matches!(e, AptError::Unresolvable(_))),
+            ("E: Unable to locate package nonesuch", |e| {
+                matches!(e, PackageError::Unresolvable(_))
+            }),
             (
                 "E: Failed to fetch http://m/a.deb  Error writing to file - write (28: No space left on device)",
-                |e| matches!(e, AptError::NoSpace { .. }),
+                |e| matches!(e, PackageError::NoSpace { .. }),
             ),
             (
                 "The following packages have unmet dependencies:\n a : Depends: b but it is not installable\nE: Unable to correct problems, you have held broken packages.",
-                |e| matches!(e, AptError::Unresolvable(t) if t.contains("Depends: b")),
+                |e| matches!(e, PackageError::Unresolvable(t) if t.contains("Depends: b")),
             ),
             (
                 "E: Something new.",
-                |e| matches!(e, AptError::Apt { detail, .. } if detail == "Something new"),
+                |e| matches!(e, PackageError::Apt { detail, .. } if detail == "Something new"),
             ),
         ];
         for (said, is) in cases {
@@ -253,6 +255,6 @@ mod tests {
             "dpkg: error processing archive a.deb (--unpack):\n cannot copy extracted data for './usr/a' to '/usr/a.dpkg-new': failed to write (No space left on device)\n",
             "unpacking",
         );
-        assert!(matches!(full, AptError::NoSpace { .. }), "{full}");
+        assert!(matches!(full, PackageError::NoSpace { .. }), "{full}");
     }
 }

@@ -1,25 +1,6 @@
-//! Debian packages: which ones, from where, and into the tree.
-//!
-//! ```text
-//! CACHE/lists/KEY/    what one list of archives offers: apt's lists, its caches, resolutions
-//! CACHE/packages/     packages by their SHA-256
-//! WORK/apt/           this build's configuration, and its packages under their own names
-//! ```
-//!
-//! The builder's apt resolves and downloads, with a configuration of ours; the target's dpkg
-//! installs, without network. The archive's signature is checked by apt, each package's digest
-//! by apt when it comes and by us whenever it is used.
+//! One list of archives: its configuration, its lists, and who uses them.
 
-mod builder;
-mod config;
-mod download;
-mod install;
-mod resolve;
-mod room;
-mod said;
-mod simulation;
-mod types;
-
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,34 +9,27 @@ use dibhost_sys::{Cancel, Program, ProgramOutput};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
-pub use builder::builder_mirror;
-pub use install::run_deferred;
-pub use types::{
-    Answer, AptError, AptOptions, Batch, Deb, Installed, PackageSpec, Repository, Resolution,
-};
-
-/// What the builder's own apt configuration says of the Debian archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mirror {
-    /// Base URL of the archive.
-    pub archive: String,
-    /// Base URL of the security archive.
-    pub security: Option<String>,
-    /// The keyring that its entry names.
-    pub keyring: Option<PathBuf>,
-    /// `Acquire::…` settings (proxies, time-outs, validity checks), in order.
-    pub acquire: Vec<(String, String)>,
-}
+use super::builder::builder_mirror;
+use super::types::AptOptions;
+use super::{config, room, said};
+use crate::error::PackageError;
+use crate::manager::PackageSource;
 
 /// One list of archives with its lists, resolver and download cache.
 #[derive(Debug)]
 pub struct Apt {
     suite: String,
-    arch: String,
+    pub(super) arch: String,
     configuration: PathBuf,
-    folders: config::Folders,
-    recommends: bool,
-    image_sources: Option<String>,
+    pub(super) folders: config::Folders,
+    /// The image's own source, where it is the builder's.
+    pub(super) image_source: Option<String>,
+    /// Sources on top.
+    pub(super) sources: Vec<PackageSource>,
+    /// What package scripts wanted and is still to be done.
+    pub(super) deferred: Vec<String>,
+    /// What was in the tree when the first package came that only the build needs.
+    pub(super) before_build_only: Option<BTreeSet<String>>,
 }
 
 impl Apt {
@@ -63,11 +37,11 @@ impl Apt {
     ///
     /// # Errors
     /// An option that is no URL, suite or name; no mirror; the folders cannot be made.
-    pub fn new(options: AptOptions) -> Result<Self, AptError> {
+    pub fn new(options: AptOptions) -> Result<Self, PackageError> {
         // How to get through the builder's proxy holds for any mirror.
         let builder = match builder_mirror() {
             Ok(mirror) => Some(mirror),
-            Err(AptError::NoMirror) if options.mirror.is_some() => None,
+            Err(PackageError::NoMirror) if options.mirror.is_some() => None,
             Err(error) => return Err(error),
         };
         let lines = config::lines(&options, builder.as_ref())?;
@@ -81,7 +55,7 @@ impl Apt {
         let shared =
             ["lists/partial", "cache", "state", "resolutions"].map(|f| folders.lists.join(f));
         for folder in own.iter().chain(&shared).chain([&folders.packages.join("partial")]) {
-            std::fs::create_dir_all(folder).map_err(|source| AptError::Io {
+            std::fs::create_dir_all(folder).map_err(|source| PackageError::Io {
                 doing: format!("making the folder `{}`", folder.display()),
                 source,
             })?;
@@ -90,36 +64,26 @@ impl Apt {
             &folders.own.join("sources.list"),
             config::sources(&lines, &options.arch, &folders.own)?.as_bytes(),
         )?;
-        let preferences = config::preferences(&options.repositories);
-        config::write(&folders.own.join("preferences"), preferences.as_bytes())?;
+        config::write(&folders.own.join("preferences"), b"")?;
         config::write(&folders.own.join("status"), b"")?;
         let acquire = builder.map_or_else(Vec::new, |b| b.acquire);
         let configuration = folders.own.join("apt.conf");
-        let text = config::apt_conf(&folders, &options.arch, options.recommends, &acquire)?;
+        let text = config::apt_conf(&folders, &options.arch, &acquire)?;
         config::write(&configuration, text.as_bytes())?;
         Ok(Self {
             suite: options.suite.clone(),
             arch: options.arch.clone(),
             configuration,
             folders,
-            recommends: options.recommends,
-            image_sources: config::image_sources(&options, &lines),
+            image_source: config::image_source(&options, &lines),
+            sources: options.sources,
+            deferred: Vec::new(),
+            before_build_only: None,
         })
     }
 
-    /// What an image that was made from the builder's own mirror finds more packages by: a deb822
-    /// source file with that mirror, its updates and its security suite. None where a mirror or
-    /// keys were named: whoever names them says what the image is given.
-    #[must_use]
-    pub fn image_sources(&self) -> Option<&str> {
-        self.image_sources.as_deref()
-    }
-
     /// Fetches the package lists, of those the mirror has not changed only that they are so.
-    ///
-    /// # Errors
-    /// The mirror cannot be reached, lacks the suite, or is not signed well.
-    pub fn update(&self, cancel: &Cancel) -> Result<(), AptError> {
+    pub(super) fn update(&self, cancel: &Cancel) -> Result<(), PackageError> {
         let _lock = self.lock(cancel)?;
         let doing = "fetching the package lists";
         room::require(&self.folders.packages, room::LISTS, doing)?;
@@ -127,23 +91,32 @@ impl Apt {
         self.run(&program, doing, cancel).map(|_| ())
     }
 
-    fn program(&self, name: &str) -> Program {
+    /// Notes what package scripts wanted, each once.
+    pub(super) fn note(&mut self, deferred: &[String]) {
+        for program in deferred {
+            if !self.deferred.contains(program) {
+                self.deferred.push(program.clone());
+            }
+        }
+    }
+
+    pub(super) fn program(&self, name: &str) -> Program {
         Program::new(name).env("APT_CONFIG", &self.configuration)
     }
 
-    fn run(
+    pub(super) fn run(
         &self,
         program: &Program,
         doing: &str,
         cancel: &Cancel,
-    ) -> Result<ProgramOutput, AptError> {
+    ) -> Result<ProgramOutput, PackageError> {
         program.run(cancel).map_err(|e| said::failed(e, doing, &self.suite))
     }
 
     /// Waits for other builds that use the same lists or the packages.
-    fn lock(&self, cancel: &Cancel) -> Result<File, AptError> {
+    pub(super) fn lock(&self, cancel: &Cancel) -> Result<File, PackageError> {
         let path = self.folders.packages.join("lock");
-        let error = |source: std::io::Error| AptError::Io {
+        let error = |source: std::io::Error| PackageError::Io {
             doing: format!("locking `{}`", path.display()),
             source,
         };
@@ -154,7 +127,7 @@ impl Apt {
                 Err(Errno::AGAIN | Errno::INTR) => (),
                 Err(errno) => return Err(error(errno.into())),
             }
-            cancel.check().map_err(|_| AptError::Cancelled)?;
+            cancel.check().map_err(|_| PackageError::Cancelled)?;
             std::thread::sleep(LOCK_INTERVAL);
         }
     }
@@ -163,8 +136,8 @@ impl Apt {
 /// Short beside any download, long beside the cost of looking.
 const LOCK_INTERVAL: Duration = Duration::from_millis(50);
 
-fn absolute(path: &Path) -> Result<PathBuf, AptError> {
-    std::path::absolute(path).map_err(|source| AptError::Io {
+fn absolute(path: &Path) -> Result<PathBuf, PackageError> {
+    std::path::absolute(path).map_err(|source| PackageError::Io {
         doing: format!("finding the folder `{}`", path.display()),
         source,
     })

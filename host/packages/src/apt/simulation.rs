@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::types::{Batch, Deb};
+use crate::manager::{Batch, Package};
 
 /// One step of `apt-get --simulate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    Unpack { name: String, version: String, arch: String },
+    Unpack { name: String, version: String, arch: String, upgrade: bool },
     Configure { name: String },
     Remove { name: String },
 }
@@ -25,10 +25,13 @@ fn parse_step(line: &str) -> Option<Step> {
     let name = name.to_owned();
     match what {
         "Inst" => {
-            let inside = rest.split_once('(')?.1.split_once(')')?.0;
+            let (before, rest) = rest.split_once('(')?;
+            // `[old version]` stands before what is new.
+            let upgrade = before.contains('[');
+            let inside = rest.split_once(')')?.0;
             let version = inside.split(' ').next()?.to_owned();
             let arch = inside.rsplit_once('[')?.1.trim_end_matches(']').to_owned();
-            Some(Step::Unpack { name, version, arch })
+            Some(Step::Unpack { name, version, arch, upgrade })
         }
         "Conf" => Some(Step::Configure { name }),
         "Remv" | "Purg" => Some(Step::Remove { name }),
@@ -178,18 +181,18 @@ pub(super) fn debs(
     uris: &[Uri],
     essential: &BTreeSet<&str>,
     requested: &BTreeSet<&str>,
-) -> Result<Vec<Deb>, String> {
+) -> Result<Vec<Package>, String> {
     let files: BTreeMap<&str, &Uri> = uris.iter().map(|u| (u.file.as_str(), u)).collect();
     let mut debs = Vec::new();
     for step in steps {
-        let Step::Unpack { name, version, arch } = step else { continue };
+        let Step::Unpack { name, version, arch, upgrade } = step else { continue };
         // apt names the file so; only the epoch's colon is written differently.
         let bare = name.split(':').next().unwrap_or(name);
         let file = format!("{bare}_{}_{arch}.deb", version.replace(':', "%3a"));
         let Some(uri) = files.get(file.as_str()) else {
             return Err(format!("apt wants to install `{file}` but does not say from where"));
         };
-        debs.push(Deb {
+        debs.push(Package {
             name: name.clone(),
             version: version.clone(),
             arch: arch.clone(),
@@ -199,6 +202,7 @@ pub(super) fn debs(
             size: uri.size,
             essential: essential.contains(name.as_str()),
             requested: requested.contains(name.as_str()),
+            upgrade: *upgrade,
         });
     }
     Ok(debs)
@@ -225,6 +229,7 @@ Inst libc6:i386 (2.36-9 Debian:12.1/stable [i386])
             name: name.into(),
             version: version.into(),
             arch: arch.into(),
+            upgrade: name == "libc-l10n",
         };
         assert_eq!(
             steps,
@@ -287,8 +292,12 @@ Depends: python-minimal
     fn only_pre_dependencies_are_configured_early() {
         let records = parse_records(RECORDS);
         let relations = Relations::new(&records);
-        let step =
-            |n: &str| Step::Unpack { name: n.into(), version: "1".into(), arch: "all".into() };
+        let step = |n: &str| Step::Unpack {
+            name: n.into(),
+            version: "1".into(),
+            arch: "all".into(),
+            upgrade: false,
+        };
         let conf = |n: &str| Step::Configure { name: n.into() };
         let steps = [
             step("lib"),

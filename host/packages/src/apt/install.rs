@@ -8,17 +8,22 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use super::said::{TREE_FULL, dpkg};
-use super::{Answer, Apt, AptError, Batch, Deb, Installed, Resolution};
-use crate::{
-    Attributes, Change, Command, Line, ReadOnlyBind, Scope, Target as _, TargetError, TargetPath,
-    Worker,
+use dibhost_sys::Program;
+use dibhost_tree::{
+    Attributes, Change, Command, Line, ReadOnlyBind, Scope, Target, TargetError, TargetPath, Walk,
 };
+
+use super::archive::Apt;
+use super::programs::{command, path};
+use super::records;
+use super::said::{TREE_FULL, dpkg};
+use crate::error::PackageError;
+use crate::manager::{Applied, Batch, Package, Resolution, Selection};
 
 /// Where the target sees this build's packages; on its private `/run`.
 const PACKAGES: &str = "/run/dibhost/packages";
 
-/// The program that is put off.
+/// The program that is put off: it takes longer than all else that a kernel's package does.
 const UPDATE_INITRAMFS: &str = "update-initramfs";
 
 /// Folders of a merged `/usr`, on all architectures.
@@ -44,33 +49,31 @@ impl Clock {
     }
 }
 
-/// dpkg in the target, told about as it goes.
-struct Dpkg<'a> {
-    apt: &'a Apt,
-    worker: &'a mut Worker,
-    line: &'a mut dyn FnMut(Line),
-    deferred: Vec<String>,
+/// dpkg in the tree, told about as it goes.
+pub(super) struct Dpkg<'a> {
+    pub(super) apt: &'a Apt,
+    pub(super) tree: &'a mut dyn Target,
+    pub(super) line: &'a mut dyn FnMut(Line),
+    pub(super) deferred: Vec<String>,
 }
 
 impl Apt {
     /// Carries the resolution out in the tree; all of it must have been downloaded.
-    ///
-    /// # Errors
-    /// dpkg or a package's script fails, no space is left.
-    pub fn install(
+    pub(super) fn install(
         &self,
-        worker: &mut Worker,
+        tree: &mut dyn Target,
         resolution: &Resolution,
-        answers: &[Answer],
+        answers: &[Selection],
         line: &mut dyn FnMut(Line),
-    ) -> Result<Installed, AptError> {
+    ) -> Result<Applied, PackageError> {
         let selections = selections(answers)?;
         let mut clock = Clock { started: Instant::now(), timings: Vec::new() };
-        let mut dpkg = Dpkg { apt: self, worker, line, deferred: Vec::new() };
+        let mut dpkg = Dpkg { apt: self, tree, line, deferred: Vec::new() };
         if resolution.bootstrap {
             dpkg.lay_down(resolution)?;
             clock.lap("laying down the essential packages");
-            let essential: Vec<&Deb> = resolution.packages.iter().filter(|p| p.essential).collect();
+            let essential: Vec<&Package> =
+                resolution.packages.iter().filter(|p| p.essential).collect();
             dpkg.run(
                 &["--install", "--force-depends"],
                 &essential,
@@ -92,7 +95,7 @@ impl Apt {
         for batch in &resolution.order {
             match batch {
                 Batch::Unpack(names) => {
-                    let debs: Vec<&Deb> =
+                    let debs: Vec<&Package> =
                         resolution.packages.iter().filter(|p| names.contains(&p.name)).collect();
                     dpkg.run(&["--unpack"], &debs, "unpacking the packages")?;
                     clock.lap("unpacking the packages");
@@ -111,7 +114,7 @@ impl Apt {
             }
         }
         if !answered && !dpkg.answer(&selections)? {
-            return Err(AptError::Invalid(
+            return Err(PackageError::Invalid(
                 "there are answers for debconf, but the target has no `debconf-set-selections`; wish for the package `debconf`".to_owned(),
             ));
         }
@@ -120,21 +123,19 @@ impl Apt {
         clock.lap("configuring the packages");
         dpkg.finish(resolution)?;
         clock.lap("checking the packages");
-        let Dpkg { worker, deferred, .. } = dpkg;
-        worker.note_deferred(&deferred);
-        Ok(Installed { deferred, timings: clock.timings })
+        Ok(Applied { deferred: dpkg.deferred, timings: clock.timings })
     }
 }
 
 impl Dpkg<'_> {
     /// The essential packages' files, and what dpkg needs to begin.
-    fn lay_down(&mut self, resolution: &Resolution) -> Result<(), AptError> {
-        if !self.worker.is_empty()? {
-            return Err(AptError::Invalid(
+    fn lay_down(&mut self, resolution: &Resolution) -> Result<(), PackageError> {
+        let root = TargetPath::root();
+        if !self.tree.walk(&Scope::all(), &root, Walk::default(), None, 1)?.is_empty() {
+            return Err(PackageError::Invalid(
                 "the tree is not empty, so nothing can be bootstrapped in it".to_owned(),
             ));
         }
-        let path = |text: &str| TargetPath::new(text).map_err(|e| AptError::Invalid(e.to_string()));
         let mut merged: Vec<&str> = MERGED.to_vec();
         if LIB64.contains(&self.apt.arch.as_str()) {
             merged.push("lib64");
@@ -160,13 +161,15 @@ impl Dpkg<'_> {
                 attributes: Attributes::default(),
             });
         }
-        self.worker.apply(&Scope::all(), &changes)?;
+        self.tree.apply(&Scope::all(), &changes)?;
         let debs = resolution.packages.iter().filter(|p| p.essential);
-        let paths = debs.map(|d| self.apt.deb(d).to_string_lossy().into_owned()).collect();
-        self.worker.unpack(paths).map_err(|e| full(e, "laying down the essential packages"))
+        let archive =
+            |deb: &Package| Program::new("dpkg-deb").arg("--fsys-tarfile").arg(self.apt.deb(deb));
+        let archives: Vec<_> = debs.map(archive).collect();
+        self.tree.lay_down(&archives).map_err(|e| full(e, "laying down the essential packages"))
     }
 
-    fn run(&mut self, words: &[&str], debs: &[&Deb], doing: &str) -> Result<(), AptError> {
+    fn run(&mut self, words: &[&str], debs: &[&Package], doing: &str) -> Result<(), PackageError> {
         if debs.is_empty() {
             return Ok(());
         }
@@ -175,42 +178,39 @@ impl Dpkg<'_> {
         self.run_words("dpkg", &[OPTIONS.as_slice(), words, files.as_slice()].concat(), None, doing)
     }
 
-    fn run_words(
+    pub(super) fn run_words(
         &mut self,
         program: &str,
         words: &[&str],
         stdin: Option<Vec<u8>>,
         doing: &str,
-    ) -> Result<(), AptError> {
-        let target = TargetPath::new(PACKAGES).map_err(|e| AptError::Invalid(e.to_string()))?;
+    ) -> Result<(), PackageError> {
+        let target = path(PACKAGES)?;
         let host = self.apt.debs().to_string_lossy().into_owned();
-        let command = Command {
-            program: program.to_owned(),
-            args: words.iter().map(|w| (*w).to_owned()).collect(),
-            // No marks of being a container: packages would configure themselves for one.
-            env: [("DEBCONF_NONINTERACTIVE_SEEN", "true"), ("UCF_FORCE_CONFFOLD", "1")]
-                .map(|(k, v)| (k.to_owned(), v.to_owned()))
-                .into(),
-            stdin,
-            binds: vec![ReadOnlyBind { host, target }],
-            ..Command::default()
-        };
-        let ran = self.worker.exec_deferring(&command, self.line).map_err(|e| full(e, doing))?;
-        if !ran.deferred.is_empty() && self.deferred.is_empty() {
-            self.deferred.push(UPDATE_INITRAMFS.to_owned());
+        let mut command = command(program, words)?;
+        // No marks of being a container: packages would configure themselves for one.
+        let own = [("DEBCONF_NONINTERACTIVE_SEEN", "true"), ("UCF_FORCE_CONFFOLD", "1")];
+        command.env.extend(own.map(|(k, v)| (k.to_owned(), v.to_owned())));
+        command.stdin = stdin;
+        command.binds = vec![ReadOnlyBind { host, target }];
+        command.defer = vec![UPDATE_INITRAMFS.to_owned()];
+        let output = self.tree.exec(&command, self.line).map_err(|e| full(e, doing))?;
+        for call in output.deferred {
+            if !self.deferred.contains(&call.program) {
+                self.deferred.push(call.program);
+            }
         }
-        if ran.output.status == 0 {
+        if output.status == 0 {
             return Ok(());
         }
-        let said = [ran.output.stdout.as_slice(), b"\n", &ran.output.stderr].concat();
+        let said = [output.stdout.as_slice(), b"\n", &output.stderr].concat();
         Err(dpkg(&String::from_utf8_lossy(&said), doing))
     }
 
     /// Tells debconf the answers, once it is there.
-    fn answer(&mut self, selections: &str) -> Result<bool, AptError> {
-        let path = TargetPath::new("/usr/bin/debconf-set-selections")
-            .map_err(|e| AptError::Invalid(e.to_string()))?;
-        if self.worker.stat(&Scope::all(), &path)?.is_none() {
+    fn answer(&mut self, selections: &str) -> Result<bool, PackageError> {
+        let program = path("/usr/bin/debconf-set-selections")?;
+        if self.tree.stat(&Scope::all(), &program)?.is_none() {
             return Ok(false);
         }
         let stdin = Some(selections.as_bytes().to_vec());
@@ -219,59 +219,40 @@ impl Dpkg<'_> {
     }
 
     /// What came as a dependency only is marked so, and nothing may be left half done.
-    fn finish(&mut self, resolution: &Resolution) -> Result<(), AptError> {
+    fn finish(&mut self, resolution: &Resolution) -> Result<(), PackageError> {
         self.mark_automatic(resolution)?;
-        let command = Command {
-            program: "dpkg".to_owned(),
-            args: vec!["--audit".to_owned()],
-            capture: true,
-            ..Command::default()
-        };
-        let output = self.worker.exec(&command, &mut |_| ())?;
+        let command = Command { capture: true, ..command("dpkg", &["--audit"])? };
+        let output = self.tree.exec(&command, &mut |_| ())?;
         if output.status == 0 && output.stdout.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let detail = said.split_whitespace().take(60).collect::<Vec<_>>().join(" ");
-        Err(AptError::Install { doing: "checking the packages".to_owned(), detail })
+        Err(PackageError::Install { doing: "checking the packages".to_owned(), detail })
     }
 
-    /// `/var/lib/apt/extended_states`, as the target's own apt would have written it.
-    fn mark_automatic(&mut self, resolution: &Resolution) -> Result<(), AptError> {
-        let path = |text: &str| TargetPath::new(text).map_err(|e| AptError::Invalid(e.to_string()));
-        let states = path("/var/lib/apt/extended_states")?;
-        if self.worker.stat(&Scope::all(), &path("/var/lib/apt")?)?.is_none() {
-            return Ok(());
-        }
-        let old = match self.worker.read(&Scope::all(), &states, 0, u64::MAX) {
-            Ok(old) => String::from_utf8_lossy(&old).into_owned(),
-            Err(TargetError::NotFound(_)) => String::new(),
-            Err(error) => return Err(error.into()),
-        };
-        let known = |name: &str| old.lines().any(|l| l.strip_prefix("Package: ") == Some(name));
-        let mut text = old.clone();
-        let automatic = resolution.packages.iter().filter(|p| !p.essential && !p.requested);
-        for deb in automatic.filter(|p| !known(&p.name)) {
+    /// `/var/lib/apt/extended_states`, as the tree's own apt would have written it: what came as a
+    /// dependency is marked, what was there keeps its mark, and what is asked for loses it.
+    fn mark_automatic(&mut self, resolution: &Resolution) -> Result<(), PackageError> {
+        let states = records::extended_states(self.tree)?;
+        let came = |p: &&Package| !p.essential && !p.requested && !p.upgrade;
+        let automatic = resolution.packages.iter().filter(came).map(|deb| {
             // Packages of no architecture are noted under the native one.
             let arch = if deb.arch == "all" { &self.apt.arch } else { &deb.arch };
-            let name = deb.name.split(':').next().unwrap_or(&deb.name);
-            let _ = writeln!(text, "Package: {name}\nArchitecture: {arch}\nAuto-Installed: 1\n");
-        }
-        if text == old {
-            return Ok(());
-        }
-        let content = text.into_bytes();
-        let write = Change::Write { path: states, content, attributes: Attributes::default() };
-        Ok(self.worker.apply(&Scope::all(), &[write])?)
+            (records::bare(&deb.name), arch.as_str())
+        });
+        let manual = resolution.requested.iter().map(|name| records::bare(name));
+        let marked = states.with(automatic).without(manual);
+        records::write_extended_states(self.tree, &states, &marked)
     }
 }
 
 /// A worker's error, with what to do when its tree is full.
-fn full(error: TargetError, doing: &str) -> AptError {
+pub(super) fn full(error: TargetError, doing: &str) -> PackageError {
     match error {
-        TargetError::Cancelled => AptError::Cancelled,
+        TargetError::Cancelled => PackageError::Cancelled,
         TargetError::Os { doing: at, name, message } if name == "ENOSPC" || name == "EDQUOT" => {
-            AptError::NoSpace {
+            PackageError::NoSpace {
                 doing: doing.to_owned(),
                 detail: format!("{at}: {message}"),
                 advice: TREE_FULL,
@@ -282,7 +263,7 @@ fn full(error: TargetError, doing: &str) -> AptError {
 }
 
 /// The input of debconf-set-selections(1).
-fn selections(answers: &[Answer]) -> Result<String, AptError> {
+fn selections(answers: &[Selection]) -> Result<String, PackageError> {
     let mut text = String::new();
     for answer in answers {
         super::config::check_package(&answer.package)?;
@@ -291,7 +272,7 @@ fn selections(answers: &[Answer]) -> Result<String, AptError> {
             || !word(&answer.kind)
             || answer.value.contains(['\n', '\r', '\0'])
         {
-            return Err(AptError::Invalid(format!(
+            return Err(PackageError::Invalid(format!(
                 "`{} {} {} …` is no answer for debconf",
                 answer.package,
                 answer.question.escape_debug(),
@@ -307,26 +288,18 @@ fn selections(answers: &[Answer]) -> Result<String, AptError> {
     Ok(text)
 }
 
-/// Does once what package scripts wanted during all installations of this worker: one initramfs
-/// for each kernel. Nothing when none wanted it.
-///
-/// # Errors
-/// It fails in the target.
-pub fn run_deferred(worker: &mut Worker, line: &mut dyn FnMut(Line)) -> Result<(), AptError> {
-    let deferred = worker.take_deferred();
-    let path = |text: &str| TargetPath::new(text).map_err(|e| AptError::Invalid(e.to_string()));
-    let all = Scope::all();
+/// Makes one initramfs for each kernel.
+pub(super) fn make_initramfs(
+    tree: &mut dyn Target,
+    line: &mut dyn FnMut(Line),
+) -> Result<(), PackageError> {
     // Removed again meanwhile: nothing is left to be made.
-    if deferred.is_empty() || worker.stat(&all, &path("/usr/sbin/update-initramfs")?)?.is_none() {
+    if tree.stat(&Scope::all(), &path("/usr/sbin/update-initramfs")?)?.is_none() {
         return Ok(());
     }
     let doing = "making the initramfs";
-    let command = Command {
-        program: UPDATE_INITRAMFS.to_owned(),
-        args: ["-c", "-k", "all"].map(str::to_owned).to_vec(),
-        ..Command::default()
-    };
-    let output = worker.exec(&command, line).map_err(|e| full(e, doing))?;
+    let command = command(UPDATE_INITRAMFS, &["-c", "-k", "all"])?;
+    let output = tree.exec(&command, line).map_err(|e| full(e, doing))?;
     if output.status == 0 {
         return Ok(());
     }
@@ -340,7 +313,7 @@ mod tests {
 
     #[test]
     fn an_answer_stays_one_line() {
-        let mut answer = Answer {
+        let mut answer = Selection {
             package: "locales".into(),
             question: "locales/default_environment_locale".into(),
             kind: "select".into(),

@@ -3,6 +3,7 @@
 //! These tests need a network (the builder's own mirror), `apt`, `dpkg` and
 //! `debian-archive-keyring`. Downloads are kept between runs below `CARGO_TARGET_TMPDIR`.
 
+#[path = "../../tree/tests/common/mod.rs"]
 mod common;
 
 use std::io::{Read as _, Write as _};
@@ -11,11 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::{names, path, sh};
-use dibhost_sys::{Cancel, Program};
-use dibhost_tree::apt::{
-    Answer, Apt, AptError, AptOptions, Batch, PackageSpec, builder_mirror, run_deferred,
+use dibhost_packages::apt::{Apt, AptOptions, builder_mirror};
+use dibhost_packages::{
+    Batch, PackageError, PackageManager as _, PackageSpec, Resolution, Selection, Wanted,
 };
-use dibhost_tree::{Scope, Target as _};
+use dibhost_sys::{Cancel, Program};
+use dibhost_tree::{Output, Scope, SimulatedTarget, Tree as _};
 
 fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("apt-cache")
@@ -35,10 +37,7 @@ fn options(work: &Path) -> AptOptions {
         arch: arch(),
         cache: cache(),
         work: work.join("build"),
-        updates: false,
-        security: None,
-        repositories: Vec::new(),
-        recommends: false,
+        sources: Vec::new(),
     }
 }
 
@@ -46,28 +45,41 @@ fn specs(names: &[&str]) -> Vec<PackageSpec> {
     names.iter().map(|n| PackageSpec::newest(n)).collect()
 }
 
+/// For an empty tree.
+fn first(names: &[&str]) -> Wanted {
+    Wanted { bootstrap: true, install: specs(names), ..Wanted::default() }
+}
+
+/// What is chosen for an empty tree, at which nobody looks.
+fn solve(apt: &mut Apt, wanted: &Wanted) -> Result<Resolution, PackageError> {
+    let no_programs = Box::new(|_: &_, _: &mut dyn FnMut(_)| Ok(Output::default()));
+    let mut tree = SimulatedTarget::new(0, no_programs).unwrap();
+    apt.resolve(&mut tree, wanted, &[], &Cancel::new())
+}
+
 #[test]
 fn a_tree_is_bootstrapped_and_takes_more_packages() {
     let mut bench = common::start(Some(2 << 30));
     let cancel = Cancel::new();
-    let apt = Apt::new(options(bench.folder.path())).unwrap();
-    apt.update(&cancel).unwrap();
-    let first = apt.resolve(None, &specs(&["debconf", "tzdata"]), &[], true, &cancel).unwrap();
+    let mut apt = Apt::new(options(bench.folder.path())).unwrap();
+    apt.refresh(&cancel).unwrap();
+    let worker = &mut bench.worker;
+    let wanted = first(&["debconf", "tzdata"]);
+    let first = apt.resolve(worker, &wanted, &[], &cancel).unwrap();
     assert!(first.packages.iter().any(|p| p.name == "libc6" && p.essential));
     assert!(first.packages.iter().any(|p| p.name == "apt" && !p.essential && p.requested));
     assert!(!first.packages.iter().any(|p| p.name == "usrmerge"));
     let mut last = (0, 0);
-    apt.download(&first, &cancel, &mut |done, total| last = (done, total)).unwrap();
+    apt.fetch(&first, &cancel, &mut |done, total| last = (done, total)).unwrap();
     assert_eq!(last, (first.size(), first.size()));
-    let answer = Answer {
+    let answer = Selection {
         package: "debconf".into(),
         question: "debconf/priority".into(),
         kind: "select".into(),
         value: "critical".into(),
     };
-    let worker = &mut bench.worker;
     let mut lines = 0;
-    let installed = apt.install(worker, &first, &[answer], &mut |_| lines += 1).unwrap();
+    let installed = apt.apply(worker, &first, &[answer], &mut |_| lines += 1).unwrap();
     assert!(lines > 100 && installed.deferred.is_empty(), "{lines}");
 
     assert_eq!(sh(worker, "dpkg --audit"), "");
@@ -88,28 +100,30 @@ fn a_tree_is_bootstrapped_and_takes_more_packages() {
     clean(worker);
 
     // A second transaction goes on from what is there, and one package goes.
-    let status = worker.read(&Scope::all(), &path("/var/lib/dpkg/status"), 0, u64::MAX).unwrap();
-    let wanted = specs(&["netbase", "initramfs-tools"]);
-    let remove = ["tzdata".to_owned()];
-    let second = apt.resolve(Some(&status), &wanted, &remove, false, &cancel).unwrap();
+    let wanted = Wanted {
+        install: specs(&["netbase", "initramfs-tools"]),
+        remove: vec!["tzdata".to_owned()],
+        ..Wanted::default()
+    };
+    let second = apt.resolve(worker, &wanted, &[], &cancel).unwrap();
+    let again = apt.resolve(worker, &wanted, &[], &cancel).unwrap();
+    assert_eq!(again, second);
     assert!(second.packages.iter().any(|p| p.name == "netbase" && !p.essential));
     assert!(!second.packages.iter().any(|p| p.name == "libc6"));
     assert_eq!(second.removals, ["tzdata"]);
     let mut early = second.order.iter().filter(|b| matches!(b, Batch::Configure(_)));
     assert!(early.next().is_none(), "{:?}", second.order);
-    apt.download(&second, &cancel, &mut |_, _| ()).unwrap();
-    let installed = apt.install(worker, &second, &[], &mut common::ignore).unwrap();
+    apt.fetch(&second, &cancel, &mut |_, _| ()).unwrap();
+    let installed = apt.apply(worker, &second, &[], &mut common::ignore).unwrap();
     assert_eq!(installed.deferred, ["update-initramfs"]);
     assert_eq!(sh(worker, "dpkg-query -W -f '${Status}' netbase"), "install ok installed");
     assert_eq!(sh(worker, "dpkg-query -W -f x tzdata 2>/dev/null || true"), "");
     clean(worker);
-    run_deferred(worker, &mut common::ignore).unwrap();
+    apt.run_deferred(worker, &mut common::ignore).unwrap();
+    assert!(apt.deferred().is_empty());
 
-    // Asked again, the answer is the same, and nothing is left to do for what is there.
-    let again = apt.resolve(Some(&status), &wanted, &remove, false, &cancel).unwrap();
-    assert_eq!(again, second);
-    let status = worker.read(&Scope::all(), &path("/var/lib/dpkg/status"), 0, u64::MAX).unwrap();
-    assert!(apt.resolve(Some(&status), &wanted, &remove, false, &cancel).unwrap().is_empty());
+    // Asked again, nothing is left to do for what is there.
+    assert!(apt.resolve(worker, &wanted, &[], &cancel).unwrap().is_empty());
     bench.worker.stop().unwrap();
 }
 
@@ -128,12 +142,12 @@ fn clean(worker: &mut dibhost_tree::Worker) {
 fn a_tree_that_is_too_small_is_told_as_that() {
     let mut bench = common::start(Some(48 << 20));
     let cancel = Cancel::new();
-    let apt = Apt::new(options(bench.folder.path())).unwrap();
-    apt.update(&cancel).unwrap();
-    let resolution = apt.resolve(None, &[], &[], true, &cancel).unwrap();
-    apt.download(&resolution, &cancel, &mut |_, _| ()).unwrap();
-    let error = apt.install(&mut bench.worker, &resolution, &[], &mut common::ignore).unwrap_err();
-    assert!(matches!(error, AptError::NoSpace { .. }), "{error:?}");
+    let mut apt = Apt::new(options(bench.folder.path())).unwrap();
+    apt.refresh(&cancel).unwrap();
+    let resolution = solve(&mut apt, &first(&[])).unwrap();
+    apt.fetch(&resolution, &cancel, &mut |_, _| ()).unwrap();
+    let error = apt.apply(&mut bench.worker, &resolution, &[], &mut common::ignore).unwrap_err();
+    assert!(matches!(error, PackageError::NoSpace { .. }), "{error:?}");
     let said = error.to_string();
     assert!(
         said.contains("laying down the essential packages") && said.contains("tmpfs"),
@@ -145,20 +159,20 @@ fn a_tree_that_is_too_small_is_told_as_that() {
 fn a_package_that_is_not_there_is_named() {
     let folder = tempfile::TempDir::new().unwrap();
     let cancel = Cancel::new();
-    let apt = Apt::new(options(folder.path())).unwrap();
-    apt.update(&cancel).unwrap();
-    let error = apt.resolve(None, &specs(&["no-such-package"]), &[], true, &cancel).unwrap_err();
+    let mut apt = Apt::new(options(folder.path())).unwrap();
+    apt.refresh(&cancel).unwrap();
+    let error = solve(&mut apt, &first(&["no-such-package"])).unwrap_err();
     let said = error.to_string();
     assert!(
-        matches!(error, AptError::Unresolvable(_)) && said.contains("no-such-package"),
+        matches!(error, PackageError::Unresolvable(_)) && said.contains("no-such-package"),
         "{said}"
     );
     // A name is a name and no pattern.
     for pattern in ["libc.", "?all"] {
-        assert!(apt.resolve(None, &specs(&[pattern]), &[], true, &cancel).is_err(), "{pattern}");
+        assert!(solve(&mut apt, &first(&[pattern])).is_err(), "{pattern}");
     }
-    let remove = ["hello".to_owned()];
-    let both = apt.resolve(None, &specs(&["hello"]), &remove, true, &cancel).unwrap_err();
+    let both = Wanted { remove: vec!["hello".to_owned()], ..first(&["hello"]) };
+    let both = solve(&mut apt, &both).unwrap_err();
     assert!(both.to_string().contains("`hello` is to be installed and to be removed"), "{both}");
 }
 
@@ -168,11 +182,11 @@ fn a_cached_package_that_was_changed_is_fetched_again() {
     let cancel = Cancel::new();
     let mut own = options(folder.path());
     own.cache = folder.path().join("cache");
-    let apt = Apt::new(own).unwrap();
-    apt.update(&cancel).unwrap();
-    let mut resolution = apt.resolve(None, &specs(&["hostname"]), &[], true, &cancel).unwrap();
+    let mut apt = Apt::new(own).unwrap();
+    apt.refresh(&cancel).unwrap();
+    let mut resolution = solve(&mut apt, &first(&["hostname"])).unwrap();
     resolution.packages.retain(|p| p.name == "hostname");
-    apt.download(&resolution, &cancel, &mut |_, _| ()).unwrap();
+    apt.fetch(&resolution, &cancel, &mut |_, _| ()).unwrap();
     let deb = &resolution.packages[0];
     let kept = folder.path().join("cache/packages").join(format!("{}.deb", deb.sha256));
     let good = std::fs::read(&kept).unwrap();
@@ -180,13 +194,13 @@ fn a_cached_package_that_was_changed_is_fetched_again() {
     bad[100] ^= 1;
     std::fs::remove_file(&kept).unwrap();
     std::fs::write(&kept, &bad).unwrap();
-    apt.download(&resolution, &cancel, &mut |_, _| ()).unwrap();
+    apt.fetch(&resolution, &cancel, &mut |_, _| ()).unwrap();
     assert_eq!(std::fs::read(&kept).unwrap(), good);
     assert_eq!(std::fs::read(folder.path().join("build/apt/debs").join(&deb.file)).unwrap(), good);
     // What the lists promise decides, not what the mirror has.
     resolution.packages[0].sha256 = "0".repeat(64);
-    let error = apt.download(&resolution, &cancel, &mut |_, _| ()).unwrap_err();
-    assert!(matches!(error, AptError::Corrupt(_)), "{error:?}");
+    let error = apt.fetch(&resolution, &cancel, &mut |_, _| ()).unwrap_err();
+    assert!(matches!(error, PackageError::Corrupt(_)), "{error:?}");
 }
 
 /// Answers every request by a function from its path to a status and a body.
@@ -222,19 +236,19 @@ fn serve(answer: impl Fn(&str) -> (&'static str, Vec<u8>) + Send + Sync + 'stati
     url
 }
 
-fn update_from(mirror: &str) -> AptError {
+fn update_from(mirror: &str) -> PackageError {
     let folder = tempfile::TempDir::new().unwrap();
     let mut options = options(folder.path());
     options.mirror = Some(mirror.to_owned());
     options.cache = folder.path().join("cache");
-    Apt::new(options).unwrap().update(&Cancel::new()).unwrap_err()
+    Apt::new(options).unwrap().refresh(&Cancel::new()).unwrap_err()
 }
 
 #[test]
 fn a_mirror_without_the_suite_is_told_as_that() {
     let url = serve(|_| ("404 Not Found", Vec::new()));
     let error = update_from(&url);
-    assert!(matches!(error, AptError::NotOnMirror { .. }), "{error:?}");
+    assert!(matches!(error, PackageError::NotOnMirror { .. }), "{error:?}");
     let said = error.to_string();
     assert!(said.contains("suite `bookworm`") && said.contains("Release file"), "{said}");
 }
@@ -244,7 +258,7 @@ fn a_mirror_that_refuses_is_told_as_unreachable() {
     // A port that was free a moment ago.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let error = update_from(&format!("http://127.0.0.1:{port}/debian"));
-    assert!(matches!(error, AptError::Unreachable(_)), "{error:?}");
+    assert!(matches!(error, PackageError::Unreachable(_)), "{error:?}");
     assert!(error.to_string().contains("Connection refused"), "{error}");
 }
 
@@ -274,7 +288,7 @@ fn a_changed_archive_is_refused() {
         }
     });
     let error = update_from(&url);
-    assert!(matches!(error, AptError::Signature(_)), "{error:?}");
+    assert!(matches!(error, PackageError::Signature(_)), "{error:?}");
     assert!(error.to_string().contains("BADSIG"), "{error}");
 }
 
@@ -288,7 +302,7 @@ fn an_unsigned_archive_is_refused() {
         ("404 Not Found", Vec::new())
     });
     let error = update_from(&url);
-    assert!(matches!(error, AptError::Signature(_)), "{error:?}");
+    assert!(matches!(error, PackageError::Signature(_)), "{error:?}");
 }
 
 #[test]
@@ -306,8 +320,8 @@ fn an_archive_signed_by_another_key_is_refused() {
     options.mirror = Some(url);
     options.cache = folder.path().join("cache");
     options.keys = vec![OTHER_KEY.to_owned()];
-    let error = Apt::new(options).unwrap().update(&Cancel::new()).unwrap_err();
-    assert!(matches!(error, AptError::Signature(_)), "{error:?}");
+    let error = Apt::new(options).unwrap().refresh(&Cancel::new()).unwrap_err();
+    assert!(matches!(error, PackageError::Signature(_)), "{error:?}");
     assert!(error.to_string().contains("NO_PUBKEY"), "{error}");
 }
 
@@ -320,8 +334,8 @@ fn a_full_disk_under_the_cache_is_told_as_that() {
         let folder = tempfile::TempDir::new().unwrap();
         let mut options = options(folder.path());
         options.cache = small.into();
-        let error = Apt::new(options).unwrap().update(&Cancel::new()).unwrap_err();
-        assert!(matches!(error, AptError::NoSpace { .. }), "{error:?}");
+        let error = Apt::new(options).unwrap().refresh(&Cancel::new()).unwrap_err();
+        assert!(matches!(error, PackageError::NoSpace { .. }), "{error:?}");
         assert!(
             error.to_string().contains("make room on the disk that holds the cache"),
             "{error}"
@@ -350,11 +364,11 @@ fn two_builds_share_a_cache_at_once() {
             scope.spawn(move || {
                 let mut options = options(&folder.join(build));
                 options.cache = folder.join("cache");
-                let apt = Apt::new(options).unwrap();
-                apt.update(cancel).unwrap();
-                let mut found = apt.resolve(None, &[], &[], true, cancel).unwrap();
+                let mut apt = Apt::new(options).unwrap();
+                apt.refresh(cancel).unwrap();
+                let mut found = solve(&mut apt, &first(&[])).unwrap();
                 found.packages.truncate(5);
-                apt.download(&found, cancel, &mut |_, _| ()).unwrap();
+                apt.fetch(&found, cancel, &mut |_, _| ()).unwrap();
                 let debs = std::fs::read_dir(folder.join(build).join("build/apt/debs")).unwrap();
                 assert_eq!(debs.count(), 5);
             });

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use dibhost_sys::{Cancel, Program};
 
-use super::{AptError, Mirror};
+use super::types::Mirror;
+use crate::error::PackageError;
 
 /// One entry of a `.sources` or `.list` file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,24 +58,24 @@ const CARRIED: [&str; 13] = [
 ///
 /// # Errors
 /// `NoMirror` when it names no Debian archive; `apt-config` fails.
-pub fn builder_mirror() -> Result<Mirror, AptError> {
+pub fn builder_mirror() -> Result<Mirror, PackageError> {
     let dump = Program::new("apt-config").arg("dump").run(&Cancel::new()).map_err(|e| {
-        AptError::Apt { doing: "reading apt's configuration".to_owned(), detail: e.to_string() }
+        PackageError::Apt { doing: "reading apt's configuration".to_owned(), detail: e.to_string() }
     })?;
     let settings = parse_dump(&dump.text());
     let mut sources = Vec::new();
     for (path, deb822) in source_files(&settings)? {
-        let text = std::fs::read_to_string(&path).map_err(|source| AptError::Io {
+        let text = std::fs::read_to_string(&path).map_err(|source| PackageError::Io {
             doing: format!("reading `{}`", path.display()),
             source,
         })?;
         sources.extend(if deb822 { parse_deb822(&text) } else { parse_list(&text) });
     }
-    mirror_of(&sources, &settings).ok_or(AptError::NoMirror)
+    mirror_of(&sources, &settings).ok_or(PackageError::NoMirror)
 }
 
 /// The files that apt reads, in its order, and whether each is in deb822 form.
-fn source_files(settings: &[(String, String)]) -> Result<Vec<(PathBuf, bool)>, AptError> {
+fn source_files(settings: &[(String, String)]) -> Result<Vec<(PathBuf, bool)>, PackageError> {
     let get = |name: &str, or: &str| {
         settings
             .iter()
@@ -86,7 +87,7 @@ fn source_files(settings: &[(String, String)]) -> Result<Vec<(PathBuf, bool)>, A
     let mut files = vec![(etc.join(get("Dir::Etc::sourcelist", "sources.list")), false)];
     let parts = etc.join(get("Dir::Etc::sourceparts", "sources.list.d"));
     if parts.is_dir() {
-        let entries = std::fs::read_dir(&parts).map_err(|source| AptError::Io {
+        let entries = std::fs::read_dir(&parts).map_err(|source| PackageError::Io {
             doing: format!("reading `{}`", parts.display()),
             source,
         })?;
@@ -293,6 +294,6 @@ DPkg::Post-Invoke:: \"rm -rf \\\"x\\\"\";
     #[test]
     fn no_archive_is_no_mirror() {
         assert_eq!(mirror_of(&parse_list(OTHERS), &[]).map(|m| m.archive), None);
-        assert!(AptError::NoMirror.to_string().contains("set the parameter `mirror`"));
+        assert!(PackageError::NoMirror.to_string().contains("set the parameter `mirror`"));
     }
 }

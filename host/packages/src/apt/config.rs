@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{AptError, AptOptions, Mirror, Repository};
+use super::types::{AptOptions, Mirror};
+use crate::error::PackageError;
+use crate::manager::{LockedPackage, PackageSource};
 
 /// Debian's keyring on a Debian builder.
 const DEBIAN_KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -33,11 +35,11 @@ pub(super) enum Keyring {
     Armoured(String),
 }
 
-fn invalid(said: String) -> AptError {
-    AptError::Invalid(said)
+fn invalid(said: String) -> PackageError {
+    PackageError::Invalid(said)
 }
 
-pub(super) fn check_url(url: &str) -> Result<(), AptError> {
+pub(super) fn check_url(url: &str) -> Result<(), PackageError> {
     let known = ["http://", "https://", "file:/", "copy:/"].iter().any(|s| url.starts_with(s));
     let plain = url.bytes().all(|b| b.is_ascii_graphic() && !b"\"'`[]<>{}|\\^;".contains(&b));
     if known && plain && url.len() > 7 {
@@ -55,14 +57,14 @@ fn word(text: &str, more: &[u8]) -> bool {
         && !text.contains("..")
 }
 
-fn check_suite(suite: &str) -> Result<(), AptError> {
+fn check_suite(suite: &str) -> Result<(), PackageError> {
     if word(suite, b"._-/+") {
         return Ok(());
     }
     Err(invalid(format!("`{}` is no name of a suite", suite.escape_debug())))
 }
 
-fn check_components(components: &[String]) -> Result<(), AptError> {
+fn check_components(components: &[String]) -> Result<(), PackageError> {
     match components.iter().find(|c| !word(c, b"._-/+")) {
         None => Ok(()),
         Some(c) => Err(invalid(format!("`{}` is no name of a component", c.escape_debug()))),
@@ -70,7 +72,7 @@ fn check_components(components: &[String]) -> Result<(), AptError> {
 }
 
 /// A package's name as the policy has it, with an architecture or without.
-pub(super) fn check_package(name: &str) -> Result<(), AptError> {
+pub(super) fn check_package(name: &str) -> Result<(), PackageError> {
     let (bare, arch) = name.split_once(':').unwrap_or((name, "all"));
     // apt would take a final `-` for "remove it".
     let good = word(bare, b"+.-")
@@ -83,14 +85,14 @@ pub(super) fn check_package(name: &str) -> Result<(), AptError> {
     Err(invalid(format!("`{}` is no name of a package", name.escape_debug())))
 }
 
-pub(super) fn check_version(version: &str) -> Result<(), AptError> {
+pub(super) fn check_version(version: &str) -> Result<(), PackageError> {
     if word(version, b".+-:~") {
         return Ok(());
     }
     Err(invalid(format!("`{}` is no version of a package", version.escape_debug())))
 }
 
-fn armoured(keys: &[String]) -> Result<Vec<Keyring>, AptError> {
+fn armoured(keys: &[String]) -> Result<Vec<Keyring>, PackageError> {
     keys.iter()
         .map(|key| {
             let key = key.trim();
@@ -104,7 +106,10 @@ fn armoured(keys: &[String]) -> Result<Vec<Keyring>, AptError> {
 }
 
 /// What sources.list will say, from what was asked and what the builder has.
-pub(super) fn lines(options: &AptOptions, builder: Option<&Mirror>) -> Result<Vec<Line>, AptError> {
+pub(super) fn lines(
+    options: &AptOptions,
+    builder: Option<&Mirror>,
+) -> Result<Vec<Line>, PackageError> {
     check_suite(&options.suite)?;
     check_components(&options.components)?;
     if !word(&options.arch, b"-") {
@@ -116,9 +121,10 @@ pub(super) fn lines(options: &AptOptions, builder: Option<&Mirror>) -> Result<Ve
         options.components.clone()
     };
     let (url, security, updates) = match (&options.mirror, builder) {
-        (Some(mirror), _) => (mirror.clone(), options.security.clone(), options.updates),
+        // Whoever names a mirror says what of it there is: the suite.
+        (Some(mirror), _) => (mirror.clone(), None, false),
         (None, Some(own)) => (own.archive.clone(), own.security.clone(), true),
-        (None, None) => return Err(AptError::NoMirror),
+        (None, None) => return Err(PackageError::NoMirror),
     };
     let keyrings = if options.keys.is_empty() {
         let own = builder.filter(|_| options.mirror.is_none()).and_then(|b| b.keyring.clone());
@@ -151,62 +157,64 @@ pub(super) fn lines(options: &AptOptions, builder: Option<&Mirror>) -> Result<Ve
         let form = if old { "/updates" } else { "-security" };
         lines.push(line(&security, format!("{}{form}", options.suite)));
     }
-    for repository in &options.repositories {
-        lines.extend(repository_lines(repository)?);
+    for source in &options.sources {
+        lines.extend(source_lines(source)?);
     }
     lines.iter().try_for_each(|l| check_url(&l.url))?;
     Ok(lines)
 }
 
-/// See [`super::Apt::image_sources`]. The keyring is where `debian-archive-keyring` puts it.
-pub(super) fn image_sources(options: &AptOptions, lines: &[Line]) -> Option<String> {
+/// The source of the image's own that its first tree came from: the builder's mirror, its updates
+/// and its security suite. None where a mirror or keys were named: whoever names them says what the
+/// image is given. The keyring is where `debian-archive-keyring` puts it.
+pub(super) fn image_source(options: &AptOptions, lines: &[Line]) -> Option<String> {
     if options.mirror.is_some() || !options.keys.is_empty() {
         return None;
     }
-    let own = lines.iter().take(lines.len() - repository_count(options));
-    let stanza = |line: &Line| {
-        format!(
-            "Types: deb\nURIs: {}\nSuites: {}\nComponents: {}\nSigned-By: {DEBIAN_KEYRING}\n",
-            line.url,
-            line.suite,
-            line.components.join(" ")
-        )
-    };
+    // Lines of the sources on top come last.
+    let on_top: usize = options.sources.iter().map(|source| source.suites.len()).sum();
+    let own = lines.iter().take(lines.len() - on_top);
+    let stanza =
+        |line: &Line| deb822(&line.url, &line.suite, &line.components, Path::new(DEBIAN_KEYRING));
     Some(own.map(stanza).collect::<Vec<_>>().join("\n"))
 }
 
-/// Lines of the repositories on top, which come last.
-fn repository_count(options: &AptOptions) -> usize {
-    options.repositories.iter().map(|r| r.suites.len()).sum()
+/// A stanza of sources.list(5).
+pub(super) fn deb822(url: &str, suites: &str, components: &[String], keyring: &Path) -> String {
+    format!(
+        "Types: deb\nURIs: {url}\nSuites: {suites}\nComponents: {}\nSigned-By: {}\n",
+        components.join(" "),
+        keyring.display()
+    )
 }
 
-fn repository_lines(repository: &Repository) -> Result<Vec<Line>, AptError> {
-    if !word(&repository.name, b"-_") {
-        let name = repository.name.escape_debug();
+fn source_lines(source: &PackageSource) -> Result<Vec<Line>, PackageError> {
+    if !word(&source.name, b"-_") {
+        let name = source.name.escape_debug();
         return Err(invalid(format!("`{name}` is no name of a repository")));
     }
-    if repository.keys.is_empty() {
+    if source.key.trim().is_empty() {
         return Err(invalid(format!(
             "the repository `{}` has no key; unsigned repositories are not used",
-            repository.name
+            source.name
         )));
     }
-    check_components(&repository.components)?;
-    let keyrings = armoured(&repository.keys)?;
-    repository
+    check_components(&source.components)?;
+    let keyrings = armoured(std::slice::from_ref(&source.key))?;
+    source
         .suites
         .iter()
         .map(|suite| {
             check_suite(suite)?;
-            let url = repository.url.clone();
-            let components = repository.components.clone();
+            let url = source.url.clone();
+            let components = source.components.clone();
             Ok(Line { url, suite: suite.clone(), components, keyrings: keyrings.clone() })
         })
         .collect()
 }
 
 /// The text of sources.list; armoured keys are written into `folder`.
-pub(super) fn sources(lines: &[Line], arch: &str, folder: &Path) -> Result<String, AptError> {
+pub(super) fn sources(lines: &[Line], arch: &str, folder: &Path) -> Result<String, PackageError> {
     let mut text = String::new();
     for line in lines {
         let mut files = Vec::new();
@@ -237,16 +245,24 @@ pub(super) fn sources(lines: &[Line], arch: &str, folder: &Path) -> Result<Strin
     Ok(text)
 }
 
-/// apt_preferences(5) for repositories with a priority.
-pub(super) fn preferences(repositories: &[Repository]) -> String {
+/// apt_preferences(5) for a source with a priority.
+pub(super) fn preference(source: &PackageSource) -> Option<String> {
+    let priority = source.priority?;
+    let site = source.url.split("://").nth(1).and_then(|r| r.split('/').next());
+    let site = site.unwrap_or_default().split(':').next().unwrap_or_default();
+    Some(format!("Package: *\nPin: origin \"{site}\"\nPin-Priority: {priority}\n\n"))
+}
+
+/// apt_preferences(5) for what is locked: that version, newer or older than what is there.
+pub(super) fn pins(locked: &[LockedPackage]) -> Result<String, PackageError> {
     let mut text = String::new();
-    for repository in repositories {
-        let Some(priority) = repository.priority else { continue };
-        let site = repository.url.split("://").nth(1).and_then(|r| r.split('/').next());
-        let site = site.unwrap_or_default().split(':').next().unwrap_or_default();
-        let _ = writeln!(text, "Package: *\nPin: origin \"{site}\"\nPin-Priority: {priority}\n");
+    for package in locked {
+        check_package(&package.name)?;
+        check_version(&package.version)?;
+        let (name, version) = (&package.name, &package.version);
+        let _ = writeln!(text, "Package: {name}\nPin: version {version}\nPin-Priority: 1001\n");
     }
-    text
+    Ok(text)
 }
 
 /// What decides which lists are the same, whoever fetches them.
@@ -273,9 +289,8 @@ pub(super) struct Folders {
 pub(super) fn apt_conf(
     folders: &Folders,
     arch: &str,
-    recommends: bool,
     acquire: &[(String, String)],
-) -> Result<String, AptError> {
+) -> Result<String, PackageError> {
     let own = folders.own.display().to_string();
     let lists = folders.lists.display().to_string();
     for path in [&own, &lists] {
@@ -302,7 +317,7 @@ pub(super) fn apt_conf(
         ("Dir::Cache::archives", &format!("{own}/archives")),
         ("Dir::Log", &format!("{own}/log")),
         ("APT::Architecture", arch),
-        ("APT::Install-Recommends", if recommends { "true" } else { "false" }),
+        ("APT::Install-Recommends", "false"),
         ("APT::Install-Suggests", "false"),
         // Names are names: never patterns or tasks.
         ("APT::Cmd::Pattern-Only", "true"),
@@ -341,9 +356,11 @@ fn reachable_by_all(path: &Path) -> bool {
     path.ancestors().all(|a| std::fs::metadata(a).is_ok_and(|m| m.mode() & 0o001 != 0))
 }
 
-pub(super) fn write(path: &Path, content: &[u8]) -> Result<(), AptError> {
-    std::fs::write(path, content)
-        .map_err(|source| AptError::Io { doing: format!("writing `{}`", path.display()), source })
+pub(super) fn write(path: &Path, content: &[u8]) -> Result<(), PackageError> {
+    std::fs::write(path, content).map_err(|source| PackageError::Io {
+        doing: format!("writing `{}`", path.display()),
+        source,
+    })
 }
 
 pub(super) fn hex(content: &[u8]) -> String {
@@ -373,10 +390,7 @@ mod tests {
             arch: "amd64".into(),
             cache: "/c".into(),
             work: "/w".into(),
-            updates: false,
-            security: None,
-            repositories: Vec::new(),
-            recommends: false,
+            sources: Vec::new(),
         }
     }
 
@@ -415,11 +429,11 @@ mod tests {
     fn an_image_of_the_builders_own_mirror_is_given_that() {
         let unkeyed = |mirror| AptOptions { keys: Vec::new(), ..options(mirror) };
         let lines = lines(&options(None), Some(&builder())).unwrap();
-        let text = image_sources(&unkeyed(None), &lines).unwrap();
+        let text = image_source(&unkeyed(None), &lines).unwrap();
         assert_eq!(text.matches("Types: deb\n").count(), 3);
         assert!(text.contains("security\nSuites: bookworm-security\nComponents: main\n"), "{text}");
-        assert_eq!(image_sources(&unkeyed(Some("http://m.example/debian")), &lines), None);
-        assert_eq!(image_sources(&options(None), &lines), None);
+        assert_eq!(image_source(&unkeyed(Some("http://m.example/debian")), &lines), None);
+        assert_eq!(image_source(&options(None), &lines), None);
     }
 
     #[test]
@@ -456,13 +470,13 @@ mod tests {
     #[test]
     fn an_unsigned_repository_is_refused() {
         let mut options = options(Some("http://m.example"));
-        options.repositories = vec![Repository {
+        options.sources = vec![PackageSource {
             name: "x".into(),
             url: "http://x.example".into(),
             suites: vec!["a".into()],
             components: vec!["b".into()],
             priority: None,
-            keys: Vec::new(),
+            key: String::new(),
         }];
         let error = lines(&options, None).unwrap_err();
         assert!(error.to_string().contains("unsigned repositories are not used"));

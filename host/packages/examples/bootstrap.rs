@@ -7,9 +7,10 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use dibhost_packages::apt::{Apt, AptOptions};
+use dibhost_packages::{PackageManager as _, PackageSpec, Wanted};
 use dibhost_sys::Cancel;
-use dibhost_tree::apt::{Apt, AptOptions, PackageSpec, run_deferred};
-use dibhost_tree::{ProgramLimits, Worker, WorkerOptions};
+use dibhost_tree::{HostPrograms as _, ProgramLimits, Tree as _, Worker, WorkerOptions};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1).collect::<Vec<_>>();
@@ -47,7 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         &cancel,
     )?;
     lap("starting the worker");
-    let apt = Apt::new(AptOptions {
+    let mut apt = Apt::new(AptOptions {
         suite,
         mirror: std::env::var("MIRROR").ok(),
         components: vec!["main".to_owned()],
@@ -55,18 +56,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         arch: "amd64".to_owned(),
         cache,
         work: work.join("build"),
-        updates: false,
-        security: None,
-        repositories: Vec::new(),
-        recommends: false,
+        sources: Vec::new(),
     })?;
-    apt.update(&cancel)?;
+    apt.refresh(&cancel)?;
     lap("updating");
-    let resolution = apt.resolve(None, &wanted, &[], true, &cancel)?;
+    let wanted = Wanted { bootstrap: true, install: wanted, ..Wanted::default() };
+    let resolution = apt.resolve(&mut worker, &wanted, &[], &cancel)?;
     lap("resolving");
-    apt.download(&resolution, &cancel, &mut |_, _| ())?;
+    apt.fetch(&resolution, &cancel, &mut |_, _| ())?;
     lap("downloading");
-    let installed = apt.install(&mut worker, &resolution, &[], &mut |line| {
+    let installed = apt.apply(&mut worker, &resolution, &[], &mut |line| {
         if verbose {
             println!("{} {}", if line.error { "!" } else { "|" }, line.text);
         }
@@ -78,7 +77,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     lap("installing");
     println!("deferred: {:?}; {} packages", installed.deferred, resolution.packages.len());
-    run_deferred(&mut worker, &mut |line| {
+    apt.run_deferred(&mut worker, &mut |line| {
         if verbose {
             println!("{} {}", if line.error { "!" } else { "|" }, line.text);
         }

@@ -3,16 +3,16 @@
 
 use std::path::Path;
 
-use super::AptError;
 use super::said::CACHE_FULL;
+use crate::error::PackageError;
 
 /// What the lists of a release, its updates and its security suite take while they are replaced:
 /// those of Debian 12 take 60 MiB, and their old copies stay until the new ones are whole.
 pub(super) const LISTS: u64 = 128 << 20;
 
 /// Refuses when the disk that holds `folder` has less than `bytes` free.
-pub(super) fn require(folder: &Path, bytes: u64, doing: &str) -> Result<(), AptError> {
-    let stat = rustix::fs::statvfs(folder).map_err(|errno| AptError::Io {
+pub(super) fn require(folder: &Path, bytes: u64, doing: &str) -> Result<(), PackageError> {
+    let stat = rustix::fs::statvfs(folder).map_err(|errno| PackageError::Io {
         doing: format!("looking how much room `{}` has", folder.display()),
         source: errno.into(),
     })?;
@@ -22,7 +22,7 @@ pub(super) fn require(folder: &Path, bytes: u64, doing: &str) -> Result<(), AptE
     }
     let mebibytes = |bytes: u64| bytes.div_ceil(1 << 20);
     let (needed, folder) = (mebibytes(bytes), folder.display());
-    Err(AptError::NoSpace {
+    Err(PackageError::NoSpace {
         doing: doing.to_owned(),
         detail: format!("`{folder}` has {} MiB free, and {needed} MiB are needed", mebibytes(free)),
         advice: CACHE_FULL,

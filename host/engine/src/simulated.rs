@@ -1,0 +1,112 @@
+//! Twins of what a build is carried out with, without privileges: what can be tested of the engine
+//! without root, a mirror and QEMU is tested with them.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use dibhost_packages::PackageSource;
+use dibhost_packages::simulated::{Offer, SimulatedArchive, SimulatedPackages};
+use dibhost_plan::wish::Bootstrap;
+use dibhost_tree::{Scope, TargetPath, Tree as _, Walk};
+
+use crate::base::{Base, FirstTree};
+use crate::failure::BuildFailure;
+use crate::output::{Files, Finished, Needs, Output};
+
+/// First trees made of a simulated archive.
+#[derive(Debug, Clone, Default)]
+pub struct SimulatedBase {
+    /// What the archive offers.
+    pub offers: Vec<Offer>,
+}
+
+impl Base for SimulatedBase {
+    fn begin(
+        &mut self,
+        source: &Bootstrap,
+        sources: Vec<PackageSource>,
+    ) -> Result<FirstTree, BuildFailure> {
+        let Bootstrap::Distribution(distribution) = source else {
+            return Err(BuildFailure::new("a simulated first tree is made by packages only"));
+        };
+        let archive = SimulatedArchive::new(self.offers.clone());
+        let manager = Box::new(SimulatedPackages::new(archive, sources));
+        Ok(FirstTree { manager, bootstrap: Some(distribution.packages.clone()) })
+    }
+}
+
+/// An output that is a list of what is in the tree, and the files beside it.
+#[derive(Debug, Clone)]
+pub struct SimulatedOutput {
+    /// Folder and name of the files, without their endings.
+    pub stem: PathBuf,
+}
+
+impl SimulatedOutput {
+    fn at(&self, suffix: &str) -> PathBuf {
+        let mut path = self.stem.clone().into_os_string();
+        path.push(suffix);
+        path.into()
+    }
+}
+
+/// The most that one look at the tree answers.
+const SLICE: usize = 1000;
+
+fn listing(finished: &mut Finished<'_>) -> Result<String, BuildFailure> {
+    let (mut text, mut after) = (String::new(), None);
+    loop {
+        let (root, walk) = (TargetPath::root(), Walk { recursive: true });
+        let slice = finished
+            .tree
+            .walk(&Scope::all(), &root, walk, after.as_ref(), SLICE)
+            .map_err(|e| BuildFailure::new(e).doing("listing the finished tree"))?;
+        let Some(last) = slice.last() else { return Ok(text) };
+        after = Some(last.path.clone());
+        for entry in &slice {
+            let _ = writeln!(text, "{:o} {} {}", entry.stat.mode, entry.stat.size, entry.path);
+        }
+    }
+}
+
+impl Output for SimulatedOutput {
+    fn needs(&self) -> Needs {
+        Needs::Tree
+    }
+
+    fn write(&mut self, mut finished: Finished<'_>) -> Result<Files, BuildFailure> {
+        let failed = |path: &Path, e: std::io::Error| {
+            BuildFailure::new(e).doing(format!("writing `{}`", path.display()))
+        };
+        let mut files = vec![(self.at(".tree"), listing(&mut finished)?.into_bytes())];
+        for (suffix, bytes) in &finished.beside {
+            if suffix.contains('/') || !suffix.starts_with(['.', '-']) {
+                return Err(BuildFailure::new(format!("`{suffix}` cannot be added to a name")));
+            }
+            files.push((self.at(suffix), bytes.to_vec()));
+        }
+        let mut seen = BTreeSet::new();
+        if let Some((twice, _)) = files.iter().find(|(path, _)| !seen.insert(path.clone())) {
+            return Err(BuildFailure::new(format!("`{}` would be written twice", twice.display())));
+        }
+        // Under other names first: a file that cannot be written is found before one is there.
+        let new = |path: &Path| path.with_added_extension("new");
+        let write = || -> Result<(), BuildFailure> {
+            for (path, bytes) in &files {
+                finished.cancel.check().map_err(BuildFailure::new)?;
+                std::fs::write(new(path), bytes).map_err(|e| failed(path, e))?;
+            }
+            files.iter().try_for_each(|(path, _)| {
+                std::fs::rename(new(path), path).map_err(|e| failed(path, e))
+            })
+        };
+        if let Err(failure) = write() {
+            for (path, _) in &files {
+                let _ = std::fs::remove_file(new(path));
+            }
+            return Err(failure);
+        }
+        Ok(Files { images: Vec::new(), beside: files.into_iter().map(|(path, _)| path).collect() })
+    }
+}
