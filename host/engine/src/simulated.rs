@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use dibhost_packages::PackageSource;
 use dibhost_packages::simulated::{Offer, SimulatedArchive, SimulatedPackages};
 use dibhost_plan::wish::Bootstrap;
-use dibhost_tree::{Scope, TargetPath, Tree as _, Walk};
+use dibhost_tree::{Scope, TargetPath, Walk};
 
 use crate::base::{Base, FirstTree};
 use crate::failure::BuildFailure;

@@ -39,7 +39,15 @@ impl SimulatedTarget {
     /// # Errors
     /// No folder can be made.
     pub fn new(epoch: i64, answers: Answers) -> Result<Self, TargetError> {
-        let folder = TempDir::new().map_err(|e| os("making a temporary folder", e))?;
+        Self::new_in(&std::env::temp_dir(), epoch, answers)
+    }
+
+    /// The same, with its folder in this one.
+    ///
+    /// # Errors
+    /// No folder can be made.
+    pub fn new_in(above: &Path, epoch: i64, answers: Answers) -> Result<Self, TargetError> {
+        let folder = TempDir::new_in(above).map_err(|e| os("making a temporary folder", e))?;
         let owners = rustix::process::geteuid().is_root();
         let rooted = Rooted::create(folder.path(), epoch, owners)?;
         Ok(Self { rooted, answers, view: None, folder })

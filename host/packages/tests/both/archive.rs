@@ -7,9 +7,9 @@ use dibhost_packages::simulated::Offer;
 use dibhost_sys::{Cancel, Program};
 use tempfile::TempDir;
 
-pub struct Archive {
+pub(crate) struct Archive {
     folder: TempDir,
-    pub key: String,
+    pub(crate) key: String,
 }
 
 /// Copies programs with their libraries into a package.
@@ -52,7 +52,7 @@ fn run(program: Program) -> String {
 
 impl Archive {
     /// One that offers these; `base` is filled with programs of the builder.
-    pub fn new(offers: &[Offer]) -> Self {
+    pub(crate) fn new(offers: &[Offer]) -> Self {
         let mut archive = Self { folder: TempDir::new().unwrap(), key: String::new() };
         let home = archive.path("gnupg");
         std::fs::create_dir(&home).unwrap();
@@ -70,7 +70,7 @@ impl Archive {
         self.folder.path().join(below)
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("copy:{}", self.path("archive").display())
     }
 
@@ -80,7 +80,7 @@ impl Archive {
     }
 
     /// Offers one more.
-    pub fn offer(&self, offer: &Offer) {
+    pub(crate) fn offer(&self, offer: &Offer) {
         self.package(offer);
         self.index();
     }
@@ -114,8 +114,15 @@ impl Archive {
                 furnish(&BASE);
                 file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
                 file("etc/group", "root:x:0:\n");
+                for table in ["cputable", "ostable", "tupletable"] {
+                    let at = format!("usr/share/dpkg/{table}");
+                    file(&at, &std::fs::read_to_string(format!("/{at}")).unwrap());
+                }
             }
-            "apt" => file("var/lib/apt/periodic/nothing", ""),
+            "apt" => {
+                file("var/lib/apt/lists/nothing", "");
+                file("etc/apt/apt.conf.d/00nothing", "");
+            }
             _ => (),
         }
         let pool = self.path("archive/pool");

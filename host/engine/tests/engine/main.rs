@@ -1,0 +1,11 @@
+//! Builds carried out with twins: no root, no mirror, no QEMU.
+
+mod bench;
+mod cancelling;
+mod failing;
+mod faults;
+mod order;
+mod outputs;
+mod packages;
+mod steps;
+mod wishes;
