@@ -138,7 +138,7 @@ pub(crate) fn whole(data: &[u8]) -> Option<usize> {
     let number = usize::from(*kind);
     let kind = KINDS[number % KINDS.len()];
     let mut sectors = Sectors(BTreeMap::new());
-    if number / KINDS.len() % 2 == 0 {
+    if (number / KINDS.len()).is_multiple_of(2) {
         sectors.superblock(kind);
     }
     while let [sector, high_sector, low, high, short, long, rest @ ..] = left {

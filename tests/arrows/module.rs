@@ -77,13 +77,11 @@ impl Module {
                     continue;
                 }
                 "struct" | "enum" | "trait" | "type" | "fn" | "const" | "static" | "union"
-                    if words.get(at + 1).is_some_and(Word::is_name) =>
-                {
                     // What is in a function's body or an `impl` cannot be used from elsewhere by
                     // its name alone.
-                    if depth == 0 {
-                        module.defined.push(definition(words, at, 1));
-                    }
+                    if depth == 0 && words.get(at + 1).is_some_and(Word::is_name) =>
+                {
+                    module.defined.push(definition(words, at, 1));
                 }
                 "macro_rules" if next(1) == "!" => module.defined.push(definition(words, at, 2)),
                 _ => {}

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use dibhost_tests::{Dibhost, dibhost, disk, repository, tool};
 
 fn example(name: &str) -> String {
-    let folder = repository().join("host/block-device/tests/dib/cases");
+    let folder = repository().join("host/dib/tests/dib/cases");
     folder.join(name).display().to_string()
 }
 

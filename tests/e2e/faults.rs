@@ -95,7 +95,10 @@ impl SmallDisk {
     fn mount(at: &Path, size: &str) -> Result<Self> {
         std::fs::create_dir_all(at)?;
         let path = at.to_str().context("a path that is text")?;
-        tool::run("mount", &["-t", "tmpfs", "-o", &format!("size={size}"), "small", path])?;
+        tool::run(
+            "mount",
+            &["-t", "tmpfs", "-o", &format!("size={size},mode=0755"), "small", path],
+        )?;
         Ok(Self(at.to_owned()))
     }
 }

@@ -65,8 +65,8 @@ fn a_step_that_misbehaves_stops_the_build() -> Result<()> {
         for words in ["`misbehave`", phase, reason] {
             ensure!(outcome.stderr.contains(words), "no `{words}` in:\n{}", outcome.stderr);
         }
-        // Made for the program before it was started.
-        let made = ["home", "tmp"].map(|name| dibhost.folder().join(name));
+        // Made for the program before it was started; and the lock, which has what was planned.
+        let made = ["home", "tmp", "dib.lock"].map(|name| dibhost.folder().join(name));
         let left = before.left_but(&made)?;
         ensure!(left.is_empty(), "{how} in {phase} left {left:?}");
     }

@@ -14,7 +14,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         if !matches!(variant.fields, Fields::Unit) {
             return Err(Error::new_spanned(variant, "a choice has no fields"));
         }
-        names.push(crate::kebab(&variant.ident.to_string()));
+        names.push(crate::text::kebab(&variant.ident.to_string()));
         variants.push(&variant.ident);
     }
     let expected = names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");

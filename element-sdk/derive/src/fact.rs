@@ -47,7 +47,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     } else {
         quote!(::core::option::Option::Some(::dibhost_element_sdk::__private::schema_of::<Self>()))
     };
-    let doc = crate::doc(&input.attrs);
+    let doc = crate::text::doc(&input.attrs);
     let name = &input.ident;
     let (generics, arguments, bounds) = input.generics.split_for_impl();
     Ok(quote! {

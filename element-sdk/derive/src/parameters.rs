@@ -24,8 +24,8 @@ impl<'a> Parameter<'a> {
         let mut parameter = Self {
             field: ident,
             ty: &field.ty,
-            name: crate::kebab(&ident.to_string()),
-            doc: crate::doc(&field.attrs),
+            name: crate::text::kebab(&ident.to_string()),
+            doc: crate::text::doc(&field.attrs),
             default: None,
             aliases: Vec::new(),
             json: false,

@@ -170,7 +170,7 @@ fn hard_links(root: &Path) {
 
 fn odd_names(root: &Path) {
     let names: [&[u8]; 6] =
-        [b"new\nline", b"\n", b" -> ", b"\xff\xfe\x01", b"-rf $`\"\\", b"a -> b\nlrwxrwxrwx 0/0"];
+        [b"new\nline", b"\n", b" -> ", b"\xff\xfe\x01", b"-rf $`\"\\", b"a -> b\nlrwxrwxrwx 0"];
     for name in names {
         fs::write(root.join(OsStr::from_bytes(name)), name).unwrap();
         symlink(OsStr::from_bytes(name), root.join("etc").join(OsStr::from_bytes(name))).unwrap();
@@ -242,7 +242,7 @@ fn a_folder_of_many_names_is_read_to_its_end() {
     let root = TempDir::new().unwrap();
     let holes: Vec<PathBuf> = (0..2).map(|i| root.path().join(format!("{i}"))).collect();
     holes.iter().for_each(|folder| fs::create_dir(folder).unwrap());
-    for number in 0..9000 {
+    for number in 0..3000 {
         for folder in &holes {
             let name = format!("{number}-{}", "n".repeat(number % 200));
             fs::write(folder.join(name), "").unwrap();

@@ -77,9 +77,10 @@ struct Ready {
 impl Runner for SimulatedRunner {
     fn prepare(&self, call: &RunCall<'_>) -> Result<Box<dyn ReadyStep>, ElementFailure> {
         let key = (call.element.to_owned(), call.step.to_owned());
-        let act = self.acts.get(&key).ok_or_else(|| {
-            ElementFailure::new(format!("declares no step `{}`", call.step))
-        })?;
+        let act = self
+            .acts
+            .get(&key)
+            .ok_or_else(|| ElementFailure::new(format!("declares no step `{}`", call.step)))?;
         Ok(Box::new(Ready {
             act: Arc::clone(act),
             facts: call.facts.clone(),

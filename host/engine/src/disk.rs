@@ -126,42 +126,22 @@ mod tests {
     use dibhost_block_device::config::Config;
     use dibhost_block_device::{Graph, LayoutOptions, NoSecrets, Realise, layout_for, realise};
     use dibhost_sys::Cancel;
-    use dibhost_tree::{HostPrograms as _, ProgramLimits, Worker, WorkerOptions};
+    use dibhost_tree::{HostPrograms as _, SimulatedTarget};
 
     use super::*;
 
-    /// Not a test of its own: this program again, as the worker of those below.
-    #[test]
-    fn serves_as_a_worker_when_started_as_one() {
-        use std::os::unix::fs::FileTypeExt as _;
-        let input = std::fs::metadata("/proc/self/fd/0");
-        if input.is_ok_and(|input| input.file_type().is_socket()) {
-            let _ = dibhost_tree::worker::main();
-        }
+    fn target() -> SimulatedTarget {
+        let answers = |_: &_, _: &mut dyn FnMut(_)| unreachable!("nothing runs in the tree");
+        SimulatedTarget::new(1_700_000_000, Box::new(answers)).unwrap()
     }
 
-    fn worker(folder: &Path) -> Worker {
-        let work = folder.join("target");
-        std::fs::create_dir(&work).unwrap();
-        let args = ["--exact", "disk::tests::serves_as_a_worker_when_started_as_one"];
-        let options = WorkerOptions {
-            program: std::env::current_exe().unwrap(),
-            args: args.into_iter().chain(["--test-threads=1"]).map(Into::into).collect(),
-            work,
-            tmpfs: Some(1 << 30),
-            source_date_epoch: 1_700_000_000,
-            limits: ProgramLimits::default(),
-        };
-        Worker::start(&options, &Cancel::new()).unwrap()
+    fn shell(target: &mut SimulatedTarget, script: &str) {
+        let program = Program::new("sh").args(["-ec", script, "sh"]).arg(target.tree());
+        target.run_on_host(&program).unwrap();
     }
 
-    fn shell(worker: &mut Worker, script: &str) {
-        let program = Program::new("sh").args(["-ec", script, "sh"]).arg(worker.tree());
-        worker.run_on_host(&program).unwrap();
-    }
-
-    /// Makes a filesystem of the worker's tree; answers its file.
-    fn made(worker: &mut Worker, folder: &Path, kind: &str) -> Result<PathBuf, String> {
+    /// Makes a filesystem of the tree; answers its file.
+    fn made(target: &mut SimulatedTarget, folder: &Path, kind: &str) -> Result<PathBuf, String> {
         let text = format!(
             "block-device = [\n{{ name = \"disk\", type = \"disk\" }},\n\
              {{ name = \"fs\", type = \"filesystem\", on = \"disk\", format = \"{kind}\", \
@@ -170,7 +150,7 @@ mod tests {
         let config = Config::parse(&text).unwrap();
         let graph = Graph::of_image(config.nodes).unwrap();
         let mut tree =
-            TreeInParts::split(worker, &[TargetPath::root()], Program::new("false")).unwrap();
+            TreeInParts::split(target, &[TargetPath::root()], Program::new("false")).unwrap();
         let identities = graph.identities(&[7; 32]);
         let layout = layout_for(&graph, &identities, &mut tree, LayoutOptions::default())
             .map_err(|e| e.to_string())?;
@@ -184,19 +164,18 @@ mod tests {
     }
 
     /// 1,500 files with an attribute of 3 KiB each, which nothing makes smaller.
-    const ATTRIBUTES: &str = "cd \"$1\"; for i in $(seq 1500); do echo $i > $i; \
-        value=$(head -c 2250 /dev/urandom | base64 -w0); \
-        setfattr -n user.note -v \"$value\" $i; done";
+    const ATTRIBUTES: &str = r##"cd "$1"; for i in $(seq 1500); do echo $i > $i; done
+        head -c 3400000 /dev/urandom | base64 -w3000 | head -n 1500 |
+        awk '{ printf "# file: %d\nuser.note=\"v%s\"\n\n", NR, $0 }' | setfattr --restore=-"##;
 
     #[test]
     fn a_tree_with_large_attributes_fits_into_each_filesystem() {
         for kind in ["ext4", "squashfs", "erofs"] {
             let folder = tempfile::tempdir().unwrap();
-            let mut worker = worker(folder.path());
-            shell(&mut worker, ATTRIBUTES);
-            let made = made(&mut worker, folder.path(), kind);
+            let mut target = target();
+            shell(&mut target, ATTRIBUTES);
+            let made = made(&mut target, folder.path(), kind);
             let path = made.unwrap_or_else(|why| panic!("{kind}: {why}"));
-            worker.stop().unwrap();
             if kind == "ext4" {
                 let read =
                     Program::new("debugfs").args(["-R", "ea_get /1499 user.note"]).arg(&path);
@@ -208,20 +187,18 @@ mod tests {
 
     #[test]
     fn a_tree_whose_list_is_long_is_known_whole_and_a_large_file_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut worker = worker(folder.path());
+        let mut target = target();
         // Over 16 MiB of names.
         let script = "cd \"$1\"; head -c 20000000 /dev/zero > large; ln -s large link; \
-                      name=$(printf %0200d 0); seq -f \"$name-%g\" 90000 | xargs touch";
-        shell(&mut worker, script);
+                      name=$(printf %0240d 0); seq -f \"$name-%g\" 75000 | xargs touch";
+        shell(&mut target, script);
         let mut tree =
-            TreeInParts::split(&mut worker, &[TargetPath::root()], Program::new("false")).unwrap();
+            TreeInParts::split(&mut target, &[TargetPath::root()], Program::new("false")).unwrap();
         let mut count = 0;
         tree.entries("/", &mut |_| count += 1).unwrap();
-        assert_eq!(count, 90_003);
+        assert_eq!(count, 75_003);
         assert_eq!(tree.read("/", "/large").unwrap().len(), 20_000_000);
         let error = tree.read("/", "link").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
-        worker.stop().unwrap();
     }
 }

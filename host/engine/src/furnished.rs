@@ -88,11 +88,7 @@ impl Tree for Furnished<'_> {
         self.tree.split(mount_points)
     }
 
-    fn list(
-        &mut self,
-        part: &Path,
-        each: &mut dyn FnMut(ListedNode),
-    ) -> Result<(), TargetError> {
+    fn list(&mut self, part: &Path, each: &mut dyn FnMut(ListedNode)) -> Result<(), TargetError> {
         self.tree.list(part, each)
     }
 

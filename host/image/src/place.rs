@@ -59,7 +59,10 @@ pub fn put_in_place(
             Err(cause) => return Err(roll_back(cause, scratch, &placed)),
         }
     }
-    match fsync(folder) {
+    // A folder that is held may be no more than a place, which nothing can be asked of.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let synced = openat(folder, ".", flags, Mode::empty()).and_then(fsync);
+    match synced {
         Ok(()) => Ok(()),
         Err(error) => {
             let path = files.first().map_or(Path::new("."), |file| folder_of(&file.to));

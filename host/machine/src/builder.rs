@@ -28,6 +28,13 @@ pub struct Builder {
     in_turn: bool,
 }
 
+impl Machine {
+    /// A machine whose disk is a copy-on-write overlay of an image (qcow2 or raw).
+    pub fn of(image: impl Into<PathBuf>) -> Builder {
+        Builder::new(image.into())
+    }
+}
+
 impl Builder {
     pub(crate) fn new(image: PathBuf) -> Self {
         Self {

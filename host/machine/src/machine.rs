@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::{Builder, Key, MachineError, console, monitor};
+use crate::{Key, MachineError, console, monitor};
 
 /// How long a machine may take to its login prompt: ten times what it takes on a quiet machine.
 pub const BOOT: Duration = Duration::from_secs(420);
@@ -49,11 +49,6 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine whose disk is a copy-on-write overlay of an image (qcow2 or raw).
-    pub fn of(image: impl Into<PathBuf>) -> Builder {
-        Builder::new(image.into())
-    }
-
     /// Starts QEMU in the machine's folder, which goes with it. `turn` is held as long.
     pub(crate) fn start(
         mut command: Command,
@@ -252,6 +247,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::Builder;
 
     fn work_folder() -> TempDir {
         tempfile::tempdir_in("/var/tmp").unwrap()

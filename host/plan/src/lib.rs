@@ -12,6 +12,7 @@ pub mod fact;
 pub mod grant;
 mod implied;
 mod label;
+mod left;
 mod limits;
 pub mod lock;
 mod merge;

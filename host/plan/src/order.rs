@@ -1,6 +1,7 @@
 //! The order of the steps within each phase: providers of a slot before its readers, `after` and
 //! `before`, and the names where none of them says anything. The order of `elements` has no say.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use dibhost_definition::{Diagnostic, Diagnostics};
@@ -235,8 +236,8 @@ fn shortest<'a>(
                 path.reverse();
                 return Some(path);
             }
-            if !came_from.contains_key(&to) {
-                came_from.insert(to, at);
+            if let Entry::Vacant(new) = came_from.entry(to) {
+                new.insert(at);
                 queue.push_back(to);
             }
         }

@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 
 use crate::Phase;
 use crate::actions;
-use crate::description::{Extension, StepDeclaration};
+use crate::description::StepDeclaration;
 use crate::digest::digest_of;
 use crate::disk::{self, Wished};
 use crate::fact::Fact;
 use crate::label::label;
+use crate::left::{left_empty, no_first_tree, unknown_extensions};
 use crate::limits;
 use crate::lock;
 use crate::merge;
@@ -27,9 +28,9 @@ use crate::planner::{
     BuilderSurroundings, ElementFailure, Finding, Planner, StepAnswer, StepCall, TargetMachine,
 };
 use crate::preflight::{self, Held};
-use crate::resolve::{Elements, Resolved, resolve, trail};
+use crate::resolve::{Elements, resolve, trail};
 use crate::schema::{LAYOUT, Slots};
-use crate::slot::{Arity, PlannedSlot, Timing};
+use crate::slot::Timing;
 use crate::slots::Declared;
 use crate::wish::{Wish, WishRecord};
 use crate::{grant, validate};
@@ -582,61 +583,6 @@ fn check_wish(name: &str, phase: Phase, wish: &Wish, grants: &grant::Grants) -> 
             "`{name}` wishes for block-device nodes in the phase `{phase}`: the layout is settled when `block-device` is planned"
         )),
         _ => Ok(()),
-    }
-}
-
-/// What an element says of itself that this host does not know.
-fn unknown_extensions(name: &str, element: &Resolved) -> Vec<PlanFinding> {
-    let told = element.description().extensions.iter().map(|Extension { of, key, .. }| {
-        let of = if of.is_empty() { "itself" } else { of };
-        PlanFinding {
-            element: Some(name.to_owned()),
-            phase: None,
-            location: element.location.as_ref().map(ToString::to_string),
-            message: format!(
-                "`{name}` says `{}` of {of}, which this host does not know and does without",
-                one_line(key)
-            ),
-            help: Some("a newer dibhost may know it".to_owned()),
-        }
-    });
-    told.collect()
-}
-
-fn no_first_tree() -> PlanFinding {
-    PlanFinding {
-        element: None,
-        phase: None,
-        location: None,
-        message: "no element makes the first tree: the image starts empty".to_owned(),
-        help: Some(
-            "add an element that does, such as `debian-minimal`, unless it is meant so".to_owned(),
-        ),
-    }
-}
-
-/// Slots that take exactly one value and have none.
-fn left_empty(
-    slots: &[PlannedSlot],
-    facts: &[Fact],
-    declared: &Declared<'_>,
-    wrong: &mut Diagnostics,
-) {
-    for slot in slots
-        .iter()
-        .filter(|s| s.arity == Arity::One && s.timing == Timing::Planned && s.name != LAYOUT)
-    {
-        let providers = declared.providers(&slot.name);
-        if providers.is_empty() || facts.iter().any(|f| f.slot == slot.name) {
-            continue;
-        }
-        let mut names: Vec<&str> = providers.iter().map(|(at, _)| at.element).collect();
-        names.dedup();
-        let names = dibhost_text::quoted_list(names);
-        wrong.push(
-            Diagnostic::new(format!("the slot `{}` takes exactly one value, and {names} left it empty", slot.name))
-                .with_help("set the parameters that decide about it, or this is for whoever wrote the element to mend"),
-        );
     }
 }
 

@@ -112,11 +112,7 @@ impl Tree for SimulatedTarget {
         Ok(self.view.insert(view).folders())
     }
 
-    fn list(
-        &mut self,
-        part: &Path,
-        each: &mut dyn FnMut(ListedNode),
-    ) -> Result<(), TargetError> {
+    fn list(&mut self, part: &Path, each: &mut dyn FnMut(ListedNode)) -> Result<(), TargetError> {
         let view = self.view.as_ref().ok_or_else(uncut)?;
         view.list(&self.rooted, part, &mut |nodes| nodes.into_iter().for_each(&mut *each))
     }

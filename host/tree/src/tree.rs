@@ -300,11 +300,7 @@ pub trait Tree: Send {
     ///
     /// # Errors
     /// There is no such part, or it cannot be read.
-    fn list(
-        &mut self,
-        part: &Path,
-        each: &mut dyn FnMut(ListedNode),
-    ) -> Result<(), TargetError>;
+    fn list(&mut self, part: &Path, each: &mut dyn FnMut(ListedNode)) -> Result<(), TargetError>;
 
     /// Reads a file of a part, `length` bytes from `offset` on at most. No link is followed.
     ///

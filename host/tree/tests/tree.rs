@@ -7,8 +7,8 @@ use std::path::Path;
 
 use common::{EPOCH, path};
 use dibhost_tree::{
-    Attributes, Change, Kind, ListedNode, Output, Room, Scope, SimulatedTarget, TargetError, TargetPath,
-    Tree as _, Walk, Workshop, Written,
+    Attributes, Change, Kind, ListedNode, Output, Room, Scope, SimulatedTarget, TargetError,
+    TargetPath, Tree as _, Walk, Workshop, Written,
 };
 
 fn on_both(test: impl Fn(&mut dyn Workshop)) {
@@ -538,9 +538,8 @@ fn a_part_is_listed_and_read_as_it_is_seen() {
                 "/boot/efi: x File",
             ]
         );
-        let mut read = |at: &str, file: &str| {
-            target.read_part(&parts[&path(at)], Path::new(file), 0, 99)
-        };
+        let mut read =
+            |at: &str, file: &str| target.read_part(&parts[&path(at)], Path::new(file), 0, 99);
         assert_eq!(read("/boot/efi", "x").unwrap(), b"loader");
         assert_eq!(read("/boot", "efix").unwrap(), b"beside");
         for (at, file) in [("/", "boot/efix"), ("/boot", "efi/x"), ("/boot", "l"), ("/boot", "efi")]

@@ -117,7 +117,8 @@ fn a_program_of_the_host_goes_through_a_held_folder_and_has_nothing_else_open() 
     worker.split(&[path("/")]).unwrap();
     let run = |worker: &mut Worker, mounting: bool, script: &str| {
         let program = Program::new("bash").args(["-ec", script, "sh"]).arg(held.path());
-        let ran = if mounting { worker.run_mounting(&program) } else { worker.run_on_host(&program) };
+        let ran =
+            if mounting { worker.run_mounting(&program) } else { worker.run_on_host(&program) };
         ran.unwrap().text()
     };
     for mounting in [false, true] {

@@ -5,7 +5,7 @@ use super::*;
 
 /// Where the layout has what is preserved, and how large it is.
 const START: u64 = 5 * MIB;
-const SIZE: u64 = 8 * MIB;
+const SIZE: u64 = 12 * MIB;
 
 /// Of each thing that makes a partition the layout's: whether the device has the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +118,7 @@ fn refused(disk: &Disk, nodes: Vec<Node>, root: &Path, seed: u8, case: &str) -> 
 fn what_differs_from_the_layout_in_anything_is_refused_and_what_is_equal_keeps_every_byte() {
     let root = tree(small);
     for (kind, seed) in [(TableKind::Gpt, 61), (TableKind::Mbr, 62)] {
-        let disk = Disk::new(40 * MIB, 512);
+        let disk = Disk::new(48 * MIB, 512);
         let (kept, another) =
             (content(&["mke2fs", "-Fq", "-t", "ext4"]), content(&["mkswap", "-q"]));
         let (mut refusals, mut stayed) = (0, 0);
@@ -154,7 +154,7 @@ fn what_differs_from_the_layout_in_anything_is_refused_and_what_is_equal_keeps_e
 #[test]
 fn a_partition_that_holds_something_else_is_refused() {
     let root = tree(small);
-    let disk = Disk::new(40 * MIB, 512);
+    let disk = Disk::new(48 * MIB, 512);
     write_table(&disk, TableKind::Gpt, 2, START, SIZE, true);
     for (make, said) in [
         (&[][..], "nothing that is known"),
@@ -173,7 +173,7 @@ fn a_partition_that_holds_something_else_is_refused() {
 fn a_device_that_lost_its_table_is_refused_and_one_without_anything_is_a_first_installation() {
     let root = tree(small);
     for (kind, seed) in [(TableKind::Gpt, 64), (TableKind::Mbr, 65)] {
-        let disk = Disk::new(40 * MIB, 512);
+        let disk = Disk::new(48 * MIB, 512);
         let nodes = || nodes_of(kind);
         // What is no signature is nothing.
         install(&disk, nodes(), root.path(), None, seed).unwrap();
@@ -211,7 +211,7 @@ fn a_device_that_lost_its_table_is_refused_and_one_without_anything_is_a_first_i
 fn a_first_installation_that_did_not_end_is_made_again() {
     let root = tree(small);
     for (kind, seed) in [(TableKind::Gpt, 66), (TableKind::Mbr, 67)] {
-        let disk = Disk::new(40 * MIB, 512);
+        let disk = Disk::new(48 * MIB, 512);
         let failed = install_with(&disk, nodes_of(kind), root.path(), None, seed, &Known, &|| {
             fs::write(root.path().join("larger"), noise(60 << 20, 5)).unwrap();
         });

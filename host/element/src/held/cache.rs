@@ -42,4 +42,3 @@ pub(crate) fn open(path: &Path) -> io::Result<OwnedFd> {
     }
     Ok(folder.into())
 }
-

@@ -29,8 +29,8 @@ use dibhost_plan::{
 };
 use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput, SecretBytes};
 use dibhost_tree::{
-    Attributes, Change, Command, Deferred, Entry, HostPrograms, Line, ListedNode, Programs, Room, Scope,
-    SimulatedTarget, Stat, Target, TargetError, TargetPath, Tree, Walk, Written,
+    Attributes, Change, Command, Deferred, Entry, HostPrograms, Line, ListedNode, Programs, Room,
+    Scope, SimulatedTarget, Stat, Target, TargetError, TargetPath, Tree, Walk, Written,
 };
 use tempfile::TempDir;
 
@@ -197,11 +197,7 @@ impl Tree for Watched<SimulatedTarget> {
         self.inner.split(mount_points)
     }
 
-    fn list(
-        &mut self,
-        part: &Path,
-        each: &mut dyn FnMut(ListedNode),
-    ) -> Result<(), TargetError> {
+    fn list(&mut self, part: &Path, each: &mut dyn FnMut(ListedNode)) -> Result<(), TargetError> {
         self.shared.tree("list")?;
         self.inner.list(part, each)
     }
@@ -560,9 +556,7 @@ impl Bench {
             run(scene, "app-setup")?;
             Ok(RunAnswer::done())
         });
-        bench.step("beside", Phase::Finalise, &[], |_| {
-            Ok(putting(".beside", "of a step"))
-        });
+        bench.step("beside", Phase::Finalise, &[], |_| Ok(putting(".beside", "of a step")));
         bench.step("last", Phase::Cleanup, &[("rootfs", "write /")], |scene| {
             write(scene, "/srv/last", "x")?;
             Ok(RunAnswer::done())
@@ -741,12 +735,8 @@ fn memory() -> PathBuf {
 }
 
 pub fn want(name: &str) -> PackageWant {
-    let by = WantedBy {
-        element: "x".to_owned(),
-        step: None,
-        phase: Phase::Root,
-        reason: String::new(),
-    };
+    let by =
+        WantedBy { element: "x".to_owned(), step: None, phase: Phase::Root, reason: String::new() };
     PackageWant { name: name.to_owned(), version: None, wanted_by: vec![by] }
 }
 

@@ -30,9 +30,7 @@ fn one_build_is_like_the_other_for_every_number_of_jobs() {
 #[test]
 fn two_files_of_one_name_are_refused_and_none_is_there() {
     let mut bench = Bench::full();
-    bench.step("twin", dibhost_plan::Phase::Finalise, &[], |_| {
-        Ok(putting(".beside", "again"))
-    });
+    bench.step("twin", dibhost_plan::Phase::Finalise, &[], |_| Ok(putting(".beside", "again")));
     let built = bench.build();
     let said = built.failure().to_string();
     assert!(said.contains("put a file beside the image as `.beside` already"), "{said}");

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dibhost_element::RunAnswer;
 use dibhost_engine::Event;
-use dibhost_plan::{Observed, Phase, PlannedSlot};
 use dibhost_plan::description::{Arity, Timing};
 use dibhost_plan::planner::ElementFailure;
+use dibhost_plan::{Observed, Phase, PlannedSlot};
 use serde_json::json;
 
 use crate::bench::{Bench, putting, run, write};
@@ -81,9 +81,7 @@ fn a_step_that_needs_a_value_is_told_of_none() {
 fn files_beside_the_image_are_taken_in_the_plans_order() {
     let mut bench = Bench::new();
     for name in ["b", "a"] {
-        bench.step(name, Phase::Install, &[], move |_| {
-            Ok(putting(&format!(".{name}"), name))
-        });
+        bench.step(name, Phase::Install, &[], move |_| Ok(putting(&format!(".{name}"), name)));
     }
     let built = bench.build().ok();
     let beside = &built.result.as_ref().unwrap().beside;
@@ -210,9 +208,10 @@ fn two_steps_of_one_element_in_a_phase_are_each_run_by_its_name() {
     assert_eq!(failure.step.as_deref(), Some("answer"));
     assert!(failure.message.contains("\"asked\" was heard"), "{failure}");
     let told = |name: &str| {
-        built.events.iter().any(|event| {
-            matches!(event, Event::Started(a) if a.step.as_deref() == Some(name))
-        })
+        built
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Started(a) if a.step.as_deref() == Some(name)))
     };
     assert!(told("ask") && told("answer"), "{:#?}", built.events);
 }

@@ -114,20 +114,20 @@ fn actions_stand_in_the_order_in_which_they_are_carried_out_under_pinned_keys() 
     insta::assert_snapshot!(shown.join("\n"), @r"
     de9e83f110628402 make an empty tree
     89db052a33b0ff7f make the first tree in `root`
-    5e783baea4f777a5 run `debian-minimal` in `root`
-    81d898dd806a2e4c run `motd` in `install`
-    5658551a51b47f4d install packages in `post-install`
-    fd3a36755c5fa081 run `loader` in `post-install`
-    2c177045ceee76b0 write `/etc/fstab`
-    eb836798d0520c44 make accounts in `finalise`
-    1bf1c266fb83402c set units in `finalise`
-    f6c24346bc534523 run `update-initramfs` once in `finalise`
-    947ef07275ebbfa8 run `loader` in `finalise`
-    c038593a4148e4a8 run `motd` in `finalise`
-    fbd0f1ab8d84f480 remove packages of the build
-    eabd6e8213c9773c write the disk
-    32163b6bfce4a8c5 make the qcow2 image
-    aa079a18019bf53c make the raw image
+    9253d72741043a47 run `debian-minimal` in `root`
+    7e9ea5ad715bb591 run `motd` in `install`
+    1473ba168f400090 install packages in `post-install`
+    79042ffbec399e4f run `loader` in `post-install`
+    9d2b1813f8baca86 write `/etc/fstab`
+    ae5deffb08c4e5fd make accounts in `finalise`
+    fcd93ea27ae6ebb6 set units in `finalise`
+    6544f956d41f3cea run `update-initramfs` once in `finalise`
+    a52269bb73d09009 run `loader` in `finalise`
+    3a0c97605530a26c run `motd` in `finalise`
+    aaca8c0269fe49be remove packages of the build
+    66df7a6cba2425ea write the disk
+    49187c4e456bf976 make the qcow2 image
+    e494bdee93f94407 make the raw image
     ");
 }
 
@@ -148,14 +148,14 @@ fn what_an_action_reads_is_named() {
       package openssh-server
     run `debian-minimal` in `root`
       component 
-      phase 
+      step 
       image name
       grant bootstrap
       grant facts dib:os/distribution@1
       grant packages *
     run `motd` in `install`
       component 
-      phase 
+      step 
       image name
       parameter text
       grant accounts *
@@ -166,7 +166,7 @@ fn what_an_action_reads_is_named() {
       package gcc
     run `loader` in `post-install`
       component 
-      phase 
+      step 
       image name
       grant exec grub-install
       grant packages *
@@ -181,14 +181,14 @@ fn what_an_action_reads_is_named() {
       trigger update-initramfs
     run `loader` in `finalise`
       component 
-      phase 
+      step 
       image name
       grant exec grub-install
       grant packages *
       fact dib:boot/kernel-argument@1 console tty
     run `motd` in `finalise`
       component 
-      phase 
+      step 
       image name
       parameter text
       grant accounts *

@@ -143,20 +143,20 @@ fn the_text_names_every_step_edge_wish_and_grant() {
     actions
       de9e83f11062  make an empty tree
       40956c16b894  make the first tree in `root`
-      0a85b9f0be19  run `debian-minimal` in `root`
-      b3550f2d4cf7  run `bootloader` in `pre-install`
-      0d78ca5b2fe7  run `kernel` in `pre-install`
-      41160d27d1cd  make accounts in `install`
-      baab80f2ec01  set units in `install`
-      ce47db72db35  run `motd` in `install`
-      77195e781601  run `serial-console` in `install`
-      998873f60fc6  run `bootloader` in `install`
-      dc85c7993109  run `kernel` in `post-install`
-      b5e1a9c81189  write `/etc/fstab`
-      7a0993847342  run `update-initramfs` once in `finalise`
-      e29fe760f211  write the disk
-      102b36f2f4ae  make the qcow2 image
-      d45b1fdf6c67  make the raw image
+      d0bc8dfd82ee  run `debian-minimal` in `root`
+      c7e6b82accda  run `bootloader` in `pre-install`
+      f1ca8ecb59e1  run `kernel` in `pre-install`
+      1b4a4a2c0851  make accounts in `install`
+      cf6112ca0650  set units in `install`
+      bedd087a4d95  run `motd` in `install`
+      b23480dbdf43  run `serial-console` in `install`
+      401ae0fc467b  run `bootloader` in `install`
+      b6e089262cd9  run `kernel` in `post-install`
+      04ebb353bd93  write `/etc/fstab`
+      482c92c7497a  run `update-initramfs` once in `finalise`
+      ee019c54930e  write the disk
+      76a29344c080  make the qcow2 image
+      dba76d080ac1  make the raw image
 
     findings
       image.toml:18:9: `[grants.kernel]` changes nothing: elements shipped with this host hold what they request

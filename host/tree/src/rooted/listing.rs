@@ -95,8 +95,7 @@ pub(super) fn read(
     let doing = |e: std::io::Error| os(format!("reading `{shown}` of the finished tree"), e);
     let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let none =
-        || Err(TargetError::Conflict(format!("`{shown}` is no file of the finished tree")));
+    let none = || Err(TargetError::Conflict(format!("`{shown}` is no file of the finished tree")));
     if part.covers.iter().any(|(at, _)| file.starts_with(at)) {
         return none();
     }

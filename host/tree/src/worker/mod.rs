@@ -341,11 +341,7 @@ impl Tree for Worker {
         }
     }
 
-    fn list(
-        &mut self,
-        part: &Path,
-        each: &mut dyn FnMut(ListedNode),
-    ) -> Result<(), TargetError> {
+    fn list(&mut self, part: &Path, each: &mut dyn FnMut(ListedNode)) -> Result<(), TargetError> {
         let request = Request::List { part: part.as_os_str().to_owned() };
         self.request_telling(&request, &mut |told| {
             if let Message::Listed(nodes) = told {
