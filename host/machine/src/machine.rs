@@ -107,12 +107,14 @@ impl Machine {
     /// When QEMU does not take it.
     pub fn type_line(&self, line: &str) -> Result<(), MachineError> {
         let path = self.folder.path().join(KEYBOARD);
-        UnixStream::connect(&path)
-            .and_then(|mut keyboard| keyboard.write_all(format!("{line}\n").as_bytes()))
-            .map_err(MachineError::io("typing at the console"))?;
-        // What is written is taken in by the machine's serial port byte by byte.
-        std::thread::sleep(Duration::from_secs(1));
-        Ok(())
+        let typing = MachineError::io("typing at the console");
+        let typed = UnixStream::connect(&path).and_then(|mut keyboard| {
+            keyboard.write_all(format!("{line}\n").as_bytes())?;
+            // The machine's serial port takes it in byte by byte, and only while this end is open.
+            std::thread::sleep(Duration::from_secs(1));
+            Ok(())
+        });
+        typed.map_err(typing)
     }
 
     /// Waits until the login of the builder works; returns how long after the start it did.
