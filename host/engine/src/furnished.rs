@@ -9,6 +9,7 @@ use dibhost_tree::{
     Change, Command, Entry, HostPrograms, Line, ListedNode, Output, Programs, Room, Scope, Stat,
     TargetError, TargetPath, Tree, Walk, Workshop, Written,
 };
+use zeroize::Zeroize as _;
 
 /// A tree, and what each of its programs is run with, whoever starts it.
 pub(crate) struct Furnished<'a> {
@@ -42,7 +43,10 @@ impl Programs for Furnished<'_> {
         for (name, value) in &self.surroundings.env {
             command.env.entry(name.clone()).or_insert_with(|| value.clone());
         }
-        self.tree.exec(&command, line)
+        let done = self.tree.exec(&command, line);
+        // It may be a password, and whoever handed it over wipes no copy of it.
+        command.stdin.zeroize();
+        done
     }
 }
 
