@@ -51,11 +51,15 @@ impl Ground {
 }
 
 fn disk(scratch: &Scratch) -> PathBuf {
+    try_disk(scratch).unwrap()
+}
+
+fn try_disk(scratch: &Scratch) -> std::io::Result<PathBuf> {
     let path = scratch.path().join("disk.raw");
-    let file = File::create(&path).unwrap();
-    file.set_len(1 << 20).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&file, b"a disk", 4096).unwrap();
-    path
+    let file = File::create(&path)?;
+    file.set_len(1 << 20)?;
+    std::os::unix::fs::FileExt::write_all_at(&file, b"a disk", 4096)?;
+    Ok(path)
 }
 
 /// Moves the scratch folder away and puts one in its place that is full of links.
@@ -129,6 +133,15 @@ fn a_program_is_given_a_path_that_nobody_can_exchange() {
     assert_eq!(fs::metadata(&made).unwrap().len(), 512);
 }
 
+/// Ends the attack, also when an assertion unwinds: a scope waits for its threads.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// The attack as it was made: as often as it takes, at any moment.
 #[test]
 fn a_scratch_folder_that_is_exchanged_at_any_moment_many_times() {
@@ -150,17 +163,19 @@ fn a_scratch_folder_that_is_exchanged_at_any_moment_many_times() {
             }
             swaps
         });
+        let ends = Ends(&done);
         let mut tries = 0;
         for _ in 0..60 {
-            // Exchanged before it was opened, another name is tried.
+            // Exchanged before it was opened, another name is tried. A second exchange of one that
+            // is still empty replaces it: `rename` removes an empty folder.
             let Ok(scratch) = Scratch::create(ground.folder.path()) else { continue };
-            let raw = disk(&scratch);
+            let Ok(raw) = try_disk(&scratch) else { continue };
             let made =
                 publish(&raw, &both(&ground), Qcow2Compression::None, &scratch, &Cancel::new());
             tries += u64::from(made.is_ok());
             ground.assert_precious();
         }
-        done.store(true, Ordering::Relaxed);
+        drop(ends);
         (tries, attacker.join().unwrap())
     });
     assert!(tries > 30 && swaps > 10, "{tries} images, {swaps} exchanges");
