@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use dibhost_definition::{Definition, add_grants};
+use dibhost_definition::{Capability, Definition, add_grants};
 
 pub(crate) fn definition(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
@@ -14,7 +14,8 @@ pub(crate) fn definition(data: &[u8]) {
         Ok(definition) => assert!(!definition.image.name.value.is_empty()),
         Err(wrong) => assert!(!wrong.to_string().is_empty()),
     }
-    let more = [("exec", "sh \"x\""), ("cache", "")].map(|(c, s)| (c.to_owned(), s.to_owned()));
+    let more = [(Capability::Exec, "sh \"x\""), (Capability::Cache, "")]
+        .map(|(capability, scope)| (capability, scope.to_owned()));
     let more = BTreeMap::from([("motd".to_owned(), more.into())]);
     match add_grants(text, &more) {
         Ok(written) => {

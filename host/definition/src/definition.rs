@@ -10,6 +10,7 @@ use dibhost_image::{Format, Qcow2Compression};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::capability::Capability;
 use crate::limit::LimitSettings;
 use crate::location::{Location, Spanned};
 
@@ -64,9 +65,9 @@ pub struct ElementParameters {
 /// One scope of one capability.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grant {
-    /// One of [`crate::capability::CAPABILITIES`].
-    pub capability: Spanned<String>,
-    /// Empty for those of [`crate::capability::UNSCOPED`].
+    /// Which.
+    pub capability: Spanned<Capability>,
+    /// Empty for one that has none: [`Capability::unscoped`].
     pub scope: Spanned<String>,
 }
 

@@ -1,7 +1,7 @@
 //! The image definition: TOML in, [`Definition`] out, with the place of everything in it, or
 //! [`Diagnostics`] that say all that is wrong at once.
 
-pub mod capability;
+mod capability;
 mod command_line;
 mod definition;
 mod diagnostic;
@@ -13,6 +13,7 @@ mod reader;
 mod secrets;
 mod write;
 
+pub use capability::{Capability, Scoped};
 pub use command_line::CommandLine;
 pub use definition::{
     Definition, ElementGrants, ElementParameters, FirstPartyTrust, Grant, ImageSection,

@@ -20,7 +20,7 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::capability::{CAPABILITIES, UNSCOPED};
+use crate::capability::{Capability, Scoped};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::location::Source;
 use crate::reader::{Item, Key, Reader, integer, kind, not_toml};
@@ -46,8 +46,8 @@ pub struct LockedElement {
     pub version: String,
     /// `sha256:…` of the component.
     pub digest: String,
-    /// Capability and scope.
-    pub requests: BTreeSet<(String, String)>,
+    /// What it asked for.
+    pub requests: BTreeSet<Scoped>,
 }
 
 /// The elements of one image, by name.
@@ -194,20 +194,20 @@ impl Reader<'_> {
         Some(element)
     }
 
-    fn requests(&mut self, item: &Item<'_>) -> BTreeSet<(String, String)> {
+    fn requests(&mut self, item: &Item<'_>) -> BTreeSet<Scoped> {
         let mut requests = BTreeSet::new();
         let Some(table) = self.table(item, "requests") else { return requests };
-        self.known_keys(table, &CAPABILITIES, "`requests`, whose keys are capabilities");
+        self.known_capabilities(table, "`requests`");
         for (key, item) in table {
-            let capability = key.get_ref().as_ref();
+            let Some(capability) = Capability::named(key.get_ref()) else { continue };
             let scopes = match item.get_ref() {
-                DeValue::Boolean(true) if UNSCOPED.contains(&capability) => vec![String::new()],
+                DeValue::Boolean(true) if capability.unscoped() => vec![String::new()],
                 _ => {
-                    let texts = self.texts(item, capability, "a list of scopes");
+                    let texts = self.texts(item, capability.name(), "a list of scopes");
                     texts.into_iter().map(|t| t.value).collect()
                 }
             };
-            requests.extend(scopes.into_iter().map(|scope| (capability.to_owned(), scope)));
+            requests.extend(scopes.into_iter().map(|scope| (capability, scope)));
         }
         requests
     }
@@ -227,9 +227,12 @@ mod tests {
             from: "../x/motd \"1\".wasm".to_owned(),
             version: "1.0.0".to_owned(),
             digest: format!("sha256:{}", "0".repeat(64)),
-            requests: [("rootfs", "write /etc/motd"), ("block-device", ""), ("exec", "a\\b")]
-                .map(|(c, s)| (c.to_owned(), s.to_owned()))
-                .into(),
+            requests: [
+                (Capability::Rootfs, "write /etc/motd".to_owned()),
+                (Capability::BlockDevice, String::new()),
+                (Capability::Exec, "a\\b".to_owned()),
+            ]
+            .into(),
         };
         let plain = LockedElement { requests: BTreeSet::new(), ..element.clone() };
         let image = LockedImage::from([("motd".to_owned(), element), ("vm".to_owned(), plain)]);

@@ -12,7 +12,7 @@ use dibhost_image::{Format, Qcow2Compression};
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-use crate::capability::{CAPABILITIES, UNSCOPED};
+use crate::capability::Capability;
 use crate::definition::{
     Definition, ElementGrants, ElementParameters, FirstPartyTrust, Grant, ImageSection,
     RootFilesystem, Setting, Trust,
@@ -353,23 +353,17 @@ impl Reader<'_> {
             let name = element.get_ref().to_string();
             let section = format!("grants.{name}");
             let Some(table) = self.table(item, &section) else { continue };
-            self.known_keys(
-                table,
-                &CAPABILITIES,
-                &format!("`[{section}]`, whose keys are capabilities"),
-            );
+            self.known_capabilities(table, &format!("`[{section}]`"));
             let mut grants = Vec::new();
             for (key, item) in table {
-                let capability = key.get_ref().as_ref();
+                let Some(capability) = Capability::named(key.get_ref()) else { continue };
                 let place = self.source.locate(&key.span());
-                let scopes = if UNSCOPED.contains(&capability) {
+                let scopes = if capability.unscoped() {
                     self.unscoped(item, capability)
-                } else if CAPABILITIES.contains(&capability) {
-                    self.texts(item, capability, "a list of scopes, as `[\"…\"]`")
                 } else {
-                    Vec::new()
+                    self.texts(item, capability.name(), "a list of scopes, as `[\"…\"]`")
                 };
-                let capability = Spanned::new(capability.to_owned(), place);
+                let capability = Spanned::new(capability, place);
                 grants.extend(
                     scopes.into_iter().map(|scope| Grant { capability: capability.clone(), scope }),
                 );
@@ -382,7 +376,7 @@ impl Reader<'_> {
     }
 
     /// The one empty scope of a capability that has no other.
-    fn unscoped(&mut self, item: &Item<'_>, capability: &str) -> Vec<Spanned<String>> {
+    fn unscoped(&mut self, item: &Item<'_>, capability: Capability) -> Vec<Spanned<String>> {
         match item.get_ref() {
             DeValue::Boolean(true) => vec![self.spanned(item, String::new())],
             DeValue::Boolean(false) => Vec::new(),

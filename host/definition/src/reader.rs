@@ -4,7 +4,7 @@
 
 use toml::de::{DeString, DeTable, DeValue};
 
-use crate::capability::CAPABILITIES;
+use crate::capability::Capability;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::location::{Source, Spanned};
 use dibhost_text::{did_you_mean, quoted_list};
@@ -26,15 +26,31 @@ pub(crate) struct Reader<'a> {
 
 impl Reader<'_> {
     pub(crate) fn known_keys(&mut self, table: &DeTable<'_>, known: &[&str], place: &str) {
+        self.known_words(
+            table,
+            known,
+            place,
+            if place == "the definition" { "table" } else { "key" },
+        );
+    }
+
+    /// The keys of a table that are capabilities.
+    pub(crate) fn known_capabilities(&mut self, table: &DeTable<'_>, place: &str) {
+        let known = Capability::ALL.map(Capability::name);
+        self.known_words(
+            table,
+            &known,
+            &format!("{place}, whose keys are capabilities,"),
+            "capability",
+        );
+    }
+
+    fn known_words(&mut self, table: &DeTable<'_>, known: &[&str], place: &str, what: &str) {
         for (key, _) in table.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
             let word = key.get_ref().as_ref();
             let help = did_you_mean(word, known.iter().copied())
                 .unwrap_or_else(|| format!("{place} knows {}", quoted_list(known)));
-            let message = match place {
-                "the definition" => format!("unknown table `{word}`"),
-                _ if *known == CAPABILITIES => format!("unknown capability `{word}`"),
-                _ => format!("unknown key `{word}`"),
-            };
+            let message = format!("unknown {what} `{word}`");
             let place = self.source.locate(&key.span());
             self.wrong.push(Diagnostic::new(message).at(Some(&place)).with_help(help));
         }

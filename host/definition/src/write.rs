@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use toml::de::{DeString, DeTable, DeValue};
 
-use crate::capability::UNSCOPED;
+use crate::capability::{Capability, Scoped};
 
 /// A text as TOML writes it.
 #[must_use]
@@ -33,11 +33,11 @@ pub fn toml_key(key: &str) -> String {
 }
 
 fn by_capability<'a>(
-    scopes: impl IntoIterator<Item = &'a (String, String)>,
-) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
-    let mut sorted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    scopes: impl IntoIterator<Item = &'a Scoped>,
+) -> BTreeMap<Capability, BTreeSet<&'a str>> {
+    let mut sorted: BTreeMap<Capability, BTreeSet<&str>> = BTreeMap::new();
     for (capability, scope) in scopes {
-        sorted.entry(capability).or_default().insert(scope);
+        sorted.entry(*capability).or_default().insert(scope);
     }
     sorted
 }
@@ -45,9 +45,9 @@ fn by_capability<'a>(
 /// Capabilities with their scopes, a line each: `rootfs = ["write /etc/motd"]`. Ends in a newline
 /// unless there is none.
 #[must_use]
-pub fn scope_lines<'a>(scopes: impl IntoIterator<Item = &'a (String, String)>) -> String {
-    let line = |(capability, scopes): (&str, BTreeSet<&str>)| {
-        if UNSCOPED.contains(&capability) {
+pub fn scope_lines<'a>(scopes: impl IntoIterator<Item = &'a Scoped>) -> String {
+    let line = |(capability, scopes): (Capability, BTreeSet<&str>)| {
+        if capability.unscoped() {
             return format!("{capability} = true\n");
         }
         let scopes: Vec<String> = scopes.into_iter().map(toml_text).collect();
@@ -78,11 +78,11 @@ pub fn add_grants(text: &str, grants: &Grants) -> Result<String, String> {
         let header = text[header..].find('\n').map_or(text.len(), |at| header + at + 1);
         let own = as_table(item);
         for (capability, scopes) in by_capability(scopes) {
-            let there = own.and_then(|own| get(own, capability));
+            let there = own.and_then(|own| get(own, capability.name()));
             match there.map(|(_, item)| (item.get_ref(), item.span())) {
                 None => {
                     let scopes: Vec<_> =
-                        scopes.iter().map(|s| (capability.to_owned(), (*s).to_owned())).collect();
+                        scopes.iter().map(|s| (capability, (*s).to_owned())).collect();
                     put.push((header..header, scope_lines(&scopes)));
                 }
                 Some((DeValue::Array(list), span)) => {
@@ -98,7 +98,7 @@ pub fn add_grants(text: &str, grants: &Grants) -> Result<String, String> {
                         None => (span.start + 1..span.start + 1, new),
                     });
                 }
-                Some((_, span)) if UNSCOPED.contains(&capability) => {
+                Some((_, span)) if capability.unscoped() => {
                     put.push((span, "true".to_owned()));
                 }
                 // What it is then is for the person to say.
@@ -120,7 +120,7 @@ pub fn add_grants(text: &str, grants: &Grants) -> Result<String, String> {
 }
 
 /// Element → capability and scope.
-type Grants = BTreeMap<String, BTreeSet<(String, String)>>;
+type Grants = BTreeMap<String, BTreeSet<Scoped>>;
 
 /// Whether a definition grants all of that, each in its own section.
 fn granted(text: &str, grants: &Grants) -> bool {
@@ -129,7 +129,7 @@ fn granted(text: &str, grants: &Grants) -> bool {
     grants.iter().all(|(element, scopes)| {
         scopes.iter().all(|(capability, scope)| {
             let section = sections.and_then(|s| get(s, element)).and_then(|(_, i)| as_table(i));
-            match section.and_then(|s| get(s, capability)).map(|(_, item)| item.get_ref()) {
+            match section.and_then(|s| get(s, capability.name())).map(|(_, item)| item.get_ref()) {
                 Some(DeValue::Boolean(granted)) => *granted && scope.is_empty(),
                 Some(DeValue::Array(list)) => list.iter().any(|i| is_text(i.get_ref(), scope)),
                 _ => false,
@@ -170,10 +170,10 @@ fn is_text(value: &DeValue<'_>, text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn grants(list: &[(&str, &str, &str)]) -> BTreeMap<String, BTreeSet<(String, String)>> {
-        let mut all: BTreeMap<String, BTreeSet<_>> = BTreeMap::new();
+    fn grants(list: &[(&str, &str, &str)]) -> Grants {
+        let mut all = Grants::new();
         for (element, capability, scope) in list {
-            let scope = ((*capability).to_owned(), (*scope).to_owned());
+            let scope = (Capability::named(capability).unwrap(), (*scope).to_owned());
             all.entry((*element).to_owned()).or_default().insert(scope);
         }
         all

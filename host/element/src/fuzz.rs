@@ -11,7 +11,7 @@ use dibhost_plan::description::{
     Arity, Description, Parameter, ParameterKind, Slot, SlotUse, StepDeclaration, Timing,
 };
 use dibhost_plan::fact::Fact;
-use dibhost_plan::grant::{self, Grants};
+use dibhost_plan::grant::{self, Grants, Right};
 use dibhost_plan::planner::{BuilderSurroundings, TargetMachine};
 use dibhost_plan::{schema, validate};
 use dibhost_tree::{Output, SimulatedTarget};
@@ -89,12 +89,15 @@ fn check(state: &mut State, grants: &Grants) {
     let step = state.call.step().expect("the step is declared").clone();
     for (slot, key, _) in state.facts.provided() {
         assert!(step.provides.iter().any(|s| s.name == slot), "`{slot}` was not declared");
-        let granted = !schema::granted(&slot) || grants.allows("facts", &slot);
+        let granted = !schema::granted(&slot) || grants.allows(&Right::Facts(slot.as_str().into()));
         assert!(granted, "`{slot}` is not granted");
         assert!(key.len() <= 255 && !key.contains(char::is_control), "an unsound key");
     }
     for (suffix, _) in state.outputs.emitted() {
-        assert!(grants.allows("outputs", &suffix), "`{suffix}` is not granted");
+        assert!(
+            grants.allows(&Right::Outputs(suffix.as_str().into())),
+            "`{suffix}` is not granted"
+        );
         assert!(!suffix.contains('/') && !suffix.contains(".."), "`{suffix}` leads elsewhere");
     }
 }
@@ -115,7 +118,7 @@ fn grants(byte: u8) -> Grants {
         ("exec", "*"),
         ("outputs", "*"),
         ("packages", "*"),
-        ("repositories", "*"),
+        ("repositories", "* key:*"),
         ("services", "*"),
         ("services-define", "*"),
         ("accounts", "*"),
@@ -131,7 +134,7 @@ fn grants(byte: u8) -> Grants {
         1 => &some,
         _ => &all,
     };
-    chosen.iter().map(|(c, s)| ((*c).to_owned(), (*s).to_owned())).collect()
+    chosen.iter().map(|(c, s)| Right::of(c, s).expect("a right")).collect()
 }
 
 fn call(mode: Mode, phase: Phase, grants: Grants) -> Call {

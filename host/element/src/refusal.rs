@@ -1,5 +1,7 @@
 //! What a host function answers when it does not do what was asked.
 
+use dibhost_definition::{scope_lines, toml_key};
+use dibhost_plan::grant::Right;
 use dibhost_tree::{PathError, TargetError};
 use wasmtime::component::ResourceTableError;
 
@@ -106,33 +108,20 @@ impl From<TargetError> for Refusal {
 }
 
 /// The lines to add to an image definition for a grant.
-pub(crate) fn grant_lines(element: &str, capability: &str, scope: &str) -> String {
-    format!("[grants.{element}]\n{capability} = [{}]", toml_string(scope))
-}
-
-/// `text` as a basic string of TOML.
-fn toml_string(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
+pub(crate) fn grant_lines(element: &str, right: &Right) -> String {
+    format!("[grants.{}]\n{}", toml_key(element), scope_lines([&right.said()]).trim_end())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dibhost_plan::grant::Access;
 
     #[test]
     fn the_lines_for_a_grant_are_toml() {
         assert_eq!(
-            grant_lines("motd", "rootfs", "write /etc/\"x\"\n"),
-            "[grants.motd]\nrootfs = [\"write /etc/\\\"x\\\"\\u000a\"]"
+            grant_lines("motd", &Right::Rootfs(Access::Write, "/etc/\"x\"\n".to_owned())),
+            "[grants.motd]\nrootfs = [\"write /etc/\\\"x\\\"\\u000A\"]"
         );
     }
 }

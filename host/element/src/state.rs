@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dibhost_check::Check;
 use dibhost_definition::{Limit, Limits};
 use dibhost_plan::description::{Description, StepDeclaration};
-use dibhost_plan::grant::Grants;
+use dibhost_plan::grant::{Grants, Right, need};
 use dibhost_plan::planner::TargetMachine;
 use dibhost_plan::{Phase, Taint};
 use dibhost_tree::{Room, Written};
@@ -148,50 +148,40 @@ impl State {
         }
     }
 
-    /// `capability` is held for `subject`.
-    pub(crate) fn grant(&self, capability: &'static str, subject: &str) -> Result<(), Refusal> {
-        dibhost_plan::grant::need(&self.call.grants, capability, subject)
-            .map_err(|missing| self.not_granted(missing.capability, &missing.subject))
+    /// What is to be done is held.
+    pub(crate) fn grant(&self, asked: Right) -> Result<(), Refusal> {
+        need(&self.call.grants, asked).map_err(|missing| self.not_granted(&missing.0))
     }
 
-    /// The refusal of `scope` of `capability`, with what to do: the image definition is the place
-    /// only when the element asked for it.
-    pub(crate) fn not_granted(&self, capability: &str, scope: &str) -> Refusal {
+    /// The refusal of what is not held, with what to do: the image definition is the place only
+    /// when the element asked for it.
+    pub(crate) fn not_granted(&self, asked: &Right) -> Refusal {
         let element = &self.call.element;
+        let (capability, scope) = asked.said();
         let named = if scope.is_empty() {
             format!("`{capability}`")
         } else {
-            format!("`{capability}` of `{}`", dibhost_text::harmless(scope, 200))
+            format!("`{capability}` of `{}`", dibhost_text::harmless(&scope, 200))
         };
-        let requested: Vec<_> = self
-            .call
-            .description
-            .iter()
-            .flat_map(|d| &d.requests)
-            .filter(|r| r.capability == capability)
+        let requests = self.call.description.iter().flat_map(|d| &d.requests);
+        let requested: Vec<_> = requests
+            .filter_map(|r| r.right().ok())
+            .filter(|right| right.capability() == capability)
             .collect();
-        let request = dibhost_plan::description::Request {
-            capability: capability.to_owned(),
-            scope: scope.to_owned(),
-            reason: String::new(),
-        };
-        let covering = requested.iter().find(|r| {
-            let one = Grants::all_of(std::slice::from_ref(**r));
-            one.missing(std::slice::from_ref(&request)).is_empty()
-        });
-        if let Some(covering) = covering {
-            let lines = grant_lines(element, capability, &covering.scope);
+        if let Some(covering) = requested.iter().find(|right| right.covers(asked)) {
+            let lines = grant_lines(element, covering);
             return Refusal::denied(format!("{named} is not granted"))
                 .with_help(format!("add this to the image definition:\n{lines}"));
         }
-        let asked = if requested.is_empty() {
+        let requests = if requested.is_empty() {
             format!("`{element}` requests no `{capability}` in its description")
         } else {
-            let scopes: Vec<_> = requested.iter().map(|r| format!("`{}`", r.scope)).collect();
+            let scopes: Vec<_> =
+                requested.iter().map(|right| format!("`{}`", right.text())).collect();
             format!("`{element}` requests only {}", scopes.join(", "))
         };
-        let lines = grant_lines(element, capability, scope);
-        Refusal::denied(format!("{named} is not granted: {asked}")).with_help(format!(
+        let lines = grant_lines(element, asked);
+        Refusal::denied(format!("{named} is not granted: {requests}")).with_help(format!(
             "its author has to request it; then the image definition can grant it:\n{lines}"
         ))
     }

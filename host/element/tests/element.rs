@@ -20,7 +20,7 @@ use dibhost_element::{
     Level, Library, LibraryOptions, LoadLimits, Observer, Outcome, RunAnswer, RunCall, SecretStore,
 };
 use dibhost_plan::fact::Fact;
-use dibhost_plan::grant::Grants;
+use dibhost_plan::grant::{Grants, Right};
 use dibhost_plan::planner::{
     BuilderSurroundings, ElementFailure, Planner as _, StepAnswer, StepCall, TargetMachine,
 };
@@ -163,7 +163,7 @@ impl Observer for Heard {
 }
 
 fn grants(list: &[(&str, &str)]) -> Grants {
-    list.iter().map(|(c, s)| ((*c).to_owned(), (*s).to_owned())).collect()
+    list.iter().map(|(c, s)| Right::of(c, s).unwrap()).collect()
 }
 
 fn none() -> Grants {

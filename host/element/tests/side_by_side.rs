@@ -14,7 +14,7 @@ use dibhost_element::{
     SecretStore, SideBySide, SimulatedRunner, run_side_by_side,
 };
 use dibhost_plan::Phase;
-use dibhost_plan::grant::Grants;
+use dibhost_plan::grant::{Grants, Right};
 use dibhost_plan::planner::{ElementFailure, Planner as _, TargetMachine};
 use dibhost_sys::Cancel;
 use dibhost_tree::{Attributes, Change, Scope, SimulatedTarget, TargetPath, Tree as _};
@@ -109,7 +109,7 @@ fn many_that_speak_and_write_at_once_are_served_in_turn() {
         })
     };
     let names = ["a", "b", "c", "d", "e", "f"];
-    let grants: Grants = [("rootfs".to_owned(), "write /".to_owned())].into_iter().collect();
+    let grants: Grants = [Right::of("rootfs", "write /").unwrap()].into_iter().collect();
     all_were_served(&names, run(&names.map(guest), &grants));
     let speak = |runner: SimulatedRunner, name: &&'static str| {
         let name = *name;

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use dibhost_plan::{PlannedElement, Step};
+use dibhost_plan::Step;
 
 /// Steps that may run side by side; or one alone.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,15 +19,6 @@ pub(crate) struct Batch<'a>(pub(crate) Vec<Member<'a>>);
 pub(crate) struct Member<'a> {
     pub(crate) step: &'a Step,
     pub(crate) waits_for: BTreeSet<usize>,
-}
-
-/// Whether the steps of an element can change the target.
-pub(crate) fn writes_target(element: &PlannedElement) -> bool {
-    element.grants.iter().any(|grant| match grant.capability.as_str() {
-        "rootfs" => !grant.scope.starts_with("read "),
-        "exec" => true,
-        _ => false,
-    })
 }
 
 /// The steps of one phase, given in the plan's order, in batches that run one after another.
@@ -160,34 +151,5 @@ mod tests {
         steps[2].after = vec!["a/hear".to_owned()];
         let waits = batches(&steps, |_| false)[0].0[2].waits_for.clone();
         assert_eq!(waits, BTreeSet::from([1]));
-    }
-
-    #[test]
-    fn reading_the_target_is_no_writing_and_everything_else_of_it_is() {
-        let element = |grants: &[(&str, &str)]| PlannedElement {
-            name: "x".to_owned(),
-            version: "1.0.0".to_owned(),
-            digest: String::new(),
-            origin: String::new(),
-            reference: String::new(),
-            first_party: false,
-            summary: String::new(),
-            required_by: Vec::new(),
-            listed: true,
-            parameters: std::collections::BTreeMap::new(),
-            limits: dibhost_definition::Limits::default(),
-            grants: grants
-                .iter()
-                .map(|(capability, scope)| dibhost_plan::HeldGrant {
-                    capability: (*capability).to_owned(),
-                    scope: (*scope).to_owned(),
-                    reason: String::new(),
-                })
-                .collect(),
-        };
-        assert!(!writes_target(&element(&[("rootfs", "read /etc"), ("packages", "vim")])));
-        assert!(writes_target(&element(&[("rootfs", "read /etc"), ("rootfs", "write /etc")])));
-        assert!(writes_target(&element(&[("exec", "true")])));
-        assert!(!writes_target(&element(&[])));
     }
 }

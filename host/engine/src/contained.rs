@@ -2,6 +2,7 @@
 //! not come with dibhost, and what to tell about it.
 
 use dibhost_check::Check;
+use dibhost_definition::Capability;
 use dibhost_plan::PlannedElement;
 use dibhost_tree::Worker;
 
@@ -33,7 +34,9 @@ pub(crate) fn check(
 
 /// An element from elsewhere that may start programs.
 fn third_party_exec(elements: &[PlannedElement]) -> Option<&PlannedElement> {
-    elements.iter().find(|e| !e.first_party && e.grants.iter().any(|g| g.capability == "exec"))
+    elements.iter().find(|e| {
+        !e.first_party && e.grants.iter().any(|g| g.right.capability() == Capability::Exec)
+    })
 }
 
 fn unlimited(element: &str, why: &str) -> BuildFailure {
@@ -55,8 +58,9 @@ fn unlimited(element: &str, why: &str) -> BuildFailure {
 mod tests {
     use super::*;
     use dibhost_plan::HeldGrant;
+    use dibhost_plan::grant::Right;
 
-    fn element(first_party: bool, capability: &str) -> PlannedElement {
+    fn element(first_party: bool, capability: &str, scope: &str) -> PlannedElement {
         PlannedElement {
             name: "theirs".to_owned(),
             version: "1.0.0".to_owned(),
@@ -70,8 +74,7 @@ mod tests {
             limits: dibhost_definition::Limits::default(),
             parameters: std::collections::BTreeMap::new(),
             grants: vec![HeldGrant {
-                capability: capability.to_owned(),
-                scope: "sh".to_owned(),
+                right: Right::of(capability, scope).unwrap(),
                 reason: String::new(),
             }],
         }
@@ -79,9 +82,9 @@ mod tests {
 
     #[test]
     fn only_elements_from_elsewhere_that_may_start_programs_need_limits() {
-        let elements = [element(true, "exec"), element(false, "rootfs")];
+        let elements = [element(true, "exec", "sh"), element(false, "rootfs", "write /")];
         assert!(third_party_exec(&elements).is_none());
-        assert!(third_party_exec(&[element(false, "exec")]).is_some());
+        assert!(third_party_exec(&[element(false, "exec", "sh")]).is_some());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use dibhost_image::{
 };
 use dibhost_packages::InstalledPackage;
 use dibhost_plan::Plan;
+use dibhost_plan::grant::Right;
 use dibhost_sys::{Cancel, Program, SecretBytes};
 use dibhost_text::check_suffix;
 use dibhost_tree::{Attributes, Change, Scope, Target, TargetPath, Tree as _, Workshop};
@@ -166,8 +167,11 @@ impl Output for ImageFiles<'_> {
 /// The suffixes of files beside the image that elements were granted by name: a pattern names none.
 pub(crate) fn planned_suffixes(plan: &Plan) -> Vec<&str> {
     let grants = plan.elements.iter().flat_map(|element| &element.grants);
-    let outputs = grants.filter(|grant| grant.capability == "outputs");
-    outputs.map(|grant| grant.scope.as_str()).filter(|scope| check_suffix(scope).is_ok()).collect()
+    let suffixes = grants.filter_map(|grant| match &grant.right {
+        Right::Outputs(suffix) => Some(suffix.as_str()),
+        _ => None,
+    });
+    suffixes.filter(|suffix| check_suffix(suffix).is_ok()).collect()
 }
 
 pub(crate) fn graph(plan: &Plan) -> Result<Graph, BuildFailure> {

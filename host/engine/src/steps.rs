@@ -14,11 +14,11 @@ use dibhost_element::{
     Observer, Outcome, ReadyStep, RunAnswer, RunCall, Runner, SecretStore, SideBySide,
 };
 use dibhost_plan::planner::ElementFailure;
-use dibhost_plan::{Observed, Phase, Plan, Step};
+use dibhost_plan::{Observed, Phase, Plan, PlannedElement, Step};
 use dibhost_sys::Cancel;
 use dibhost_tree::Target;
 
-use crate::batch::{Batch, Member, batches, writes_target};
+use crate::batch::{Batch, Member, batches};
 use crate::event::Level;
 use crate::facts::Facts;
 use crate::failure::BuildFailure;
@@ -49,7 +49,8 @@ impl Steps<'_> {
         teller: &mut Teller<'_>,
     ) -> Result<(), BuildFailure> {
         let plan = self.plan;
-        let writes = |step: &Step| plan.element(&step.element).is_none_or(writes_target);
+        let writes =
+            |step: &Step| plan.element(&step.element).is_none_or(PlannedElement::writes_target);
         for Batch(members) in batches(plan.steps_of(phase), writes) {
             let progress = members.iter().map(|_| Progress::default()).collect();
             let mut under_way = UnderWay {

@@ -154,10 +154,10 @@ fn step(plan: &Plan, step: &Step, element: &PlannedElement) -> Action {
     ];
     let parameters = element.parameters.iter();
     inputs.extend(parameters.map(|(name, value)| Input::new(InputKind::Parameter, name, value)));
-    let grants = element.grants.iter().map(|grant| {
-        let name = format!("{} {}", grant.capability, grant.scope);
-        Input::new(InputKind::Grant, name.trim_end(), &Value::Null)
-    });
+    let grants = element
+        .grants
+        .iter()
+        .map(|grant| Input::new(InputKind::Grant, &grant.right.to_string(), &Value::Null));
     inputs.extend(grants);
     let planned =
         |slot: &&String| plan.slots.iter().any(|s| s.name == **slot && s.timing == Timing::Planned);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use dibhost_definition::{Definition, Diagnostics, FirstPartyTrust, LockedElement, LockedImage};
+use dibhost_definition::{
+    Capability, Definition, Diagnostics, FirstPartyTrust, LockedElement, LockedImage, Scoped,
+};
 use serde::Serialize;
 
 use crate::grant::{Grants, meaning};
@@ -15,8 +17,8 @@ use crate::resolve::resolve;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Ask {
-    /// `rootfs`, `exec`, …
-    pub capability: String,
+    /// Which capability.
+    pub capability: Capability,
     /// See [`crate::grant`].
     pub scope: String,
     /// What granting it means.
@@ -50,9 +52,9 @@ pub struct Asking {
 impl Asking {
     /// What is asked and not granted.
     #[must_use]
-    pub fn missing(&self) -> BTreeSet<(String, String)> {
+    pub fn missing(&self) -> BTreeSet<Scoped> {
         let missing = self.asks.iter().filter(|a| !a.granted);
-        missing.map(|a| (a.capability.clone(), a.scope.clone())).collect()
+        missing.map(|a| (a.capability, a.scope.clone())).collect()
     }
 
     /// What the lock file is to say of it.
@@ -62,7 +64,7 @@ impl Asking {
             from: self.reference.clone(),
             version: self.version.clone(),
             digest: self.digest.clone(),
-            requests: self.asks.iter().map(|a| (a.capability.clone(), a.scope.clone())).collect(),
+            requests: self.asks.iter().map(|a| (a.capability, a.scope.clone())).collect(),
         }
     }
 }
@@ -85,20 +87,16 @@ pub fn ask(
         let trusted =
             described.first_party && definition.trust.first_party == FirstPartyTrust::Shipped;
         let section = definition.grants.get(&description.name);
-        let granted: Grants = section
-            .iter()
-            .flat_map(|s| &s.grants)
-            .map(|g| (g.capability.value.clone(), g.scope.value.clone()))
-            .collect();
-        let mut asks: Vec<Ask> = description
-            .requests
-            .iter()
-            .map(|request| Ask {
-                capability: request.capability.clone(),
-                scope: request.scope.clone(),
-                meaning: meaning(&request.capability, &request.scope).to_owned(),
+        let granted = section.map(Grants::given).unwrap_or_default();
+        // Those that cannot be read were refused with the description.
+        let asked = description.requests.iter().filter_map(|r| Some((r.right().ok()?, r)));
+        let mut asks: Vec<Ask> = asked
+            .map(|(scope, request)| Ask {
+                capability: scope.capability(),
+                scope: scope.text(),
+                meaning: meaning(&scope).to_owned(),
                 reason: one_line(&request.reason),
-                granted: trusted || granted.missing(std::slice::from_ref(request)).is_empty(),
+                granted: trusted || granted.include(&scope),
             })
             .collect();
         asks.sort();

@@ -283,8 +283,7 @@ fn things(plan: &Plan) -> Things {
         }
         all.section("grants");
         for grant in &element.grants {
-            let name = format!("{}: {} {}", element.name, grant.capability, grant.scope);
-            all.add(name.trim_end(), Value::Null);
+            all.add(format!("{}: {}", element.name, grant.right), Value::Null);
         }
     }
     all.section("steps");

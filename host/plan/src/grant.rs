@@ -21,120 +21,124 @@
 //! In `repositories`, `*` in the URL stands for any run of characters after the host, and `*`
 //! alone for any URL; `key:*` stands for any key. `open` includes `place`.
 
+mod right;
+
 use std::collections::BTreeSet;
 
-use dibhost_check::Check;
-pub use dibhost_definition::capability::{CAPABILITIES, UNSCOPED};
-use dibhost_text::did_you_mean;
 use serde::{Deserialize, Serialize};
 
 use dibhost_block_device::{Node, NodeKind};
+use dibhost_definition::ElementGrants;
 
 use crate::description::Request;
+use crate::openpgp;
 use crate::wish::{Repository, Wish};
-use crate::{openpgp, schema, validate};
 
-/// What an element holds: capability and scope.
+pub use right::{Access, Download, Pattern, Right, SecretUse, Signed, Start, Surroundings, below};
+
+/// What an element holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Grants(BTreeSet<(String, String)>);
+pub struct Grants(BTreeSet<Right>);
 
 impl Grants {
-    /// Exactly what was requested: what elements shipped with this host hold.
+    /// Exactly what was requested: what elements shipped with this host hold. A request that this
+    /// host cannot read asks for nothing.
     #[must_use]
     pub fn all_of(requests: &[Request]) -> Self {
-        requests.iter().map(|r| (r.capability.clone(), r.scope.clone())).collect()
+        requests.iter().filter_map(|request| request.right().ok()).collect()
     }
 
-    /// Whether `subject` (a package, a unit, a user, a program, … or a scope as it is requested)
-    /// is within a scope of `capability`.
+    /// What a definition grants an element. What cannot be read grants nothing.
     #[must_use]
-    pub fn allows(&self, capability: &str, subject: &str) -> bool {
-        !check_of(capability, subject).is_none_or(Check::holds) || self.covers(capability, subject)
+    pub fn given(section: &ElementGrants) -> Self {
+        let given = section.grants.iter();
+        given.filter_map(|g| Right::parse(g.capability.value, &g.scope).ok()).collect()
     }
 
-    fn covers(&self, capability: &str, subject: &str) -> bool {
-        self.scopes(capability).any(|scope| covers(capability, scope, subject))
-    }
-
-    /// The scopes held for `capability`, in order.
-    pub fn scopes<'a>(&'a self, capability: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(c, _)| c == capability).map(|(_, s)| s.as_str())
-    }
-
-    /// Whether anything of `capability` is held.
+    /// Whether what is to be done may be done.
     #[must_use]
-    pub fn holds(&self, capability: &str) -> bool {
-        self.scopes(capability).next().is_some()
+    pub fn allows(&self, asked: &Right) -> bool {
+        !asked.check().holds() || self.include(asked)
     }
 
-    /// Paths below which the element may read (what it may write included).
+    /// Whether one of them covers what is asked for.
     #[must_use]
-    pub fn readable(&self) -> Vec<String> {
-        let path =
-            |s: &str| s.strip_prefix("read ").or(s.strip_prefix("write ")).map(str::to_owned);
-        self.scopes("rootfs").filter_map(path).collect()
+    pub fn include(&self, asked: &Right) -> bool {
+        self.0.iter().any(|held| held.covers(asked))
     }
 
-    /// Paths below which the element may write.
-    #[must_use]
-    pub fn writable(&self) -> Vec<String> {
-        self.scopes("rootfs").filter_map(|s| s.strip_prefix("write ")).map(str::to_owned).collect()
+    /// The paths below which the element may read, or those below which it may write.
+    pub fn paths(&self, to: Access) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(move |scope| match scope {
+            Right::Rootfs(access, path) if *access >= to => Some(path.as_str()),
+            _ => None,
+        })
     }
 
     /// All of them, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(c, s)| (c.as_str(), s.as_str()))
+    pub fn iter(&self) -> impl Iterator<Item = &Right> {
+        self.0.iter()
     }
 
     /// Those of `requests` that are not held.
     #[must_use]
     pub fn missing<'a>(&self, requests: &'a [Request]) -> Vec<&'a Request> {
-        requests.iter().filter(|r| !self.covers(&r.capability, &r.scope)).collect()
+        let held = |request: &Request| request.right().is_ok_and(|asked| self.include(&asked));
+        requests.iter().filter(|request| !held(request)).collect()
     }
 }
 
-impl FromIterator<(String, String)> for Grants {
-    fn from_iter<I: IntoIterator<Item = (String, String)>>(iter: I) -> Self {
+impl FromIterator<Right> for Grants {
+    fn from_iter<I: IntoIterator<Item = Right>>(iter: I) -> Self {
         Self(iter.into_iter().collect())
     }
 }
 
-/// What it means to grant a capability, for the person who does.
+impl Request {
+    /// What it asks for.
+    ///
+    /// # Errors
+    /// What is wrong, as a sentence part after "it requests".
+    pub fn right(&self) -> Result<Right, String> {
+        Right::of(&self.capability, &self.scope)
+    }
+}
+
+/// What it means to grant this, for the person who does.
 #[must_use]
-pub fn meaning(capability: &str, scope: &str) -> &'static str {
-    match (capability, scope.split(' ').next().unwrap_or_default()) {
-        ("accounts", _) => {
+pub fn meaning(scope: &Right) -> &'static str {
+    match scope {
+        Right::Accounts(_) => {
             "makes this user or group as it likes: its keys, its groups, who logs in and who is root"
         }
-        ("block-device", _) => "lays out the disk",
-        ("bootstrap", _) => "makes the first tree, which all of the image stands on",
-        ("builder", "authorized-keys") => "sees the public keys that you log in with",
-        ("builder", _) => "sees which proxies you use",
-        ("cache", _) => "keeps bytes of its own on this machine between builds",
-        ("exec", "network") => "lets the programs that it starts reach the network",
-        ("exec", _) => "starts this program as root inside the image's box",
-        ("facts", slot) => means_fact(slot),
-        ("fetch", "unpinned") => "downloads what nobody has named the digest of",
-        ("fetch", _) => "downloads from this host",
-        ("outputs", _) => "puts files with this ending beside the image",
-        ("packages", _) => {
+        Right::BlockDevice => "lays out the disk",
+        Right::Bootstrap => "makes the first tree, which all of the image stands on",
+        Right::Builder(Surroundings::AuthorizedKeys) => "sees the public keys that you log in with",
+        Right::Builder(Surroundings::Proxies) => "sees which proxies you use",
+        Right::Cache => "keeps bytes of its own on this machine between builds",
+        Right::Exec(Start::Network) => "lets the programs that it starts reach the network",
+        Right::Exec(Start::Program(_)) => "starts this program as root inside the image's box",
+        Right::Facts(slots) => means_fact(&slots.to_string()),
+        Right::Fetch(Download::Unpinned) => "downloads what nobody has named the digest of",
+        Right::Fetch(Download::From(_)) => "downloads from this host",
+        Right::Outputs(_) => "puts files with this ending beside the image",
+        Right::Packages(_) => {
             "installs, holds or removes these packages, whose scripts are root in the image"
         }
-        ("repositories", _) => {
+        Right::Repositories(_) => {
             "takes packages from there: who holds that key can put anything into the image"
         }
-        ("rootfs", "write") => {
+        Right::Rootfs(Access::Write, _) => {
             "changes this path of the image and all below it; what root reads or runs there is root in the image"
         }
-        ("rootfs", _) => "reads this path of the image and all below it",
-        ("secret", "open") => "reads the secret that this parameter names",
-        ("secret", _) => {
+        Right::Rootfs(Access::Read, _) => "reads this path of the image and all below it",
+        Right::Secret(SecretUse::Open, _) => "reads the secret that this parameter names",
+        Right::Secret(SecretUse::Place, _) => {
             "has the host write the secret that this parameter names into the image, or hand it to a program"
         }
-        ("services", _) => "enables, disables or masks this unit",
-        ("services-define", _) => "writes this unit, which is root in the image when it boots",
-        _ => "is not known to this host",
+        Right::Services(_) => "enables, disables or masks this unit",
+        Right::ServicesDefine(_) => "writes this unit, which is root in the image when it boots",
     }
 }
 
@@ -158,417 +162,82 @@ fn means_fact(slot: &str) -> &'static str {
     }
 }
 
-/// Checks that a scope is one its capability knows: for requests and for grants.
-///
-/// # Errors
-/// What is wrong, as a sentence part after "it requests" or "this grants".
-pub fn check_scope(capability: &str, scope: &str) -> Result<(), String> {
-    let path = |path: &str| {
-        crate::validate::target_path(path)
-            .map_err(|why| format!("`rootfs` with the path {path:?}, which {why}"))
-    };
-    if !CAPABILITIES.contains(&capability) {
-        return Err(format!("the capability {capability:?}, which this host does not know"));
-    }
-    if scope.chars().any(char::is_control) {
-        return Err(format!(
-            "`{capability}` with the scope {scope:?}, which has a control character in it"
-        ));
-    }
-    match (capability, scope) {
-        (_, "") if UNSCOPED.contains(&capability) => Ok(()),
-        (_, scope) if UNSCOPED.contains(&capability) => {
-            Err(format!("`{capability}` with the scope {scope:?}, and it has none"))
-        }
-        ("outputs", _) => Ok(()),
-        (_, "") => Err(format!("`{capability}` without a scope")),
-        ("builder", "authorized-keys" | "proxies") => Ok(()),
-        ("builder", scope) => Err(format!(
-            "`builder` with the scope {scope:?}; it has `authorized-keys` and `proxies`"
-        )),
-        ("facts", scope) => fact_scope(scope)
-            .map_err(|why| format!("`facts` with the scope {scope:?}, which {why}")),
-        ("repositories", scope) => repository_scope(scope)
-            .map_err(|why| format!("`repositories` with the scope {scope:?}, which {why}")),
-        ("secret", scope) => match scope.split_once(' ') {
-            Some(("place" | "open", name)) if !name.is_empty() => Ok(()),
-            _ => Err(format!(
-                "`secret` with the scope {scope:?}; it takes `place PARAMETER` or `open PARAMETER`"
-            )),
-        },
-        ("rootfs", scope) => match scope.split_once(' ') {
-            Some(("read" | "write", below)) => path(below),
-            _ => Err(format!(
-                "`rootfs` with the scope {scope:?}; it takes `read PATH` or `write PATH`"
-            )),
-        },
-        _ => Ok(()),
-    }
-}
-
-/// A slot that takes a grant, or a pattern of such.
-fn fact_scope(scope: &str) -> Result<(), String> {
-    let slots = || schema::HOST_SLOTS.iter().map(|slot| slot.name).filter(|s| schema::granted(s));
-    if slots().any(|slot| matches(scope, slot)) {
-        return Ok(());
-    }
-    if !scope.starts_with("dib:") {
-        return Err("is no slot of `dib:`: others are provided and read without a grant".to_owned());
-    }
-    let near = did_you_mean(scope, slots()).map(|near| format!(": {near}")).unwrap_or_default();
-    Err(format!("is no slot of this host that an element may provide{near}"))
-}
-
-/// A URL or a pattern of URLs, and a key.
-fn repository_scope(scope: &str) -> Result<(), String> {
-    let (url, key) = scope.split_once(" key:").ok_or(
-        "names no key: it takes `URL key:FINGERPRINT`, and `key:*` where any key is meant",
-    )?;
-    if key != "*" && !openpgp::is_fingerprint(key) {
-        return Err("names a key that is no fingerprint of 40 or 64 hex digits".to_owned());
-    }
-    if url == "*" {
-        return Ok(());
-    }
-    // A star in the host would take `https://elsewhere.invalid/x.example.org` for one of its own.
-    let host = url.split('/').nth(2).unwrap_or_default();
-    if host.contains('*') {
-        return Err(
-            "has `*` before or in the host, where it could stand for another one".to_owned()
-        );
-    }
-    validate::url(&url.replace('*', "x")).map_err(|why| format!("has a URL that {why}"))
-}
-
 /// Whether a wish is within what its element holds. Whoever takes wishes checks this first;
 /// [`crate::plan`](fn@crate::plan) checks it again.
 ///
 /// # Errors
-/// What is not granted: capability and subject.
+/// What is not granted.
 pub fn permits(grants: &Grants, wish: &Wish) -> Result<(), NotGranted> {
-    let need = |capability, subject: &str| need(grants, capability, subject);
+    needs(wish).into_iter().try_for_each(|scope| need(grants, scope))
+}
+
+/// What has to be granted for a wish, in the order that it is asked in.
+fn needs(wish: &Wish) -> Vec<Right> {
+    let name = |text: &String| Pattern::from(text.as_str());
     match wish {
-        Wish::Bootstrap(_) => need("bootstrap", ""),
-        Wish::Package(package) => need("packages", &package.name),
-        Wish::Repository(repository) => {
-            scopes_of(repository).iter().try_for_each(|scope| need("repositories", scope))
-        }
+        Wish::Bootstrap(_) => vec![Right::Bootstrap],
+        Wish::Package(package) => vec![Right::Packages(name(&package.name))],
+        Wish::Repository(repository) => sources_of(repository),
         // Any package can change by it.
-        Wish::UpgradeAll => need("packages", "*"),
-        Wish::Service { unit, .. } => need("services", unit),
-        Wish::ServiceDefinition { unit, .. } => need("services-define", unit),
+        Wish::UpgradeAll => vec![Right::Packages("*".into())],
+        Wish::Service { unit, .. } => vec![Right::Services(name(unit))],
+        Wish::ServiceDefinition { unit, .. } => vec![Right::ServicesDefine(name(unit))],
+        // Who is in `sudo` is root: a group is no less than a user.
         Wish::User(user) => {
-            need("accounts", &user.name)?;
-            // Who is in `sudo` is root: a group is no less than a user.
-            user.groups.iter().try_for_each(|group| need("accounts", group))
+            let names = [&user.name].into_iter().chain(&user.groups);
+            names.map(|of| Right::Accounts(name(of))).collect()
         }
-        Wish::Group { name, .. } => need("accounts", name),
+        Wish::Group { name: group, .. } => vec![Right::Accounts(name(group))],
         Wish::Password { user, parameter } => {
-            need("accounts", user)?;
-            need("secret", &format!("place {parameter}"))
+            vec![Right::Accounts(name(user)), Right::Secret(SecretUse::Place, name(parameter))]
         }
         Wish::Nodes(nodes) => {
-            need("block-device", "")?;
-            nodes.iter().flat_map(secrets_of).try_for_each(|s| need("secret", &s))
+            [Right::BlockDevice].into_iter().chain(nodes.iter().flat_map(secrets_of)).collect()
         }
         Wish::ReplaceNode(node) => {
-            need("block-device", "")?;
-            secrets_of(node).iter().try_for_each(|s| need("secret", s))
+            [Right::BlockDevice].into_iter().chain(secrets_of(node)).collect()
         }
     }
 }
 
-/// Whether `capability` is held for `subject`.
+/// Whether what is to be done is held.
 ///
 /// # Errors
 /// It is not.
-pub fn need(grants: &Grants, capability: &'static str, subject: &str) -> Result<(), NotGranted> {
-    if grants.allows(capability, subject) {
-        Ok(())
-    } else {
-        Err(NotGranted { capability, subject: subject.to_owned() })
-    }
-}
-
-/// The check that refuses what is not granted of a capability.
-fn check_of(capability: &str, subject: &str) -> Option<Check> {
-    Some(match capability {
-        "accounts" => Check::AccountsGrant,
-        "block-device" => Check::BlockDeviceGrant,
-        "bootstrap" => Check::BootstrapGrant,
-        "builder" => Check::BuilderGrant,
-        "cache" => Check::CacheGrant,
-        "exec" => Check::ExecGrant,
-        "facts" => Check::FactsGrant,
-        "fetch" => Check::FetchGrant,
-        "outputs" => Check::OutputsGrant,
-        "packages" => Check::PackagesGrant,
-        "repositories" => Check::RepositoriesGrant,
-        "rootfs" => Check::RootfsScope,
-        "secret" if subject.starts_with("open ") => Check::SecretOpenGrant,
-        "secret" => Check::SecretPlaceGrant,
-        "services" => Check::ServicesGrant,
-        "services-define" => Check::ServicesDefineGrant,
-        _ => return None,
-    })
+pub fn need(grants: &Grants, asked: Right) -> Result<(), NotGranted> {
+    if grants.allows(&asked) { Ok(()) } else { Err(NotGranted(asked)) }
 }
 
 /// What has to be granted for a repository: its URL with each key that would be trusted for it.
 /// A key that cannot be read is none that anybody granted.
-fn scopes_of(repository: &Repository) -> Vec<String> {
+fn sources_of(repository: &Repository) -> Vec<Right> {
     let keys =
         openpgp::fingerprints(&repository.key).unwrap_or_else(|_| vec!["unknown".to_owned()]);
-    keys.iter().map(|key| format!("{} key:{key}", repository.url)).collect()
+    keys.iter().map(|key| Right::Repositories(Signed::by(&repository.url, key))).collect()
 }
 
-/// The secrets that a node hands on, as scopes.
-fn secrets_of(node: &Node) -> Vec<String> {
+/// The secrets that a node hands on.
+fn secrets_of(node: &Node) -> Vec<Right> {
     match &node.kind {
-        NodeKind::Encryption { secrets, .. } => {
-            secrets.iter().map(|name| format!("place {name}")).collect()
-        }
+        NodeKind::Encryption { secrets, .. } => secrets
+            .iter()
+            .map(|name| Right::Secret(SecretUse::Place, name.as_str().into()))
+            .collect(),
         _ => Vec::new(),
     }
 }
 
 /// Something an element does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("it holds no grant `{capability}`{}", for_subject(.subject))]
-pub struct NotGranted {
-    /// `packages`, …
-    pub capability: &'static str,
-    /// A package, a unit, a user, …; empty where the capability has no scopes.
-    pub subject: String,
-}
+#[error("it holds no grant {}", covering(.0))]
+pub struct NotGranted(pub Right);
 
-fn for_subject(subject: &str) -> String {
-    if subject.is_empty() { String::new() } else { format!(" that covers `{subject}`") }
-}
-
-/// Whether `subject` fits `pattern`, in which `*` stands for any run of characters.
-#[must_use]
-pub fn matches(pattern: &str, subject: &str) -> bool {
-    let Some((head, mut rest)) = pattern.split_once('*') else { return pattern == subject };
-    let Some(mut left) = subject.strip_prefix(head) else { return false };
-    while let Some((part, after)) = rest.split_once('*') {
-        let Some(at) = left.find(part) else { return false };
-        left = &left[at + part.len()..];
-        rest = after;
+fn covering(asked: &Right) -> String {
+    match asked.said() {
+        (capability, text) if text.is_empty() => format!("`{capability}`"),
+        (capability, text) => format!("`{capability}` that covers `{text}`"),
     }
-    left.ends_with(rest)
-}
-
-/// Whether the granted scope includes the requested one, or what is to be done.
-fn covers(capability: &str, granted: &str, requested: &str) -> bool {
-    match capability {
-        "rootfs" => both(granted, requested, |granted, requested| {
-            (granted.0 == "write" || granted.0 == requested.0) && below(granted.1, requested.1)
-        }),
-        "secret" => both(granted, requested, |granted, requested| {
-            (granted.0 == "open" || granted.0 == requested.0) && matches(granted.1, requested.1)
-        }),
-        "repositories" => {
-            // `https://host/debian` and `https://host/debian/` are one place.
-            let plain = |url: &str| url.trim_end_matches('/').to_owned();
-            let parts = |scope: &str| {
-                scope.split_once(" key:").map(|(url, key)| (plain(url), key.to_ascii_uppercase()))
-            };
-            match (parts(granted), parts(requested)) {
-                (Some(granted), Some(requested)) => {
-                    matches(&granted.0, &requested.0) && matches(&granted.1, &requested.1)
-                }
-                _ => false,
-            }
-        }
-        _ => matches(granted, requested),
-    }
-}
-
-/// Splits both scopes into a verb and what it is about, and compares the parts; one that has no
-/// two parts fits nothing.
-fn both(granted: &str, requested: &str, fits: impl Fn((&str, &str), (&str, &str)) -> bool) -> bool {
-    match (granted.split_once(' '), requested.split_once(' ')) {
-        (Some(granted), Some(requested)) => fits(granted, requested),
-        _ => false,
-    }
-}
-
-/// Whether `path` is `folder` or below it; both absolute and normal.
-#[must_use]
-pub fn below(folder: &str, path: &str) -> bool {
-    let folder = folder.trim_end_matches('/');
-    path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stands_for_any_run_of_characters() {
-        for (pattern, subject, fits) in [
-            ("linux-image-*", "linux-image-amd64", true),
-            ("linux-image-*", "linux-headers", false),
-            ("*", "", true),
-            ("a*b*c", "a-b-b-c", true),
-            ("a*b*c", "a-c-b", false),
-            ("*.service", "ssh.service", true),
-            ("grub", "grub2", false),
-        ] {
-            assert_eq!(matches(pattern, subject), fits, "{pattern} {subject}");
-        }
-    }
-
-    #[test]
-    fn below_does_not_take_a_longer_name_for_a_folder() {
-        assert!(below("/etc", "/etc/motd"));
-        assert!(below("/", "/etc"));
-        assert!(!below("/etc", "/etcetera"));
-    }
-
-    #[test]
-    fn writing_includes_reading_and_a_folder_what_is_below() {
-        let request = |scope: &str| Request {
-            capability: "rootfs".into(),
-            scope: scope.into(),
-            reason: String::new(),
-        };
-        let grants: Grants = [("rootfs".to_owned(), "write /etc".to_owned())].into_iter().collect();
-        assert!(grants.missing(&[request("read /etc/ssh"), request("write /etc/motd")]).is_empty());
-        assert_eq!(grants.missing(&[request("write /usr")]).len(), 1);
-    }
-
-    fn grants(scopes: &[(&str, &str)]) -> Grants {
-        scopes.iter().map(|(c, s)| ((*c).to_owned(), (*s).to_owned())).collect()
-    }
-
-    const FINGERPRINT: &str = "4D64FEC119C2029067D6E791F8D2585B8783D481";
-
-    #[test]
-    fn a_repository_is_granted_by_url_and_key() {
-        let any = format!("https://h.example/* key:{}", FINGERPRINT.to_lowercase());
-        let other = "A".repeat(40);
-        for (granted, url, key, held) in [
-            ("https://h.example/debian key:*", "https://h.example/debian/", FINGERPRINT, true),
-            ("https://h.example/debian key:*", "https://h.example/debian-x", FINGERPRINT, false),
-            (any.as_str(), "https://h.example/x/y", FINGERPRINT, true),
-            (any.as_str(), "https://h.example/x/y", other.as_str(), false),
-            (any.as_str(), "https://h.example.invalid/x", FINGERPRINT, false),
-            (any.as_str(), "http://h.example/x", FINGERPRINT, false),
-            ("* key:*", "http://anywhere.example", other.as_str(), true),
-        ] {
-            let held_grants = grants(&[("repositories", granted)]);
-            let asked = format!("{url} key:{key}");
-            assert_eq!(held_grants.allows("repositories", &asked), held, "{granted} {asked}");
-        }
-        // A URL with no key is nothing that anybody asks for.
-        assert!(!grants(&[("repositories", "*")]).allows("repositories", "https://h.example"));
-    }
-
-    #[test]
-    fn every_key_of_a_repository_has_to_be_granted() {
-        let key = include_str!("../tests/debian-release-bookworm.asc");
-        let wish = |key: &str| {
-            Wish::Repository(Repository {
-                name: "r".into(),
-                url: "https://h.example/debian".into(),
-                suites: vec!["s".into()],
-                components: vec!["c".into()],
-                priority: None,
-                key: key.into(),
-            })
-        };
-        let scope = format!("https://h.example/debian key:{FINGERPRINT}");
-        let held = grants(&[("repositories", &scope)]);
-        assert_eq!(permits(&held, &wish(key)), Ok(()));
-        let other = include_str!("../tests/two-keys.asc");
-        assert_eq!(openpgp::fingerprints(other).unwrap()[0], FINGERPRINT);
-        let refused = permits(&held, &wish(other)).unwrap_err();
-        insta::assert_snapshot!(refused, @"it holds no grant `repositories` that covers `https://h.example/debian key:7B1607E6535939525081C692DE8A79D3968E6746`");
-        assert!(permits(&held, &wish("no key")).is_err());
-    }
-
-    #[test]
-    fn scopes_that_say_too_little_or_could_mean_too_much() {
-        let fits = |capability, scope| check_scope(capability, scope);
-        for (capability, scope) in [
-            ("repositories", "https://h.example/debian key:*"),
-            ("repositories", "* key:4D64FEC119C2029067D6E791F8D2585B8783D481"),
-            ("repositories", "https://h.example/*/debian key:*"),
-            ("facts", "dib:boot/kernel-argument@1"),
-            ("facts", "dib:users/*"),
-            ("facts", "*"),
-            ("secret", "place password"),
-            ("secret", "open *"),
-        ] {
-            assert_eq!(fits(capability, scope), Ok(()), "{capability} {scope}");
-        }
-        for (capability, scope) in [
-            ("repositories", "https://h.example/debian"),
-            ("repositories", "*"),
-            ("repositories", "https://*.example/ key:*"),
-            ("repositories", "https://h.example* key:*"),
-            ("repositories", "http* key:*"),
-            ("repositories", "file:///etc key:*"),
-            ("repositories", "https://h.example/debian key:8783D481"),
-            ("repositories", "https://h.example/../x key:*"),
-            ("facts", ""),
-            ("facts", "acme:proxy/upstream@1"),
-            ("facts", "dib:users/authorized-keys@1"),
-            // The host's alone.
-            ("facts", "dib:block-device/layout@1"),
-            ("secret", "password"),
-            ("secret", "read password"),
-            ("secret", "open "),
-            ("block-device", "sda"),
-            ("rootfs", "write etc"),
-            ("exec", ""),
-            ("ptrace", "*"),
-        ] {
-            assert!(fits(capability, scope).is_err(), "{capability} {scope}");
-        }
-    }
-
-    #[test]
-    fn what_may_be_opened_may_be_placed_and_not_the_other_way() {
-        let place = grants(&[("secret", "place password")]);
-        assert!(place.allows("secret", "place password"));
-        assert!(!place.allows("secret", "open password"));
-        assert!(!place.allows("secret", "place other"));
-        assert!(grants(&[("secret", "open password")]).allows("secret", "place password"));
-    }
-
-    #[test]
-    fn a_group_is_no_less_than_a_user() {
-        let wish = Wish::User(crate::wish::User {
-            name: "deploy".into(),
-            uid: None,
-            gid: None,
-            home: None,
-            shell: None,
-            groups: vec!["sudo".into()],
-            system: false,
-            authorized_keys: Vec::new(),
-        });
-        let refused = permits(&grants(&[("accounts", "deploy")]), &wish).unwrap_err();
-        assert_eq!(refused.subject, "sudo");
-        assert_eq!(
-            permits(&grants(&[("accounts", "deploy"), ("accounts", "sudo")]), &wish),
-            Ok(())
-        );
-    }
-
-    #[test]
-    fn a_disk_that_a_secret_opens_needs_the_secret_too() {
-        let wish = |secrets: &[&str]| {
-            let secrets = secrets.iter().map(|s| (*s).to_owned()).collect();
-            let kind = NodeKind::Encryption { secrets, label: None };
-            Wish::Nodes(vec![Node { name: "luks".into(), on: vec!["disk".into()], kind }])
-        };
-        let held = grants(&[("block-device", "")]);
-        assert_eq!(permits(&held, &wish(&[])), Ok(()));
-        assert_eq!(permits(&held, &wish(&["disk-key"])).unwrap_err().subject, "place disk-key");
-        let held = grants(&[("block-device", ""), ("secret", "place disk-key")]);
-        assert_eq!(permits(&held, &wish(&["disk-key"])), Ok(()));
-    }
-}
+mod tests;

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use dibhost_check::Check;
-use dibhost_definition::{Definition, FirstPartyTrust, LockedElement, LockedImage, toml_text};
+use dibhost_definition::{
+    Definition, FirstPartyTrust, LockedElement, LockedImage, Scoped, toml_text,
+};
 
-use crate::description::Request;
-use crate::grant::{Grants, UNSCOPED};
+use crate::grant::{Grants, Right};
 use crate::plan::{Plan, PlanFinding};
 use crate::planner::Described;
 
@@ -20,14 +21,14 @@ pub struct Growth {
     pub was: String,
     /// The version it has now.
     pub is: String,
-    /// Capability and scope of what it did not ask for.
-    pub more: BTreeSet<(String, String)>,
+    /// What it did not ask for.
+    pub more: BTreeSet<Scoped>,
 }
 
 impl Growth {
     /// What it asks for beside what was agreed to: a line each, `+ exec ["sh"]`.
     pub fn lines(&self) -> impl Iterator<Item = String> {
-        self.more.iter().map(|(capability, scope)| match UNSCOPED.contains(&capability.as_str()) {
+        self.more.iter().map(|(capability, scope)| match capability.unscoped() {
             true => format!("+ {capability}"),
             false => format!("+ {capability} [{}]", toml_text(scope)),
         })
@@ -64,7 +65,7 @@ pub fn grown(lock: &LockedImage, definition: &Definition, plan: &Plan) -> Vec<Gr
     let elements = plan.elements.iter().filter(|e| !(shipped && e.first_party));
     elements
         .filter_map(|e| {
-            let requests = e.grants.iter().map(|g| (g.capability.clone(), g.scope.clone()));
+            let requests = e.grants.iter().map(|g| g.right.clone());
             growth(lock.get(&e.name)?, &e.name, &e.version, &e.digest, requests.collect())
         })
         .collect()
@@ -73,7 +74,7 @@ pub fn grown(lock: &LockedImage, definition: &Definition, plan: &Plan) -> Vec<Gr
 /// As [`grown`], of one element that is not in a plan yet.
 pub(crate) fn growth_of(lock: &LockedImage, described: &Described) -> Option<Growth> {
     let about = &described.description;
-    let requests = about.requests.iter().map(|r| (r.capability.clone(), r.scope.clone()));
+    let requests = about.requests.iter().filter_map(|r| r.right().ok());
     let locked = lock.get(&about.name)?;
     growth(locked, &about.name, &about.version, &described.digest, requests.collect())
 }
@@ -83,24 +84,17 @@ fn growth(
     name: &str,
     version: &str,
     digest: &str,
-    requests: BTreeSet<(String, String)>,
+    requests: BTreeSet<Right>,
 ) -> Option<Growth> {
     if !Check::LockGrowth.holds() || locked.digest == digest {
         return None;
     }
-    let agreed: Grants = locked.requests.iter().cloned().collect();
+    // What cannot be read was agreed to by nobody.
+    let agreed = locked.requests.iter().filter_map(|(c, text)| Right::parse(*c, text).ok());
+    let agreed: Grants = agreed.collect();
     // A scope within one that was agreed to is not more.
-    let more: BTreeSet<_> = requests
-        .into_iter()
-        .filter(|(capability, scope)| {
-            let request = Request {
-                capability: capability.clone(),
-                scope: scope.clone(),
-                reason: String::new(),
-            };
-            !agreed.missing(&[request]).is_empty()
-        })
-        .collect();
+    let more = requests.iter().filter(|asked| !agreed.include(asked));
+    let more: BTreeSet<_> = more.map(Right::said).collect();
     let (was, is) = (locked.version.clone(), version.to_owned());
     (!more.is_empty()).then(|| Growth { element: name.to_owned(), was, is, more })
 }
@@ -112,7 +106,7 @@ pub fn locked(plan: &Plan) -> LockedImage {
         from: e.reference.clone(),
         version: e.version.clone(),
         digest: e.digest.clone(),
-        requests: e.grants.iter().map(|g| (g.capability.clone(), g.scope.clone())).collect(),
+        requests: e.grants.iter().map(|g| g.right.said()).collect(),
     };
     plan.elements.iter().map(|e| (e.name.clone(), element(e))).collect()
 }
@@ -137,8 +131,8 @@ pub fn differences(before: &LockedImage, after: &LockedImage) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn scopes(list: &[(&str, &str)]) -> BTreeSet<(String, String)> {
-        list.iter().map(|(c, s)| ((*c).to_owned(), (*s).to_owned())).collect()
+    fn scopes(list: &[(&str, &str)]) -> BTreeSet<Right> {
+        list.iter().map(|(c, s)| Right::of(c, s).unwrap()).collect()
     }
 
     fn locked_as(requests: &[(&str, &str)]) -> LockedElement {
@@ -146,7 +140,7 @@ mod tests {
             from: "./motd.wasm".to_owned(),
             version: "1.0.0".to_owned(),
             digest: "sha256:1".to_owned(),
-            requests: scopes(requests),
+            requests: scopes(requests).iter().map(Right::said).collect(),
         }
     }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use dibhost_block_device::{Backend, LayoutOptions, Node, Optimise};
-use dibhost_definition::{Format, Limits, Qcow2Compression};
+use dibhost_definition::{Capability, Format, Limits, Qcow2Compression};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::Phase;
 use crate::action::Action;
 use crate::fact::Fact;
-use crate::grant::Grants;
+use crate::grant::{Grants, Right};
 use crate::label::label;
 use crate::planner::TargetMachine;
 use crate::slot::{PlannedSlot, Timing};
@@ -43,15 +43,40 @@ pub struct PlannedImage {
 }
 
 /// A grant an element holds, and why it asked for it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "HeldGrantText", into = "HeldGrantText")]
 pub struct HeldGrant {
-    /// `rootfs`, `exec`, `packages`, …
-    pub capability: String,
-    /// See [`crate::grant`].
-    pub scope: String,
+    /// What it is of.
+    pub right: Right,
     /// As the element says it.
     pub reason: String,
+}
+
+/// A grant an element holds, as plans write it.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+struct HeldGrantText {
+    /// Which capability.
+    capability: Capability,
+    /// What of it; empty where it has no scopes.
+    scope: String,
+    /// As the element says it.
+    reason: String,
+}
+
+impl From<HeldGrant> for HeldGrantText {
+    fn from(held: HeldGrant) -> Self {
+        let (capability, scope) = held.right.said();
+        Self { capability, scope, reason: held.reason }
+    }
+}
+
+impl TryFrom<HeldGrantText> for HeldGrant {
+    type Error = String;
+
+    fn try_from(text: HeldGrantText) -> Result<Self, String> {
+        Ok(Self { right: Right::parse(text.capability, &text.scope)?, reason: text.reason })
+    }
 }
 
 /// An element of the image.
@@ -79,6 +104,7 @@ pub struct PlannedElement {
     /// Set ones and defaults, checked. Of a secret its name, never more.
     pub parameters: BTreeMap<String, Value>,
     /// What it holds, in order.
+    #[schemars(with = "Vec<HeldGrantText>")]
     pub grants: Vec<HeldGrant>,
     /// What its steps may not go beyond.
     #[schemars(with = "BTreeMap<String, Option<u64>>")]
@@ -89,13 +115,19 @@ impl PlannedElement {
     /// What it holds, for checks.
     #[must_use]
     pub fn held(&self) -> Grants {
-        self.grants.iter().map(|g| (g.capability.clone(), g.scope.clone())).collect()
+        self.grants.iter().map(|g| g.right.clone()).collect()
     }
 
-    /// Whether its steps can see or change the target.
+    /// Whether its steps can see the target, or change it.
     #[must_use]
-    pub fn touches_target(&self) -> bool {
-        self.grants.iter().any(|g| g.capability == "rootfs" || g.capability == "exec")
+    pub fn sees_target(&self) -> bool {
+        self.grants.iter().any(|g| g.right.sees_target())
+    }
+
+    /// Whether its steps can change the target.
+    #[must_use]
+    pub fn writes_target(&self) -> bool {
+        self.grants.iter().any(|g| g.right.writes_target())
     }
 }
 

@@ -142,8 +142,7 @@ pub fn plan(
     wishes.sort_by_key(|w| w.phase);
     let planned_elements = planned_elements(definition, &elements, parameters, &held);
     let steps = order::steps(&elements, &order);
-    let toucher =
-        |name: &str| planned_elements.iter().any(|e| e.name == name && e.touches_target());
+    let toucher = |name: &str| planned_elements.iter().any(|e| e.name == name && e.sees_target());
     let touching: BTreeSet<Phase> =
         steps.iter().filter(|s| !s.plan_only && toucher(&s.element)).map(|s| s.phase).collect();
     if !wishes.iter().any(|w| matches!(w.wish, Wish::Bootstrap(_))) {
@@ -398,13 +397,7 @@ impl Run<'_> {
             facts.insert(read.name.clone(), there);
         }
         let nothing = BTreeMap::new();
-        let grants = self
-            .held
-            .get(*name)
-            .into_iter()
-            .flatten()
-            .map(|g| (g.capability.clone(), g.scope.clone()))
-            .collect();
+        let grants = self.held.get(*name).into_iter().flatten().map(|g| g.right.clone()).collect();
         let nodes = answers.nodes.seen(sees);
         let call = StepCall {
             element: name,

@@ -9,7 +9,7 @@ use dibhost_definition::{
 };
 
 use crate::description::Request;
-use crate::grant::{self, Grants};
+use crate::grant::{Grants, Right};
 use crate::lock;
 use crate::parameters::{not_in_image, one_line};
 use crate::plan::{HeldGrant, PlanFinding};
@@ -30,7 +30,7 @@ pub(crate) fn check(
             wrong.push(not_in_image("grants", &section.element, elements));
         }
         for given in &section.grants {
-            if let Err(why) = grant::check_scope(&given.capability, &given.scope) {
+            if let Err(why) = Right::parse(given.capability.value, &given.scope) {
                 wrong.push(
                     Diagnostic::new(format!("this grants {why}")).at(given.scope.location.as_ref()),
                 );
@@ -63,11 +63,7 @@ fn of_element(
                 .iter()
                 .flat_map(|s| never_requested(s, &description.name, &description.requests)),
         );
-        let granted: Grants = section
-            .iter()
-            .flat_map(|s| &s.grants)
-            .map(|g| (g.capability.value.clone(), g.scope.value.clone()))
-            .collect();
+        let granted = section.map(Grants::given).unwrap_or_default();
         let missing = granted.missing(&description.requests);
         if Check::GrantRequested.holds() && !missing.is_empty() {
             let mut refusal = refusal(elements, element, section, &missing);
@@ -80,14 +76,10 @@ fn of_element(
     let mut held: Vec<HeldGrant> = description
         .requests
         .iter()
-        .map(|r| HeldGrant {
-            capability: r.capability.clone(),
-            scope: r.scope.clone(),
-            reason: one_line(&r.reason),
-        })
+        .filter_map(|r| Some(HeldGrant { right: r.right().ok()?, reason: one_line(&r.reason) }))
         .collect();
-    held.sort();
-    held.dedup_by(|a, b| a.capability == b.capability && a.scope == b.scope);
+    held.sort_by_cached_key(|held| (held.right.said(), held.reason.clone()));
+    held.dedup_by(|a, b| a.right == b.right);
     held
 }
 
@@ -125,12 +117,10 @@ fn refusal(
 
 /// The section as it has to be: what is granted and what is missing.
 fn toml_lines(name: &str, section: Option<&ElementGrants>, missing: &[&Request]) -> String {
-    let granted = section
-        .iter()
-        .flat_map(|s| &s.grants)
-        .map(|g| (g.capability.value.clone(), g.scope.value.clone()));
-    let all: BTreeSet<_> =
-        granted.chain(missing.iter().map(|r| (r.capability.clone(), r.scope.clone()))).collect();
+    let granted = section.iter().flat_map(|s| &s.grants);
+    let granted = granted.map(|g| (g.capability.value, g.scope.value.clone()));
+    let missing = missing.iter().filter_map(|r| Some(r.right().ok()?.said()));
+    let all: BTreeSet<_> = granted.chain(missing).collect();
     format!("[grants.{}]\n{}", toml_key(name), scope_lines(&all).trim_end())
 }
 
@@ -148,9 +138,10 @@ fn needless(section: &ElementGrants, name: &str) -> PlanFinding {
 
 fn never_requested(section: &ElementGrants, name: &str, requests: &[Request]) -> Vec<PlanFinding> {
     let idle = section.grants.iter().filter(|given| {
-        let one: Grants =
-            [(given.capability.value.clone(), given.scope.value.clone())].into_iter().collect();
-        !requests.iter().any(|r| one.missing(std::slice::from_ref(r)).is_empty())
+        // One that cannot be read is refused elsewhere.
+        Right::parse(given.capability.value, &given.scope).is_ok_and(|given| {
+            !requests.iter().any(|r| r.right().is_ok_and(|asked| given.covers(&asked)))
+        })
     });
     idle.map(|given| PlanFinding {
         element: Some(name.to_owned()),

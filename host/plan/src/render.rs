@@ -115,14 +115,8 @@ impl Text {
             .iter()
             .map(|(name, value)| vec![format!("parameter {name}"), short(value)]);
         self.table(2, &parameters.collect::<Vec<_>>());
-        let grants = element.grants.iter().map(|g| {
-            let what = if g.scope.is_empty() {
-                g.capability.clone()
-            } else {
-                format!("{} {}", g.capability, g.scope)
-            };
-            vec![format!("grant {what}"), g.reason.clone()]
-        });
+        let grants =
+            element.grants.iter().map(|g| vec![format!("grant {}", g.right), g.reason.clone()]);
         self.table(2, &grants.collect::<Vec<_>>());
         let limits = element
             .limits

@@ -10,7 +10,6 @@ use serde_json::Value;
 use crate::description::{
     Description, Extension, Parameter, ParameterKind, SlotUse, StepDeclaration, Timing,
 };
-use crate::grant;
 use crate::phase::Phase;
 use crate::plan::HOST;
 use crate::schema;
@@ -44,7 +43,7 @@ pub(crate) fn problems(description: &Description) -> Vec<String> {
         step(declared, &mut found);
     }
     for request in &description.requests {
-        let wrong = grant::check_scope(&request.capability, &request.scope).err();
+        let wrong = request.right().err();
         let wrong = wrong.filter(|_| Check::RequestScope.holds());
         found.extend(wrong.map(|why| format!("it requests {why}")));
     }

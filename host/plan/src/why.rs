@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::Phase;
 use crate::fact::Fact;
-use crate::grant::{self, Grants};
+use crate::grant::{Grants, Right, permits};
 use crate::label::label;
 use crate::parameters::one_line;
 use crate::plan::{HOST, Plan};
@@ -303,14 +303,11 @@ fn reason(plan: &Plan, record: &WishRecord) -> Option<String> {
         return Some(package.reason.clone()).filter(|r| !r.is_empty());
     }
     let held = &plan.element(&record.element)?.grants;
-    let covers = |capability: &str, scope: &str| {
-        let one: Grants = [(capability.to_owned(), scope.to_owned())].into_iter().collect();
-        grant::permits(&one, &record.wish).is_ok()
+    let covers = |scope: &Right| {
+        let one: Grants = [scope.clone()].into_iter().collect();
+        permits(&one, &record.wish).is_ok()
     };
-    held.iter()
-        .find(|g| covers(&g.capability, &g.scope))
-        .map(|g| g.reason.clone())
-        .filter(|r| !r.is_empty())
+    held.iter().find(|g| covers(&g.right)).map(|g| g.reason.clone()).filter(|r| !r.is_empty())
 }
 
 fn given(fact: &Fact) -> Reason {

@@ -65,7 +65,7 @@ fn everything_is_read_with_its_place() {
     let grants: Vec<(&str, &str)> = definition.grants["motd"]
         .grants
         .iter()
-        .map(|g| (g.capability.as_str(), g.scope.as_str()))
+        .map(|g| (g.capability.value.name(), g.scope.as_str()))
         .collect();
     assert_eq!(grants, [("rootfs", "write /etc/motd"), ("rootfs", "read /etc"), ("bootstrap", "")]);
     assert_eq!(definition.trust.first_party, FirstPartyTrust::Explicit);

@@ -110,9 +110,7 @@ impl Given {
             given.machine.image_name = definition.image.name.value.clone();
             let settings = definition.parameters.get(name).into_iter().flat_map(|s| &s.settings);
             given.parameters.extend(settings.map(|(k, s)| (k.clone(), s.value.value.clone())));
-            let granted = definition.grants.get(name).into_iter().flat_map(|s| &s.grants);
-            given.grants =
-                granted.map(|g| (g.capability.value.clone(), g.scope.value.clone())).collect();
+            given.grants = definition.grants.get(name).map(Grants::given).unwrap_or_default();
             given.limits = definition.limits.of(name);
         }
         for setting in &args.parameters {

@@ -1,5 +1,6 @@
 //! `accounts`: wishes for users and groups.
 
+use dibhost_plan::grant::Right;
 use dibhost_plan::wish::Wish;
 use dibhost_text::harmless;
 use wasmtime::component::{Linker, Resource};
@@ -18,14 +19,14 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 impl accounts::Host for State {
     fn ensure_user(&mut self, user: accounts::User) -> Result<(), Refusal> {
         self.planning("an account cannot be wished for")?;
-        self.grant("accounts", &user.name)?;
+        self.grant(Right::Accounts(user.name.as_str().into()))?;
         self.extensions(&user.extensions, || format!("the user `{}`", harmless(&user.name, 100)))?;
         self.wish(vec![Wish::User(convert::user(user))])
     }
 
     fn ensure_group(&mut self, name: String, gid: Option<u32>) -> Result<(), Refusal> {
         self.planning("a group cannot be wished for")?;
-        self.grant("accounts", &name)?;
+        self.grant(Right::Accounts(name.as_str().into()))?;
         self.wish(vec![Wish::Group { name, gid }])
     }
 

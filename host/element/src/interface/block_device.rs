@@ -1,6 +1,7 @@
 //! `block-device`: nodes of the disk, as wishes.
 
 use dibhost_definition::Limit;
+use dibhost_plan::grant::Right;
 use dibhost_plan::wish::Wish;
 use wasmtime::component::Linker;
 
@@ -18,13 +19,13 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 impl block_device::Host for State {
     fn nodes(&mut self) -> Result<Vec<block_device::Node>, Refusal> {
         self.planning("nodes cannot be read")?;
-        self.grant("block-device", "")?;
+        self.grant(Right::BlockDevice)?;
         Ok(self.wishes.nodes.iter().map(convert::node_to_wit).collect())
     }
 
     fn add(&mut self, nodes: Vec<block_device::Node>) -> Result<(), Refusal> {
         self.planning("nodes cannot be added")?;
-        self.grant("block-device", "")?;
+        self.grant(Right::BlockDevice)?;
         // Each name is looked for among all: before that, they are counted.
         self.within(Limit::Wishes, (self.wishes.nodes.len() + nodes.len()) as u64)?;
         let mut made: Vec<dibhost_block_device::Node> = Vec::with_capacity(nodes.len());
@@ -47,7 +48,7 @@ impl block_device::Host for State {
 
     fn replace(&mut self, node: block_device::Node) -> Result<(), Refusal> {
         self.planning("a node cannot be replaced")?;
-        self.grant("block-device", "")?;
+        self.grant(Right::BlockDevice)?;
         self.extensions(&node.extensions, || format!("the node `{}`", harmless(&node.name, 100)))?;
         let node = convert::node(node)?;
         let Some(at) = self.wishes.nodes.iter().position(|n| n.name == node.name) else {

@@ -1,6 +1,7 @@
 //! `bootstrap`: the wish for the first tree.
 
 use dibhost_plan::Phase;
+use dibhost_plan::grant::Right;
 use dibhost_plan::wish::Wish;
 use wasmtime::component::Linker;
 
@@ -23,7 +24,7 @@ impl bootstrap::Host for State {
                 self.call.phase
             )));
         }
-        self.grant("bootstrap", "")?;
+        self.grant(Right::Bootstrap)?;
         match &source {
             bootstrap::Source::Distribution(distribution) => {
                 self.extensions(&distribution.extensions, || "the first tree".to_owned())?;

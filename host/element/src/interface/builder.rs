@@ -1,5 +1,6 @@
 //! `builder`: what the image definition lets out of the builder's own surroundings.
 
+use dibhost_plan::grant::{Right, Surroundings};
 use wasmtime::component::Linker;
 
 use super::hook::{Own, hooked};
@@ -14,13 +15,13 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 impl builder::Host for State {
     fn authorized_keys(&mut self) -> Result<Vec<String>, Refusal> {
         self.planning("the builder cannot be asked for its keys")?;
-        self.grant("builder", "authorized-keys")?;
+        self.grant(Right::Builder(Surroundings::AuthorizedKeys))?;
         Ok(self.wishes.builder.authorized_keys.clone())
     }
 
     fn proxies(&mut self) -> Result<builder::Proxy, Refusal> {
         self.planning("the builder cannot be asked for its proxies")?;
-        self.grant("builder", "proxies")?;
+        self.grant(Right::Builder(Surroundings::Proxies))?;
         let builder = &self.wishes.builder;
         Ok(builder::Proxy {
             http: builder.http_proxy.clone(),

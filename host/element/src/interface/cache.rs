@@ -1,5 +1,6 @@
 //! `cache`: bytes an element keeps between builds, in a folder of its own.
 
+use dibhost_plan::grant::Right;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
@@ -25,7 +26,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 impl cache::Host for State {
     fn get(&mut self, key: String) -> Result<Option<Resource<Blob>>, Refusal> {
         self.running("the cache cannot be read")?;
-        self.grant("cache", "")?;
+        self.grant(Right::Cache)?;
         // A folder that cannot be opened has nothing in it, and `put` says why.
         let Ok(Some(folder)) = self.cache.folder() else { return Ok(None) };
         match load(folder, &file_name(&key)) {
@@ -36,7 +37,7 @@ impl cache::Host for State {
 
     fn put(&mut self, key: String, content: Vec<u8>) -> Result<Resource<Blob>, Refusal> {
         self.running("the cache cannot be written")?;
-        self.grant("cache", "")?;
+        self.grant(Right::Cache)?;
         if Check::CallBytes.holds() && content.len() > CALL_BYTES {
             return Err(Refusal::limit(format!(
                 "one entry of the cache is at most {}",

@@ -1,5 +1,6 @@
 //! `exec`: programs inside the target.
 
+use dibhost_plan::grant::{Right, Start};
 use std::sync::Arc;
 
 use dibhost_check::Check;
@@ -112,17 +113,9 @@ impl State {
         for word in words.chain(command.env.iter().map(|(_, value)| value)) {
             self.without_secrets(&format!("an argument of `{}`", harmless(program, 200)), word)?;
         }
-        // `network` is a setting and no program; see `dibhost_plan::grant`.
-        let mut programs = self.call.grants.scopes("exec").filter(|s| *s != "network");
-        let granted = programs.any(|scope| dibhost_plan::grant::matches(scope, program));
-        if Check::ExecGrant.holds() && !granted {
-            return Err(self.not_granted("exec", program));
-        }
+        self.grant(Right::Exec(Start::Program(program.into())))?;
         if command.settings.contains(exec::Settings::NETWORK) {
-            let granted = self.call.grants.scopes("exec").any(|s| s == "network");
-            if Check::ExecNetworkGrant.holds() && !granted {
-                return Err(self.not_granted("exec", "network"));
-            }
+            self.grant(Right::Exec(Start::Network))?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 use dibhost_check::Check;
 use dibhost_definition::Limit;
 use dibhost_plan::description::{Arity, Timing};
+use dibhost_plan::grant::Right;
 use dibhost_plan::schema;
 use serde_json::Value;
 use wasmtime::component::Linker;
@@ -38,7 +39,7 @@ impl facts::Host for State {
         let (timing, granted) = (declared.timing, schema::granted(&slot));
         in_time(self.call.mode, timing, &slot)?;
         if granted {
-            self.grant("facts", &slot)?;
+            self.grant(Right::Facts(slot.as_str().into()))?;
         }
         if Check::FactKey.holds() && (key.len() > 255 || key.chars().any(char::is_control)) {
             return Err(Refusal::invalid(format!(

@@ -1,6 +1,7 @@
 //! `fetch`: bytes from outside. Not offered yet: what is granted is told so, and what is not is
 //! denied as ever.
 
+use dibhost_plan::grant::{Download, Right};
 use wasmtime::component::{Linker, Resource};
 
 use super::hook::{Own, hooked};
@@ -19,7 +20,7 @@ impl fetch::Host for State {
         self.running("nothing can be fetched")?;
         self.may_fetch(&url)?;
         if digest.is_none() {
-            self.grant("fetch", "unpinned")?;
+            self.grant(Right::Fetch(Download::Unpinned))?;
         }
         Err(not_yet(&url))
     }
@@ -41,7 +42,7 @@ impl State {
             Some(v6) => v6.split(']').next(),
             None => authority.split([':', '?', '#']).next(),
         };
-        self.grant("fetch", host.unwrap_or_default())
+        self.grant(Right::Fetch(Download::From(host.unwrap_or_default().into())))
     }
 }
 

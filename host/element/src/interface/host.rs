@@ -1,5 +1,6 @@
 //! `host`: the build as an element sees it.
 
+use dibhost_plan::grant::{Right, SecretUse};
 use std::sync::Arc;
 
 use dibhost_check::Check;
@@ -74,7 +75,7 @@ impl host::HostSecret for State {
         let Secret { parameter, name } = self.table.get(&secret)?;
         let (parameter, name) = (parameter.clone(), name.clone());
         self.running("no secret can be opened")?;
-        self.grant("secret", &format!("open {parameter}"))?;
+        self.grant(Right::Secret(SecretUse::Open, parameter.as_str().into()))?;
         let secret = self.read_secret(&name)?;
         self.tainted.insert(Taint::SecretOpened);
         // The copy goes into the element's memory, which is its own affair from here on.
@@ -104,7 +105,7 @@ impl State {
         secret: &Resource<Secret>,
     ) -> Result<Arc<SecretBytes>, Refusal> {
         let Secret { parameter, name } = self.table.get(secret)?;
-        self.grant("secret", &format!("place {parameter}"))?;
+        self.grant(Right::Secret(SecretUse::Place, parameter.as_str().into()))?;
         let secret = self.read_secret(name)?;
         self.tainted.insert(Taint::SecretPlaced);
         Ok(secret)

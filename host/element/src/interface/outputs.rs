@@ -1,5 +1,6 @@
 //! `outputs`: files that go beside the image.
 
+use dibhost_plan::grant::Right;
 use std::sync::Arc;
 
 use dibhost_check::Check;
@@ -26,7 +27,7 @@ impl outputs::Host for State {
         {
             return Err(Refusal::invalid(format!("`{}` {why}", harmless(&suffix, 100))));
         }
-        self.grant("outputs", &suffix)?;
+        self.grant(Right::Outputs(suffix.as_str().into()))?;
         let content = Arc::clone(&self.table.get(&content)?.content);
         match self.outputs.0.iter().find(|(s, _)| *s == suffix) {
             Some((_, there)) if *there == content => Ok(()),

@@ -1,5 +1,6 @@
 //! `packages`: wishes for packages and repositories.
 
+use dibhost_plan::grant::Right;
 use dibhost_plan::wish::Wish;
 use dibhost_text::harmless;
 use wasmtime::component::Linker;
@@ -19,7 +20,7 @@ impl packages::Host for State {
         self.planning("packages cannot be wished for")?;
         let mut made = Vec::with_capacity(wishes.len());
         for wish in wishes {
-            self.grant("packages", &wish.name)?;
+            self.grant(Right::Packages(wish.name.as_str().into()))?;
             self.extensions(&wish.extensions, || {
                 format!("the package `{}`", harmless(&wish.name, 100))
             })?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dibhost_check::Check;
 use dibhost_definition::Limit;
-use dibhost_plan::grant::below;
+use dibhost_plan::grant::{Access, Right, below};
 use dibhost_text::harmless;
 use dibhost_tree::{Change, Scope, Target, TargetError, TargetPath, Walk};
 use wasmtime::component::{Linker, Resource};
@@ -30,16 +30,11 @@ impl rootfs::Host for State {
     fn open(&mut self, path: String) -> Result<Resource<Tree>, Refusal> {
         self.running("the target cannot be opened")?;
         let path = plain(&path)?;
-        let paths = |texts: Vec<String>| -> Result<Vec<_>, Refusal> {
-            texts.iter().map(|t| plain(t)).collect()
-        };
-        let granted = Scope {
-            read: paths(self.call.grants.readable())?,
-            write: paths(self.call.grants.writable())?,
-        };
+        let paths = |to| self.call.grants.paths(to).map(plain).collect::<Result<Vec<_>, _>>();
+        let granted = Scope { read: paths(Access::Read)?, write: paths(Access::Write)? };
         let scope = narrowed(&granted, &path);
         if Check::RootfsScope.holds() && scope.read.is_empty() {
-            return Err(self.not_granted("rootfs", &format!("read {path}")));
+            return Err(self.not_granted(&Right::Rootfs(Access::Read, path.to_string())));
         }
         Ok(self.table.push(Tree { scope })?)
     }
@@ -75,9 +70,9 @@ impl State {
     }
 
     fn out_of_scope(&self, path: &str, write: bool) -> Refusal {
-        let verb = if write { "write" } else { "read" };
+        let (verb, access) = if write { ("write", Access::Write) } else { ("read", Access::Read) };
         let path = harmless(path, 300);
-        let lines = grant_lines(&self.call.element, "rootfs", &format!("{verb} {path}"));
+        let lines = grant_lines(&self.call.element, &Right::Rootfs(access, path.clone()));
         Refusal::denied(format!("`{path}` is outside of what it may {verb}")).with_help(format!(
             "when the element has to reach there, it requests it and the image definition grants it:\n{lines}"
         ))

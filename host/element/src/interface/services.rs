@@ -1,6 +1,7 @@
 //! `services`: wishes for units. Setting a state and writing a unit's text are two grants, for
 //! the text of a unit is root in the image.
 
+use dibhost_plan::grant::Right;
 use dibhost_plan::wish::{UnitState, Wish};
 use wasmtime::component::Linker;
 
@@ -17,7 +18,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 impl services::Host for State {
     fn set(&mut self, unit: String, state: String) -> Result<(), Refusal> {
         self.planning("the state of a unit cannot be wished for")?;
-        self.grant("services", &unit)?;
+        self.grant(Right::Services(unit.as_str().into()))?;
         let states = [
             ("enabled", UnitState::Enabled),
             ("disabled", UnitState::Disabled),
@@ -29,7 +30,7 @@ impl services::Host for State {
 
     fn define(&mut self, unit: String, content: String) -> Result<(), Refusal> {
         self.planning("a unit cannot be wished for")?;
-        self.grant("services-define", &unit)?;
+        self.grant(Right::ServicesDefine(unit.as_str().into()))?;
         self.wish(vec![Wish::ServiceDefinition { unit, content }])
     }
 }

@@ -13,7 +13,7 @@ impl State {
         for wish in &wishes {
             crate::schema::validate(wish)?;
             dibhost_plan::grant::permits(&self.call.grants, wish)
-                .map_err(|missing| self.not_granted(missing.capability, &missing.subject))?;
+                .map_err(|missing| self.not_granted(&missing.0))?;
         }
         self.wishes.add(wishes);
         Ok(())

@@ -159,8 +159,8 @@ fn a_plan_wishes_for_a_password_and_reads_none() {
     for (missing, said) in
         [("accounts", "`accounts` of `root`"), ("secret", "`secret` of `place password`")]
     {
-        let held = held.iter().filter(|(c, _)| *c != missing);
-        let held = held.map(|(c, s)| (c.to_owned(), s.to_owned())).collect();
+        let held = held.iter().filter(|right| right.capability().name() != missing);
+        let held = held.cloned().collect();
         let failure = bench(&wishing(false)).plan("planner", &held).unwrap_err();
         assert!(failure.message.starts_with(said), "{failure}");
     }

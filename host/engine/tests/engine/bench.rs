@@ -20,6 +20,7 @@ use dibhost_packages::{
     Applied, InstalledPackage, LockedPackage, PackageError, PackageManager, PackageSource,
     Resolution, Selection, Surroundings, Wanted,
 };
+use dibhost_plan::grant::Right;
 use dibhost_plan::planner::{Described, ElementFailure, Planner, StepAnswer, StepCall};
 use dibhost_plan::wish::{Bootstrap, Distribution, Repository, UnitState, User};
 use dibhost_plan::{
@@ -628,8 +629,7 @@ impl Bench {
     ) -> &mut Step {
         if self.plan.element(element).is_none() {
             let grant = |(capability, scope): &(&str, &str)| HeldGrant {
-                capability: (*capability).to_owned(),
-                scope: (*scope).to_owned(),
+                right: Right::of(capability, scope).unwrap(),
                 reason: String::new(),
             };
             self.plan.elements.push(PlannedElement {

@@ -34,7 +34,7 @@ fn to_provide_a_slot_of_the_host_is_to_ask_for_it() {
     for scopes in ["\"dib:users/authorized-key@1\"", "\"dib:users/*\"", "\"*\""] {
         let plan = plan_text(&granting(scopes), &[spy()]).unwrap();
         assert_eq!(plan.facts.len(), 1, "{scopes}");
-        assert_eq!(plan.elements[0].grants[0].scope, KEY, "{scopes}");
+        assert_eq!(plan.elements[0].grants[0].right.text(), KEY, "{scopes}");
     }
     refused_text(&granting("\"dib:boot/*\""), &[spy()]);
 }
@@ -44,7 +44,7 @@ fn a_request_of_its_own_says_why_and_is_not_doubled() {
     let plan = plan_text(&granting("\"*\""), &[spy().requests("facts", "dib:*")]).unwrap();
     let held: Vec<_> = plan.elements[0].grants.iter().collect();
     assert_eq!(held.len(), 1);
-    assert_eq!((&*held[0].scope, &*held[0].reason), ("dib:*", "for facts"));
+    assert_eq!((&*held[0].right.text(), &*held[0].reason), ("dib:*", "for facts"));
 }
 
 #[test]

@@ -1,0 +1,411 @@
+//! Rights: what is granted of a capability, each of its own type, so that nothing is compared as
+//! text that means something else.
+
+use std::fmt;
+
+use dibhost_check::Check;
+use dibhost_definition::{Capability, Scoped};
+use dibhost_text::did_you_mean;
+use serde::{Deserialize, Serialize};
+
+use crate::{openpgp, schema, validate};
+
+/// A name, or a pattern in which `*` stands for any run of characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pattern(String);
+
+impl Pattern {
+    /// The name, or the pattern.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a name, or all that another pattern stands for, is within it.
+    #[must_use]
+    pub fn covers(&self, asked: &Self) -> bool {
+        matches(&self.0, &asked.0)
+    }
+}
+
+impl From<&str> for Pattern {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What may be done with a path of the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// It may be read.
+    Read,
+    /// It may be read and changed.
+    Write,
+}
+
+/// What may be done with a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SecretUse {
+    /// It may be handed on unread.
+    Place,
+    /// It may be read, and handed on.
+    Open,
+}
+
+/// What of the builder's own surroundings may be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Surroundings {
+    /// The public keys that the person who builds logs in with.
+    AuthorizedKeys,
+    /// The proxies.
+    Proxies,
+}
+
+/// What may be started, and what it may reach.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Start {
+    /// Programs of this name or absolute path.
+    Program(Pattern),
+    /// What is started may reach the network.
+    Network,
+}
+
+/// What may be downloaded.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Download {
+    /// From this host.
+    From(Pattern),
+    /// What nobody has named the digest of.
+    Unpinned,
+}
+
+/// A package repository and the key that signs it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Signed {
+    url: Pattern,
+    key: Pattern,
+}
+
+impl Signed {
+    /// A repository at a URL, whose packages the key of this fingerprint signs.
+    #[must_use]
+    pub fn by(url: &str, fingerprint: &str) -> Self {
+        Self { url: url.into(), key: fingerprint.into() }
+    }
+
+    /// `https://host/debian` and `https://host/debian/` are one place, and hex digits have two forms.
+    fn covers(&self, asked: &Self) -> bool {
+        let url = |signed: &Self| signed.url.0.trim_end_matches('/').to_owned();
+        let key = |signed: &Self| signed.key.0.to_ascii_uppercase();
+        matches(&url(self), &url(asked)) && matches(&key(self), &key(asked))
+    }
+}
+
+/// A capability with what of it is granted, requested, or about to be done.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Scoped", into = "Scoped")]
+pub enum Right {
+    /// A user or a group may be made.
+    Accounts(Pattern),
+    /// Nodes of the disk may be added.
+    BlockDevice,
+    /// The first tree may be wished for.
+    Bootstrap,
+    /// The builder's own surroundings may be seen.
+    Builder(Surroundings),
+    /// Bytes may be kept between builds.
+    Cache,
+    /// Programs may be started in the target.
+    Exec(Start),
+    /// Values of a slot of `dib:` may be provided.
+    Facts(Pattern),
+    /// Something may be downloaded.
+    Fetch(Download),
+    /// A file of this suffix may be put beside the image.
+    Outputs(Pattern),
+    /// A package may be wished for.
+    Packages(Pattern),
+    /// A repository may be added.
+    Repositories(Signed),
+    /// A path and all below it may be read or changed.
+    Rootfs(Access, String),
+    /// The secret that a parameter names may be used.
+    Secret(SecretUse, Pattern),
+    /// A unit's state may be set.
+    Services(Pattern),
+    /// A unit's text may be written.
+    ServicesDefine(Pattern),
+}
+
+impl Right {
+    /// What a scope of a capability says, in a request and in a grant.
+    ///
+    /// # Errors
+    /// What is wrong, as a sentence part after "it requests" or "this grants".
+    pub fn parse(capability: Capability, text: &str) -> Result<Self, String> {
+        let wrong = |why: &str| Err(format!("`{capability}` with the scope {text:?}{why}"));
+        if text.chars().any(char::is_control) {
+            return wrong(", which has a control character in it");
+        }
+        match (capability.unscoped(), text) {
+            (true, "") => {}
+            (true, _) => return wrong(", and it has none"),
+            (false, "") if capability != Capability::Outputs => {
+                return Err(format!("`{capability}` without a scope"));
+            }
+            (false, _) => {}
+        }
+        let pattern = || Pattern::from(text);
+        Ok(match capability {
+            Capability::Accounts => Self::Accounts(pattern()),
+            Capability::BlockDevice => Self::BlockDevice,
+            Capability::Bootstrap => Self::Bootstrap,
+            Capability::Builder => Self::Builder(match text {
+                "authorized-keys" => Surroundings::AuthorizedKeys,
+                "proxies" => Surroundings::Proxies,
+                _ => return wrong("; it has `authorized-keys` and `proxies`"),
+            }),
+            Capability::Cache => Self::Cache,
+            Capability::Exec if text == "network" => Self::Exec(Start::Network),
+            Capability::Exec => Self::Exec(Start::Program(pattern())),
+            Capability::Facts => match fact_slots(text) {
+                Ok(()) => Self::Facts(pattern()),
+                Err(why) => return wrong(&format!(", which {why}")),
+            },
+            Capability::Fetch if text == "unpinned" => Self::Fetch(Download::Unpinned),
+            Capability::Fetch => Self::Fetch(Download::From(pattern())),
+            Capability::Outputs => Self::Outputs(pattern()),
+            Capability::Packages => Self::Packages(pattern()),
+            Capability::Repositories => match signed(text) {
+                Ok(signed) => Self::Repositories(signed),
+                Err(why) => return wrong(&format!(", which {why}")),
+            },
+            Capability::Rootfs => {
+                let (access, path) = match text.split_once(' ') {
+                    Some(("read", path)) => (Access::Read, path),
+                    Some(("write", path)) => (Access::Write, path),
+                    _ => return wrong("; it takes `read PATH` or `write PATH`"),
+                };
+                validate::target_path(path)
+                    .map_err(|why| format!("`rootfs` with the path {path:?}, which {why}"))?;
+                Self::Rootfs(access, path.to_owned())
+            }
+            Capability::Secret => {
+                let (how, name) = match text.split_once(' ') {
+                    Some(("place", name)) if !name.is_empty() => (SecretUse::Place, name),
+                    Some(("open", name)) if !name.is_empty() => (SecretUse::Open, name),
+                    _ => return wrong("; it takes `place PARAMETER` or `open PARAMETER`"),
+                };
+                Self::Secret(how, name.into())
+            }
+            Capability::Services => Self::Services(pattern()),
+            Capability::ServicesDefine => Self::ServicesDefine(pattern()),
+        })
+    }
+
+    /// As [`parse`](Self::parse), of a capability by its name.
+    ///
+    /// # Errors
+    /// As there, and a name that is none.
+    pub fn of(capability: &str, text: &str) -> Result<Self, String> {
+        let named = Capability::named(capability);
+        let unknown = || format!("the capability {capability:?}, which this host does not know");
+        Self::parse(named.ok_or_else(unknown)?, text)
+    }
+
+    /// What it is a scope of.
+    #[must_use]
+    pub fn capability(&self) -> Capability {
+        match self {
+            Self::Accounts(_) => Capability::Accounts,
+            Self::BlockDevice => Capability::BlockDevice,
+            Self::Bootstrap => Capability::Bootstrap,
+            Self::Builder(_) => Capability::Builder,
+            Self::Cache => Capability::Cache,
+            Self::Exec(_) => Capability::Exec,
+            Self::Facts(_) => Capability::Facts,
+            Self::Fetch(_) => Capability::Fetch,
+            Self::Outputs(_) => Capability::Outputs,
+            Self::Packages(_) => Capability::Packages,
+            Self::Repositories(_) => Capability::Repositories,
+            Self::Rootfs(..) => Capability::Rootfs,
+            Self::Secret(..) => Capability::Secret,
+            Self::Services(_) => Capability::Services,
+            Self::ServicesDefine(_) => Capability::ServicesDefine,
+        }
+    }
+
+    /// The scope as definitions say it; empty where the capability has none.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::BlockDevice | Self::Bootstrap | Self::Cache => String::new(),
+            Self::Builder(Surroundings::AuthorizedKeys) => "authorized-keys".to_owned(),
+            Self::Builder(Surroundings::Proxies) => "proxies".to_owned(),
+            Self::Exec(Start::Network) => "network".to_owned(),
+            Self::Fetch(Download::Unpinned) => "unpinned".to_owned(),
+            Self::Accounts(pattern)
+            | Self::Exec(Start::Program(pattern))
+            | Self::Facts(pattern)
+            | Self::Fetch(Download::From(pattern))
+            | Self::Outputs(pattern)
+            | Self::Packages(pattern)
+            | Self::Services(pattern)
+            | Self::ServicesDefine(pattern) => pattern.to_string(),
+            Self::Repositories(Signed { url, key }) => format!("{url} key:{key}"),
+            Self::Rootfs(Access::Read, path) => format!("read {path}"),
+            Self::Rootfs(Access::Write, path) => format!("write {path}"),
+            Self::Secret(SecretUse::Place, name) => format!("place {name}"),
+            Self::Secret(SecretUse::Open, name) => format!("open {name}"),
+        }
+    }
+
+    /// Capability and scope, as definitions and lock files say them.
+    #[must_use]
+    pub fn said(&self) -> Scoped {
+        (self.capability(), self.text())
+    }
+
+    /// Whether it includes what is asked for, or what is to be done.
+    #[must_use]
+    pub fn covers(&self, asked: &Self) -> bool {
+        match (self, asked) {
+            (Self::Accounts(held), Self::Accounts(asked))
+            | (Self::Exec(Start::Program(held)), Self::Exec(Start::Program(asked)))
+            | (Self::Facts(held), Self::Facts(asked))
+            | (Self::Fetch(Download::From(held)), Self::Fetch(Download::From(asked)))
+            | (Self::Outputs(held), Self::Outputs(asked))
+            | (Self::Packages(held), Self::Packages(asked))
+            | (Self::Services(held), Self::Services(asked))
+            | (Self::ServicesDefine(held), Self::ServicesDefine(asked)) => held.covers(asked),
+            (Self::Repositories(held), Self::Repositories(asked)) => held.covers(asked),
+            (Self::Rootfs(held, folder), Self::Rootfs(asked, path)) => {
+                held >= asked && below(folder, path)
+            }
+            (Self::Secret(held, names), Self::Secret(asked, name)) => {
+                held >= asked && names.covers(name)
+            }
+            (held, asked) => held == asked,
+        }
+    }
+
+    /// Whether who holds it can change the target while a step runs. What is wished for changes it
+    /// too, and before the steps of its phase.
+    #[must_use]
+    pub fn writes_target(&self) -> bool {
+        matches!(self, Self::Rootfs(Access::Write, _) | Self::Exec(_))
+    }
+
+    /// Whether who holds it can see the target while a step runs.
+    #[must_use]
+    pub fn sees_target(&self) -> bool {
+        self.writes_target() || matches!(self, Self::Rootfs(Access::Read, _))
+    }
+
+    /// The check that refuses what is not granted of it.
+    pub(super) fn check(&self) -> Check {
+        match self {
+            Self::Accounts(_) => Check::AccountsGrant,
+            Self::BlockDevice => Check::BlockDeviceGrant,
+            Self::Bootstrap => Check::BootstrapGrant,
+            Self::Builder(_) => Check::BuilderGrant,
+            Self::Cache => Check::CacheGrant,
+            Self::Exec(Start::Program(_)) => Check::ExecGrant,
+            Self::Exec(Start::Network) => Check::ExecNetworkGrant,
+            Self::Facts(_) => Check::FactsGrant,
+            Self::Fetch(_) => Check::FetchGrant,
+            Self::Outputs(_) => Check::OutputsGrant,
+            Self::Packages(_) => Check::PackagesGrant,
+            Self::Repositories(_) => Check::RepositoriesGrant,
+            Self::Rootfs(..) => Check::RootfsScope,
+            Self::Secret(SecretUse::Open, _) => Check::SecretOpenGrant,
+            Self::Secret(SecretUse::Place, _) => Check::SecretPlaceGrant,
+            Self::Services(_) => Check::ServicesGrant,
+            Self::ServicesDefine(_) => Check::ServicesDefineGrant,
+        }
+    }
+}
+
+/// `rootfs write /etc`, `block-device`.
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (capability, text) = self.said();
+        if text.is_empty() { write!(f, "{capability}") } else { write!(f, "{capability} {text}") }
+    }
+}
+
+impl From<Right> for Scoped {
+    fn from(scope: Right) -> Self {
+        scope.said()
+    }
+}
+
+impl TryFrom<Scoped> for Right {
+    type Error = String;
+
+    fn try_from((capability, text): Scoped) -> Result<Self, String> {
+        Self::parse(capability, &text)
+    }
+}
+
+/// A slot that takes a grant, or a pattern of such.
+fn fact_slots(scope: &str) -> Result<(), String> {
+    let slots = || schema::HOST_SLOTS.iter().map(|slot| slot.name).filter(|s| schema::granted(s));
+    if slots().any(|slot| matches(scope, slot)) {
+        return Ok(());
+    }
+    if !scope.starts_with("dib:") {
+        return Err("is no slot of `dib:`: others are provided and read without a grant".to_owned());
+    }
+    let near = did_you_mean(scope, slots()).map(|near| format!(": {near}")).unwrap_or_default();
+    Err(format!("is no slot of this host that an element may provide{near}"))
+}
+
+/// A URL or a pattern of URLs, and a key.
+fn signed(scope: &str) -> Result<Signed, String> {
+    let (url, key) = scope.split_once(" key:").ok_or(
+        "names no key: it takes `URL key:FINGERPRINT`, and `key:*` where any key is meant",
+    )?;
+    if key != "*" && !openpgp::is_fingerprint(key) {
+        return Err("names a key that is no fingerprint of 40 or 64 hex digits".to_owned());
+    }
+    let signed = Signed::by(url, key);
+    if url == "*" {
+        return Ok(signed);
+    }
+    // A star in the host would take `https://elsewhere.invalid/x.example.org` for one of its own.
+    let host = url.split('/').nth(2).unwrap_or_default();
+    if host.contains('*') {
+        return Err(
+            "has `*` before or in the host, where it could stand for another one".to_owned()
+        );
+    }
+    validate::url(&url.replace('*', "x")).map_err(|why| format!("has a URL that {why}"))?;
+    Ok(signed)
+}
+
+/// Whether `subject` fits `pattern`, in which `*` stands for any run of characters.
+#[must_use]
+pub(super) fn matches(pattern: &str, subject: &str) -> bool {
+    let Some((head, mut rest)) = pattern.split_once('*') else { return pattern == subject };
+    let Some(mut left) = subject.strip_prefix(head) else { return false };
+    while let Some((part, after)) = rest.split_once('*') {
+        let Some(at) = left.find(part) else { return false };
+        left = &left[at + part.len()..];
+        rest = after;
+    }
+    left.ends_with(rest)
+}
+
+/// Whether `path` is `folder` or below it; both absolute and normal.
+#[must_use]
+pub fn below(folder: &str, path: &str) -> bool {
+    let folder = folder.trim_end_matches('/');
+    path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}

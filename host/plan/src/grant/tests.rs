@@ -1,0 +1,195 @@
+use super::right::matches;
+use super::*;
+use dibhost_definition::Capability;
+
+#[test]
+fn a_star_stands_for_any_run_of_characters() {
+    for (pattern, subject, fits) in [
+        ("linux-image-*", "linux-image-amd64", true),
+        ("linux-image-*", "linux-headers", false),
+        ("*", "", true),
+        ("a*b*c", "a-b-b-c", true),
+        ("a*b*c", "a-c-b", false),
+        ("*.service", "ssh.service", true),
+        ("grub", "grub2", false),
+    ] {
+        assert_eq!(matches(pattern, subject), fits, "{pattern} {subject}");
+    }
+}
+
+#[test]
+fn below_does_not_take_a_longer_name_for_a_folder() {
+    assert!(below("/etc", "/etc/motd"));
+    assert!(below("/", "/etc"));
+    assert!(!below("/etc", "/etcetera"));
+}
+
+#[test]
+fn writing_includes_reading_and_a_folder_what_is_below() {
+    let request = |scope: &str| Request {
+        capability: "rootfs".into(),
+        scope: scope.into(),
+        reason: String::new(),
+    };
+    let grants = grants(&[("rootfs", "write /etc")]);
+    assert!(grants.missing(&[request("read /etc/ssh"), request("write /etc/motd")]).is_empty());
+    assert_eq!(grants.missing(&[request("write /usr")]).len(), 1);
+}
+
+fn grants(scopes: &[(&str, &str)]) -> Grants {
+    scopes.iter().map(|(c, s)| Right::of(c, s).unwrap()).collect()
+}
+
+const FINGERPRINT: &str = "4D64FEC119C2029067D6E791F8D2585B8783D481";
+
+#[test]
+fn a_repository_is_granted_by_url_and_key() {
+    let any = format!("https://h.example/* key:{}", FINGERPRINT.to_lowercase());
+    let other = "A".repeat(40);
+    for (granted, url, key, held) in [
+        ("https://h.example/debian key:*", "https://h.example/debian/", FINGERPRINT, true),
+        ("https://h.example/debian key:*", "https://h.example/debian-x", FINGERPRINT, false),
+        (any.as_str(), "https://h.example/x/y", FINGERPRINT, true),
+        (any.as_str(), "https://h.example/x/y", other.as_str(), false),
+        (any.as_str(), "https://h.example.invalid/x", FINGERPRINT, false),
+        (any.as_str(), "http://h.example/x", FINGERPRINT, false),
+        ("* key:*", "http://anywhere.example", other.as_str(), true),
+    ] {
+        let held_grants = grants(&[("repositories", granted)]);
+        let asked = Right::Repositories(Signed::by(url, key));
+        assert_eq!(held_grants.allows(&asked), held, "{granted} {asked}");
+    }
+}
+
+#[test]
+fn every_key_of_a_repository_has_to_be_granted() {
+    let key = include_str!("../../tests/debian-release-bookworm.asc");
+    let wish = |key: &str| {
+        Wish::Repository(Repository {
+            name: "r".into(),
+            url: "https://h.example/debian".into(),
+            suites: vec!["s".into()],
+            components: vec!["c".into()],
+            priority: None,
+            key: key.into(),
+        })
+    };
+    let scope = format!("https://h.example/debian key:{FINGERPRINT}");
+    let held = grants(&[("repositories", &scope)]);
+    assert_eq!(permits(&held, &wish(key)), Ok(()));
+    let other = include_str!("../../tests/two-keys.asc");
+    assert_eq!(openpgp::fingerprints(other).unwrap()[0], FINGERPRINT);
+    let refused = permits(&held, &wish(other)).unwrap_err();
+    insta::assert_snapshot!(refused, @"it holds no grant `repositories` that covers `https://h.example/debian key:7B1607E6535939525081C692DE8A79D3968E6746`");
+    assert!(permits(&held, &wish("no key")).is_err());
+}
+
+#[test]
+fn scopes_that_say_too_little_or_could_mean_too_much() {
+    let fits = |capability, scope| Right::of(capability, scope);
+    for (capability, scope) in [
+        ("repositories", "https://h.example/debian key:*"),
+        ("repositories", "* key:4D64FEC119C2029067D6E791F8D2585B8783D481"),
+        ("repositories", "https://h.example/*/debian key:*"),
+        ("facts", "dib:boot/kernel-argument@1"),
+        ("facts", "dib:users/*"),
+        ("facts", "*"),
+        ("secret", "place password"),
+        ("secret", "open *"),
+    ] {
+        let parsed = fits(capability, scope).unwrap();
+        assert_eq!(parsed.said(), (Capability::named(capability).unwrap(), scope.to_owned()));
+    }
+    for (capability, scope) in [
+        ("repositories", "https://h.example/debian"),
+        ("repositories", "*"),
+        ("repositories", "https://*.example/ key:*"),
+        ("repositories", "https://h.example* key:*"),
+        ("repositories", "http* key:*"),
+        ("repositories", "file:///etc key:*"),
+        ("repositories", "https://h.example/debian key:8783D481"),
+        ("repositories", "https://h.example/../x key:*"),
+        ("facts", ""),
+        ("facts", "acme:proxy/upstream@1"),
+        ("facts", "dib:users/authorized-keys@1"),
+        // The host's alone.
+        ("facts", "dib:block-device/layout@1"),
+        ("secret", "password"),
+        ("secret", "read password"),
+        ("secret", "open "),
+        ("block-device", "sda"),
+        ("rootfs", "write etc"),
+        ("exec", ""),
+        ("ptrace", "*"),
+    ] {
+        assert!(fits(capability, scope).is_err(), "{capability} {scope}");
+    }
+}
+
+#[test]
+fn what_may_be_opened_may_be_placed_and_not_the_other_way() {
+    let secret = |scope| Right::of("secret", scope).unwrap();
+    let place = grants(&[("secret", "place password")]);
+    assert!(place.allows(&secret("place password")));
+    assert!(!place.allows(&secret("open password")));
+    assert!(!place.allows(&secret("place other")));
+    assert!(grants(&[("secret", "open password")]).allows(&secret("place password")));
+}
+
+#[test]
+fn a_group_is_no_less_than_a_user() {
+    let wish = Wish::User(crate::wish::User {
+        name: "deploy".into(),
+        uid: None,
+        gid: None,
+        home: None,
+        shell: None,
+        groups: vec!["sudo".into()],
+        system: false,
+        authorized_keys: Vec::new(),
+    });
+    let refused = permits(&grants(&[("accounts", "deploy")]), &wish).unwrap_err();
+    assert_eq!(refused.0.said().1, "sudo");
+    assert_eq!(permits(&grants(&[("accounts", "deploy"), ("accounts", "sudo")]), &wish), Ok(()));
+}
+
+#[test]
+fn a_disk_that_a_secret_opens_needs_the_secret_too() {
+    let wish = |secrets: &[&str]| {
+        let secrets = secrets.iter().map(|s| (*s).to_owned()).collect();
+        let kind = NodeKind::Encryption { secrets, label: None };
+        Wish::Nodes(vec![Node { name: "luks".into(), on: vec!["disk".into()], kind }])
+    };
+    let held = grants(&[("block-device", "")]);
+    assert_eq!(permits(&held, &wish(&[])), Ok(()));
+    assert_eq!(permits(&held, &wish(&["disk-key"])).unwrap_err().0.text(), "place disk-key");
+    let held = grants(&[("block-device", ""), ("secret", "place disk-key")]);
+    assert_eq!(permits(&held, &wish(&["disk-key"])), Ok(()));
+}
+
+/// As text, `*` would be a program called `network`, and a host called `unpinned`.
+#[test]
+fn a_star_stands_for_names_and_not_for_another_right() {
+    for (capability, star, name, other) in
+        [("exec", "*", "sh", "network"), ("fetch", "*", "h.example", "unpinned")]
+    {
+        let held = grants(&[(capability, star)]);
+        assert!(held.allows(&Right::of(capability, name).unwrap()), "{capability}");
+        assert!(!held.allows(&Right::of(capability, other).unwrap()), "{capability}");
+        assert!(!grants(&[(capability, other)]).allows(&Right::of(capability, name).unwrap()));
+    }
+}
+
+#[test]
+fn what_can_change_the_target_is_said_once() {
+    for (capability, scope, sees, writes) in [
+        ("rootfs", "read /etc", true, false),
+        ("rootfs", "write /etc", true, true),
+        ("exec", "true", true, true),
+        ("packages", "vim", false, false),
+        ("block-device", "", false, false),
+    ] {
+        let scope = Right::of(capability, scope).unwrap();
+        assert_eq!((scope.sees_target(), scope.writes_target()), (sees, writes), "{scope}");
+    }
+}
