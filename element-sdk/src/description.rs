@@ -46,8 +46,50 @@ pub struct Request {
     pub scope: String,
     /// Shown when the grant is asked for.
     pub reason: String,
+    /// It asks only where all of these hold; none: always.
+    pub when: Vec<Condition>,
     /// What it says beyond this version of the contract.
     pub extensions: Extensions,
+}
+
+/// What has to be true of the system: a field of a fact that the steps of `root` provide while
+/// planning.
+///
+/// ```
+/// use dibhost_element_sdk::slots::Distribution;
+/// use dibhost_element_sdk::{Condition, description};
+///
+/// let debian = Condition::of::<Distribution>("family", ["debian"]);
+/// let others = Condition::of::<Distribution>("family", ["fedora", "suse"]);
+/// let described = description!()
+///     .request_when([debian], "services", "ssh.service", "the server is started")
+///     .request_when([others], "services", "sshd.service", "the server is started");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// A planned slot that only steps of `root` provide.
+    pub slot: String,
+    /// The field, `/` between the names where it lies deeper; empty: the value itself.
+    pub field: String,
+    /// The field is one of these texts.
+    pub one_of: Vec<String>,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
+}
+
+impl Condition {
+    /// A field of this fact is one of these texts.
+    pub fn of<F: Fact>(
+        field: impl Into<String>,
+        one_of: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        Self {
+            slot: F::SLOT.to_owned(),
+            field: field.into(),
+            one_of: one_of.into_iter().map(Into::into).collect(),
+            extensions: Extensions::default(),
+        }
+    }
 }
 
 /// The kind of a parameter.
@@ -307,7 +349,19 @@ impl Description {
 
     /// Asks for a grant, and says why.
     pub fn request(
+        self,
+        capability: impl Into<String>,
+        scope: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
+        self.request_when([], capability, scope, reason)
+    }
+
+    /// Asks for a grant where the system is of some kind, so that nobody has to grant what does
+    /// not apply: see [`Condition`]. Steps of `root`, which say what the system is, do not hold it.
+    pub fn request_when(
         mut self,
+        when: impl IntoIterator<Item = Condition>,
         capability: impl Into<String>,
         scope: impl Into<String>,
         reason: impl Into<String>,
@@ -316,6 +370,7 @@ impl Description {
             capability: capability.into(),
             scope: scope.into(),
             reason: reason.into(),
+            when: when.into_iter().collect(),
             extensions: Extensions::default(),
         });
         self

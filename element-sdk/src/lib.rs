@@ -136,7 +136,7 @@ mod wish;
 pub use change::{Attributes, Change};
 pub use command::{Command, Output};
 pub use description::{
-    Description, Parameter, ParameterKind, Request, Requirement, Slot, SlotUse, Step,
+    Condition, Description, Parameter, ParameterKind, Request, Requirement, Slot, SlotUse, Step,
 };
 pub use dibhost_element_sdk_derive::{Choice, Fact, Parameters};
 pub use element::Element;

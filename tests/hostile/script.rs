@@ -46,7 +46,7 @@ impl Script {
     /// Adds what it asks for.
     pub(crate) fn request(&mut self, capability: &str, scope: &str) {
         let request = json!({
-            "capability": capability, "scope": scope, "reason": "none of yours", "extensions": [],
+            "capability": capability, "scope": scope, "reason": "none of yours", "when": [], "extensions": [],
         });
         push(&mut self.description["requests"], request);
     }

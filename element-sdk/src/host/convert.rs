@@ -11,7 +11,7 @@ use crate::block_device::{Filesystem, Mount, Node, NodeKind, Partition, Size, Ta
 use crate::change::{Attributes, Change};
 use crate::command::{Command, Output};
 use crate::description::{
-    Description, Parameter, ParameterKind, Request, Requirement, Slot, SlotUse, Step,
+    Condition, Description, Parameter, ParameterKind, Request, Requirement, Slot, SlotUse, Step,
 };
 use crate::error::{Error, ErrorCode};
 use crate::extensions::Extensions;
@@ -155,8 +155,15 @@ impl From<Requirement> for metadata::Requirement {
 }
 
 impl From<Request> for metadata::Request {
-    fn from(Request { capability, scope, reason, extensions }: Request) -> Self {
-        Self { capability, scope, reason, extensions: extensions.into() }
+    fn from(Request { capability, scope, reason, when, extensions }: Request) -> Self {
+        let when = when.into_iter().map(Into::into).collect();
+        Self { capability, scope, reason, when, extensions: extensions.into() }
+    }
+}
+
+impl From<Condition> for metadata::Condition {
+    fn from(Condition { slot, field, one_of, extensions }: Condition) -> Self {
+        Self { slot, field, one_of, extensions: extensions.into() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::change::Change;
 use crate::command::{Command, Output};
-use crate::description::{Description, ParameterKind, Step};
+use crate::description::{Description, ParameterKind, Request, Step};
 use crate::error::{Error, ErrorCode, Result};
 use crate::extensions::Extensions;
 use crate::fact::{Provided, RawFact, Timing};
@@ -130,8 +130,14 @@ impl Call {
         if self.planning {
             return Err(denied(format!("`{capability}` has effects, and planning has none")));
         }
-        let held = self.description.requests.iter().any(|r| r.capability == capability);
+        let held = self.requests(capability).next().is_some();
         if held { Ok(()) } else { Err(denied(format!("`{capability}` was not requested"))) }
+    }
+
+    /// What of a capability it asks for, of the system that the facts tell of.
+    fn requests(&self, capability: &str) -> impl Iterator<Item = &Request> {
+        let asked = self.description.requests.iter().filter(move |r| r.capability == capability);
+        asked.filter(|request| request.when.iter().all(|condition| self.host.is(condition)))
     }
 
     fn requested(&self, capability: &str, subject: &str) -> Result<()> {
@@ -141,8 +147,7 @@ impl Call {
             _ => scope.to_owned(),
         };
         let fits = |scope: &str| matches(&place(scope), subject);
-        let mut requests = self.description.requests.iter();
-        if requests.any(|r| r.capability == capability && fits(&r.scope)) {
+        if self.requests(capability).any(|r| fits(&r.scope)) {
             return Ok(());
         }
         Err(denied(format!("`{capability}` was not requested for `{subject}`")))
@@ -159,8 +164,7 @@ impl Call {
                 || resolved.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
             below && (verb == "write" || (verb == "read" && !write))
         };
-        let mut requests = self.description.requests.iter().filter(|r| r.capability == "rootfs");
-        if requests.any(|r| fits(&r.scope)) {
+        if self.requests("rootfs").any(|r| fits(&r.scope)) {
             return Ok(());
         }
         let verb = if write { "write" } else { "read" };

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::fake_tree::FakeTree;
 use crate::block_device::Node;
 use crate::command::{Command, Output};
+use crate::description::Condition;
 use crate::extensions::Extensions;
 use crate::fact::{Fact, Provided, RawFact};
 use crate::level::Level;
@@ -67,6 +68,25 @@ impl State {
             image_name: "image".to_owned(),
             source_date_epoch: 1_700_000_000,
             extensions: Extensions::default(),
+        })
+    }
+
+    /// Whether a condition holds of the facts that there are.
+    pub(crate) fn is(&self, condition: &Condition) -> bool {
+        let mut values = self.facts.iter().filter(|(slot, _)| *slot == condition.slot);
+        values.any(|(_, fact)| {
+            let Ok(value) = serde_json::from_str::<Value>(&fact.value) else { return false };
+            let field = match condition.field.as_str() {
+                "" => Some(&value),
+                field => value.pointer(&format!("/{field}")),
+            };
+            match field {
+                Some(Value::String(text)) => condition.one_of.contains(text),
+                Some(plain @ (Value::Bool(_) | Value::Number(_))) => {
+                    condition.one_of.contains(&plain.to_string())
+                }
+                _ => false,
+            }
         })
     }
 

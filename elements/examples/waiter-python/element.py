@@ -46,7 +46,7 @@ class Metadata(exports.Metadata):
                     extensions=[],
                 )
             ],
-            requests=[Request("rootfs", "write /srv/menu", "to write the menu", [])],
+            requests=[Request("rootfs", "write /srv/menu", "to write the menu", [], [])],
             extensions=[],
         )
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use dibhost_element_sdk::slots::{AuthorizedKey, Distribution};
 use dibhost_element_sdk::{
-    Change, Description, Element, Outcome, Parameters, Phase, Plan, Result, Run, Step, UnitState,
-    User, description, export_element,
+    Change, Condition, Description, Element, Outcome, Parameters, Phase, Plan, Result, Run, Step,
+    UnitState, User, description, export_element,
 };
 
 /// The element.
@@ -38,6 +38,14 @@ ExecStart=/usr/bin/ssh-keygen -A
 WantedBy=ssh.service
 ";
 
+/// Families of distributions that call the unit `ssh.service`, and those that call it `sshd.service`.
+const DEBIAN: &[&str] = &["debian"];
+const OTHERS: &[&str] = &["fedora", "rhel", "suse"];
+
+fn family(names: &[&str]) -> Condition {
+    Condition::of::<Distribution>("family", names.iter().copied())
+}
+
 impl Element for OpensshServer {
     fn describe() -> Description {
         description!()
@@ -46,7 +54,8 @@ impl Element for OpensshServer {
             )
             .step(Step::new(Phase::Cleanup))
             .request("packages", "openssh-server", "the server")
-            .request("services", "ssh.service", "the server is started")
+            .request_when([family(DEBIAN)], "services", "ssh.service", "the server is started")
+            .request_when([family(OTHERS)], "services", "sshd.service", "the server is started")
             .request("services", HOST_KEYS, "host keys are made at first boot")
             .request("services-define", HOST_KEYS, "host keys are made at first boot")
             .request("accounts", "*", "to write the keys that other elements authorize, whosever")
@@ -57,10 +66,21 @@ impl Element for OpensshServer {
         plan.package("openssh-server", "the server")?;
         plan.define_unit(HOST_KEYS, HOST_KEYS_UNIT)?;
         plan.service(HOST_KEYS, UnitState::Enabled)?;
-        plan.service("ssh.service", UnitState::Enabled)?;
+        let distribution = plan.consume_optional::<Distribution>()?;
+        match distribution.as_ref().map(|distribution| distribution.family.as_str()) {
+            Some(family) if DEBIAN.contains(&family) => {
+                plan.service("ssh.service", UnitState::Enabled)?;
+            }
+            Some(family) if OTHERS.contains(&family) => {
+                plan.service("sshd.service", UnitState::Enabled)?;
+            }
+            _ => plan.warn(
+                "The server is installed and not started: no element says that the system is one \
+                 whose unit is known.",
+            ),
+        }
 
-        let default_user =
-            plan.consume_optional::<Distribution>()?.map(|distribution| distribution.default_user);
+        let default_user = distribution.map(|distribution| distribution.default_user);
         let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for fact in plan.consume::<AuthorizedKey>()? {
             let Some(user) = fact.value.user.clone().or_else(|| default_user.clone()) else {

@@ -105,8 +105,14 @@ pub(crate) fn description(said: metadata::Description) -> Result<plan::Descripti
     for r in said.requests {
         let of = || format!("its request of `{}`", harmless(&r.capability, 100));
         extensions(&mut found, of, r.extensions)?;
+        let mut when = Vec::new();
+        for c in r.when {
+            let of = || format!("a condition of its request of `{}`", harmless(&r.capability, 100));
+            extensions(&mut found, of, c.extensions)?;
+            when.push(plan::Condition { slot: c.slot, field: c.field, one_of: c.one_of });
+        }
         let reason = harmless(&r.reason, TEXT);
-        requests.push(plan::Request { capability: r.capability, scope: r.scope, reason });
+        requests.push(plan::Request { capability: r.capability, scope: r.scope, reason, when });
     }
     let mut parameters = Vec::new();
     for p in said.parameters {

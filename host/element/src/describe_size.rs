@@ -2,7 +2,7 @@
 //! cache and shown by every plan.
 
 use crate::bindings::exports::dib::element::metadata::{
-    Description, Parameter, ParameterKind, Request, Requirement, Slot, SlotUse, Step,
+    Condition, Description, Parameter, ParameterKind, Request, Requirement, Slot, SlotUse, Step,
 };
 use crate::limits::{DESCRIPTION_BYTES, DESCRIPTION_ENTRIES, spoken_bytes};
 
@@ -86,11 +86,18 @@ impl Size {
         size.texts(&said.conflicts_with);
         said.parameters.iter().for_each(|p| size.parameter(p));
         said.steps.iter().for_each(|s| size.step(s));
-        for Request { capability, scope, reason, extensions } in &said.requests {
+        for Request { capability, scope, reason, when, extensions } in &said.requests {
             size.pairs(extensions);
             size.text(capability);
             size.text(scope);
             size.text(reason);
+            size.entries += when.len();
+            for Condition { slot, field, one_of, extensions } in when {
+                size.pairs(extensions);
+                size.text(slot);
+                size.text(field);
+                size.texts(one_of);
+            }
         }
         size.pairs(&said.extensions);
         size

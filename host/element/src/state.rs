@@ -165,19 +165,28 @@ impl State {
         };
         let requests = self.call.description.iter().flat_map(|d| &d.requests);
         let requested: Vec<_> = requests
-            .filter_map(|r| r.right().ok())
-            .filter(|right| right.capability() == capability)
+            .filter_map(|r| Some((r.right().ok()?, &r.when)))
+            .filter(|(right, _)| right.capability() == capability)
             .collect();
-        if let Some(covering) = requested.iter().find(|right| right.covers(asked)) {
-            let lines = grant_lines(element, covering);
-            return Refusal::denied(format!("{named} is not granted"))
-                .with_help(format!("add this to the image definition:\n{lines}"));
+        let mut covering = requested.iter().filter(|(right, _)| right.covers(asked));
+        if let Some((right, when)) = covering.next() {
+            let refusal = Refusal::denied(format!("{named} is not granted"));
+            return match when.first() {
+                // Were it so, the element would hold it, or nothing would have been planned.
+                Some(condition) => refusal.with_help(format!(
+                    "`{element}` asks for it only where {condition}, which is not so, or not known yet in `root`"
+                )),
+                None => {
+                    let lines = grant_lines(element, right);
+                    refusal.with_help(format!("add this to the image definition:\n{lines}"))
+                }
+            };
         }
         let requests = if requested.is_empty() {
             format!("`{element}` requests no `{capability}` in its description")
         } else {
             let scopes: Vec<_> =
-                requested.iter().map(|right| format!("`{}`", right.text())).collect();
+                requested.iter().map(|(right, _)| format!("`{}`", right.text())).collect();
             format!("`{element}` requests only {}", scopes.join(", "))
         };
         let lines = grant_lines(element, asked);

@@ -205,7 +205,7 @@ fn a_good_element_is_described_planned_and_run() {
     assert!(!described.first_party);
     assert!(described.imports.contains(&"rootfs".to_owned()));
 
-    let held = Grants::all_of(&described.description.requests);
+    let held = Grants::asked(&described.description.requests, &[]);
     let planned = bench.plan("good", &held).unwrap();
     let argument = json!({"argument": "console=ttyS0"});
     assert_eq!(

@@ -76,6 +76,7 @@ mod tests {
             grants: vec![HeldGrant {
                 right: Right::of(capability, scope).unwrap(),
                 reason: String::new(),
+                when: Vec::new(),
             }],
         }
     }

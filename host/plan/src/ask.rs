@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use dibhost_definition::{
-    Capability, Definition, Diagnostics, FirstPartyTrust, LockedElement, LockedImage, Scoped,
+    Capability, Definition, Diagnostics, FirstPartyTrust, LockedElement, Scoped,
 };
 use serde::Serialize;
 
+use crate::condition::in_words;
 use crate::grant::{Grants, meaning};
 use crate::lock;
 use crate::parameters::one_line;
 use crate::planner::Planner;
+use crate::planning::{self, PlanInputs};
 use crate::resolve::resolve;
 
 /// Something that an element asks for.
@@ -25,6 +27,10 @@ pub struct Ask {
     pub meaning: String,
     /// Why, as the element says it.
     pub reason: String,
+    /// It asks for it only where this holds; empty: always.
+    pub when: String,
+    /// It holds in this image.
+    pub applies: bool,
     /// The definition grants it, or the element need not be granted anything.
     pub granted: bool,
 }
@@ -53,7 +59,7 @@ impl Asking {
     /// What is asked and not granted.
     #[must_use]
     pub fn missing(&self) -> BTreeSet<Scoped> {
-        let missing = self.asks.iter().filter(|a| !a.granted);
+        let missing = self.asks.iter().filter(|a| a.applies && !a.granted);
         missing.map(|a| (a.capability, a.scope.clone())).collect()
     }
 
@@ -64,23 +70,37 @@ impl Asking {
             from: self.reference.clone(),
             version: self.version.clone(),
             digest: self.digest.clone(),
-            requests: self.asks.iter().map(|a| (a.capability, a.scope.clone())).collect(),
+            requests: self
+                .asks
+                .iter()
+                .filter(|a| a.applies)
+                .map(|a| (a.capability, a.scope.clone()))
+                .collect(),
         }
     }
 }
 
-/// What all elements of an image ask for, by name. Calls nothing of them but `describe`.
+/// What all elements of an image ask for, by name. Calls nothing of them but `describe`, and where
+/// one asks depending on what the system is, the plans of the phase `root`.
 ///
 /// # Errors
-/// Elements that are not found, are unsound or exclude one another.
+/// Elements that are not found, are unsound or exclude one another, or `root` that cannot be
+/// planned.
 pub fn ask(
     definition: &Definition,
     planner: &dyn Planner,
-    kept: Option<&LockedImage>,
+    inputs: &PlanInputs,
 ) -> Result<Vec<Asking>, Diagnostics> {
     let mut wrong = Diagnostics::default();
     let elements = resolve(definition, planner, &mut wrong);
     wrong.or(())?;
+    let conditional =
+        elements.values().flat_map(|e| &e.description().requests).any(|r| !r.when.is_empty());
+    let facts = match conditional {
+        true => planning::root(definition, planner, inputs, &elements)?,
+        false => Vec::new(),
+    };
+    let kept = inputs.lock.as_ref();
     let asking = elements.values().map(|element| {
         let description = element.description();
         let described = &element.described;
@@ -96,12 +116,16 @@ pub fn ask(
                 scope: scope.text(),
                 meaning: meaning(&scope).to_owned(),
                 reason: one_line(&request.reason),
+                when: in_words(&request.when),
+                applies: request.applies(&facts),
                 granted: trusted || granted.include(&scope),
             })
             .collect();
         asks.sort();
         asks.dedup_by(|a, b| a.capability == b.capability && a.scope == b.scope);
-        let growth = kept.filter(|_| !trusted).and_then(|kept| lock::growth_of(kept, described));
+        let asked = Grants::asked(&description.requests, &facts).iter().cloned().collect();
+        let growth =
+            kept.filter(|_| !trusted).and_then(|kept| lock::growth_of(kept, described, asked));
         Asking {
             name: description.name.clone(),
             version: description.version.clone(),

@@ -1,5 +1,6 @@
 //! What an element says about itself: `metadata.describe` of the contract, as plain data.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -118,6 +119,21 @@ pub struct Request {
     pub scope: String,
     /// Why.
     pub reason: String,
+    /// It asks only where all of these hold; none: always.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub when: Vec<Condition>,
+}
+
+/// What has to be true of what the steps of `root` say.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Condition {
+    /// A slot that is planned in `root`.
+    pub slot: String,
+    /// A field of a value in it, `/` between the names where it lies deeper; empty: the value.
+    pub field: String,
+    /// The field is one of these texts.
+    pub one_of: Vec<String>,
 }
 
 /// All of it.

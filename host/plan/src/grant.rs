@@ -31,6 +31,7 @@ use dibhost_block_device::{Node, NodeKind};
 use dibhost_definition::ElementGrants;
 
 use crate::description::Request;
+use crate::fact::Fact;
 use crate::openpgp;
 use crate::wish::{Repository, Wish};
 
@@ -42,11 +43,12 @@ pub use right::{Access, Download, Pattern, Right, SecretUse, Signed, Start, Surr
 pub struct Grants(BTreeSet<Right>);
 
 impl Grants {
-    /// Exactly what was requested: what elements shipped with this host hold. A request that this
-    /// host cannot read asks for nothing.
+    /// What is requested, of a system of which this is known. A request that this host cannot read
+    /// asks for nothing.
     #[must_use]
-    pub fn all_of(requests: &[Request]) -> Self {
-        requests.iter().filter_map(|request| request.right().ok()).collect()
+    pub fn asked(requests: &[Request], facts: &[Fact]) -> Self {
+        let asked = requests.iter().filter(|request| request.applies(facts));
+        asked.filter_map(|request| request.right().ok()).collect()
     }
 
     /// What a definition grants an element. What cannot be read grants nothing.

@@ -31,9 +31,10 @@ impl Description {
             capability: "facts".to_owned(),
             scope: slot.to_owned(),
             reason: format!("it provides this slot in {}", quoted_list(phases)),
+            when: Vec::new(),
         });
         let implied: Vec<_> = implied.collect();
-        let own = Grants::all_of(&self.requests);
+        let own = Grants::asked(&self.requests, &[]);
         let missing: Vec<_> = own.missing(&implied).into_iter().cloned().collect();
         self.requests.extend(missing);
         self

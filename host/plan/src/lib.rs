@@ -4,6 +4,7 @@
 pub mod action;
 mod actions;
 pub mod ask;
+mod condition;
 pub mod description;
 pub mod diff;
 pub mod digest;

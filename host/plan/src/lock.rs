@@ -71,12 +71,15 @@ pub fn grown(lock: &LockedImage, definition: &Definition, plan: &Plan) -> Vec<Gr
         .collect()
 }
 
-/// As [`grown`], of one element that is not in a plan yet.
-pub(crate) fn growth_of(lock: &LockedImage, described: &Described) -> Option<Growth> {
+/// As [`grown`], of one element that is not in a plan yet and asks for that.
+pub(crate) fn growth_of(
+    lock: &LockedImage,
+    described: &Described,
+    asked: BTreeSet<Right>,
+) -> Option<Growth> {
     let about = &described.description;
-    let requests = about.requests.iter().filter_map(|r| r.right().ok());
     let locked = lock.get(&about.name)?;
-    growth(locked, &about.name, &about.version, &described.digest, requests.collect())
+    growth(locked, &about.name, &about.version, &described.digest, asked)
 }
 
 fn growth(

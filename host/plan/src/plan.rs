@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::Phase;
 use crate::action::Action;
+use crate::description::Condition;
 use crate::fact::Fact;
 use crate::grant::{Grants, Right};
 use crate::label::label;
@@ -50,6 +51,8 @@ pub struct HeldGrant {
     pub right: Right,
     /// As the element says it.
     pub reason: String,
+    /// It asked for it only where this holds: it does.
+    pub when: Vec<Condition>,
 }
 
 /// A grant an element holds, as plans write it.
@@ -62,12 +65,15 @@ struct HeldGrantText {
     scope: String,
     /// As the element says it.
     reason: String,
+    /// It asked for it only where this holds: it does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    when: Vec<Condition>,
 }
 
 impl From<HeldGrant> for HeldGrantText {
     fn from(held: HeldGrant) -> Self {
         let (capability, scope) = held.right.said();
-        Self { capability, scope, reason: held.reason }
+        Self { capability, scope, reason: held.reason, when: held.when }
     }
 }
 
@@ -75,7 +81,8 @@ impl TryFrom<HeldGrantText> for HeldGrant {
     type Error = String;
 
     fn try_from(text: HeldGrantText) -> Result<Self, String> {
-        Ok(Self { right: Right::parse(text.capability, &text.scope)?, reason: text.reason })
+        let HeldGrantText { capability, scope, reason, when } = text;
+        Ok(Self { right: Right::parse(capability, &scope)?, reason, when })
     }
 }
 

@@ -8,7 +8,9 @@ use dibhost_definition::{
     toml_key,
 };
 
+use crate::condition::in_words;
 use crate::description::Request;
+use crate::fact::Fact;
 use crate::grant::{Grants, Right};
 use crate::lock;
 use crate::parameters::{not_in_image, one_line};
@@ -18,6 +20,8 @@ use crate::resolve::{Elements, Resolved, trail};
 /// What each element holds, by name.
 pub(crate) type Held = BTreeMap<String, Vec<HeldGrant>>;
 
+/// What each holds whatever the system is. What is asked for only of some systems is decided when
+/// `root` is planned.
 pub(crate) fn check(
     definition: &Definition,
     elements: &Elements,
@@ -37,50 +41,109 @@ pub(crate) fn check(
             }
         }
     }
-    let held = elements.iter().map(|(name, element)| {
-        (name.clone(), of_element(definition, elements, element, lock, wrong, findings))
-    });
+    for (name, element) in elements {
+        let Some(section) = definition.grants.get(name) else { continue };
+        if trusted(definition, element) {
+            findings.push(needless(section, name));
+        } else {
+            findings.extend(never_requested(section, name, &element.description().requests));
+        }
+    }
+    let always = |request: &Request| request.when.is_empty();
+    elements
+        .iter()
+        .map(|(name, element)| {
+            let held = settle(definition, elements, element, &always, lock, wrong);
+            (name.clone(), held)
+        })
+        .collect()
+}
+
+/// Adds what is asked for of a system of which this is known.
+pub(crate) fn decide(
+    definition: &Definition,
+    elements: &Elements,
+    lock: Option<&LockedImage>,
+    facts: &[Fact],
+    held: &mut Held,
+    wrong: &mut Diagnostics,
+    findings: &mut Vec<PlanFinding>,
+) {
+    let applies = |request: &Request| !request.when.is_empty() && request.applies(facts);
+    for (name, element) in elements {
+        let requests = &element.description().requests;
+        if requests.iter().all(|request| request.when.is_empty()) {
+            continue;
+        }
+        let more = settle(definition, elements, element, &applies, lock, wrong);
+        let held = held.entry(name.clone()).or_default();
+        held.extend(more);
+        in_order(held);
+        if let Some(section) = definition.grants.get(name).filter(|_| !trusted(definition, element))
+        {
+            findings.extend(asked_elsewhere(section, name, requests, facts));
+        }
+    }
+}
+
+/// All that is asked for by anybody, whatever the system is.
+pub(crate) fn asked(elements: &Elements) -> Held {
+    let held = elements.iter().map(|(name, element)| (name.clone(), held(element, &|_| true)));
     held.collect()
 }
 
-fn of_element(
+fn trusted(definition: &Definition, element: &Resolved) -> bool {
+    element.described.first_party && definition.trust.first_party == FirstPartyTrust::Shipped
+}
+
+/// What an element holds of its requests that count now; refuses it where they are not granted.
+fn settle(
     definition: &Definition,
     elements: &Elements,
     element: &Resolved,
+    counts: &dyn Fn(&Request) -> bool,
     lock: Option<&LockedImage>,
     wrong: &mut Diagnostics,
-    findings: &mut Vec<PlanFinding>,
 ) -> Vec<HeldGrant> {
     let description = element.description();
-    let section = definition.grants.get(&description.name);
-    let trusted =
-        element.described.first_party && definition.trust.first_party == FirstPartyTrust::Shipped;
-    if trusted {
-        findings.extend(section.map(|s| needless(s, &description.name)));
-    } else {
-        findings.extend(
-            section
-                .iter()
-                .flat_map(|s| never_requested(s, &description.name, &description.requests)),
-        );
+    let held = held(element, counts);
+    if !trusted(definition, element) {
+        let section = definition.grants.get(&description.name);
         let granted = section.map(Grants::given).unwrap_or_default();
-        let missing = granted.missing(&description.requests);
+        // A request that cannot be read is granted by nobody.
+        let missing: Vec<&Request> = description
+            .requests
+            .iter()
+            .filter(|r| counts(r) && !r.right().is_ok_and(|asked| granted.include(&asked)))
+            .collect();
         if Check::GrantRequested.holds() && !missing.is_empty() {
             let mut refusal = refusal(elements, element, section, &missing);
-            let growth = lock.and_then(|lock| lock::growth_of(lock, &element.described));
+            let asked = held.iter().map(|grant| grant.right.clone());
+            let growth =
+                lock.and_then(|lock| lock::growth_of(lock, &element.described, asked.collect()));
             refusal.context.splice(0..0, growth.map(|growth| growth.to_string()));
             wrong.push(refusal);
         }
     }
     // All of it: an element of which something is refused does not run at all.
-    let mut held: Vec<HeldGrant> = description
-        .requests
-        .iter()
-        .filter_map(|r| Some(HeldGrant { right: r.right().ok()?, reason: one_line(&r.reason) }))
-        .collect();
-    held.sort_by_cached_key(|held| (held.right.said(), held.reason.clone()));
-    held.dedup_by(|a, b| a.right == b.right);
     held
+}
+
+fn held(element: &Resolved, counts: &dyn Fn(&Request) -> bool) -> Vec<HeldGrant> {
+    let requests = element.description().requests.iter().filter(|request| counts(request));
+    let mut held: Vec<HeldGrant> = requests
+        .filter_map(|r| {
+            let (reason, when) = (one_line(&r.reason), r.when.clone());
+            Some(HeldGrant { right: r.right().ok()?, reason, when })
+        })
+        .collect();
+    in_order(&mut held);
+    held
+}
+
+fn in_order(held: &mut Vec<HeldGrant>) {
+    held.sort_by_cached_key(|held| (held.right.said(), held.reason.clone(), held.when.clone()));
+    held.dedup_by(|a, b| a.right == b.right);
 }
 
 fn refusal(
@@ -96,7 +159,9 @@ fn refusal(
         let scope = if r.scope.is_empty() { String::new() } else { format!(" `{}`", r.scope) };
         let reason = one_line(&r.reason);
         let reason = if reason.is_empty() { "it gives no reason".to_owned() } else { reason };
-        format!("`{}`{scope} ({reason})", r.capability)
+        let when = in_words(&r.when);
+        let when = if when.is_empty() { when } else { format!("; as {when}") };
+        format!("`{}`{scope} ({reason}{when})", r.capability)
     });
     let asks: Vec<String> = asks.collect();
     let has_section = section.is_some();
@@ -134,6 +199,37 @@ fn needless(section: &ElementGrants, name: &str) -> PlanFinding {
         ),
         help: Some("take it away, or set `first-party = \"explicit\"` in `[trust]`".to_owned()),
     }
+}
+
+/// What is granted and asked for, but of another system than this one.
+fn asked_elsewhere(
+    section: &ElementGrants,
+    name: &str,
+    requests: &[Request],
+    facts: &[Fact],
+) -> Vec<PlanFinding> {
+    let elsewhere = section.grants.iter().filter_map(|given| {
+        let right = Right::parse(given.capability.value, &given.scope).ok()?;
+        let covered = |r: &&Request| r.right().is_ok_and(|asked| right.covers(&asked));
+        let mut of_it = requests.iter().filter(covered).peekable();
+        let first = *of_it.peek()?;
+        if of_it.any(|request| request.applies(facts)) {
+            return None;
+        }
+        Some(PlanFinding {
+            element: Some(name.to_owned()),
+            phase: None,
+            location: given.scope.location.as_ref().map(ToString::to_string),
+            message: format!(
+                "`{name}` is granted `{right}` and asks for it only where {}, which is not so here",
+                in_words(&first.when)
+            ),
+            help: Some(
+                "take the grant away, unless the definition is for other systems too".to_owned(),
+            ),
+        })
+    });
+    elsewhere.collect()
 }
 
 fn never_requested(section: &ElementGrants, name: &str, requests: &[Request]) -> Vec<PlanFinding> {

@@ -8,6 +8,7 @@ use dibhost_text::format_size;
 use serde_json::Value;
 
 use crate::Phase;
+use crate::condition::in_words;
 use crate::digest::canonical;
 use crate::label::label;
 use crate::plan::{Plan, PlannedBlockDevice, PlannedElement, Step};
@@ -115,8 +116,13 @@ impl Text {
             .iter()
             .map(|(name, value)| vec![format!("parameter {name}"), short(value)]);
         self.table(2, &parameters.collect::<Vec<_>>());
-        let grants =
-            element.grants.iter().map(|g| vec![format!("grant {}", g.right), g.reason.clone()]);
+        let grants = element.grants.iter().map(|g| {
+            let mut why = g.reason.clone();
+            if !g.when.is_empty() {
+                why.push_str(&format!(" (as {})", in_words(&g.when)));
+            }
+            vec![format!("grant {}", g.right), why]
+        });
         self.table(2, &grants.collect::<Vec<_>>());
         let limits = element
             .limits

@@ -26,7 +26,7 @@ pub(crate) struct At<'a> {
 }
 
 impl At<'_> {
-    fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> Phase {
         self.step.phase
     }
 

@@ -8,7 +8,7 @@ use semver::{Version, VersionReq};
 use serde_json::Value;
 
 use crate::description::{
-    Description, Extension, Parameter, ParameterKind, SlotUse, StepDeclaration, Timing,
+    Condition, Description, Extension, Parameter, ParameterKind, SlotUse, StepDeclaration, Timing,
 };
 use crate::phase::Phase;
 use crate::plan::HOST;
@@ -46,6 +46,10 @@ pub(crate) fn problems(description: &Description) -> Vec<String> {
         let wrong = request.right().err();
         let wrong = wrong.filter(|_| Check::RequestScope.holds());
         found.extend(wrong.map(|why| format!("it requests {why}")));
+        let wrong = request.when.iter().filter_map(|when| condition(when).err());
+        found.extend(wrong.map(|why| {
+            format!("it requests `{}` `{}` where {why}", request.capability, request.scope)
+        }));
     }
     found.extend(refused_extensions(&description.extensions));
     found
@@ -84,6 +88,27 @@ fn slot_name(name: &str) -> Result<(), String> {
     match parts() {
         Some(true) if name.len() <= 200 => Ok(()),
         _ => Err(format!("{name:?} is no name of a slot, as `acme:net/interface@1` is")),
+    }
+}
+
+/// A condition that could hold.
+fn condition(when: &Condition) -> Result<(), String> {
+    slot_name(&when.slot)?;
+    let plain = |text: &str| text.len() <= 200 && !text.contains(char::is_control);
+    if !plain(&when.field) || when.field.starts_with('/') || when.field.ends_with('/') {
+        return Err(format!(
+            "{:?} is no field of a value: names with `/` between them",
+            when.field
+        ));
+    }
+    if when.one_of.is_empty() {
+        return Err(format!("`{}` of `{}` is one of no texts", when.field, when.slot));
+    }
+    match when.one_of.iter().find(|text| !plain(text)) {
+        Some(odd) => {
+            Err(format!("a field is {odd:?}, which has a control character in it or is long"))
+        }
+        None => Ok(()),
     }
 }
 

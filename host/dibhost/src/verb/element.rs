@@ -118,6 +118,9 @@ fn as_text(described: &Inspection) -> String {
     }
     for request in &description.requests {
         line(format!("  {} {}  {}", request.capability, request.scope, request.reason));
+        for condition in &request.when {
+            line(format!("    only where {condition}"));
+        }
     }
     text
 }

@@ -101,16 +101,17 @@ impl Given {
                 source_date_epoch: DEFAULT_SOURCE_DATE_EPOCH,
             },
             parameters: BTreeMap::new(),
-            grants: Grants::all_of(&description.requests),
+            grants: Grants::default(),
             limits: Limits::default(),
             facts: BTreeMap::new(),
         };
+        let mut granted = None;
         if let Some(file) = &args.definition {
             let definition = Definition::load(file).map_err(Failure::wrong)?;
             given.machine.image_name = definition.image.name.value.clone();
             let settings = definition.parameters.get(name).into_iter().flat_map(|s| &s.settings);
             given.parameters.extend(settings.map(|(k, s)| (k.clone(), s.value.value.clone())));
-            given.grants = definition.grants.get(name).map(Grants::given).unwrap_or_default();
+            granted = Some(definition.grants.get(name).map(Grants::given).unwrap_or_default());
             given.limits = definition.limits.of(name);
         }
         for setting in &args.parameters {
@@ -125,6 +126,8 @@ impl Given {
         for of_slot in given.facts.values_mut() {
             of_slot.sort_by(|a, b| (&a.provider, &a.key).cmp(&(&b.provider, &b.key)));
         }
+        let facts: Vec<Fact> = given.facts.values().flatten().cloned().collect();
+        given.grants = granted.unwrap_or_else(|| Grants::asked(&description.requests, &facts));
         Ok(given)
     }
 }

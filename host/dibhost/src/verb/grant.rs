@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use dibhost_definition::{Definition, LOCK_FILE, add_grants, scope_lines, toml_key};
-use dibhost_plan::ask::{Asking, ask};
+use dibhost_plan::ask::{Ask, Asking, ask};
 use serde_json::json;
 
 use crate::cli::{DataFormat, GrantArgs};
@@ -17,8 +17,9 @@ pub(crate) fn run(args: &GrantArgs) -> Result<(), Failure> {
     let definition = Definition::load(&args.definition).map_err(Failure::wrong)?;
     let library = super::library(&args.elements)?;
     let kept = Kept::of(&definition)?;
-    let known = kept.as_ref().and_then(Kept::image);
-    let asking = ask(&definition, &library, known).map_err(Failure::wrong)?;
+    let known = kept.as_ref().and_then(Kept::image).cloned();
+    let inputs = super::plan_inputs(&definition, known)?;
+    let asking = ask(&definition, &library, &inputs).map_err(Failure::wrong)?;
     let missing: BTreeMap<_, _> = asking
         .iter()
         .map(|element| (element.name.clone(), element.missing()))
@@ -72,9 +73,17 @@ fn as_text(asking: &[Asking], args: &GrantArgs) -> String {
                 last = &asked.meaning;
             }
             let scope = if asked.scope.is_empty() { "" } else { &asked.scope };
-            let state = if asked.granted { "granted" } else { "not granted" };
-            let _ =
-                writeln!(text, "#     {} {scope} ({state}): {}", asked.capability, asked.reason);
+            let state = match (asked.applies, asked.granted) {
+                (false, _) => "not here",
+                (true, true) => "granted",
+                (true, false) => "not granted",
+            };
+            let only = match asked.when.as_str() {
+                "" => String::new(),
+                when => format!("; only where {when}"),
+            };
+            let Ask { capability, reason, .. } = asked;
+            let _ = writeln!(text, "#     {capability} {scope} ({state}): {reason}{only}");
         }
         if !element.more.is_empty() {
             let _ = writeln!(text, "#   since `{LOCK_FILE}` was written it asks for more");

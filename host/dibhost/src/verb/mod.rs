@@ -13,6 +13,7 @@ pub(crate) mod plan;
 use std::time::Duration;
 
 use dibhost_definition::Definition;
+use dibhost_definition::LockedImage;
 use dibhost_element::{Compiler, Library, LibraryOptions, LoadLimits};
 use dibhost_engine::Secrets;
 use dibhost_plan::planner::ElementFailure;
@@ -57,6 +58,15 @@ fn sentence(failure: ElementFailure) -> String {
 
 /// Plans a definition: no root, no network, no effect.
 pub(crate) fn planned(definition: &Definition, library: &Library) -> Result<Plan, Failure> {
+    let lock = Kept::of(definition)?.and_then(|kept| kept.image().cloned());
+    plan(definition, library, &plan_inputs(definition, lock)?).map_err(Failure::wrong)
+}
+
+/// What a plan depends on besides the definition and the elements.
+pub(crate) fn plan_inputs(
+    definition: &Definition,
+    lock: Option<LockedImage>,
+) -> Result<PlanInputs, Failure> {
     let epoch = match std::env::var("SOURCE_DATE_EPOCH") {
         Err(_) => DEFAULT_SOURCE_DATE_EPOCH,
         Ok(text) => text.trim().parse().map_err(|_| {
@@ -65,15 +75,13 @@ pub(crate) fn planned(definition: &Definition, library: &Library) -> Result<Plan
             ))
         })?,
     };
-    let lock = Kept::of(definition)?.and_then(|kept| kept.image().cloned());
-    let inputs = PlanInputs {
+    Ok(PlanInputs {
         builder: surroundings::builder(),
         builder_arch: surroundings::builder_arch(),
         source_date_epoch: epoch,
         lock,
         missing_secrets: Secrets::of(definition).missing(),
-    };
-    plan(definition, library, &inputs).map_err(Failure::wrong)
+    })
 }
 
 /// Writes to standard output, which may be closed early (`| head`).

@@ -336,7 +336,9 @@ impl Guest {
         }
         let request = |(capability, scope): &(&str, &str)| {
             let reason = memory.text("To test.");
-            [memory.text(capability), memory.text(scope), reason, nothing.clone()].concat()
+            let (capability, scope) = (memory.text(capability), memory.text(scope));
+            // On no condition, and with no extension.
+            [capability, scope, reason, nothing.clone(), nothing.clone()].concat()
         };
         let requests: Vec<_> = self.requests.iter().map(request).collect();
         let parameter = {

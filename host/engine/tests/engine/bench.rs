@@ -631,6 +631,7 @@ impl Bench {
             let grant = |(capability, scope): &(&str, &str)| HeldGrant {
                 right: Right::of(capability, scope).unwrap(),
                 reason: String::new(),
+                when: Vec::new(),
             };
             self.plan.elements.push(PlannedElement {
                 name: element.to_owned(),

@@ -30,6 +30,7 @@ fn writing_includes_reading_and_a_folder_what_is_below() {
         capability: "rootfs".into(),
         scope: scope.into(),
         reason: String::new(),
+        when: Vec::new(),
     };
     let grants = grants(&[("rootfs", "write /etc")]);
     assert!(grants.missing(&[request("read /etc/ssh"), request("write /etc/motd")]).is_empty());

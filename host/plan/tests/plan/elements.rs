@@ -7,7 +7,7 @@ use std::sync::Arc;
 use dibhost_block_device::{Node, NodeKind};
 use dibhost_definition::{Definition, Diagnostics};
 use dibhost_plan::description::{
-    Arity, Description, Parameter, ParameterKind, Request, Requirement, Slot, SlotUse,
+    Arity, Condition, Description, Parameter, ParameterKind, Request, Requirement, Slot, SlotUse,
     StepDeclaration, Timing,
 };
 use dibhost_plan::planner::{Described, ElementFailure, Planner, StepAnswer, StepCall};
@@ -93,11 +93,38 @@ impl Element {
         self
     }
 
-    pub(crate) fn requests(mut self, capability: &str, scope: &str) -> Self {
+    pub(crate) fn requests(self, capability: &str, scope: &str) -> Self {
+        self.requests_when(capability, scope, &[])
+    }
+
+    /// Only where this field of `dib:os/distribution@1` is one of these.
+    pub(crate) fn requests_where(
+        self,
+        capability: &str,
+        scope: &str,
+        field: &str,
+        is: &[&str],
+    ) -> Self {
+        let one_of = is.iter().map(|text| (*text).to_owned()).collect();
+        let slot = "dib:os/distribution@1".to_owned();
+        self.requests_when(
+            capability,
+            scope,
+            &[Condition { slot, field: field.to_owned(), one_of }],
+        )
+    }
+
+    pub(crate) fn requests_when(
+        mut self,
+        capability: &str,
+        scope: &str,
+        when: &[Condition],
+    ) -> Self {
         self.description.requests.push(Request {
             capability: capability.to_owned(),
             scope: scope.to_owned(),
             reason: format!("for {capability}"),
+            when: when.to_vec(),
         });
         self
     }

@@ -1,6 +1,7 @@
 //! Plans of elements that are closures: what is refused, in which words, and what is planned.
 
 mod actions;
+mod conditions;
 mod differences;
 mod disks;
 mod elements;

@@ -1,0 +1,40 @@
+//! What a plan depends on besides the definition and the elements.
+
+use std::collections::BTreeMap;
+
+use dibhost_definition::LockedImage;
+
+use crate::planner::BuilderSurroundings;
+
+/// Timestamps of an image whose definition names none: 2024-01-01, so that two builds of one
+/// definition are equal. Not 1970, which some programs take for "no time at all".
+pub const DEFAULT_SOURCE_DATE_EPOCH: u64 = 1_704_067_200;
+
+/// What a plan depends on besides the definition and the elements.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanInputs {
+    /// What elements with the grant `builder` may see.
+    pub builder: BuilderSurroundings,
+    /// The machine of a definition that names none, as Debian names it.
+    pub builder_arch: String,
+    /// For a definition that names none: from the environment's `SOURCE_DATE_EPOCH`, say.
+    pub source_date_epoch: u64,
+    /// What the image's elements were when somebody last agreed to them; none: nobody did.
+    pub lock: Option<LockedImage>,
+    /// Secrets of the definition that are not where it says, and why: a sentence part after the
+    /// name. Told as findings, which are no part of the plan's digest.
+    pub missing_secrets: BTreeMap<String, String>,
+}
+
+impl PlanInputs {
+    /// Inputs for a builder of that machine, with nothing else to see.
+    pub fn for_arch(arch: impl Into<String>) -> Self {
+        Self {
+            builder: BuilderSurroundings::default(),
+            builder_arch: arch.into(),
+            source_date_epoch: DEFAULT_SOURCE_DATE_EPOCH,
+            lock: None,
+            missing_secrets: BTreeMap::new(),
+        }
+    }
+}
