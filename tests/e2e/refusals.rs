@@ -1,7 +1,7 @@
 //! What is wrong is refused with exit code 2, before anything privileged, with the place and
 //! what to do.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use dibhost_tests::leftovers::Snapshot;
 use dibhost_tests::{dibhost, repository};
 
@@ -95,5 +95,27 @@ fn a_wrong_command_line() -> Result<()> {
     }
     let outcome = dibhost.run(&["build", "missing.toml"])?.expect_code(2)?;
     ensure!(outcome.stderr.contains("missing.toml"), "{}", outcome.stderr);
+    Ok(())
+}
+
+#[test]
+fn an_image_for_a_machine_whose_programs_do_not_run_here() -> Result<()> {
+    let machines = ["riscv64", "s390x", "loong64", "mips64el"];
+    let foreign = machines.into_iter().find(|machine| dibhost_sys::can_run(machine).is_err());
+    let foreign = foreign.context("this machine has interpreters for all others")?;
+    let dibhost = dibhost()?;
+    let text =
+        format!("[image]\nname = \"x\"\narch = \"{foreign}\"\nelements = [\"debian-minimal\"]\n");
+    dibhost.write("image.toml", &text)?;
+    let why = format!("has no interpreter for programs of `{foreign}`");
+    let plan = dibhost.run(&["plan", "image.toml"])?.expect_code(0)?;
+    ensure!(plan.stdout.contains(&why), "no `{why}` in:\n{}", plan.stdout);
+    let out = dibhost.folder().join("out");
+    std::fs::create_dir_all(&out)?;
+    let refused = dibhost.run(&["build", "image.toml", "-o", "out/x"])?.expect_code(1)?;
+    for words in [why.as_str(), "qemu-user-static"] {
+        ensure!(refused.stderr.contains(words), "no `{words}` in:\n{}", refused.stderr);
+    }
+    ensure!(std::fs::read_dir(&out)?.next().is_none(), "something was made");
     Ok(())
 }

@@ -37,17 +37,6 @@ pub(crate) fn cache_folder(options: &ElementOptions) -> PathBuf {
     base.unwrap_or_else(|| PathBuf::from(".")).join("dibhost")
 }
 
-/// This machine's architecture as Debian names it.
-pub(crate) fn builder_arch() -> String {
-    match env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        "powerpc64" => "ppc64el",
-        other => other,
-    }
-    .to_owned()
-}
-
 /// What elements with the grant `builder` may see. Under sudo the person is the one who typed
 /// `sudo`, not root.
 pub(crate) fn builder() -> BuilderSurroundings {

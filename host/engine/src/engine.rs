@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use dibhost_element::{Library, Runner, SecretStore};
 use dibhost_image::{Output as ImageFile, Scratch, check_beside};
 use dibhost_plan::action::{Action, Work, with_versions};
-use dibhost_plan::{Observed, Phase, Plan, Taint};
+use dibhost_plan::{CANNOT_RUN_HELP, Observed, Phase, Plan, Taint};
 use dibhost_sys::{Cancel, Program};
 use dibhost_tree::{ProgramLimits, TargetError, Worker, WorkerOptions, Workshop};
 
@@ -163,6 +163,12 @@ fn on_this_machine(
     teller: &mut Teller<'_>,
 ) -> Result<Files, BuildFailure> {
     // Before an hour of building, not after it.
+    if plan.runs_programs() {
+        dibhost_sys::can_run(&plan.image.arch).map_err(|why| {
+            BuildFailure::new(format!("programs of the image do not run here: {why}"))
+                .with_help(CANNOT_RUN_HELP)
+        })?;
+    }
     let graph = finish::graph(plan)?;
     plan.block_device.backend.check_machine(&graph).map_err(|e| {
         BuildFailure::new(e).doing("looking whether this machine can make the disks")

@@ -48,7 +48,7 @@ pub use plan::{
     PlannedElement, PlannedGroup, PlannedImage, PlannedPassword, PlannedSecret, PlannedUnit,
     PlannedUnitState, PlannedUser, Step, VERSION, schema as schema_of_plan,
 };
-pub use planning::{DEFAULT_SOURCE_DATE_EPOCH, PlanInputs, plan};
+pub use planning::{CANNOT_RUN_HELP, DEFAULT_SOURCE_DATE_EPOCH, PlanInputs, plan};
 pub use slot::PlannedSlot;
 pub use transaction::{
     BootstrapWant, DebconfAnswer, PackageWant, PlannedRepository, Transaction, WantedBy,

@@ -432,6 +432,18 @@ impl Plan {
         }
     }
 
+    /// Whether a build starts programs of the image: package scripts, those that the host makes
+    /// accounts and sets units with, and those of elements.
+    #[must_use]
+    pub fn runs_programs(&self) -> bool {
+        let starts =
+            |e: &PlannedElement| e.grants.iter().any(|g| matches!(g.right, Right::Exec(_)));
+        !self.transactions.is_empty()
+            || !(self.groups.is_empty() && self.users.is_empty() && self.passwords.is_empty())
+            || !self.unit_states.is_empty()
+            || self.elements.iter().any(starts)
+    }
+
     /// The element of that name.
     #[must_use]
     pub fn element(&self, name: &str) -> Option<&PlannedElement> {

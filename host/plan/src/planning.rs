@@ -11,7 +11,7 @@ use dibhost_definition::{Definition, Diagnostic, Diagnostics};
 use serde_json::{Value, json};
 
 use collect::{Collected, Run};
-pub use inputs::{DEFAULT_SOURCE_DATE_EPOCH, PlanInputs};
+pub use inputs::{CANNOT_RUN_HELP, DEFAULT_SOURCE_DATE_EPOCH, PlanInputs};
 use settled::Settled;
 
 use crate::Phase;
@@ -124,6 +124,8 @@ pub fn plan(
     });
     let missing = missing_secrets(&plan, inputs);
     plan.findings.extend(missing);
+    let foreign = inputs.cannot_run.as_ref().filter(|_| plan.runs_programs());
+    plan.findings.extend(foreign.map(|why| cannot_run(why)));
     let grown = inputs.lock.as_ref().map(|lock| lock::grown(lock, definition, &plan));
     plan.findings.extend(grown.into_iter().flatten().map(|growth| growth.finding()));
     wrong.or(plan)
@@ -204,6 +206,17 @@ fn planned_elements(
         limits: definition.limits.of(name),
     });
     planned.collect()
+}
+
+/// The image is for a machine whose programs this one does not run.
+fn cannot_run(why: &str) -> PlanFinding {
+    PlanFinding {
+        element: None,
+        phase: None,
+        location: None,
+        message: format!("a build here would be refused: {why}"),
+        help: Some(CANNOT_RUN_HELP.to_owned()),
+    }
 }
 
 /// What package scripts start again and again and the host once. A program that is not in the

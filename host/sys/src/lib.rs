@@ -5,6 +5,7 @@ mod block;
 mod btrfs;
 mod cancel;
 mod held;
+mod machine;
 mod process;
 mod program;
 mod secret;
@@ -16,6 +17,7 @@ pub use block::{
 pub use btrfs::{create_subvolume, set_default_subvolume};
 pub use cancel::{Cancel, Cancelled, Guard};
 pub use held::{HeldFolder, swappable};
+pub use machine::{CannotRun, can_run, own_machine};
 pub use process::{Forked, Namespaces, close_on_exec, fork};
 pub use program::{Program, ProgramError, ProgramOutput};
 pub use secret::{SecretBytes, leave_no_core};

@@ -96,7 +96,7 @@ impl Given {
         let name = &description.name;
         let mut given = Self {
             machine: TargetMachine {
-                arch: surroundings::builder_arch(),
+                arch: dibhost_sys::own_machine().to_owned(),
                 image_name: "image".to_owned(),
                 source_date_epoch: DEFAULT_SOURCE_DATE_EPOCH,
             },

@@ -77,11 +77,18 @@ pub(crate) fn plan_inputs(
     };
     Ok(PlanInputs {
         builder: surroundings::builder(),
-        builder_arch: surroundings::builder_arch(),
+        builder_arch: dibhost_sys::own_machine().to_owned(),
+        cannot_run: cannot_run(definition),
         source_date_epoch: epoch,
         lock,
         missing_secrets: Secrets::of(definition).missing(),
     })
+}
+
+/// Why this machine cannot run the programs of the image; none: it can.
+fn cannot_run(definition: &Definition) -> Option<String> {
+    let arch = definition.image.arch.as_ref()?;
+    dibhost_sys::can_run(&arch.value).err().map(|why| why.to_string())
 }
 
 /// Writes to standard output, which may be closed early (`| head`).

@@ -10,6 +10,9 @@ use crate::planner::BuilderSurroundings;
 /// definition are equal. Not 1970, which some programs take for "no time at all".
 pub const DEFAULT_SOURCE_DATE_EPOCH: u64 = 1_704_067_200;
 
+/// What to do where the image is for a machine whose programs this one does not run.
+pub const CANNOT_RUN_HELP: &str = "install `qemu-user-static`, which registers interpreters for other machines, or build on such a machine";
+
 /// What a plan depends on besides the definition and the elements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanInputs {
@@ -17,6 +20,9 @@ pub struct PlanInputs {
     pub builder: BuilderSurroundings,
     /// The machine of a definition that names none, as Debian names it.
     pub builder_arch: String,
+    /// Why that machine cannot run the programs of the one that the image is for; none: it can.
+    /// Told as a finding, which is no part of the plan's digest: another builder may.
+    pub cannot_run: Option<String>,
     /// For a definition that names none: from the environment's `SOURCE_DATE_EPOCH`, say.
     pub source_date_epoch: u64,
     /// What the image's elements were when somebody last agreed to them; none: nobody did.
@@ -32,6 +38,7 @@ impl PlanInputs {
         Self {
             builder: BuilderSurroundings::default(),
             builder_arch: arch.into(),
+            cannot_run: None,
             source_date_epoch: DEFAULT_SOURCE_DATE_EPOCH,
             lock: None,
             missing_secrets: BTreeMap::new(),

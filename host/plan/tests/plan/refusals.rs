@@ -567,3 +567,26 @@ fn block_devices_that_make_no_sense() {
         |                   ^^^
     "#);
 }
+
+#[test]
+fn an_image_whose_programs_this_machine_does_not_run() {
+    let definition = |elements: &str| {
+        let text = format!("[image]\nname = \"x\"\narch = \"arm64\"\nelements = [{elements}]\n");
+        dibhost_definition::Definition::parse(&text, "image.toml", ".".as_ref()).unwrap()
+    };
+    let shelf = Shelf::new([debian(), element("idle").step(IN)]);
+    let mut inputs = dibhost_plan::PlanInputs::for_arch("amd64");
+    let able = dibhost_plan::plan(&definition("\"debian-minimal\""), &shelf, &inputs).unwrap();
+    inputs.cannot_run = Some("the kernel has no interpreter".to_owned());
+    let unable = dibhost_plan::plan(&definition("\"debian-minimal\""), &shelf, &inputs).unwrap();
+    let told = |plan: &dibhost_plan::Plan| {
+        let said = plan.findings.iter().map(|finding| finding.message.clone());
+        said.filter(|message| message.contains("interpreter")).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&able), <[&str; 0]>::default());
+    assert_eq!(told(&unable), ["a build here would be refused: the kernel has no interpreter"]);
+    assert_eq!(able.digest, unable.digest);
+    // What starts no program can be built anywhere.
+    let idle = dibhost_plan::plan(&definition("\"idle\""), &shelf, &inputs).unwrap();
+    assert_eq!(told(&idle), <[&str; 0]>::default());
+}
