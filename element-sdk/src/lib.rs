@@ -76,10 +76,10 @@
 //!
 //! | capability | scope |
 //! |---|---|
-//! | `packages` | a package's name, `*` for any run of characters |
+//! | `packages` | a package's name, `*` for any run of characters; `@GROUP`, `@MODULE:STREAM` |
 //! | `repositories` | `URL key:FINGERPRINT` |
-//! | `services`, `services-define` | a unit's name: its state, its text |
-//! | `accounts` | a user's or group's name |
+//! | `services`, `services-define` | a unit's name: its state and presets, its text and drop-ins |
+//! | `accounts`, `accounts-sudo` | a user's or group's name; a user's who is root by `sudo` |
 //! | `block-device`, `bootstrap` | empty |
 //! | `builder` | `authorized-keys` or `proxies` |
 //! | `rootfs` | `read PATH` or `write PATH`: the path and all below it |
@@ -156,7 +156,8 @@ pub use stat::{Entry, Kind, Stat};
 pub use test_host::{FakeTree, Planned, Ran, TestHost};
 pub use tree::Tree;
 pub use wish::{
-    Bootstrap, BootstrapDistribution, Finding, Machine, Package, Proxy, RemoteFile, Repository,
+    Bootstrap, BootstrapDistribution, DebRepository, DebconfAnswer, Finding, Machine, Module,
+    Package, PackageGroup, PresetAction, Proxy, RemoteFile, RpmLocation, RpmRepository, Sudo,
     UnitState, User, Want,
 };
 

@@ -9,7 +9,10 @@ use crate::exchange;
 use crate::fact::{Fact, Provided};
 use crate::phase::Phase;
 use crate::secret::{Secret, SecretParameter};
-use crate::wish::{Bootstrap, Finding, Machine, Package, Proxy, Repository, UnitState, User};
+use crate::wish::{
+    Bootstrap, DebRepository, DebconfAnswer, Finding, Machine, Module, Package, PackageGroup,
+    PresetAction, Proxy, RpmRepository, UnitState, User,
+};
 use crate::{host, log};
 
 /// The build while it is planned. Every wish needs its grant.
@@ -101,12 +104,48 @@ impl<'a> Plan<'a> {
         host::request_packages(packages.into_iter().collect())
     }
 
-    /// Wishes for a package repository (`repositories`).
+    /// Answers questions that packages ask when they are configured, whoever wishes for them
+    /// (`packages` of the package). An image of another family than Debian's refuses that.
     ///
     /// # Errors
     /// Not granted, or malformed.
-    pub fn repository(&self, repository: Repository) -> Result<()> {
-        host::add_repository(repository)
+    pub fn debconf(&self, answers: impl IntoIterator<Item = DebconfAnswer>) -> Result<()> {
+        host::debconf(answers.into_iter().collect())
+    }
+
+    /// Wishes for a repository of Debian packages (`repositories`). An image of another family
+    /// refuses that.
+    ///
+    /// # Errors
+    /// Not granted, or malformed.
+    pub fn deb_repository(&self, repository: DebRepository) -> Result<()> {
+        host::add_deb_repository(repository)
+    }
+
+    /// Wishes for a repository of RPM packages (`repositories`). An image of another family
+    /// refuses that.
+    ///
+    /// # Errors
+    /// Not granted, or malformed.
+    pub fn rpm_repository(&self, repository: RpmRepository) -> Result<()> {
+        host::add_rpm_repository(repository)
+    }
+
+    /// Wishes that a module's stream be enabled (`packages` of `@NAME:STREAM`). Images without dnf
+    /// refuse that.
+    ///
+    /// # Errors
+    /// Not granted, or malformed.
+    pub fn module(&self, module: Module) -> Result<()> {
+        host::enable_module(module)
+    }
+
+    /// Wishes for a group of packages (`packages` of `@ID`). Images without dnf refuse that.
+    ///
+    /// # Errors
+    /// Not granted, or malformed.
+    pub fn package_group(&self, group: PackageGroup) -> Result<()> {
+        host::install_group(group)
     }
 
     /// Wishes that every package be brought up to date.
@@ -133,7 +172,26 @@ impl<'a> Plan<'a> {
         host::define_unit(unit, content)
     }
 
-    /// Wishes for an account (`accounts`).
+    /// Wishes that a unit, whoever it comes from, have this drop-in (`services-define`): `name`
+    /// without `.conf`, usually with a number in front.
+    ///
+    /// # Errors
+    /// Not granted, or no sound name.
+    pub fn drop_in(&self, unit: &str, name: &str, content: &str) -> Result<()> {
+        host::drop_in(unit, name, content)
+    }
+
+    /// Wishes for a preset (`services`): what becomes of a unit, or of all that fit a pattern with
+    /// `*`, where nobody sets a state. Of several the one with the lowest `number`, from 0 to 99,
+    /// holds.
+    ///
+    /// # Errors
+    /// Not granted, or neither a unit nor a pattern.
+    pub fn preset(&self, number: u8, unit: &str, action: PresetAction) -> Result<()> {
+        host::preset(number, unit, action)
+    }
+
+    /// Wishes for an account (`accounts`; with a rule of `sudo` also `accounts-sudo`).
     ///
     /// # Errors
     /// Not granted, or malformed.

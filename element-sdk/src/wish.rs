@@ -41,8 +41,6 @@ pub struct Package {
     pub want: Want,
     /// Why, for the report.
     pub reason: String,
-    /// Answers for the package's own questions (debconf): question, type, value.
-    pub answers: Vec<(String, String, String)>,
     /// What it says beyond this version of the contract.
     pub extensions: Extensions,
 }
@@ -55,7 +53,6 @@ impl Package {
             version: None,
             want: Want::Install,
             reason: reason.into(),
-            answers: Vec::new(),
             extensions: Extensions::default(),
         }
     }
@@ -77,22 +74,41 @@ impl Package {
         self.want = want;
         self
     }
+}
 
-    /// Answers one of the package's questions.
-    pub fn answer(
-        mut self,
+/// The answer to a question that a package asks when it is configured, whoever wishes for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct DebconfAnswer {
+    /// The package that asks.
+    pub package: String,
+    /// `locales/default_environment_locale`.
+    pub question: String,
+    /// `string`, `boolean`, `select`, …
+    pub kind: String,
+    /// One line.
+    pub value: String,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
+}
+
+impl DebconfAnswer {
+    /// The answer to a question of `package`.
+    pub fn new(
+        package: impl Into<String>,
         question: impl Into<String>,
         kind: impl Into<String>,
         value: impl Into<String>,
     ) -> Self {
-        self.answers.push((question.into(), kind.into(), value.into()));
-        self
+        let (package, question) = (package.into(), question.into());
+        let (kind, value, extensions) = (kind.into(), value.into(), Extensions::default());
+        Self { package, question, kind, value, extensions }
     }
 }
 
-/// A package repository. There are no unsigned ones.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Repository {
+/// A repository of Debian packages. There are no unsigned ones.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DebRepository {
     /// Letters, digits, `-` and `_`.
     pub name: String,
     /// `http:` or `https:`.
@@ -105,8 +121,102 @@ pub struct Repository {
     pub priority: Option<i32>,
     /// Armoured key that signs it.
     pub key: String,
+    /// Packages come from it while the image is built; the image itself knows neither it nor its
+    /// key.
+    pub build_only: bool,
     /// What it says beyond this version of the contract.
     pub extensions: Extensions,
+}
+
+/// What is at the URL of a repository of RPM packages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RpmLocation {
+    /// The repository.
+    #[default]
+    Baseurl,
+    /// A list of places that have it, with digests.
+    Metalink,
+    /// A list of places that have it.
+    Mirrorlist,
+}
+
+impl RpmLocation {
+    /// The word for it in the contract.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Baseurl => "baseurl",
+            Self::Metalink => "metalink",
+            Self::Mirrorlist => "mirrorlist",
+        }
+    }
+}
+
+/// A repository of RPM packages. There are no unsigned packages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RpmRepository {
+    /// Letters, digits, `-` and `_`.
+    pub name: String,
+    /// `http:` or `https:`.
+    pub url: String,
+    /// What is there.
+    pub location: RpmLocation,
+    /// Armoured keys that sign its packages, at least one.
+    pub keys: Vec<String>,
+    /// The lower the better; none: 99.
+    pub priority: Option<u32>,
+    /// The lower the better among those of one priority (dnf alone); none: 1000.
+    pub cost: Option<u32>,
+    /// Its packages come before those of modules (dnf alone).
+    pub module_hotfixes: bool,
+    /// As that of a [`DebRepository`].
+    pub build_only: bool,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
+}
+
+/// A stream of a module, to be enabled (dnf alone).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Module {
+    /// Its name.
+    pub name: String,
+    /// The stream.
+    pub stream: String,
+    /// Why, for the report.
+    pub reason: String,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
+}
+
+impl Module {
+    /// The stream `stream` of the module `name`, because of `reason`.
+    pub fn new(
+        name: impl Into<String>,
+        stream: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
+        let (name, stream, reason) = (name.into(), stream.into(), reason.into());
+        Self { name, stream, reason, extensions: Extensions::default() }
+    }
+}
+
+/// A group of packages, to be installed (dnf alone).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct PackageGroup {
+    /// Its id; of an environment with `^` in front.
+    pub id: String,
+    /// Why, for the report.
+    pub reason: String,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
+}
+
+impl PackageGroup {
+    /// The group `id`, because of `reason`.
+    pub fn new(id: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { id: id.into(), reason: reason.into(), extensions: Extensions::default() }
+    }
 }
 
 /// What becomes of a unit of the init system.
@@ -131,7 +241,49 @@ impl UnitState {
     }
 }
 
-/// An account.
+/// What a preset does to a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PresetAction {
+    /// It is enabled.
+    Enable,
+    /// It is disabled.
+    Disable,
+}
+
+impl PresetAction {
+    /// The word for it in the contract.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Enable => "enable",
+            Self::Disable => "disable",
+        }
+    }
+}
+
+/// Whether a user may run anything as root by `sudo`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sudo {
+    /// No rule, and nobody is to wish for one.
+    None,
+    /// Once it typed its own password.
+    Password,
+    /// Without a password.
+    Nopasswd,
+}
+
+impl Sudo {
+    /// The word for it in the contract.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Password => "password",
+            Self::Nopasswd => "nopasswd",
+        }
+    }
+}
+
+/// An account. What is none, or not said, is left as the distribution makes it or another wish has
+/// it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct User {
     /// Login name.
@@ -150,6 +302,17 @@ pub struct User {
     pub system: bool,
     /// Lines for `authorized_keys`.
     pub authorized_keys: Vec<String>,
+    /// Whose it is (the GECOS field).
+    pub comment: Option<String>,
+    /// Whether it may run anything as root, which needs the grant `accounts-sudo`, and `sudo` in the
+    /// image.
+    pub sudo: Option<Sudo>,
+    /// Its password as crypt(3) hashes it, by yescrypt, scrypt, SHA-512, SHA-256 or bcrypt.
+    pub password_hash: Option<String>,
+    /// The day from which on nobody can log in with it: `YYYY-MM-DD`.
+    pub expires: Option<String>,
+    /// Its password has to be changed at the first login.
+    pub change_password: bool,
     /// What it says beyond this version of the contract.
     pub extensions: Extensions,
 }

@@ -3,8 +3,9 @@
 use dibhost_element_sdk::block_device::{Node, TableKind};
 use dibhost_element_sdk::slots::{InitramfsModule, Kernel, KernelArgument};
 use dibhost_element_sdk::{
-    Bootstrap, Change, Context, Description, Element, ErrorCode, Outcome, Output, Parameters,
-    Phase, Plan, Result, Run, Step, TestHost, UnitState, User, description,
+    Bootstrap, Change, Context, DebRepository, DebconfAnswer, Description, Element, ErrorCode,
+    Module, Outcome, Output, PackageGroup, Parameters, Phase, Plan, PresetAction, Result,
+    RpmRepository, Run, Step, Sudo, TestHost, UnitState, User, description,
 };
 
 /// Does what its parameter says.
@@ -25,9 +26,13 @@ impl Element for Probe {
             )
             .step(Step::planning(Phase::BlockDevice))
             .request("packages", "linux-image-*", "to boot")
+            .request("packages", "@nodejs:20", "to serve")
+            .request("repositories", "https://packages.example/* key:*", "to have more")
             .request("services", "*.service", "to start")
             .request("services-define", "probe.service", "to start")
             .request("accounts", "debian", "to log in")
+            .request("accounts-sudo", "debian", "to see to it")
+            .request("accounts", "guest", "to look")
             .request("builder", "authorized-keys", "to log in")
             .request("block-device", "", "to have a disk")
             .request("rootfs", "write /etc/probe", "its own")
@@ -56,6 +61,45 @@ impl Element for Probe {
                 assert_eq!(plan.builder_keys()?, ["key"]);
                 Ok(())
             }
+            "more wishes" => {
+                plan.debconf([DebconfAnswer::new("linux-image-amd64", "a/b", "boolean", "true")])?;
+                let (name, url) = ("more".to_owned(), "https://packages.example/x".to_owned());
+                plan.deb_repository(DebRepository {
+                    name: name.clone(),
+                    url: url.clone(),
+                    build_only: true,
+                    ..DebRepository::default()
+                })?;
+                plan.rpm_repository(RpmRepository { name, url, ..RpmRepository::default() })?;
+                plan.module(Module::new("nodejs", "20", "to serve"))?;
+                plan.drop_in("probe.service", "10-more", "[Service]\n")?;
+                plan.preset(90, "*.service", PresetAction::Disable)?;
+                plan.user(User {
+                    name: "debian".into(),
+                    sudo: Some(Sudo::Nopasswd),
+                    ..User::default()
+                })?;
+                let (name, sudo) = ("guest".into(), Some(Sudo::None));
+                plan.user(User { name, sudo, ..User::default() })
+            }
+            "answer" => plan.debconf([DebconfAnswer::new("grub", "a/b", "boolean", "true")]),
+            "elsewhere" => plan.deb_repository(DebRepository {
+                url: "https://elsewhere.example".into(),
+                ..DebRepository::default()
+            }),
+            "rpm elsewhere" => plan.rpm_repository(RpmRepository {
+                url: "https://elsewhere.example".into(),
+                ..RpmRepository::default()
+            }),
+            "stream" => plan.module(Module::new("nodejs", "18", "not requested")),
+            "group" => plan.package_group(PackageGroup::new("core", "not requested")),
+            "drop-in" => plan.drop_in("ssh.service", "10-more", ""),
+            "preset" => plan.preset(90, "*", PresetAction::Disable),
+            "sudo" => plan.user(User {
+                name: "guest".into(),
+                sudo: Some(Sudo::Password),
+                ..User::default()
+            }),
             "package" => plan.package("grub", "not requested"),
             "service" => plan.service("ssh.socket", UnitState::Enabled),
             "unit" => plan.define_unit("other.service", ""),
@@ -151,6 +195,14 @@ fn wishes_are_read_back() {
     assert_eq!(planned.services, [("ssh.service".to_owned(), UnitState::Enabled)]);
     assert_eq!(planned.units[0].0, "probe.service");
     assert_eq!(planned.users[0].name, "debian");
+    let planned = host("more wishes").plan::<Probe>(Phase::Install).unwrap();
+    assert_eq!(planned.answers[0].question, "a/b");
+    assert!(planned.deb_repositories[0].build_only);
+    assert_eq!(planned.rpm_repositories[0].url, "https://packages.example/x");
+    assert_eq!(planned.modules[0].stream, "20");
+    assert_eq!(planned.drop_ins[0].1, "10-more");
+    assert_eq!(planned.presets, [(90, "*.service".to_owned(), PresetAction::Disable)]);
+    assert_eq!(planned.users[0].sudo, Some(Sudo::Nopasswd));
 }
 
 #[test]
@@ -158,6 +210,10 @@ fn what_was_not_requested_is_denied() {
     for act in ["package", "service", "unit", "user", "proxy", "bootstrap", "observed"] {
         assert_eq!(plan_code(act), ErrorCode::Denied, "{act}");
     }
+    for act in ["answer", "elsewhere", "rpm elsewhere", "stream", "group", "drop-in", "preset"] {
+        assert_eq!(plan_code(act), ErrorCode::Denied, "{act}");
+    }
+    assert_eq!(plan_code("sudo"), ErrorCode::Denied);
     for act in ["outside", "read-only", "network", "other", "emit-other", "planned"] {
         assert_eq!(run_code(act), ErrorCode::Denied, "{act}");
     }

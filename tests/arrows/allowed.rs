@@ -14,5 +14,4 @@ pub(crate) const CIRCLES: [(&[&str], &str); 2] = [
 ];
 
 /// Second types of one noun: the noun, where, and why it may have that name.
-pub(crate) const NOUNS: [(&str, &str, &str); 1] =
-    [("Repository", "element-sdk/src", "the contract's record as an author writes it")];
+pub(crate) const NOUNS: [(&str, &str, &str); 0] = [];

@@ -12,6 +12,8 @@ use dibhost_tests::{dibhost, disk, repository, tool};
 const PASSWORD: &str = "Pa55-zq3hUxW9vTgL";
 const KEY: &str = "K3y-mR7cYd2sNfQe";
 const TOKEN: &str = "T0ken-xB8jPw4kVaHu";
+/// Of `secret`.
+const HASH: &str = "$5$Rm5sUgD/y3cqEVaq$8e71ksAFiFM7X480NjBLHNccFwf/w0tY3WAMItzeBU1";
 
 /// The element of `tests/elements/keeper`.
 fn element() -> Result<PathBuf> {
@@ -31,7 +33,7 @@ fn watch(stop: &AtomicBool) -> (usize, Vec<String>) {
             let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { continue };
             let line = String::from_utf8_lossy(&line).replace('\0', " ");
             seen += usize::from(line.contains("cat; sleep 2"));
-            if [PASSWORD, KEY, TOKEN].iter().any(|secret| line.contains(secret)) {
+            if [PASSWORD, KEY, TOKEN, HASH].iter().any(|secret| line.contains(secret)) {
                 found.push(line);
             }
         }
@@ -56,6 +58,7 @@ formats = ["raw"]
 password = "root-password"
 key = "key"
 token = "token"
+hash = "{HASH}"
 
 [secrets]
 root-password = {{ command = ["cat", "private/password"] }}
@@ -73,6 +76,10 @@ token = {{ environment = "KEEPER_TOKEN" }}
     let plan = dibhost.run(&["plan", "image.toml"])?.expect_code(0)?;
     let json = dibhost.run(&["plan", "--format", "json", "image.toml"])?.expect_code(0)?;
     ensure!(plan.stdout.contains("password of root from the secret root-password"));
+    ensure!(plan.stdout.contains("root by sudo without a password password by sha256crypt"));
+    for form in [&plan.stdout, &json.stdout] {
+        ensure!(!form.contains("8e71ksAFiFM7X480"), "a hash is in a plan: {form}");
+    }
 
     let stop = Arc::new(AtomicBool::new(false));
     let watcher = std::thread::spawn({
@@ -128,6 +135,20 @@ token = {{ environment = "KEEPER_TOKEN" }}
         &["-e", "exit(crypt($ARGV[0], $ARGV[1]) ne $ARGV[1])", PASSWORD, hash],
     )?;
     ensure!(same.status.success(), "the password is another one");
+    // All that was said of the keeper, by the image's own tools.
+    let keeper = shadow.lines().find(|l| l.starts_with("keeper:")).context("there is a keeper")?;
+    ensure!(keeper == format!("keeper:{HASH}:0:0:99999:7::22279:"), "{keeper}");
+    let text = |path: &str| -> Result<String> {
+        let content = disk::read_file(&raw, path)?.with_context(|| format!("there is {path}"))?;
+        Ok(String::from_utf8_lossy(&content).into_owned())
+    };
+    ensure!(text("/etc/passwd")?.contains(":Keeps secrets:/home/keeper:/bin/bash\n"));
+    let rule = "/etc/sudoers.d/dibhost-keeper";
+    ensure!(text(rule)? == "keeper ALL=(ALL:ALL) NOPASSWD: ALL\n");
+    ensure!(disk::stat(&raw, rule)?.contains("Mode:  0440"));
+    let drop_in = "/etc/systemd/system/keeper.service.d/10-more.conf";
+    ensure!(text(drop_in)? == "[Service]\nRestart=always\n");
+    ensure!(text("/etc/systemd/system-preset/90-dibhost.preset")? == "disable keeper-*\n");
     // The one that was only opened is nowhere in the image.
     let whole = std::fs::read(&raw)?;
     for (secret, expected) in [(KEY, true), (TOKEN, false), (PASSWORD, false)] {

@@ -20,7 +20,10 @@ use crate::level::Level;
 use crate::outcome::Outcome;
 use crate::phase::Phase;
 use crate::stat::{Kind, Stat};
-use crate::wish::{Bootstrap, Finding, Machine, Package, Proxy, RemoteFile, Repository, User};
+use crate::wish::{
+    Bootstrap, DebRepository, DebconfAnswer, Finding, Machine, Module, Package, PackageGroup,
+    Proxy, RemoteFile, RpmRepository, User,
+};
 
 /// Both ways between two enums whose cases have the same names.
 macro_rules! same_cases {
@@ -227,26 +230,80 @@ impl From<Outcome> for lifecycle::Outcome {
 }
 
 impl From<Package> for packages::Wish {
-    fn from(Package { name, version, want, reason, answers, extensions }: Package) -> Self {
+    fn from(Package { name, version, want, reason, extensions }: Package) -> Self {
         let (want, extensions) = (want.word().to_owned(), extensions.into());
-        Self { name, version, want, reason, answers, extensions }
+        Self { name, version, want, reason, extensions }
     }
 }
 
-impl From<Repository> for packages::Repository {
-    fn from(repository: Repository) -> Self {
-        let Repository { name, url, suites, components, priority, key, extensions } = repository;
-        let extensions = extensions.into();
-        Self { name, url, suites, components, priority, key, extensions }
+impl From<DebconfAnswer> for packages::Answer {
+    fn from(answer: DebconfAnswer) -> Self {
+        let DebconfAnswer { package, question, kind, value, extensions } = answer;
+        Self { package, question, kind, value, extensions: extensions.into() }
+    }
+}
+
+impl From<DebRepository> for packages::DebRepository {
+    fn from(repository: DebRepository) -> Self {
+        Self {
+            name: repository.name,
+            url: repository.url,
+            suites: repository.suites,
+            components: repository.components,
+            priority: repository.priority,
+            key: repository.key,
+            build_only: repository.build_only,
+            extensions: repository.extensions.into(),
+        }
+    }
+}
+
+impl From<RpmRepository> for packages::RpmRepository {
+    fn from(repository: RpmRepository) -> Self {
+        Self {
+            name: repository.name,
+            url: repository.url,
+            location: repository.location.word().to_owned(),
+            keys: repository.keys,
+            priority: repository.priority,
+            cost: repository.cost,
+            module_hotfixes: repository.module_hotfixes,
+            build_only: repository.build_only,
+            extensions: repository.extensions.into(),
+        }
+    }
+}
+
+impl From<Module> for packages::Module {
+    fn from(Module { name, stream, reason, extensions }: Module) -> Self {
+        Self { name, stream, reason, extensions: extensions.into() }
+    }
+}
+
+impl From<PackageGroup> for packages::Group {
+    fn from(PackageGroup { id, reason, extensions }: PackageGroup) -> Self {
+        Self { id, reason, extensions: extensions.into() }
     }
 }
 
 impl From<User> for accounts::User {
     fn from(user: User) -> Self {
-        let User { name, uid, gid, home, shell, groups, system, authorized_keys, extensions } =
-            user;
-        let extensions = extensions.into();
-        Self { name, uid, gid, home, shell, groups, system, authorized_keys, extensions }
+        Self {
+            name: user.name,
+            uid: user.uid,
+            gid: user.gid,
+            home: user.home,
+            shell: user.shell,
+            groups: user.groups,
+            system: user.system,
+            authorized_keys: user.authorized_keys,
+            comment: user.comment,
+            sudo: user.sudo.map(|sudo| sudo.word().to_owned()),
+            password_hash: user.password_hash,
+            expires: user.expires,
+            change_password: user.change_password,
+            extensions: user.extensions.into(),
+        }
     }
 }
 
@@ -502,7 +559,7 @@ impl From<exec::Output> for Output {
 mod tests {
     use super::*;
     use crate::slots::KernelArgument;
-    use crate::wish::Want;
+    use crate::wish::{RpmLocation, Sudo, Want};
 
     #[test]
     fn what_is_said_beyond_the_contract_goes_over_the_border() {
@@ -526,5 +583,37 @@ mod tests {
             extensions: pair("seconds", "4"),
         };
         assert_eq!(Output::from(output).extensions.get::<u32>("seconds").unwrap(), Some(4));
+    }
+
+    #[test]
+    fn orders_and_what_is_more_to_an_account_come_over() {
+        let step = Step::new(Phase::Install).after("a").after("b/two").before("c");
+        let said: metadata::Description = Description::new("x", "1.0.0").step(step).into();
+        assert_eq!(said.steps[0].after, ["a", "b/two"]);
+        assert_eq!(said.steps[0].before, ["c"]);
+        let user = accounts::User::from(User {
+            comment: Some("Me".to_owned()),
+            sudo: Some(Sudo::Nopasswd),
+            password_hash: Some("$6$x".to_owned()),
+            expires: Some("2030-12-31".to_owned()),
+            change_password: true,
+            ..User::default()
+        });
+        assert_eq!(user.comment.as_deref(), Some("Me"));
+        assert_eq!(user.sudo.as_deref(), Some("nopasswd"));
+        assert_eq!(user.password_hash.as_deref(), Some("$6$x"));
+        assert_eq!(user.expires.as_deref(), Some("2030-12-31"));
+        assert!(user.change_password);
+        let location = RpmLocation::Metalink;
+        let keys = vec!["KEY".to_owned()];
+        let rpm = packages::RpmRepository::from(RpmRepository {
+            location,
+            keys,
+            cost: Some(2),
+            build_only: true,
+            ..RpmRepository::default()
+        });
+        assert_eq!((&*rpm.location, rpm.cost, rpm.build_only), ("metalink", Some(2), true));
+        assert_eq!(rpm.keys, ["KEY"]);
     }
 }

@@ -11,7 +11,10 @@ use crate::fact::RawFact;
 use crate::level::Level;
 use crate::replay::tape;
 use crate::stat::{Entry, Stat};
-use crate::wish::{Bootstrap, Machine, Package, Proxy, Repository, UnitState, User};
+use crate::wish::{
+    Bootstrap, DebRepository, DebconfAnswer, Machine, Module, Package, PackageGroup, PresetAction,
+    Proxy, RpmRepository, UnitState, User,
+};
 
 /// The running build, lent for one call.
 #[derive(Debug, Clone, Copy)]
@@ -80,10 +83,16 @@ functions! {
     fn provide(slot: &str, key: &str, value: &str) -> Result<()>;
     fn consume(slot: &str) -> Result<Vec<RawFact>>;
     fn request_packages(wishes: Vec<Package>) -> Result<()>;
-    fn add_repository(repository: Repository) -> Result<()>;
+    fn debconf(answers: Vec<DebconfAnswer>) -> Result<()>;
+    fn add_deb_repository(repository: DebRepository) -> Result<()>;
+    fn add_rpm_repository(repository: RpmRepository) -> Result<()>;
+    fn enable_module(module: Module) -> Result<()>;
+    fn install_group(group: PackageGroup) -> Result<()>;
     fn upgrade_all() -> Result<()>;
     fn set_service(unit: &str, state: UnitState) -> Result<()>;
     fn define_unit(unit: &str, content: &str) -> Result<()>;
+    fn drop_in(unit: &str, name: &str, content: &str) -> Result<()>;
+    fn preset(number: u8, unit: &str, action: PresetAction) -> Result<()>;
     fn ensure_user(user: User) -> Result<()>;
     fn ensure_group(name: &str, gid: Option<u32>) -> Result<()>;
     fn nodes() -> Result<Vec<Node>>;

@@ -12,7 +12,10 @@ use crate::error::Result;
 use crate::fact::RawFact;
 use crate::level::Level;
 use crate::stat::{Entry, Stat};
-use crate::wish::{Bootstrap, Machine, Package, Proxy, Repository, UnitState, User};
+use crate::wish::{
+    Bootstrap, DebRepository, DebconfAnswer, Machine, Module, Package, PackageGroup, PresetAction,
+    Proxy, RpmRepository, UnitState, User,
+};
 use serde_json::Value;
 
 pub(crate) use build::Build as Lent;
@@ -66,8 +69,25 @@ pub(crate) fn request_packages(wishes: Vec<Package>) -> Result<()> {
     Ok(packages::request(&wishes)?)
 }
 
-pub(crate) fn add_repository(repository: Repository) -> Result<()> {
-    Ok(packages::add_repository(&repository.into())?)
+pub(crate) fn debconf(answers: Vec<DebconfAnswer>) -> Result<()> {
+    let answers: Vec<packages::Answer> = answers.into_iter().map(Into::into).collect();
+    Ok(packages::debconf(&answers)?)
+}
+
+pub(crate) fn add_deb_repository(repository: DebRepository) -> Result<()> {
+    Ok(packages::add_deb_repository(&repository.into())?)
+}
+
+pub(crate) fn add_rpm_repository(repository: RpmRepository) -> Result<()> {
+    Ok(packages::add_rpm_repository(&repository.into())?)
+}
+
+pub(crate) fn enable_module(module: Module) -> Result<()> {
+    Ok(packages::enable_module(&module.into())?)
+}
+
+pub(crate) fn install_group(group: PackageGroup) -> Result<()> {
+    Ok(packages::install_group(&group.into())?)
 }
 
 pub(crate) fn upgrade_all() -> Result<()> {
@@ -80,6 +100,14 @@ pub(crate) fn set_service(unit: &str, state: UnitState) -> Result<()> {
 
 pub(crate) fn define_unit(unit: &str, content: &str) -> Result<()> {
     Ok(services::define(unit, content)?)
+}
+
+pub(crate) fn drop_in(unit: &str, name: &str, content: &str) -> Result<()> {
+    Ok(services::drop_in(unit, name, content)?)
+}
+
+pub(crate) fn preset(number: u8, unit: &str, action: PresetAction) -> Result<()> {
+    Ok(services::preset(number, unit, action.word())?)
 }
 
 pub(crate) fn ensure_user(user: User) -> Result<()> {

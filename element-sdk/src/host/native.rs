@@ -12,7 +12,10 @@ use crate::fact::RawFact;
 use crate::level::Level;
 use crate::stat::{Entry, Stat};
 use crate::test_host::host::with;
-use crate::wish::{Bootstrap, Machine, Package, Proxy, Repository, UnitState, User};
+use crate::wish::{
+    Bootstrap, DebRepository, DebconfAnswer, Machine, Module, Package, PackageGroup, PresetAction,
+    Proxy, RpmRepository, Sudo, UnitState, User,
+};
 
 /// The running build, lent for one call.
 #[derive(Debug, Clone, Copy)]
@@ -77,9 +80,40 @@ pub(crate) fn request_packages(wishes: Vec<Package>) -> Result<()> {
     })
 }
 
-pub(crate) fn add_repository(repository: Repository) -> Result<()> {
+pub(crate) fn debconf(answers: Vec<DebconfAnswer>) -> Result<()> {
     with(|call| {
-        call.wish("repositories", &repository.url)?.repositories.push(repository);
+        for answer in answers {
+            call.wish("packages", &answer.package)?.answers.push(answer);
+        }
+        Ok(())
+    })
+}
+
+pub(crate) fn add_deb_repository(repository: DebRepository) -> Result<()> {
+    with(|call| {
+        call.wish("repositories", &repository.url)?.deb_repositories.push(repository);
+        Ok(())
+    })
+}
+
+pub(crate) fn add_rpm_repository(repository: RpmRepository) -> Result<()> {
+    with(|call| {
+        call.wish("repositories", &repository.url)?.rpm_repositories.push(repository);
+        Ok(())
+    })
+}
+
+pub(crate) fn enable_module(module: Module) -> Result<()> {
+    with(|call| {
+        let subject = format!("@{}:{}", module.name, module.stream);
+        call.wish("packages", &subject)?.modules.push(module);
+        Ok(())
+    })
+}
+
+pub(crate) fn install_group(group: PackageGroup) -> Result<()> {
+    with(|call| {
+        call.wish("packages", &format!("@{}", group.id))?.package_groups.push(group);
         Ok(())
     })
 }
@@ -105,8 +139,26 @@ pub(crate) fn define_unit(unit: &str, content: &str) -> Result<()> {
     })
 }
 
+pub(crate) fn drop_in(unit: &str, name: &str, content: &str) -> Result<()> {
+    with(|call| {
+        let drop_in = (unit.to_owned(), name.to_owned(), content.to_owned());
+        call.wish("services-define", unit)?.drop_ins.push(drop_in);
+        Ok(())
+    })
+}
+
+pub(crate) fn preset(number: u8, unit: &str, action: PresetAction) -> Result<()> {
+    with(|call| {
+        call.wish("services", unit)?.presets.push((number, unit.to_owned(), action));
+        Ok(())
+    })
+}
+
 pub(crate) fn ensure_user(user: User) -> Result<()> {
     with(|call| {
+        if user.sudo.is_some_and(|sudo| sudo != Sudo::None) {
+            call.wish("accounts-sudo", &user.name)?;
+        }
         for group in &user.groups {
             call.wish("accounts", group)?;
         }

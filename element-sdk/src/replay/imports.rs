@@ -36,12 +36,18 @@ functions! {
     }
     packages "packages" {
         request "request" (wishes "wishes": &[Wish]) -> ();
-        add_repository "add-repository" (repository "repository": &Repository) -> ();
+        debconf "debconf" (answers "answers": &[Answer]) -> ();
+        add_deb_repository "add-deb-repository" (repository "repository": &DebRepository) -> ();
+        add_rpm_repository "add-rpm-repository" (repository "repository": &RpmRepository) -> ();
+        enable_module "enable-module" (module "module": &Module) -> ();
+        install_group "install-group" (group "group": &Group) -> ();
         upgrade_all "upgrade-all" () -> ();
     }
     services "services" {
         set "set" (unit "unit": &str, state "state": &str) -> ();
         define "define" (unit "unit": &str, content "content": &str) -> ();
+        drop_in "drop-in" (unit "unit": &str, name "name": &str, content "content": &str) -> ();
+        preset "preset" (number "number": u8, unit "unit": &str, action "action": &str) -> ();
     }
     accounts "accounts" {
         ensure_user "ensure-user" (user "user": &User) -> ();

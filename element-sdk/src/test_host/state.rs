@@ -12,7 +12,10 @@ use crate::description::Condition;
 use crate::extensions::Extensions;
 use crate::fact::{Fact, Provided, RawFact};
 use crate::level::Level;
-use crate::wish::{Bootstrap, Finding, Machine, Package, Proxy, Repository, UnitState, User};
+use crate::wish::{
+    Bootstrap, DebRepository, DebconfAnswer, Finding, Machine, Module, Package, PackageGroup,
+    PresetAction, Proxy, RpmRepository, UnitState, User,
+};
 
 pub(super) type Answer = Box<dyn FnMut(&Command, &mut FakeTree) -> Output>;
 
@@ -37,14 +40,26 @@ pub struct Planned {
     pub facts: Vec<(String, Provided<String>)>,
     /// Packages.
     pub packages: Vec<Package>,
-    /// Repositories.
-    pub repositories: Vec<Repository>,
+    /// Answers to what packages ask.
+    pub answers: Vec<DebconfAnswer>,
+    /// Repositories of Debian packages.
+    pub deb_repositories: Vec<DebRepository>,
+    /// Repositories of RPM packages.
+    pub rpm_repositories: Vec<RpmRepository>,
+    /// Streams of modules.
+    pub modules: Vec<Module>,
+    /// Groups of packages.
+    pub package_groups: Vec<PackageGroup>,
     /// Everything is to be brought up to date.
     pub upgrade_all: bool,
     /// Units and what becomes of them.
     pub services: Vec<(String, UnitState)>,
     /// Units and their text.
     pub units: Vec<(String, String)>,
+    /// Drop-ins: unit, name and text.
+    pub drop_ins: Vec<(String, String, String)>,
+    /// Presets: number, unit or pattern, and what becomes of it.
+    pub presets: Vec<(u8, String, PresetAction)>,
     /// Accounts.
     pub users: Vec<User>,
     /// Passwords: user and secret.

@@ -45,10 +45,13 @@ macro_rules! checks {
 
 // By name, a line each.
 checks! {
+    AccountComment "account-comment" "a comment of an account that ends its field of `/etc/passwd`";
+    AccountExpiry "account-expiry" "an expiry of an account that is no day";
     AccountId "account-id" "a number of a user or group that means `none` to the kernel";
     AccountName "account-name" "a name of a user or group that no account file takes";
     AccountPath "account-path" "a home folder or shell that breaks a line of `/etc/passwd`";
     AccountsGrant "accounts-grant" "an account that is not granted";
+    AccountsSudoGrant "accounts-sudo-grant" "a rule of `sudo` that is not granted";
     ArchiveClimb "archive-climb" "a name in an archive that has `..` in it";
     ArchiveEntries "archive-entries" "an archive of more entries than one call applies";
     ArchiveKind "archive-kind" "a device or pipe in an archive";
@@ -72,6 +75,7 @@ checks! {
     DebconfAnswer "debconf-answer" "an answer for debconf of more than a line";
     DescriptionBytes "description-bytes" "a description with more text or entries than a person can read";
     DiskLabel "disk-label" "a label that could be an option or end a quotation";
+    DropInName "drop-in-name" "a drop-in whose name is no name of a file";
     ElementName "element-name" "a component that calls itself another than its file";
     ElementTwin "element-twin" "two different elements of one name";
     ExecGrant "exec-grant" "a program in the target that is not granted";
@@ -109,13 +113,16 @@ checks! {
     OutputsGrant "outputs-grant" "a file beside the image that is not granted";
     OutputsSuffix "outputs-suffix" "a suffix that leads out of the image's folder";
     Owner "owner" "an owner whose number means `leave as it is` to the kernel";
+    PackageGroup "package-group" "a module or group of packages whose name is none";
     PackageName "package-name" "a package's name that is none";
     PackageVersion "package-version" "a package's version that is none";
     PackagesGrant "packages-grant" "a package that is not granted";
+    PasswordHash "password-hash" "a hash of a password that is none, or more than one field of `/etc/shadow`";
     PathAbsolute "path-absolute" "a path of the target that is not absolute";
     PathBytes "path-bytes" "a path of the target longer than 4095 bytes";
     PathNameBytes "path-name-bytes" "a name in a path of the target longer than 255 bytes";
     PathNul "path-nul" "a path of the target with a NUL in it";
+    PresetUnit "preset-unit" "a preset for what is neither a unit nor a pattern of units";
     ProgramCapabilities "program-capabilities" "a program in the target the capabilities that root has on the host";
     ProgramEnvironment "program-environment" "a program in the target the worker's environment";
     ProgramHandles "program-handles" "a program in the target that opens a file of the host by its handle";

@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub enum Capability {
     /// Users and groups.
     Accounts,
+    /// Users who are root, by a rule of `sudo`.
+    AccountsSudo,
     /// Nodes of the disk.
     BlockDevice,
     /// The first tree.
@@ -37,16 +39,17 @@ pub enum Capability {
     Rootfs,
     /// Secrets.
     Secret,
-    /// States of units.
+    /// States and presets of units.
     Services,
-    /// Texts of units.
+    /// Texts and drop-ins of units.
     ServicesDefine,
 }
 
 impl Capability {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Accounts,
+        Self::AccountsSudo,
         Self::BlockDevice,
         Self::Bootstrap,
         Self::Builder,
@@ -68,6 +71,7 @@ impl Capability {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Accounts => "accounts",
+            Self::AccountsSudo => "accounts-sudo",
             Self::BlockDevice => "block-device",
             Self::Bootstrap => "bootstrap",
             Self::Builder => "builder",

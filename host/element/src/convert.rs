@@ -2,11 +2,11 @@
 
 use dibhost_block_device as disk;
 use dibhost_check::Check;
-use dibhost_plan::Phase;
 use dibhost_plan::description as plan;
 use dibhost_plan::fact::Fact;
 use dibhost_plan::planner::{ElementFailure, Finding};
 use dibhost_plan::wish;
+use dibhost_plan::{PasswordHash, Phase};
 use dibhost_tree as tree;
 use serde_json::Value;
 
@@ -289,23 +289,65 @@ pub(crate) fn package(said: packages::Wish) -> Result<wish::PackageWish, Refusal
         name: said.name,
         version: said.version,
         reason: harmless(&said.reason, TEXT),
-        answers: said.answers,
     })
 }
 
-pub(crate) fn repository(said: packages::Repository) -> wish::Repository {
-    wish::Repository {
+pub(crate) fn answer(said: packages::Answer) -> wish::Debconf {
+    let packages::Answer { package, question, kind, value, extensions: _ } = said;
+    wish::Debconf { package, question, kind, value }
+}
+
+pub(crate) fn deb_repository(said: packages::DebRepository) -> wish::Repository {
+    wish::Repository::Deb(wish::DebRepository {
         name: said.name,
         url: said.url,
         suites: said.suites,
         components: said.components,
         priority: said.priority,
         key: said.key,
-    }
+        build_only: said.build_only,
+    })
 }
 
-pub(crate) fn user(said: accounts::User) -> wish::User {
-    wish::User {
+pub(crate) fn rpm_repository(said: packages::RpmRepository) -> Result<wish::Repository, Refusal> {
+    use wish::RpmLocation::{Baseurl, Metalink, Mirrorlist};
+    let locations = [Baseurl, Metalink, Mirrorlist].map(|location| (location.name(), location));
+    Ok(wish::Repository::Rpm(wish::RpmRepository {
+        location: word("location of a repository", &said.location, &locations)?,
+        name: said.name,
+        url: said.url,
+        keys: said.keys,
+        priority: said.priority,
+        cost: said.cost,
+        module_hotfixes: said.module_hotfixes,
+        build_only: said.build_only,
+    }))
+}
+
+pub(crate) fn module(said: packages::Module) -> wish::ModuleStream {
+    let reason = harmless(&said.reason, TEXT);
+    wish::ModuleStream { name: said.name, stream: said.stream, reason }
+}
+
+pub(crate) fn package_group(said: packages::Group) -> wish::PackageGroup {
+    wish::PackageGroup { id: said.id, reason: harmless(&said.reason, TEXT) }
+}
+
+pub(crate) fn preset_action(said: &str) -> Result<wish::PresetAction, Refusal> {
+    use wish::PresetAction::{Disable, Enable};
+    word("action of a preset", said, &[Enable, Disable].map(|action| (action.name(), action)))
+}
+
+pub(crate) fn user(said: accounts::User) -> Result<wish::User, Refusal> {
+    use wish::Sudo::{None, Nopasswd, Password};
+    let rules = [None, Password, Nopasswd].map(|sudo| (sudo.name(), sudo));
+    let sudo = said.sudo.map(|sudo| word("rule of sudo", &sudo, &rules)).transpose()?;
+    Ok(wish::User {
+        sudo,
+        comment: said.comment,
+        password_hash: said.password_hash.map(PasswordHash::new),
+        expires: said.expires,
+        change_password: said.change_password,
         name: said.name,
         uid: said.uid,
         gid: said.gid,
@@ -314,7 +356,7 @@ pub(crate) fn user(said: accounts::User) -> wish::User {
         groups: said.groups,
         system: said.system,
         authorized_keys: said.authorized_keys,
-    }
+    })
 }
 
 pub(crate) fn bootstrap(said: bootstrap::Source) -> wish::Bootstrap {
@@ -535,6 +577,59 @@ pub(crate) fn stat(stat: tree::Stat) -> rootfs::Stat {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_that_is_not_known_is_refused_with_those_that_are() {
+        let user = |sudo: &str| accounts::User {
+            name: "me".to_owned(),
+            uid: None,
+            gid: None,
+            home: None,
+            shell: None,
+            groups: Vec::new(),
+            system: false,
+            authorized_keys: Vec::new(),
+            comment: None,
+            sudo: Some(sudo.to_owned()),
+            password_hash: None,
+            expires: None,
+            change_password: false,
+            extensions: Vec::new(),
+        };
+        let repository = |location: &str| packages::RpmRepository {
+            name: "r".to_owned(),
+            url: "https://r.example".to_owned(),
+            location: location.to_owned(),
+            keys: Vec::new(),
+            priority: None,
+            cost: None,
+            module_hotfixes: false,
+            build_only: false,
+            extensions: Vec::new(),
+        };
+        for sudo in [wish::Sudo::None, wish::Sudo::Password, wish::Sudo::Nopasswd] {
+            assert_eq!(super::user(user(sudo.name())).unwrap().sudo, Some(sudo));
+        }
+        assert!(rpm_repository(repository("mirrorlist")).is_ok());
+        assert_eq!(preset_action("disable").unwrap(), wish::PresetAction::Disable);
+        let refused = [
+            super::user(user("ALL")).err().unwrap(),
+            rpm_repository(repository("baseurl\ngpgcheck=0")).err().unwrap(),
+            preset_action("mask").unwrap_err(),
+        ];
+        let said = refused.map(|refusal| match refusal {
+            Refusal::Answer(error) => error.message,
+            Refusal::Trap(error) => panic!("{error}"),
+        });
+        assert_eq!(
+            said,
+            [
+                "`ALL` is no rule of sudo: this host knows `none`, `password` and `nopasswd`",
+                "`baseurl\\u{a}gpgcheck=0` is no location of a repository: this host knows `baseurl`, `metalink` and `mirrorlist`",
+                "`mask` is no action of a preset: this host knows `enable` and `disable`",
+            ]
+        );
+    }
 
     #[test]
     fn grub_for_bios_is_a_driver_with_settings_of_its_own() {

@@ -112,6 +112,7 @@ fn grants(byte: u8) -> Grants {
         ("packages", "vim*"),
         ("services", "ssh.service"),
         ("accounts", "motd"),
+        ("accounts-sudo", "motd"),
     ];
     let all = [
         ("rootfs", "write /"),
@@ -122,6 +123,7 @@ fn grants(byte: u8) -> Grants {
         ("services", "*"),
         ("services-define", "*"),
         ("accounts", "*"),
+        ("accounts-sudo", "*"),
         ("block-device", ""),
         ("bootstrap", ""),
         ("facts", "dib:boot/*"),

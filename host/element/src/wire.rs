@@ -50,10 +50,11 @@ macro_rules! by_serde {
 }
 
 by_serde! {
-    (), bool, u32, u64, String, Vec<u8>, Vec<String>, Vec<(String, String)>, Option<String>,
+    (), bool, u8, u32, u64, String, Vec<u8>, Vec<String>, Vec<(String, String)>, Option<String>,
     Option<u32>, Option<u64>,
     host::Target, Option<host::Value>, log::Level, Vec<facts::Fact>,
-    Vec<packages::Wish>, packages::Repository, accounts::User,
+    Vec<packages::Wish>, Vec<packages::Answer>, packages::DebRepository,
+    packages::RpmRepository, packages::Module, packages::Group, accounts::User,
     Vec<block_device::Node>, block_device::Node, bootstrap::Source, builder::Proxy,
     Option<rootfs::Stat>, Vec<rootfs::Entry>, Vec<rootfs::Change>, rootfs::Attributes,
     rootfs::WalkFlags, exec::Command, exec::Output,

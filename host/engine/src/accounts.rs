@@ -7,6 +7,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 /// A line of the target's `/etc/passwd`.
 struct Account {
+    uid: String,
+    gid: String,
     home: String,
 }
 
@@ -39,10 +41,17 @@ pub(crate) fn ensure_user(target: &mut dyn Target, user: &User) -> Result<(), Ta
         }
     };
     let groups = (!user.groups.is_empty()).then(|| user.groups.join(","));
-    if exists(target, "/etc/passwd", &user.name)? {
-        let Some(groups) = groups else { return authorize(target, user) };
-        let args = ["--append", "--groups", &groups, "--", &user.name];
-        run(target, "usermod", args.map(str::to_owned).to_vec())?;
+    option("comment", user.comment.clone());
+    if let Some(there) = account(&read(target, "/etc/passwd")?, &user.name) {
+        is_as_wished(user, &there)?;
+        option("shell", user.shell.clone());
+        if let Some(groups) = groups {
+            args.extend(["--append".to_owned(), "--groups".to_owned(), groups]);
+        }
+        if !args.is_empty() {
+            args.extend(["--".to_owned(), user.name.clone()]);
+            run(target, "usermod", args)?;
+        }
         return authorize(target, user);
     }
     option("uid", user.uid.map(|uid| uid.to_string()));
@@ -57,6 +66,25 @@ pub(crate) fn ensure_user(target: &mut dyn Target, user: &User) -> Result<(), Ta
     args.extend(["--".to_owned(), user.name.clone()]);
     run(target, "useradd", args)?;
     authorize(target, user)
+}
+
+/// What cannot be changed of a user that is there, because files already belong to it, is what the
+/// wish says, or the build fails.
+fn is_as_wished(user: &User, there: &Account) -> Result<(), TargetError> {
+    let number = |wished: Option<u32>| wished.map(|number| number.to_string());
+    for (what, wished, is) in [
+        ("number", number(user.uid), &there.uid),
+        ("group number", number(user.gid), &there.gid),
+        ("home", user.home.clone(), &there.home),
+    ] {
+        if let Some(wished) = wished.filter(|wished| wished != is) {
+            return Err(TargetError::Conflict(format!(
+                "`{}` is in the image with the {what} `{is}`, and `{wished}` is wished for; wish for the user before whatever makes it, or for that {what}",
+                user.name
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Sets a password by the target's own tool, which makes the kind of hash that its PAM takes. The
@@ -121,8 +149,8 @@ fn exists(target: &mut dyn Target, file: &str, name: &str) -> Result<bool, Targe
 
 fn account(passwd: &str, name: &str) -> Option<Account> {
     let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
-    let home = line.split(':').nth(5)?;
-    Some(Account { home: home.to_owned() })
+    let field = |n| line.split(':').nth(n).map(str::to_owned);
+    Some(Account { uid: field(2)?, gid: field(3)?, home: field(5)? })
 }
 
 fn read(target: &mut dyn Target, file: &str) -> Result<String, TargetError> {
@@ -169,5 +197,23 @@ mod tests {
         let passwd = "root:x:0:0:root:/root:/bin/bash\ndebian:x:1000:1000::/home/debian:/bin/sh\n";
         assert_eq!(account(passwd, "debian").unwrap().home, "/home/debian");
         assert!(account(passwd, "deb").is_none());
+    }
+
+    #[test]
+    fn who_is_there_is_as_wished_or_told_with_both() {
+        let passwd = "www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n";
+        let there = account(passwd, "www-data").unwrap();
+        let user = |uid, home: Option<&str>| User {
+            name: "www-data".to_owned(),
+            uid,
+            home: home.map(str::to_owned),
+            ..User::default()
+        };
+        for same in [user(None, None), user(Some(33), Some("/var/www"))] {
+            assert_eq!(is_as_wished(&same, &there), Ok(()));
+        }
+        let said = is_as_wished(&user(Some(1000), None), &there).unwrap_err().to_string();
+        assert!(said.contains("with the number `33`, and `1000` is wished for"), "{said}");
+        assert!(is_as_wished(&user(None, Some("/srv")), &there).is_err());
     }
 }

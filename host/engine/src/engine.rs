@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use dibhost_element::{Library, Runner, SecretStore};
 use dibhost_image::{Output as ImageFile, Scratch, check_beside};
 use dibhost_plan::action::{Action, Work, with_versions};
-use dibhost_plan::{CANNOT_RUN_HELP, Observed, Phase, Plan, Taint};
+use dibhost_plan::{CANNOT_RUN_HELP, Observed, Phase, Plan, PlannedDropIn, Taint};
 use dibhost_sys::{Cancel, Program};
 use dibhost_tree::{ProgramLimits, TargetError, Worker, WorkerOptions, Workshop};
 
@@ -22,14 +22,13 @@ use crate::facts::Facts;
 use crate::failure::BuildFailure;
 use crate::finish::{self, ImageFiles};
 use crate::furnished::Furnished;
-use crate::memory;
 use crate::output::{Files, Output};
 use crate::packages::Packages;
 use crate::secrets::Secrets;
 use crate::steps::Steps;
 use crate::teller::Teller;
 use crate::work::{WorkFolder, open_cache};
-use crate::{units, versions};
+use crate::{login, memory, sudo, units, versions};
 
 /// What a build needs beside the plan.
 #[derive(Debug, Clone)]
@@ -349,6 +348,8 @@ impl Build<'_> {
         for planned in self.plan.users_of(phase) {
             let running = teller.begin(format!("user {}", planned.user.name));
             accounts::ensure_user(&mut self.tree, &planned.user)
+                .and_then(|()| login::ensure_login(&mut self.tree, &planned.user))
+                .and_then(|()| sudo::ensure_rule(&mut self.tree, &planned.user))
                 .map_err(failed("user", &planned.user.name))?;
             teller.end(running);
         }
@@ -363,6 +364,11 @@ impl Build<'_> {
                 .map_err(failed("password of", &planned.user))?;
             teller.end(running);
         }
+        for name in self.plan.passwords_to_change(phase) {
+            let doing = || format!("having the password of `{name}` changed at the first login");
+            login::expire_password(&mut self.tree, name)
+                .map_err(|e| BuildFailure::new(e).doing(doing()))?;
+        }
         Ok(())
     }
 
@@ -370,6 +376,17 @@ impl Build<'_> {
         for planned in self.plan.unit_definitions_of(phase) {
             units::define(&mut self.tree, &planned.unit, &planned.content).map_err(|e| {
                 BuildFailure::new(e).doing(format!("writing the unit `{}`", planned.unit))
+            })?;
+        }
+        for planned in self.plan.unit_drop_ins_of(phase) {
+            units::extend(&mut self.tree, planned).map_err(|e| {
+                let PlannedDropIn { unit, name, .. } = planned;
+                BuildFailure::new(e).doing(format!("writing the drop-in `{name}` of `{unit}`"))
+            })?;
+        }
+        for planned in self.plan.unit_presets_of(phase) {
+            units::preset(&mut self.tree, planned).map_err(|e| {
+                BuildFailure::new(e).doing(format!("writing the presets {:02}", planned.number))
             })?;
         }
         let states: Vec<_> = self

@@ -3,6 +3,7 @@
 use dibhost_packages::{
     PackageError, PackageManager, PackageSource, PackageSpec, Resolution, Selection, Wanted,
 };
+use dibhost_plan::wish::Repository;
 use dibhost_plan::{Observed, PackageWant, Phase, Plan, Transaction};
 use dibhost_sys::Cancel;
 use dibhost_tree::Line;
@@ -38,7 +39,7 @@ impl<'a> Packages<'a> {
         let mut first = None;
         if let Some(bootstrap) = &transaction.bootstrap {
             let running = teller.begin("begin the first tree");
-            let sources = self.sources();
+            let sources = self.sources()?;
             let begun = self.base.begin(&bootstrap.source, sources)?;
             teller.end(running);
             tree.furnish(begun.manager.surroundings());
@@ -67,7 +68,7 @@ impl<'a> Packages<'a> {
 
     /// Those that elements added, of all transactions: what is resolved late is to be what would
     /// have been resolved early.
-    fn sources(&self) -> Vec<PackageSource> {
+    fn sources(&self) -> Result<Vec<PackageSource>, BuildFailure> {
         let planned = self.plan.transactions.iter().flat_map(|t| &t.repositories);
         planned.map(|planned| source(&planned.repository)).collect()
     }
@@ -193,19 +194,29 @@ fn wanted(transaction: &Transaction, first: Option<&[String]>) -> Wanted {
         bootstrap: first.is_some(),
         install,
         build_only: specs(&transaction.build_only),
+        modules: transaction.modules.iter().map(|m| format!("{}:{}", m.name, m.stream)).collect(),
+        groups: transaction.groups.iter().map(|group| group.id.clone()).collect(),
         remove: transaction.remove.iter().map(|want| want.name.clone()).collect(),
         upgrade_all: transaction.upgrade_all,
     }
 }
 
-fn source(planned: &dibhost_plan::wish::Repository) -> PackageSource {
-    PackageSource {
-        name: planned.name.clone(),
-        url: planned.url.clone(),
-        suites: planned.suites.clone(),
-        components: planned.components.clone(),
-        priority: planned.priority,
-        key: planned.key.clone(),
+fn source(planned: &Repository) -> Result<PackageSource, BuildFailure> {
+    match planned {
+        Repository::Deb(deb) => Ok(PackageSource {
+            name: deb.name.clone(),
+            url: deb.url.clone(),
+            suites: deb.suites.clone(),
+            components: deb.components.clone(),
+            priority: deb.priority,
+            key: deb.key.clone(),
+            build_only: deb.build_only,
+        }),
+        Repository::Rpm(rpm) => Err(BuildFailure::new(format!(
+            "this version of dibhost takes no packages from the repository `{}` of RPM packages",
+            rpm.name
+        ))
+        .with_help("leave out the element that adds it")),
     }
 }
 

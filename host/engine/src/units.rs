@@ -1,9 +1,36 @@
 //! Units of the init system that elements wished for.
 
 use dibhost_plan::wish::UnitState;
+use dibhost_plan::{PlannedDropIn, PlannedPreset};
 use dibhost_tree::{Attributes, Change, Command, Scope, Target, TargetError, TargetPath};
 
 use crate::accounts::expect_success;
+
+/// Units, drop-ins and presets are what whoever has the image would write there: `/etc`, and not
+/// `/usr/lib`, which is the packages' own and may be replaced by an upgrade. Presets of both are read
+/// as one list, by the names of the files.
+const UNITS: &str = "/etc/systemd/system";
+const PRESETS: &str = "/etc/systemd/system-preset";
+
+fn path(text: &str) -> Result<TargetPath, TargetError> {
+    TargetPath::new(text).map_err(|e| TargetError::Invalid(e.to_string()))
+}
+
+/// A file in a folder that is made where it is not there.
+fn write(
+    target: &mut dyn Target,
+    folder: &str,
+    name: &str,
+    content: &str,
+) -> Result<(), TargetError> {
+    let (file, folder) = (path(&format!("{folder}/{name}"))?, path(folder)?);
+    let content = content.as_bytes().to_vec();
+    let changes = [
+        Change::MakeDirectory { path: folder, attributes: Attributes::default() },
+        Change::Write { path: file, content, attributes: Attributes::default() },
+    ];
+    target.apply(&Scope::all(), &changes)
+}
 
 /// Writes a unit.
 pub(crate) fn define(
@@ -11,11 +38,23 @@ pub(crate) fn define(
     unit: &str,
     content: &str,
 ) -> Result<(), TargetError> {
-    let path = TargetPath::new(&format!("/etc/systemd/system/{unit}"))
-        .map_err(|e| TargetError::Invalid(e.to_string()))?;
+    let path = path(&format!("{UNITS}/{unit}"))?;
     let content = content.as_bytes().to_vec();
     let write = Change::Write { path, content, attributes: Attributes::default() };
     target.apply(&Scope::all(), &[write])
+}
+
+/// Writes a drop-in of a unit.
+pub(crate) fn extend(target: &mut dyn Target, planned: &PlannedDropIn) -> Result<(), TargetError> {
+    let PlannedDropIn { unit, name, content, .. } = planned;
+    write(target, &format!("{UNITS}/{unit}.d"), &format!("{name}.conf"), content)
+}
+
+/// Writes a file of presets, or writes it again with what was wished for since.
+pub(crate) fn preset(target: &mut dyn Target, planned: &PlannedPreset) -> Result<(), TargetError> {
+    let line = |line: &dibhost_plan::PresetLine| format!("{} {}\n", line.action.name(), line.unit);
+    let content: String = planned.lines.iter().map(line).collect();
+    write(target, PRESETS, &format!("{:02}-dibhost.preset", planned.number), &content)
 }
 
 /// Sets the state of units, all of one state in one call.

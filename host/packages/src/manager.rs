@@ -32,14 +32,35 @@ impl PackageSpec {
 pub struct Wanted {
     /// The tree is empty: what the distribution calls essential comes on top.
     pub bootstrap: bool,
+    /// Streams of modules to enable before anything is resolved, as `NAME:STREAM`.
+    pub modules: Vec<String>,
     /// To be in the image.
     pub install: Vec<PackageSpec>,
+    /// Groups of packages to be in the image, by id.
+    pub groups: Vec<String>,
     /// To be there until [`PackageManager::remove_unneeded`].
     pub build_only: Vec<PackageSpec>,
     /// To be gone.
     pub remove: Vec<String>,
     /// All that is there is brought up to date.
     pub upgrade_all: bool,
+}
+
+impl Wanted {
+    /// Refuses modules and groups, for a package manager that knows neither.
+    ///
+    /// # Errors
+    /// There is one.
+    pub(crate) fn refuse_modules_and_groups(&self, manager: &str) -> Result<(), PackageError> {
+        let module = self.modules.first().map(|name| format!("the module `{name}`"));
+        let group = self.groups.first().map(|id| format!("the group of packages `{id}`"));
+        match module.or(group) {
+            Some(what) => Err(PackageError::Unresolvable(format!(
+                "{what} is wished for, and {manager} knows nothing of the kind"
+            ))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// One package file.
@@ -146,6 +167,8 @@ pub struct PackageSource {
     pub priority: Option<i32>,
     /// The armoured key that it is signed with.
     pub key: String,
+    /// The image itself is to know neither it nor its key.
+    pub build_only: bool,
 }
 
 /// An answer to a question of a package, as debconf has them.
@@ -208,7 +231,7 @@ pub trait PackageManager {
     ///
     /// # Errors
     /// A package that is not there or cannot be installed beside the others; what is locked cannot
-    /// be had.
+    /// be had; a module or a group, where the package manager knows none.
     fn resolve(
         &mut self,
         tree: &mut dyn Target,
@@ -241,7 +264,8 @@ pub trait PackageManager {
     ) -> Result<Applied, PackageError>;
 
     /// Writes the sources that the image finds more packages by: that which its first tree came
-    /// from, where nobody named another, and those that were added, with their keys.
+    /// from, where nobody named another, and those that were added, with their keys; but not those
+    /// that only the build may use.
     ///
     /// # Errors
     /// They cannot be written.

@@ -229,6 +229,7 @@ impl PackageManager for SimulatedPackages {
         cancel: &Cancel,
     ) -> Result<Resolution, PackageError> {
         cancel.check().map_err(|_| PackageError::Cancelled)?;
+        wanted.refuse_modules_and_groups("this package manager")?;
         if !self.asked {
             return Err(PackageError::Invalid("nobody asked what the archive offers".to_owned()));
         }
@@ -385,7 +386,7 @@ impl PackageManager for SimulatedPackages {
 
     fn write_sources(&mut self, tree: &mut dyn Target) -> Result<(), PackageError> {
         let mut changes = vec![folder(SOURCES)?];
-        for source in &self.sources {
+        for source in self.sources.iter().filter(|source| !source.build_only) {
             let path = path(&format!("{SOURCES}/{}", source.name))?;
             let content = format!("{}\n{}\n", source.url, source.key).into_bytes();
             changes.push(Change::Write { path, content, attributes: Attributes::default() });

@@ -43,7 +43,7 @@ pub enum Work {
         /// The phase.
         phase: Phase,
     },
-    /// Texts and states of units, before the steps of a phase.
+    /// Texts, drop-ins, presets and states of units, before the steps of a phase.
     Units {
         /// The phase.
         phase: Phase,
@@ -124,15 +124,20 @@ pub enum InputKind {
     Repository,
     /// A package that is installed, by its name; its version where one is wanted.
     Package,
+    /// A module, and its stream.
+    Module,
+    /// A group of packages.
+    PackageGroup,
     /// A package that is removed.
     Removal,
     /// A package that is kept at its version.
     Hold,
     /// An answer for debconf: package and question.
     DebconfAnswer,
-    /// A group, a user, or the name of the secret that is a user's password.
+    /// A group, a user (of a hash of its password the digest), or the name of the secret that is a
+    /// user's password.
     Account,
-    /// A unit's text or state.
+    /// A unit's text or state, a drop-in of one, a file of presets.
     Unit,
     /// The lines of `/etc/fstab`, and the mount points.
     Fstab,

@@ -19,7 +19,7 @@ const PACKAGE_PROGRAMS: [&str; 3] = ["apt-cache", "apt-get", "dpkg-deb"];
 pub fn actions(plan: &Plan) -> Vec<Action> {
     let mut actions = vec![empty_tree(plan)];
     for phase in Phase::ALL {
-        actions.extend(plan.transaction_before(phase).map(packages));
+        actions.extend(plan.transaction_before(phase).map(|t| packages(plan, t)));
         actions.extend(accounts(plan, phase));
         actions.extend(units(plan, phase));
         if phase == Phase::BlockDevice {
@@ -49,16 +49,25 @@ fn empty_tree(plan: &Plan) -> Action {
 }
 
 /// Who wanted a package and why, and whether it stays, is nothing to the tree that comes of it.
-fn packages(transaction: &Transaction) -> Action {
+fn packages(plan: &Plan, transaction: &Transaction) -> Action {
     let phase = transaction.before;
     let mut inputs = Vec::new();
     if let Some(first) = &transaction.bootstrap {
         inputs.push(Input::new(InputKind::FirstTree, "", &first_tree(&first.source)));
     }
-    for planned in &transaction.repositories {
+    // What adds them later is resolved from them, and the image's sources are written, with the
+    // first tree already.
+    let all = if transaction.bootstrap.is_some() { &*plan.transactions } else { &[] };
+    let own = std::slice::from_ref(transaction);
+    let with_repositories = if all.is_empty() { own } else { all };
+    for planned in with_repositories.iter().flat_map(|t| &t.repositories) {
         let repository = &planned.repository;
-        inputs.push(Input::new(InputKind::Repository, &repository.name, &json!(repository)));
+        inputs.push(Input::new(InputKind::Repository, repository.name(), &json!(repository)));
     }
+    let modules = transaction.modules.iter();
+    inputs.extend(modules.map(|m| Input::new(InputKind::Module, &m.name, &json!(m.stream))));
+    let groups = transaction.groups.iter();
+    inputs.extend(groups.map(|g| Input::new(InputKind::PackageGroup, &g.id, &Value::Null)));
     if transaction.upgrade_all {
         inputs.push(Input::new(InputKind::Package, "*", &json!("upgrade")));
     }
@@ -115,8 +124,15 @@ fn units(plan: &Plan, phase: Phase) -> Option<Action> {
         Input::new(InputKind::Unit, format!("{what} {name}"), &value)
     };
     let texts = plan.unit_definitions_of(phase).map(|u| input("text", &u.unit, json!(u.content)));
+    let drop_ins = plan
+        .unit_drop_ins_of(phase)
+        .map(|d| input("drop-in", &format!("{} {}", d.unit, d.name), json!(d.content)));
+    let presets = plan.unit_presets_of(phase).map(|p| {
+        let lines: Vec<_> = p.lines.iter().map(|line| json!([line.action, line.unit])).collect();
+        input("preset", &format!("{:02}", p.number), json!(lines))
+    });
     let states = plan.unit_states_of(phase).map(|u| input("state", &u.unit, json!(u.state)));
-    let inputs: Vec<_> = texts.chain(states).collect();
+    let inputs: Vec<_> = texts.chain(drop_ins).chain(presets).chain(states).collect();
     let work = Work::Units { phase };
     (!inputs.is_empty()).then(|| Action::new(format!("set units in `{phase}`"), work, inputs))
 }

@@ -352,6 +352,8 @@ fn merged(plan: &Plan, all: &mut Collector) {
                 .map(|p| (p.name.clone(), json!(p.version.as_deref().unwrap_or("the newest"))));
             versions.collect::<Map<_, _>>().into()
         };
+        let modules = transaction.modules.iter().map(|m| (m.name.clone(), json!(m.stream)));
+        let groups = transaction.groups.iter().map(|g| g.id.as_str());
         all.add(
             format!("before {}", transaction.before),
             json!({
@@ -359,6 +361,8 @@ fn merged(plan: &Plan, all: &mut Collector) {
                 "bootstrap": transaction.bootstrap,
                 "install": names(&transaction.install),
                 "build-only": names(&transaction.build_only),
+                "modules": modules.collect::<Map<_, _>>(),
+                "groups": groups.collect::<Vec<_>>(),
                 "remove": names(&transaction.remove),
                 "hold": names(&transaction.hold),
                 "upgrade-all": transaction.upgrade_all,
@@ -379,6 +383,15 @@ fn merged(plan: &Plan, all: &mut Collector) {
     for unit in &plan.unit_definitions {
         all.add(format!("{} text of {}", unit.phase, unit.unit), json!(unit.content));
     }
+    for drop_in in &plan.unit_drop_ins {
+        let name = format!("{} drop-in {} of {}", drop_in.phase, drop_in.name, drop_in.unit);
+        all.add(name, json!(drop_in.content));
+    }
+    for preset in &plan.unit_presets {
+        let lines: Vec<_> =
+            preset.lines.iter().map(|l| format!("{} {}", l.action.name(), l.unit)).collect();
+        all.add(format!("{} preset {:02}", preset.phase, preset.number), json!(lines));
+    }
     for unit in &plan.unit_states {
         all.add(format!("{} {}", unit.phase, unit.unit), json!(unit.state));
     }
@@ -390,10 +403,21 @@ fn wished(wish: &Wish) -> Vec<(String, Value)> {
     match wish {
         Wish::Bootstrap(how) => one("first tree".to_owned(), json!(how)),
         Wish::Package(p) => one(format!("package {}", p.name), json!(p)),
-        Wish::Repository(r) => one(format!("repository {}", r.name), json!(r)),
+        Wish::Debconf(a) => {
+            one(format!("answer to {} of {}", a.question, a.package), json!([a.kind, a.value]))
+        }
+        Wish::Repository(r) => one(format!("repository {}", r.name()), json!(r)),
+        Wish::Module(m) => one(format!("module {}", m.name), json!(m.stream)),
+        Wish::PackageGroup(g) => one(format!("group of packages {}", g.id), Value::Null),
         Wish::UpgradeAll => one("upgrade of everything".to_owned(), Value::Null),
         Wish::Service { unit, state } => one(format!("unit {unit}"), json!(state)),
         Wish::ServiceDefinition { unit, content } => one(format!("text of {unit}"), json!(content)),
+        Wish::DropIn { unit, name, content } => {
+            one(format!("drop-in {name} of {unit}"), json!(content))
+        }
+        Wish::Preset { number, unit, action } => {
+            one(format!("preset {number:02} of {unit}"), json!(action))
+        }
         Wish::User(user) => one(format!("user {}", user.name), json!(user)),
         Wish::Password { user, parameter } => {
             one(format!("password of {user}"), json!({"parameter": parameter}))

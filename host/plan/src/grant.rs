@@ -2,11 +2,12 @@
 //!
 //! | capability | scope | means |
 //! |---|---|---|
-//! | `packages` | a package name, `*` for any run of characters | may be wished for |
+//! | `packages` | a package name, `*` for any run of characters; `@GROUP`, `@MODULE:STREAM` | may be wished for, and its questions answered |
 //! | `repositories` | `URL key:FINGERPRINT` | may be added, signed by that key |
-//! | `services` | a unit name pattern | its state may be set |
-//! | `services-define` | a unit name pattern | its text may be written |
+//! | `services` | a unit name pattern | its state and presets may be set |
+//! | `services-define` | a unit name pattern | its text and drop-ins may be written |
 //! | `accounts` | a user or group name pattern | may be made |
+//! | `accounts-sudo` | a user name pattern | may be root, by a rule of `sudo` |
 //! | `block-device` | empty | nodes may be added |
 //! | `bootstrap` | empty | the first tree may be wished for |
 //! | `builder` | `authorized-keys` or `proxies` | may be read |
@@ -114,6 +115,9 @@ pub fn meaning(scope: &Right) -> &'static str {
         Right::Accounts(_) => {
             "makes this user or group as it likes: its keys, its groups, who logs in and who is root"
         }
+        Right::AccountsSudo(_) => {
+            "makes this user root: it may run anything by `sudo`, without a password where the element says so"
+        }
         Right::BlockDevice => "lays out the disk",
         Right::Bootstrap => "makes the first tree, which all of the image stands on",
         Right::Builder(Surroundings::AuthorizedKeys) => "sees the public keys that you log in with",
@@ -126,7 +130,7 @@ pub fn meaning(scope: &Right) -> &'static str {
         Right::Fetch(Download::From(_)) => "downloads from this host",
         Right::Outputs(_) => "puts files with this ending beside the image",
         Right::Packages(_) => {
-            "installs, holds or removes these packages, whose scripts are root in the image"
+            "installs, holds or removes these packages, whose scripts are root in the image, and answers what they ask"
         }
         Right::Repositories(_) => {
             "takes packages from there: who holds that key can put anything into the image"
@@ -139,8 +143,10 @@ pub fn meaning(scope: &Right) -> &'static str {
         Right::Secret(SecretUse::Place, _) => {
             "has the host write the secret that this parameter names into the image, or hand it to a program"
         }
-        Right::Services(_) => "enables, disables or masks this unit",
-        Right::ServicesDefine(_) => "writes this unit, which is root in the image when it boots",
+        Right::Services(_) => "enables, disables or masks this unit, now or by a preset",
+        Right::ServicesDefine(_) => {
+            "writes this unit or adds to it, which is root in the image when it boots"
+        }
     }
 }
 
@@ -179,15 +185,28 @@ fn needs(wish: &Wish) -> Vec<Right> {
     match wish {
         Wish::Bootstrap(_) => vec![Right::Bootstrap],
         Wish::Package(package) => vec![Right::Packages(name(&package.name))],
+        Wish::Debconf(answer) => vec![Right::Packages(name(&answer.package))],
+        Wish::Module(module) => {
+            vec![Right::Packages(name(&format!("@{}:{}", module.name, module.stream)))]
+        }
+        Wish::PackageGroup(group) => vec![Right::Packages(name(&format!("@{}", group.id)))],
         Wish::Repository(repository) => sources_of(repository),
         // Any package can change by it.
         Wish::UpgradeAll => vec![Right::Packages("*".into())],
-        Wish::Service { unit, .. } => vec![Right::Services(name(unit))],
-        Wish::ServiceDefinition { unit, .. } => vec![Right::ServicesDefine(name(unit))],
+        // A pattern is covered by one that means as much.
+        Wish::Service { unit, .. } | Wish::Preset { unit, .. } => {
+            vec![Right::Services(name(unit))]
+        }
+        Wish::ServiceDefinition { unit, .. } | Wish::DropIn { unit, .. } => {
+            vec![Right::ServicesDefine(name(unit))]
+        }
         // Who is in `sudo` is root: a group is no less than a user.
         Wish::User(user) => {
             let names = [&user.name].into_iter().chain(&user.groups);
-            names.map(|of| Right::Accounts(name(of))).collect()
+            let accounts = names.map(|of| Right::Accounts(name(of)));
+            // By a rule of its own a user is root whose groups nobody would look twice at.
+            let root = user.sudo.filter(|sudo| sudo.is_root());
+            accounts.chain(root.map(|_| Right::AccountsSudo(name(&user.name)))).collect()
         }
         Wish::Group { name: group, .. } => vec![Right::Accounts(name(group))],
         Wish::Password { user, parameter } => {
@@ -213,9 +232,10 @@ pub fn need(grants: &Grants, asked: Right) -> Result<(), NotGranted> {
 /// What has to be granted for a repository: its URL with each key that would be trusted for it.
 /// A key that cannot be read is none that anybody granted.
 fn sources_of(repository: &Repository) -> Vec<Right> {
-    let keys =
-        openpgp::fingerprints(&repository.key).unwrap_or_else(|_| vec!["unknown".to_owned()]);
-    keys.iter().map(|key| Right::Repositories(Signed::by(&repository.url, key))).collect()
+    let keys = repository.keys().iter().flat_map(|armoured| {
+        openpgp::fingerprints(armoured).unwrap_or_else(|_| vec!["unknown".to_owned()])
+    });
+    keys.map(|key| Right::Repositories(Signed::by(repository.url(), &key))).collect()
 }
 
 /// The secrets that a node hands on.

@@ -1,10 +1,12 @@
 //! The whole build as a value, before anything privileged happens. Pure: no root, no network,
 //! no mount.
 
+mod accounts;
 pub mod action;
 mod actions;
 pub mod ask;
 mod condition;
+pub mod date;
 pub mod description;
 pub mod diff;
 pub mod digest;
@@ -21,6 +23,7 @@ mod observed;
 pub mod openpgp;
 mod order;
 mod parameters;
+mod password_hash;
 mod phase;
 mod picture;
 mod plan;
@@ -30,6 +33,7 @@ mod preflight;
 mod render;
 mod resolve;
 pub mod schema;
+mod shown;
 mod slot;
 mod slots;
 mod soundness;
@@ -42,14 +46,17 @@ pub use action::{Action, Work};
 pub use actions::actions;
 pub use label::label;
 pub use observed::{Observed, Taint};
+pub use password_hash::PasswordHash;
 pub use phase::Phase;
 pub use plan::{
     DeferredTrigger, FactEdge, HOST, HeldGrant, Plan, PlanFinding, PlannedBlockDevice,
-    PlannedElement, PlannedGroup, PlannedImage, PlannedPassword, PlannedSecret, PlannedUnit,
-    PlannedUnitState, PlannedUser, Step, VERSION, schema as schema_of_plan,
+    PlannedDropIn, PlannedElement, PlannedGroup, PlannedImage, PlannedPassword, PlannedPreset,
+    PlannedSecret, PlannedUnit, PlannedUnitState, PlannedUser, PresetLine, Step, VERSION,
+    schema as schema_of_plan,
 };
 pub use planning::{CANNOT_RUN_HELP, DEFAULT_SOURCE_DATE_EPOCH, PlanInputs, plan};
 pub use slot::PlannedSlot;
 pub use transaction::{
-    BootstrapWant, DebconfAnswer, PackageWant, PlannedRepository, Transaction, WantedBy,
+    BootstrapWant, DebconfAnswer, GroupWant, ModuleWant, PackageWant, PlannedRepository,
+    Transaction, WantedBy,
 };

@@ -2,12 +2,17 @@
 //! names both elements.
 
 mod accounts;
+mod answers;
 mod arguments;
 mod conflict;
+mod family;
 mod packages;
+mod repositories;
 mod units;
+mod wanted;
 
 pub(crate) use accounts::{groups, passwords, users};
 pub(crate) use arguments::kernel_arguments;
+pub(crate) use family::check as check_family;
 pub(crate) use packages::transactions;
-pub(crate) use units::{definitions, states};
+pub(crate) use units::{definitions, drop_ins, presets, states};

@@ -121,6 +121,12 @@ fn host_work(plan: &Plan, phase: Phase) -> Vec<(String, Vec<String>)> {
     add("group", plan.groups_of(phase).map(|g| g.name.clone()).collect());
     add("user", plan.users_of(phase).map(|u| account(&u.user)).collect());
     add("write unit", plan.unit_definitions_of(phase).map(|u| u.unit.clone()).collect());
+    let drop_ins = plan.unit_drop_ins_of(phase).map(|d| format!("{} {}", d.unit, d.name));
+    add("drop-in", drop_ins.collect());
+    for preset in plan.unit_presets_of(phase) {
+        let lines = preset.lines.iter().map(|l| format!("{} {}", l.action.name(), l.unit));
+        add(&format!("preset {:02}", preset.number), lines.collect());
+    }
     for wanted in [UnitState::Enabled, UnitState::Disabled, UnitState::Masked] {
         let of_state = plan.unit_states_of(phase).filter(|u| u.state == wanted);
         add(state(wanted), of_state.map(|u| u.unit.clone()).collect());
@@ -145,7 +151,9 @@ fn packages(transaction: &Transaction, add: &mut impl FnMut(&str, Vec<String>)) 
         add("first tree", vec![told]);
     }
     let repositories = transaction.repositories.iter();
-    add("repository", repositories.map(|r| r.repository.name.clone()).collect());
+    add("repository", repositories.map(|r| r.repository.name().to_owned()).collect());
+    let modules = transaction.modules.iter();
+    add("module", modules.map(|m| format!("{}:{}", m.name, m.stream)).collect());
     if transaction.upgrade_all {
         add("upgrade", vec!["everything".to_owned()]);
     }
@@ -155,6 +163,7 @@ fn packages(transaction: &Transaction, add: &mut impl FnMut(&str, Vec<String>)) 
     };
     add("install", names(&transaction.install));
     add("install for the build", names(&transaction.build_only));
+    add("install group", transaction.groups.iter().map(|g| g.id.clone()).collect());
     add("remove", names(&transaction.remove));
     add("hold", names(&transaction.hold));
 }

@@ -1,7 +1,7 @@
 //! The plan: the whole build as a value. What the engine carries out, what `dibhost plan`
 //! prints, and what the digest of a build is taken of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_block_device::{Backend, LayoutOptions, Node, Optimise};
 use dibhost_definition::{Capability, Format, Limits, Qcow2Compression};
@@ -18,7 +18,7 @@ use crate::label::label;
 use crate::planner::TargetMachine;
 use crate::slot::{PlannedSlot, Timing};
 use crate::transaction::Transaction;
-use crate::wish::{UnitState, User, WishRecord};
+use crate::wish::{PresetAction, UnitState, User, WishRecord};
 
 /// The version of the JSON form. Readers refuse another one; a field that is added does not
 /// change it, one that changes its meaning or goes does.
@@ -283,6 +283,47 @@ pub struct PlannedUnit {
     pub wanted_by: Vec<String>,
 }
 
+/// More of a unit, whoever it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedDropIn {
+    /// Before the steps of this phase.
+    pub phase: Phase,
+    /// The unit, with its suffix.
+    pub unit: String,
+    /// The drop-in, without its `.conf`.
+    pub name: String,
+    /// Its text.
+    pub content: String,
+    /// Elements that wished for it.
+    pub wanted_by: Vec<String>,
+}
+
+/// A line of a preset file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct PresetLine {
+    /// A unit, or a pattern with `*`.
+    pub unit: String,
+    /// What becomes of it.
+    pub action: PresetAction,
+    /// Elements that wished for it.
+    pub wanted_by: Vec<String>,
+}
+
+/// The preset file of a number: all lines that were wished for up to that phase. The same file
+/// comes again in a later phase when more was wished for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedPreset {
+    /// Before the steps of this phase.
+    pub phase: Phase,
+    /// From 0 to 99.
+    pub number: u8,
+    /// In the order in which they hold: the first that fits a unit.
+    pub lines: Vec<PresetLine>,
+}
+
 /// What becomes of a unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -400,6 +441,12 @@ pub struct Plan {
     pub secrets: Vec<PlannedSecret>,
     /// By phase and name.
     pub unit_definitions: Vec<PlannedUnit>,
+    /// By phase, unit and name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unit_drop_ins: Vec<PlannedDropIn>,
+    /// By phase and number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unit_presets: Vec<PlannedPreset>,
     /// By phase and name.
     pub unit_states: Vec<PlannedUnitState>,
     /// The block device.
@@ -476,9 +523,33 @@ impl Plan {
         self.passwords.iter().filter(move |p| p.phase == phase)
     }
 
+    /// Users whose password has to be changed at the first login, and of whom a wish or a password
+    /// is carried out before the steps of a phase; by name.
+    #[must_use]
+    pub fn passwords_to_change(&self, phase: Phase) -> Vec<&str> {
+        let to_change = |name: &str| {
+            let mut users = self.users.iter().filter(|u| u.phase <= phase && u.user.name == name);
+            users.any(|user| user.user.change_password)
+        };
+        let users = self.users_of(phase).map(|u| u.user.name.as_str());
+        let passwords = self.passwords_of(phase).map(|p| p.user.as_str());
+        let names: BTreeSet<&str> = users.chain(passwords).filter(|n| to_change(n)).collect();
+        names.into_iter().collect()
+    }
+
     /// Unit files to write before the steps of a phase.
     pub fn unit_definitions_of(&self, phase: Phase) -> impl Iterator<Item = &PlannedUnit> {
         self.unit_definitions.iter().filter(move |u| u.phase == phase)
+    }
+
+    /// Drop-ins of units to write before the steps of a phase.
+    pub fn unit_drop_ins_of(&self, phase: Phase) -> impl Iterator<Item = &PlannedDropIn> {
+        self.unit_drop_ins.iter().filter(move |d| d.phase == phase)
+    }
+
+    /// Preset files to write before the steps of a phase.
+    pub fn unit_presets_of(&self, phase: Phase) -> impl Iterator<Item = &PlannedPreset> {
+        self.unit_presets.iter().filter(move |p| p.phase == phase)
     }
 
     /// States of units to set before the steps of a phase.

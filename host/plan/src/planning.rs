@@ -15,6 +15,7 @@ pub use inputs::{CANNOT_RUN_HELP, DEFAULT_SOURCE_DATE_EPOCH, PlanInputs};
 use settled::Settled;
 
 use crate::Phase;
+use crate::accounts;
 use crate::actions;
 use crate::digest::digest_of;
 use crate::fact::Fact;
@@ -82,6 +83,7 @@ pub fn plan(
     if !wishes.iter().any(|w| matches!(w.wish, Wish::Bootstrap(_))) {
         findings.push(no_first_tree());
     }
+    merge::check_family(&wishes, &facts, &mut wrong);
     let transactions = merge::transactions(&wishes, &touching, &mut wrong);
     let mut plan = Plan {
         version: VERSION,
@@ -109,6 +111,8 @@ pub fn plan(
         ),
         secrets,
         unit_definitions: merge::definitions(&wishes, &mut wrong),
+        unit_drop_ins: merge::drop_ins(&wishes, &mut wrong),
+        unit_presets: merge::presets(&wishes, &mut wrong),
         unit_states: merge::states(&wishes, &mut wrong),
         deferred_triggers: deferred_triggers(!transactions.is_empty()),
         transactions,
@@ -117,6 +121,8 @@ pub fn plan(
         actions: Vec::new(),
         findings,
     };
+    let remarks = accounts::remarks(&plan.users, &plan.passwords, &plan.transactions);
+    plan.findings.extend(remarks);
     plan.actions = actions::actions(&plan);
     plan.digest = digest(&plan).unwrap_or_else(|error| {
         wrong.push(Diagnostic::new(format!("the plan is no JSON: {error}")));

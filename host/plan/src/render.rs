@@ -12,8 +12,8 @@ use crate::condition::in_words;
 use crate::digest::canonical;
 use crate::label::label;
 use crate::plan::{Plan, PlannedBlockDevice, PlannedElement, Step};
-use crate::transaction::{PackageWant, Transaction};
-use crate::wish::{Bootstrap, PackageWish, UnitState, User, Want, Wish};
+use crate::transaction::{PackageWant, Transaction, WantedBy};
+use crate::wish::{Bootstrap, PackageWish, Repository, Sudo, UnitState, User, Want, Wish};
 
 /// Columns after which a fact's value is cut: facts are small, schemas of others need not be.
 const VALUE_WIDTH: usize = 160;
@@ -185,19 +185,14 @@ impl Text {
             );
         }
         for repository in &transaction.repositories {
-            let r = &repository.repository;
-            let components = r.components.join(" ");
             let by = repository.wanted_by.join(", ");
-            self.line(
-                3,
-                format!(
-                    "repository {}: {} {} {components}, by {by}",
-                    r.name,
-                    r.url,
-                    r.suites.join(" ")
-                ),
-            );
+            let shown = place(&repository.repository);
+            self.line(3, format!("repository {}: {shown}, by {by}", repository.repository.name()));
         }
+        let modules = transaction.modules.iter().flat_map(|module| {
+            rows(format!("enable the module {}:{}", module.name, module.stream), &module.wanted_by)
+        });
+        self.table(3, &modules.collect::<Vec<_>>());
         if transaction.upgrade_all {
             self.line(3, "upgrade everything");
         }
@@ -212,12 +207,18 @@ impl Text {
                 packages.iter().flat_map(|p| package_rows(kind, p)).collect();
             self.table(3, &rows);
         }
+        let groups = transaction
+            .groups
+            .iter()
+            .flat_map(|group| rows(format!("install the group {}", group.id), &group.wanted_by));
+        self.table(3, &groups.collect::<Vec<_>>());
         for answer in &transaction.answers {
+            let by = answer.wanted_by.join(", ");
             self.line(
                 3,
                 format!(
-                    "answer {} {} {} {:?}, by {}",
-                    answer.package, answer.question, answer.kind, answer.value, answer.element
+                    "answer {} {} {} {:?}, by {by}",
+                    answer.package, answer.question, answer.kind, answer.value
                 ),
             );
         }
@@ -248,6 +249,25 @@ impl Text {
                 2,
                 format!("unit {} of {lines} lines, by {}", unit.unit, unit.wanted_by.join(", ")),
             );
+        }
+        for drop_in in plan.unit_drop_ins_of(phase) {
+            let (lines, by) = (drop_in.content.lines().count(), drop_in.wanted_by.join(", "));
+            self.line(
+                2,
+                format!(
+                    "unit {} with the drop-in {} of {lines} lines, by {by}",
+                    drop_in.unit, drop_in.name
+                ),
+            );
+        }
+        for preset in plan.unit_presets_of(phase) {
+            for line in &preset.lines {
+                let (action, by) = (line.action.name(), line.wanted_by.join(", "));
+                self.line(
+                    2,
+                    format!("preset {:02}: {action} {}, by {by}", preset.number, line.unit),
+                );
+            }
         }
         for unit in plan.unit_states_of(phase) {
             self.line(
@@ -370,12 +390,35 @@ pub(crate) fn short(value: &Value) -> String {
 /// A package with a row for each who wants it.
 fn package_rows(kind: &str, package: &PackageWant) -> Vec<Vec<String>> {
     let version = package.version.as_ref().map(|v| format!("={v}")).unwrap_or_default();
-    let rows = package.wanted_by.iter().enumerate().map(|(i, by)| {
-        let name = if i == 0 { format!("{kind} {}{version}", package.name) } else { String::new() };
+    rows(format!("{kind} {}{version}", package.name), &package.wanted_by)
+}
+
+/// What is wanted, in the first row, with a row for each who wants it.
+fn rows(what: String, wanted_by: &[WantedBy]) -> Vec<Vec<String>> {
+    let rows = wanted_by.iter().enumerate().map(|(i, by)| {
+        let name = if i == 0 { what.clone() } else { String::new() };
         let who = label(&by.element, by.step.as_deref());
         vec![name, format!("{who} ({})", by.phase), by.reason.clone()]
     });
     rows.collect()
+}
+
+/// Where a repository is, and what of it.
+pub(crate) fn place(repository: &Repository) -> String {
+    let mut shown = match repository {
+        Repository::Deb(deb) => {
+            format!("{} {} {}", deb.url, deb.suites.join(" "), deb.components.join(" "))
+        }
+        Repository::Rpm(rpm) => {
+            let mut shown = format!("RPM packages by the {} {}", rpm.location.name(), rpm.url);
+            shown.extend(rpm.priority.map(|n| format!(", priority {n}")));
+            shown.extend(rpm.cost.map(|n| format!(", cost {n}")));
+            shown.push_str(if rpm.module_hotfixes { ", before modules" } else { "" });
+            shown
+        }
+    };
+    shown.push_str(if repository.build_only() { ", for the build only" } else { "" });
+    shown
 }
 
 pub(crate) fn source(source: &Bootstrap) -> String {
@@ -427,9 +470,21 @@ pub(crate) fn account(user: &User) -> String {
     parts.extend(user.gid.map(|n| format!("gid {n}")));
     parts.extend(user.home.as_ref().map(|p| format!("home {p}")));
     parts.extend(user.shell.as_ref().map(|p| format!("shell {p}")));
+    parts.extend(user.comment.as_ref().map(|c| format!("called {c:?}")));
     if user.system {
         parts.push("system".to_owned());
     }
+    match user.sudo {
+        None => {}
+        Some(Sudo::None) => parts.push("without sudo".to_owned()),
+        Some(Sudo::Password) => parts.push("root by sudo with its password".to_owned()),
+        Some(Sudo::Nopasswd) => parts.push("root by sudo without a password".to_owned()),
+    }
+    parts.extend(user.password_hash.as_ref().map(|h| format!("password by {}", h.method())));
+    if user.change_password {
+        parts.push("password to be changed".to_owned());
+    }
+    parts.extend(user.expires.as_ref().map(|day| format!("until {day}")));
     if !user.groups.is_empty() {
         parts.push(format!("in {}", user.groups.join("+")));
     }
@@ -454,10 +509,17 @@ fn wished(wish: &Wish) -> String {
             };
             format!("the package {name}{version}{want}")
         }
-        Wish::Repository(r) => format!("the repository {}: {}", r.name, r.url),
+        Wish::Debconf(a) => format!("the answer to {} of {}", a.question, a.package),
+        Wish::Repository(r) => format!("the repository {}: {}", r.name(), r.url()),
+        Wish::Module(m) => format!("the module {}:{}", m.name, m.stream),
+        Wish::PackageGroup(g) => format!("the group of packages {}", g.id),
         Wish::UpgradeAll => "an upgrade of everything".to_owned(),
         Wish::Service { unit, state: s } => format!("the unit {unit} {}", state(*s)),
         Wish::ServiceDefinition { unit, .. } => format!("the unit {unit} with its text"),
+        Wish::DropIn { unit, name, .. } => format!("the drop-in {name} of the unit {unit}"),
+        Wish::Preset { number, unit, action } => {
+            format!("the preset {number:02} to {} {unit}", action.name())
+        }
         Wish::User(user) => format!("the user {}", account(user)),
         Wish::Group { name, .. } => format!("the group {name}"),
         Wish::Password { user, .. } => format!("a password for the user {user}"),

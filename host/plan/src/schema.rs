@@ -41,6 +41,9 @@ macro_rules! host_slots {
 /// The layout of the block device, which the host itself provides.
 pub const LAYOUT: &str = "dib:block-device/layout@1";
 
+/// What the system is.
+pub const DISTRIBUTION: &str = "dib:os/distribution@1";
+
 /// All slots of `dib:`, by name.
 pub const HOST_SLOTS: [HostSlot; 8] = host_slots! {
     "dib:block-device/layout@1", One, Planned, "block-device-layout@1";

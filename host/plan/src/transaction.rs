@@ -34,6 +34,28 @@ pub struct PackageWant {
     pub wanted_by: Vec<WantedBy>,
 }
 
+/// A module's stream, and who wants it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct ModuleWant {
+    /// The module.
+    pub name: String,
+    /// The stream that is enabled.
+    pub stream: String,
+    /// Who wants it; never empty.
+    pub wanted_by: Vec<WantedBy>,
+}
+
+/// A group of packages, and who wants it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct GroupWant {
+    /// Its id.
+    pub id: String,
+    /// Who wants it; never empty.
+    pub wanted_by: Vec<WantedBy>,
+}
+
 /// A repository for the image's package manager.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -58,8 +80,8 @@ pub struct DebconfAnswer {
     pub kind: String,
     /// The answer: one line.
     pub value: String,
-    /// The element that gave it.
-    pub element: String,
+    /// Elements that gave it.
+    pub wanted_by: Vec<String>,
 }
 
 /// The first tree, and who wants it.
@@ -84,10 +106,16 @@ pub struct Transaction {
     pub bootstrap: Option<BootstrapWant>,
     /// Added before anything is installed; by name.
     pub repositories: Vec<PlannedRepository>,
+    /// Streams of modules, enabled before anything is resolved; by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modules: Vec<ModuleWant>,
     /// Bring everything up to date.
     pub upgrade_all: bool,
     /// To be in the image; by name.
     pub install: Vec<PackageWant>,
+    /// Groups of packages to be in the image; by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupWant>,
     /// To be there for the build; by name.
     pub build_only: Vec<PackageWant>,
     /// To be gone; by name.
@@ -107,8 +135,10 @@ impl Transaction {
             phases: vec![phase],
             bootstrap: None,
             repositories: Vec::new(),
+            modules: Vec::new(),
             upgrade_all: false,
             install: Vec::new(),
+            groups: Vec::new(),
             build_only: Vec::new(),
             remove: Vec::new(),
             hold: Vec::new(),

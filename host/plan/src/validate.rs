@@ -5,17 +5,27 @@
 //! Each function takes one string and says, as a sentence part (`has a space in it`), what is
 //! wrong with it.
 
+mod account;
+mod characters;
+mod package_group;
+mod unit;
+
 use std::fmt;
 
 use dibhost_block_device::{Node, NodeKind};
 use dibhost_check::Check;
 
-use crate::openpgp;
-use crate::wish::{Bootstrap, Distribution, PackageWish, Repository, User, Wish};
+pub use account::{account_comment, account_name};
+use characters::{at_most, is_lower_or_digit, line, only, starts, text};
+pub use package_group::{module_word, package_group};
+pub use unit::{drop_in_name, preset_unit, unit_name};
 
-/// The longest text of a unit, debconf answer or key: far more than any is, and little enough
-/// that a plan stays small.
-const TEXT_LIMIT: usize = 1 << 20;
+use crate::password_hash::{self, PasswordHash};
+use crate::wish::{
+    Bootstrap, Debconf, Distribution, ModuleStream, PackageGroup, PackageWish, Repository,
+    RpmRepository, User, Wish,
+};
+use crate::{date, openpgp};
 
 /// A string of a wish that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +58,7 @@ fn check_of(field: &str) -> Check {
     match field {
         "package name" | "package manager" | "reason" => Check::PackageName,
         "package version" => Check::PackageVersion,
+        "module" | "stream of a module" | "group of packages" => Check::PackageGroup,
         "debconf question" | "debconf type" | "debconf answer" => Check::DebconfAnswer,
         "repository name" => Check::RepositoryName,
         "URL" | "mirror" | "digest" => Check::RepositoryUrl,
@@ -55,11 +66,16 @@ fn check_of(field: &str) -> Check {
         "key" => Check::RepositoryKey,
         "container reference" => Check::ContainerReference,
         "unit name" => Check::UnitName,
-        "text of a unit" => Check::UnitText,
+        "text of a unit" | "text of a drop-in" => Check::UnitText,
+        "name of a drop-in" => Check::DropInName,
+        "unit of a preset" => Check::PresetUnit,
         "user name" | "group name" => Check::AccountName,
         "user id" | "group id" => Check::AccountId,
         "home folder" | "shell" => Check::AccountPath,
         "authorized key" => Check::AuthorizedKey,
+        "comment of a user" => Check::AccountComment,
+        "expiry of a user" => Check::AccountExpiry,
+        "password hash" => Check::PasswordHash,
         "partition label" | "label" => Check::DiskLabel,
         "tuning" | "value of a tuning" => Check::Tuning,
         "mount point" => Check::MountPoint,
@@ -86,12 +102,31 @@ pub fn wish(wish: &Wish) -> Result<(), Invalid> {
     match wish {
         Wish::Bootstrap(source) => bootstrap(source),
         Wish::Package(package) => package_wish(package),
+        Wish::Debconf(answer) => debconf(answer),
         Wish::Repository(wanted) => repository(wanted),
+        Wish::Module(ModuleStream { name, stream, reason }) => {
+            check("module", name, module_word)?;
+            check("stream of a module", stream, module_word)?;
+            check("reason", reason, line)
+        }
+        Wish::PackageGroup(PackageGroup { id, reason }) => {
+            check("group of packages", id, package_group)?;
+            check("reason", reason, line)
+        }
         Wish::UpgradeAll => Ok(()),
         Wish::Service { unit, state: _ } => check("unit name", unit, unit_name),
         Wish::ServiceDefinition { unit, content } => {
             check("unit name", unit, unit_name)?;
             check("text of a unit", content, text)
+        }
+        Wish::DropIn { unit, name, content } => {
+            check("unit name", unit, unit_name)?;
+            check("name of a drop-in", name, drop_in_name)?;
+            check("text of a drop-in", content, text)
+        }
+        Wish::Preset { number, unit, action: _ } => {
+            within("number of a preset", Some(*number), 0, 99)?;
+            check("unit of a preset", unit, preset_unit)
         }
         Wish::User(wanted) => user(wanted),
         Wish::Group { name, gid } => {
@@ -134,26 +169,54 @@ fn bootstrap(source: &Bootstrap) -> Result<(), Invalid> {
 fn package_wish(wish: &PackageWish) -> Result<(), Invalid> {
     check("package name", &wish.name, package_name)?;
     check_all("package version", &wish.version, package_version)?;
-    check("reason", &wish.reason, line)?;
-    for (question, kind, value) in &wish.answers {
-        check("debconf question", question, debconf_question)?;
-        check("debconf type", kind, debconf_type)?;
-        check("debconf answer", value, debconf_value)?;
-    }
-    Ok(())
+    check("reason", &wish.reason, line)
+}
+
+fn debconf(wish: &Debconf) -> Result<(), Invalid> {
+    let Debconf { package, question, kind, value } = wish;
+    check("package name", package, package_name)?;
+    check("debconf question", question, debconf_question)?;
+    check("debconf type", kind, debconf_type)?;
+    check("debconf answer", value, debconf_value)
 }
 
 fn repository(wish: &Repository) -> Result<(), Invalid> {
-    check("repository name", &wish.name, repository_name)?;
-    check("URL", &wish.url, url)?;
-    check_all("suite", &wish.suites, suite)?;
-    check_all("component", &wish.components, component)?;
-    check("key", &wish.key, armoured_key)?;
-    if wish.suites.is_empty() {
-        let why = "names no suite".to_owned();
-        return Err(Invalid { field: "repository", value: wish.name.clone(), why });
+    check("repository name", wish.name(), repository_name)?;
+    check("URL", wish.url(), url)?;
+    check_all("key", wish.keys(), armoured_key)?;
+    let lacks = |what: &str| {
+        let (value, why) = (wish.name().to_owned(), format!("names no {what}"));
+        Err(Invalid { field: "repository", value, why })
+    };
+    match wish {
+        Repository::Deb(deb) => {
+            check_all("suite", &deb.suites, suite)?;
+            check_all("component", &deb.components, component)?;
+            if deb.suites.is_empty() { lacks("suite") } else { Ok(()) }
+        }
+        Repository::Rpm(RpmRepository { keys, priority, cost, .. }) => {
+            within("priority of a repository", *priority, 1, 9999)?;
+            within("cost of a repository", *cost, 0, 1_000_000)?;
+            if keys.is_empty() { lacks("key") } else { Ok(()) }
+        }
     }
-    Ok(())
+}
+
+/// A number that has its bounds from what reads it.
+fn within<T: Copy + PartialOrd + fmt::Display>(
+    field: &'static str,
+    number: Option<T>,
+    least: T,
+    most: T,
+) -> Result<(), Invalid> {
+    match number {
+        Some(number) if number < least || number > most => Err(Invalid {
+            field,
+            value: number.to_string(),
+            why: format!("is not from {least} to {most}"),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn user(wish: &User) -> Result<(), Invalid> {
@@ -163,7 +226,21 @@ fn user(wish: &User) -> Result<(), Invalid> {
     check_all("home folder", &wish.home, account_path)?;
     check_all("shell", &wish.shell, account_path)?;
     check_all("group name", &wish.groups, account_name)?;
-    check_all("authorized key", &wish.authorized_keys, authorized_key)
+    check_all("authorized key", &wish.authorized_keys, authorized_key)?;
+    check_all("comment of a user", &wish.comment, account_comment)?;
+    check_all("expiry of a user", &wish.expires, |day| date::days_of(day).map(drop))?;
+    wish.password_hash.as_ref().map_or(Ok(()), hash)
+}
+
+/// What is wrong with a hash is told without it.
+fn hash(hash: &PasswordHash) -> Result<(), Invalid> {
+    let field = "password hash";
+    let wrong = |why: String| Invalid { field, value: hash.method().to_owned(), why };
+    match hash.expose() {
+        Some(text) if check_of(field).holds() => password_hash::check(text).map_err(wrong),
+        Some(_) => Ok(()),
+        None => Err(wrong("is not in a plan that was read again".to_owned())),
+    }
 }
 
 /// Strings only: whether the graph makes sense is for `dibhost-block-device` to say.
@@ -221,29 +298,6 @@ fn id(field: &'static str, id: Option<u32>) -> Result<(), Invalid> {
     }
 }
 
-fn only(text: &str, fits: impl Fn(char) -> bool) -> Result<(), String> {
-    match text.chars().find(|c| !fits(*c)) {
-        None if text.is_empty() => Err("is empty".to_owned()),
-        None => Ok(()),
-        Some(odd) => Err(format!("has {odd:?} in it")),
-    }
-}
-
-fn starts(text: &str, fits: impl Fn(char) -> bool) -> Result<(), String> {
-    match text.chars().next() {
-        Some(first) if !fits(first) => Err(format!("starts with {first:?}")),
-        _ => Ok(()),
-    }
-}
-
-fn at_most(text: &str, bytes: usize) -> Result<(), String> {
-    if text.len() > bytes { Err(format!("is longer than {bytes} bytes")) } else { Ok(()) }
-}
-
-fn is_lower_or_digit(c: char) -> bool {
-    c.is_ascii_lowercase() || c.is_ascii_digit()
-}
-
 /// A package's name: Debian Policy 5.6.7.
 ///
 /// # Errors
@@ -272,43 +326,6 @@ pub fn package_version(version: &str) -> Result<(), String> {
         }
         _ => Ok(()),
     }
-}
-
-/// A unit's name with its suffix: systemd.unit(5).
-///
-/// # Errors
-/// What is wrong with it.
-pub fn unit_name(name: &str) -> Result<(), String> {
-    const SUFFIXES: [&str; 11] = [
-        "service",
-        "socket",
-        "device",
-        "mount",
-        "automount",
-        "swap",
-        "target",
-        "path",
-        "timer",
-        "slice",
-        "scope",
-    ];
-    only(name, |c| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c))?;
-    starts(name, |c| c != '-' && c != '.')?;
-    at_most(name, 255)?;
-    match name.rsplit_once('.') {
-        Some((stem, suffix)) if !stem.is_empty() && SUFFIXES.contains(&suffix) => Ok(()),
-        _ => Err("ends in no unit's suffix, as `.service`".to_owned()),
-    }
-}
-
-/// A user's or group's name: what `useradd` of Debian takes.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn account_name(name: &str) -> Result<(), String> {
-    only(name, |c| is_lower_or_digit(c) || "_-".contains(c))?;
-    starts(name, |c| c.is_ascii_lowercase() || c == '_')?;
-    at_most(name, 32)
 }
 
 /// A path in a line of `/etc/passwd`: absolute and normal, without colons.
@@ -570,24 +587,6 @@ fn tuning_value(value: &str) -> Result<(), String> {
     only(value, |c| c.is_ascii_alphanumeric() || "._+:^-".contains(c))?;
     starts(value, |c| c != '-')?;
     at_most(value, 200)
-}
-
-/// One line: no control characters, a newline among them. May be empty.
-fn line(text: &str) -> Result<(), String> {
-    at_most(text, TEXT_LIMIT)?;
-    match text.chars().find(|c| c.is_control() && *c != '\t') {
-        Some(odd) => Err(format!("has {odd:?} in it")),
-        None => Ok(()),
-    }
-}
-
-/// Lines of text: no control characters but tabs and newlines.
-fn text(text: &str) -> Result<(), String> {
-    at_most(text, TEXT_LIMIT)?;
-    match text.chars().find(|c| c.is_control() && !"\t\n\r".contains(*c)) {
-        Some(odd) => Err(format!("has {odd:?} in it")),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@ use crate::grant::{Grants, Right, permits};
 use crate::label::label;
 use crate::parameters::one_line;
 use crate::plan::{HOST, Plan};
-use crate::render::{account, node, short, source, state, wanted};
+use crate::render::{account, node, place, short, source, state, wanted};
 use crate::transaction::PackageWant;
-use crate::wish::{Bootstrap, Wish, WishRecord};
+use crate::wish::{Bootstrap, ModuleStream, PackageGroup, PackageWish, Wish, WishRecord};
 
 /// The slot that kernel arguments are facts of.
 const KERNEL_ARGUMENT: &str = "dib:boot/kernel-argument@1";
@@ -267,9 +267,21 @@ fn named(wish: &Wish) -> Vec<(Kind, String, String)> {
             let wants = format!("{}{}", wanted(package.want), version.unwrap_or_default());
             vec![(Kind::Package, package.name.clone(), wants)]
         }
+        Wish::Debconf(answer) => {
+            let wants = format!("`{}` answered with {:?}", answer.question, answer.value);
+            vec![(Kind::Package, answer.package.clone(), wants)]
+        }
         Wish::Repository(repository) => {
-            let wants = format!("it at {}", repository.url);
-            vec![(Kind::Repository, repository.name.clone(), wants)]
+            let wants = format!("it at {}", place(repository));
+            vec![(Kind::Repository, repository.name().to_owned(), wants)]
+        }
+        // As grants name them.
+        Wish::Module(module) => {
+            let name = format!("@{}:{}", module.name, module.stream);
+            vec![(Kind::Package, name, "the module enabled".to_owned())]
+        }
+        Wish::PackageGroup(group) => {
+            vec![(Kind::Package, format!("@{}", group.id), "the group installed".to_owned())]
         }
         Wish::Service { unit, state: s } => {
             vec![(Kind::Unit, unit.clone(), format!("it {}", state(*s)))]
@@ -277,6 +289,18 @@ fn named(wish: &Wish) -> Vec<(Kind, String, String)> {
         Wish::ServiceDefinition { unit, content } => {
             let lines = content.lines().count();
             vec![(Kind::Unit, unit.clone(), format!("it with a text of {lines} lines"))]
+        }
+        Wish::DropIn { unit, name, content } => {
+            let lines = content.lines().count();
+            vec![(
+                Kind::Unit,
+                unit.clone(),
+                format!("it with the drop-in `{name}` of {lines} lines"),
+            )]
+        }
+        Wish::Preset { number, unit, action } => {
+            let wants = format!("the preset {number:02} to {} it", action.name());
+            vec![(Kind::Unit, unit.clone(), wants)]
         }
         Wish::User(user) => {
             vec![(Kind::User, user.name.clone(), format!("the account {}", account(user)))]
@@ -299,8 +323,13 @@ fn named(wish: &Wish) -> Vec<(Kind, String, String)> {
 
 /// Why an element wishes: in the words of the wish, else in those of the request that covers it.
 fn reason(plan: &Plan, record: &WishRecord) -> Option<String> {
-    if let Wish::Package(package) = &record.wish {
-        return Some(package.reason.clone()).filter(|r| !r.is_empty());
+    match &record.wish {
+        Wish::Package(PackageWish { reason, .. })
+        | Wish::Module(ModuleStream { reason, .. })
+        | Wish::PackageGroup(PackageGroup { reason, .. }) => {
+            return Some(reason.clone()).filter(|r| !r.is_empty());
+        }
+        _ => {}
     }
     let held = &plan.element(&record.element)?.grants;
     let covers = |scope: &Right| {
@@ -380,16 +409,28 @@ fn outcome(plan: &Plan, kind: Kind, name: &str) -> Vec<String> {
             .transactions
             .iter()
             .flat_map(|t| t.repositories.iter().map(move |r| (t, r)))
-            .filter(|(_, r)| r.repository.name == name)
+            .filter(|(_, r)| r.repository.name() == name)
             .map(|(t, _)| {
                 format!("added before the packages of the transaction for `{}`", t.before)
             })
             .collect(),
         Kind::Unit => {
             let texts = plan.unit_definitions.iter().filter(|u| u.unit == name);
+            let drop_ins = plan.unit_drop_ins.iter().filter(|d| d.unit == name);
+            let presets = plan.unit_presets.iter().filter_map(|preset| {
+                let line = preset.lines.iter().find(|line| line.unit == name)?;
+                let (action, number, phase) = (line.action.name(), preset.number, preset.phase);
+                Some(format!("preset {number:02} to {action} it before the steps of `{phase}`"))
+            });
             let states = plan.unit_states.iter().filter(|u| u.unit == name);
             texts
                 .map(|u| format!("written before the steps of `{}`", u.phase))
+                .chain(
+                    drop_ins.map(|d| {
+                        format!("added to by `{}` before the steps of `{}`", d.name, d.phase)
+                    }),
+                )
+                .chain(presets)
                 .chain(
                     states.map(|u| format!("{} before the steps of `{}`", state(u.state), u.phase)),
                 )
@@ -431,6 +472,16 @@ fn packages(plan: &Plan, name: &str) -> Vec<String> {
             if has(list) {
                 told.push(format!("{what} before the steps of `{before}`"));
             }
+        }
+        for answer in transaction.answers.iter().filter(|a| a.package == name) {
+            told.push(format!("`{}` answered before the steps of `{before}`", answer.question));
+        }
+        let mut module = transaction.modules.iter();
+        if module.any(|m| name == format!("@{}:{}", m.name, m.stream)) {
+            told.push(format!("enabled before the steps of `{before}`"));
+        }
+        if transaction.groups.iter().any(|g| name.strip_prefix('@') == Some(g.id.as_str())) {
+            told.push(format!("installed before the steps of `{before}`"));
         }
     }
     told

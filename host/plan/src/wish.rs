@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Phase;
+use crate::password_hash::PasswordHash;
 
 /// What to do with a package.
 #[derive(
@@ -35,14 +36,84 @@ pub struct PackageWish {
     pub want: Want,
     /// Why, for the report.
     pub reason: String,
-    /// Answers for debconf: question, type, value.
-    pub answers: Vec<(String, String, String)>,
+}
+
+/// An answer to a question that a package asks when it is configured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Debconf {
+    /// The package that asks.
+    pub package: String,
+    /// `locales/default_environment_locale`.
+    pub question: String,
+    /// `select`, `string`, …
+    pub kind: String,
+    /// One line.
+    pub value: String,
 }
 
 /// A package repository. There are no unsigned ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Repository {
+    /// Of Debian packages.
+    Deb(DebRepository),
+    /// Of RPM packages.
+    Rpm(RpmRepository),
+}
+
+impl Repository {
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Deb(deb) => &deb.name,
+            Self::Rpm(rpm) => &rpm.name,
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        match self {
+            Self::Deb(deb) => &deb.url,
+            Self::Rpm(rpm) => &rpm.url,
+        }
+    }
+
+    /// Armoured keys, each of which is trusted for it.
+    #[must_use]
+    pub fn keys(&self) -> &[String] {
+        match self {
+            Self::Deb(deb) => std::slice::from_ref(&deb.key),
+            Self::Rpm(rpm) => &rpm.keys,
+        }
+    }
+
+    /// The image itself is not to know it.
+    #[must_use]
+    pub fn build_only(&self) -> bool {
+        match self {
+            Self::Deb(deb) => deb.build_only,
+            Self::Rpm(rpm) => rpm.build_only,
+        }
+    }
+
+    /// The same, for the build only or in the image.
+    #[must_use]
+    pub(crate) fn with_build_only(mut self, build_only: bool) -> Self {
+        match &mut self {
+            Self::Deb(deb) => deb.build_only = build_only,
+            Self::Rpm(rpm) => rpm.build_only = build_only,
+        }
+        self
+    }
+}
+
+/// A repository of Debian packages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Repository {
+pub struct DebRepository {
     /// Letters, digits, `-` and `_`.
     pub name: String,
     /// `http:` or `https:`.
@@ -55,6 +126,78 @@ pub struct Repository {
     pub priority: Option<i32>,
     /// Armoured key.
     pub key: String,
+    /// The image itself is not to know it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub build_only: bool,
+}
+
+/// What is at the URL of a repository of RPM packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RpmLocation {
+    /// The repository.
+    Baseurl,
+    /// A list of places that have it, with digests.
+    Metalink,
+    /// A list of places that have it.
+    Mirrorlist,
+}
+
+impl RpmLocation {
+    /// The word for it, here and in `.repo` files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Baseurl => "baseurl",
+            Self::Metalink => "metalink",
+            Self::Mirrorlist => "mirrorlist",
+        }
+    }
+}
+
+/// A repository of RPM packages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RpmRepository {
+    /// Letters, digits, `-` and `_`.
+    pub name: String,
+    /// `http:` or `https:`.
+    pub url: String,
+    /// What is there.
+    pub location: RpmLocation,
+    /// Armoured keys that sign its packages; never empty.
+    pub keys: Vec<String>,
+    /// The lower the better; none: 99.
+    pub priority: Option<u32>,
+    /// The lower the better among those of one priority; none: 1000.
+    pub cost: Option<u32>,
+    /// Its packages come before those of modules.
+    pub module_hotfixes: bool,
+    /// The image itself is not to know it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub build_only: bool,
+}
+
+/// A stream of a module, to be enabled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModuleStream {
+    /// The module.
+    pub name: String,
+    /// Its stream.
+    pub stream: String,
+    /// Why, for the report.
+    pub reason: String,
+}
+
+/// A group of packages, to be installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PackageGroup {
+    /// Its id, or `^` and that of an environment.
+    pub id: String,
+    /// Why, for the report.
+    pub reason: String,
 }
 
 /// What becomes of a unit.
@@ -69,8 +212,59 @@ pub enum UnitState {
     Masked,
 }
 
+/// What a preset does to a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PresetAction {
+    /// It is enabled.
+    Enable,
+    /// It is disabled.
+    Disable,
+}
+
+impl PresetAction {
+    /// The word for it, here and in preset files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Enable => "enable",
+            Self::Disable => "disable",
+        }
+    }
+}
+
+/// Whether a user may run anything as root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sudo {
+    /// No rule, and nobody is to wish for one.
+    None,
+    /// With its own password.
+    Password,
+    /// Without one.
+    Nopasswd,
+}
+
+impl Sudo {
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Password => "password",
+            Self::Nopasswd => "nopasswd",
+        }
+    }
+
+    /// It makes the user root.
+    #[must_use]
+    pub fn is_root(self) -> bool {
+        self != Self::None
+    }
+}
+
 /// An account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct User {
     /// Login name; validated.
@@ -89,6 +283,21 @@ pub struct User {
     pub system: bool,
     /// Lines for `authorized_keys`.
     pub authorized_keys: Vec<String>,
+    /// Whose it is: the GECOS field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// Whether it may run anything as root; none: nobody says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sudo: Option<Sudo>,
+    /// Its password, hashed; shown by its method and digest alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_hash: Option<PasswordHash>,
+    /// `YYYY-MM-DD`: the day from which on nobody can log in with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// Its password has to be changed at the first login.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub change_password: bool,
 }
 
 /// The first tree.
@@ -131,8 +340,14 @@ pub enum Wish {
     Bootstrap(Bootstrap),
     /// A package.
     Package(PackageWish),
+    /// An answer for debconf.
+    Debconf(Debconf),
     /// A repository.
     Repository(Repository),
+    /// A module's stream.
+    Module(ModuleStream),
+    /// A group of packages.
+    PackageGroup(PackageGroup),
     /// Everything up to date.
     UpgradeAll,
     /// A unit's state.
@@ -148,6 +363,24 @@ pub enum Wish {
         unit: String,
         /// The text of the unit file.
         content: String,
+    },
+    /// More of a unit, whoever it comes from.
+    DropIn {
+        /// The unit, with its suffix.
+        unit: String,
+        /// The drop-in, without its `.conf`.
+        name: String,
+        /// Its text.
+        content: String,
+    },
+    /// What becomes of units that nobody sets the state of.
+    Preset {
+        /// From 0 to 99; the lowest that fits a unit holds.
+        number: u8,
+        /// A unit, or a pattern with `*`.
+        unit: String,
+        /// What becomes of it.
+        action: PresetAction,
     },
     /// An account.
     User(User),

@@ -11,8 +11,7 @@ const KEY: &str = include_str!("../../../host/packages/tests/other-key.asc");
 /// A wish for a package, as the contract's record.
 pub(crate) fn package(name: &str) -> Value {
     json!({
-        "name": name, "version": null, "want": "install", "reason": "", "answers": [],
-        "extensions": [],
+        "name": name, "version": null, "want": "install", "reason": "", "extensions": [],
     })
 }
 
@@ -25,16 +24,48 @@ fn packages(check: Check, name: &'static str, change: impl FnOnce(&mut Value)) -
 fn repository(check: Check, name: &'static str, change: impl FnOnce(&mut Value)) -> Case {
     let mut wish = json!({
         "name": "mine", "url": "https://packages.invalid/", "suites": ["stable"],
-        "components": ["main"], "priority": null, "key": KEY, "extensions": [],
+        "components": ["main"], "priority": null, "key": KEY, "build_only": false,
+        "extensions": [],
     });
     change(&mut wish);
     Case::on(check, name).may("repositories", "* key:*").plans([call("Repository", wish)])
 }
 
+fn rpm_repository(check: Check, name: &'static str, change: impl FnOnce(&mut Value)) -> Case {
+    let mut wish = json!({
+        "name": "mine", "url": "https://packages.invalid/", "location": "metalink", "keys": [KEY],
+        "priority": null, "cost": null, "module_hotfixes": false, "build_only": true,
+        "extensions": [],
+    });
+    change(&mut wish);
+    Case::on(check, name).may("repositories", "* key:*").plans([call("RpmRepository", wish)])
+}
+
+fn answer(package: &str, value: &str) -> Value {
+    let answer = json!({
+        "package": package, "question": "passwd/x", "kind": "string", "value": value,
+        "extensions": [],
+    });
+    call("Answers", json!([answer]))
+}
+
+fn module(name: &str, stream: &str) -> Value {
+    call("Module", json!({"name": name, "stream": stream, "reason": "", "extensions": []}))
+}
+
+fn package_group(id: &str) -> Value {
+    call("PackageGroup", json!({"id": id, "reason": "", "extensions": []}))
+}
+
+fn drop_in(unit: &str, name: &str, content: &str) -> Value {
+    call("DropIn", json!({"unit": unit, "name": name, "content": content}))
+}
+
 fn user(check: Check, name: &'static str, change: impl FnOnce(&mut Value)) -> Case {
     let mut wish = json!({
         "name": "eve", "uid": null, "gid": null, "home": null, "shell": null, "groups": [],
-        "system": false, "authorized_keys": [], "extensions": [],
+        "system": false, "authorized_keys": [], "comment": null, "sudo": null,
+        "password_hash": null, "expires": null, "change_password": false, "extensions": [],
     });
     change(&mut wish);
     Case::on(check, name).may("accounts", "*").plans([call("User", wish)])
@@ -76,6 +107,33 @@ fn without_grants() -> Vec<Case> {
         repository(Check::RepositoriesGrant, "a_repository_that_nobody_granted", |_| {})
             .with(|script| script.description["requests"] = json!([]))
             .says("`repositories` of `https://packages.invalid/ key:"),
+        rpm_repository(Check::RepositoriesGrant, "an_rpm_repository_that_nobody_granted", |_| {})
+            .with(|script| script.description["requests"] = json!([]))
+            .says("`repositories` of `https://packages.invalid/ key:"),
+        Case::on(Check::PackagesGrant, "an_answer_for_a_package_that_nobody_granted")
+            .may("packages", "vim-*")
+            .plans([answer("passwd", "evil")])
+            .says("`packages` of `passwd` is not granted"),
+        Case::on(Check::PackagesGrant, "a_module_by_the_grant_of_a_package")
+            .may("packages", "nodejs*")
+            .plans([module("nodejs", "20")])
+            .says("`packages` of `@nodejs:20` is not granted"),
+        Case::on(Check::PackagesGrant, "a_group_of_packages_that_nobody_granted")
+            .may("packages", "core")
+            .plans([package_group("core")])
+            .says("`packages` of `@core` is not granted"),
+        Case::on(Check::ServicesDefineGrant, "a_drop_in_of_a_unit_whose_state_is_granted")
+            .may("services", "*")
+            .plans([drop_in("ssh.service", "evil", "[Service]\nExecStartPre=/evil\n")])
+            .says("`services-define` of `ssh.service` is not granted"),
+        Case::on(Check::ServicesGrant, "a_preset_for_all_units_with_one_granted")
+            .may("services", "mine.service")
+            .plans([call("Preset", "*")])
+            .says("`services` of `*` is not granted"),
+        user(Check::AccountsSudoGrant, "a_user_who_is_root_by_sudo", |wish| {
+            wish["sudo"] = "nopasswd".into();
+        })
+        .says("`accounts-sudo` of `eve` is not granted"),
         Case::on(Check::ServicesGrant, "a_unit_that_nobody_granted")
             .plans([call("UnitState", "evil.service")])
             .says("`services` of `evil.service` is not granted"),
@@ -128,11 +186,34 @@ fn strings() -> Vec<Case> {
             wish["version"] = "1 --allow-unauthenticated".into();
         })
         .says("the package version \"1 --allow-unauthenticated\" has ' ' in it"),
-        packages(Check::DebconfAnswer, "an_answer_that_answers_for_another_package", |wish| {
-            wish["answers"] =
-                json!([["sudo/x", "string", "x\npasswd passwd/root-password password evil"]]);
+        Case::on(Check::DebconfAnswer, "an_answer_that_answers_for_another_package")
+            .may("packages", "*")
+            .plans([answer("sudo", "x\npasswd passwd/root-password password evil")])
+            .says("the debconf answer"),
+        Case::on(Check::PackageGroup, "an_option_of_dnf_as_a_group")
+            .may("packages", "*")
+            .plans([package_group("--setopt=gpgcheck=0")])
+            .says("the group of packages \"--setopt=gpgcheck=0\" starts with '-'"),
+        Case::on(Check::PackageGroup, "a_stream_with_another_module_behind_it")
+            .may("packages", "*")
+            .plans([module("nodejs", "20 evil:1")])
+            .says("the stream of a module \"20 evil:1\" has ' ' in it"),
+        rpm_repository(Check::RepositoryUrl, "an_rpm_repository_with_a_second_line", |wish| {
+            wish["url"] = "https://packages.invalid/\ngpgcheck=0".into();
         })
-        .says("the debconf answer"),
+        .says("the URL"),
+        rpm_repository(Check::RepositoryName, "an_rpm_repository_that_ends_its_section", |wish| {
+            wish["name"] = "x]\n[evil".into();
+        })
+        .says("the repository name \"x]\\n[evil\" has ']' in it"),
+        rpm_repository(
+            Check::RepositoryKey,
+            "an_rpm_repository_whose_second_key_is_none",
+            |wish| {
+                wish["keys"] = json!([KEY, "none"]);
+            },
+        )
+        .says("the key \"none\" is no armoured public key"),
         repository(Check::RepositoryName, "a_repository_whose_name_climbs", |wish| {
             wish["name"] = "../../../etc/cron.d/evil".into();
         })
@@ -173,6 +254,30 @@ fn strings() -> Vec<Case> {
             .may("services-define", "*")
             .plans([call("Unit", json!({"name": "evil.service", "content": "\u{1b}[2J"}))])
             .says("the text of a unit"),
+        Case::on(Check::UnitText, "a_drop_in_that_writes_to_the_terminal")
+            .may("services-define", "*")
+            .plans([drop_in("evil.service", "a", "\u{1b}[2J")])
+            .says("the text of a drop-in"),
+        Case::on(Check::DropInName, "a_drop_in_whose_name_climbs")
+            .may("services-define", "*")
+            .plans([drop_in("evil.service", "../../../cron.d/evil", "x")])
+            .says("the name of a drop-in \"../../../cron.d/evil\""),
+        Case::on(Check::PresetUnit, "a_preset_with_a_second_line")
+            .may("services", "*")
+            .plans([call("Preset", "a.service\nenable evil.service")])
+            .says("the unit of a preset \"a.service\\nenable evil.service\""),
+        user(Check::AccountComment, "a_comment_with_a_home_and_a_shell_behind_it", |wish| {
+            wish["comment"] = "Eve:/:/evil".into();
+        })
+        .says("the comment of a user \"Eve:/:/evil\" has ':' in it"),
+        user(Check::AccountExpiry, "an_expiry_that_is_an_option_of_chage", |wish| {
+            wish["expires"] = "--root=/evil".into();
+        })
+        .says("the expiry of a user \"--root=/evil\" is no day"),
+        user(Check::PasswordHash, "a_hash_with_another_user_behind_it", |wish| {
+            wish["password_hash"] = "$6$x$y\nroot:$6$x$y".into();
+        })
+        .says("the password hash \"sha512crypt\" is no whole hash of sha512crypt"),
         user(Check::AccountName, "a_user_whose_name_is_a_line_of_passwd", |wish| {
             wish["name"] = "eve:x:0:0::/:/bin/sh".into();
         })
@@ -201,7 +306,7 @@ fn strings() -> Vec<Case> {
             .plans([call(
                 "Packages",
                 json!([{
-                    "name": "sudo", "version": null, "want": "install", "reason": "", "answers": [],
+                    "name": "sudo", "version": null, "want": "install", "reason": "",
                     "extensions": [["!allow-unauthenticated", "true"]],
                 }]),
             )])

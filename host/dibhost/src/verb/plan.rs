@@ -11,8 +11,10 @@ use crate::subject;
 /// Plans, and shows the plan, an answer about it, or what is different in another one.
 pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     let library = super::library(&args.elements)?;
-    let planned =
-        |subject: &Subject| super::planned(&subject::resolve(subject)?.definition, &library);
+    let planned = |subject: &Subject| {
+        let plan = super::planned(&subject::resolve(subject)?.definition, &library)?;
+        plan.to_be_shown().map_err(Failure::failed)
+    };
     if args.diff {
         let [before, after] = two(&args.subject)?;
         let difference = Difference::between(&planned(&before)?, &planned(&after)?);

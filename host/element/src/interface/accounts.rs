@@ -21,7 +21,7 @@ impl accounts::Host for State {
         self.planning("an account cannot be wished for")?;
         self.grant(Right::Accounts(user.name.as_str().into()))?;
         self.extensions(&user.extensions, || format!("the user `{}`", harmless(&user.name, 100)))?;
-        self.wish(vec![Wish::User(convert::user(user))])
+        self.wish(vec![Wish::User(convert::user(user)?)])
     }
 
     fn ensure_group(&mut self, name: String, gid: Option<u32>) -> Result<(), Refusal> {

@@ -63,7 +63,7 @@ type Fallible<T> = Result<T, Refusal>;
 /// A function that cannot fail but by ending the element.
 type Plain<T> = wasmtime::Result<T>;
 
-/// `add_repository` → `add-repository`.
+/// `ensure_user` → `ensure-user`.
 fn kebab(name: &str) -> String {
     name.replace('_', "-")
 }
@@ -160,12 +160,18 @@ host_functions! {
     }
     "packages" packages::Host {
         fn request(wishes: Vec<packages::Wish>) -> Fallible<()>;
-        fn add_repository(repository: packages::Repository) -> Fallible<()>;
+        fn debconf(answers: Vec<packages::Answer>) -> Fallible<()>;
+        fn add_deb_repository(repository: packages::DebRepository) -> Fallible<()>;
+        fn add_rpm_repository(repository: packages::RpmRepository) -> Fallible<()>;
+        fn enable_module(module: packages::Module) -> Fallible<()>;
+        fn install_group(group: packages::Group) -> Fallible<()>;
         fn upgrade_all() -> Fallible<()>;
     }
     "services" services::Host {
         fn set(unit: String, state: String) -> Fallible<()>;
         fn define(unit: String, content: String) -> Fallible<()>;
+        fn drop_in(unit: String, name: String, content: String) -> Fallible<()>;
+        fn preset(number: u8, unit: String, action: String) -> Fallible<()>;
     }
     "accounts" accounts::Host {
         fn ensure_user(user: accounts::User) -> Fallible<()>;

@@ -1,4 +1,4 @@
-//! `packages`: wishes for packages and repositories.
+//! `packages`: wishes for packages, answers to what they ask, and where they come from.
 
 use dibhost_plan::grant::Right;
 use dibhost_plan::wish::Wish;
@@ -29,11 +29,44 @@ impl packages::Host for State {
         self.wish(made)
     }
 
-    fn add_repository(&mut self, repository: packages::Repository) -> Result<(), Refusal> {
+    fn debconf(&mut self, answers: Vec<packages::Answer>) -> Result<(), Refusal> {
+        self.planning("questions of packages cannot be answered")?;
+        let mut made = Vec::with_capacity(answers.len());
+        for answer in answers {
+            self.grant(Right::Packages(answer.package.as_str().into()))?;
+            let of = || format!("its answer to `{}`", harmless(&answer.question, 100));
+            self.extensions(&answer.extensions, of)?;
+            made.push(Wish::Debconf(convert::answer(answer)));
+        }
+        self.wish(made)
+    }
+
+    fn add_deb_repository(&mut self, said: packages::DebRepository) -> Result<(), Refusal> {
         self.planning("repositories cannot be added")?;
-        let name = || format!("the repository `{}`", harmless(&repository.name, 100));
-        self.extensions(&repository.extensions, name)?;
-        self.wish(vec![Wish::Repository(convert::repository(repository))])
+        self.extensions(&said.extensions, || repository(&said.name))?;
+        self.wish(vec![Wish::Repository(convert::deb_repository(said))])
+    }
+
+    fn add_rpm_repository(&mut self, said: packages::RpmRepository) -> Result<(), Refusal> {
+        self.planning("repositories cannot be added")?;
+        self.extensions(&said.extensions, || repository(&said.name))?;
+        self.wish(vec![Wish::Repository(convert::rpm_repository(said)?)])
+    }
+
+    fn enable_module(&mut self, module: packages::Module) -> Result<(), Refusal> {
+        self.planning("modules cannot be enabled")?;
+        self.extensions(&module.extensions, || {
+            format!("the module `{}`", harmless(&module.name, 100))
+        })?;
+        self.wish(vec![Wish::Module(convert::module(module))])
+    }
+
+    fn install_group(&mut self, group: packages::Group) -> Result<(), Refusal> {
+        self.planning("groups of packages cannot be wished for")?;
+        self.extensions(&group.extensions, || {
+            format!("the group of packages `{}`", harmless(&group.id, 100))
+        })?;
+        self.wish(vec![Wish::PackageGroup(convert::package_group(group))])
     }
 
     /// Touches every package, so it needs all of them granted.
@@ -41,4 +74,8 @@ impl packages::Host for State {
         self.planning("upgrading cannot be wished for")?;
         self.wish(vec![Wish::UpgradeAll])
     }
+}
+
+fn repository(name: &str) -> String {
+    format!("the repository `{}`", harmless(name, 100))
 }

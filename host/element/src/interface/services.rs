@@ -1,5 +1,5 @@
-//! `services`: wishes for units. Setting a state and writing a unit's text are two grants, for
-//! the text of a unit is root in the image.
+//! `services`: wishes for units. Setting a state and writing a unit's text, or more of it, are two
+//! grants, for the text of a unit is root in the image.
 
 use dibhost_plan::grant::Right;
 use dibhost_plan::wish::{UnitState, Wish};
@@ -32,5 +32,18 @@ impl services::Host for State {
         self.planning("a unit cannot be wished for")?;
         self.grant(Right::ServicesDefine(unit.as_str().into()))?;
         self.wish(vec![Wish::ServiceDefinition { unit, content }])
+    }
+
+    fn drop_in(&mut self, unit: String, name: String, content: String) -> Result<(), Refusal> {
+        self.planning("a drop-in of a unit cannot be wished for")?;
+        self.grant(Right::ServicesDefine(unit.as_str().into()))?;
+        self.wish(vec![Wish::DropIn { unit, name, content }])
+    }
+
+    fn preset(&mut self, number: u8, unit: String, action: String) -> Result<(), Refusal> {
+        self.planning("a preset cannot be wished for")?;
+        self.grant(Right::Services(unit.as_str().into()))?;
+        let action = convert::preset_action(&action)?;
+        self.wish(vec![Wish::Preset { number, unit, action }])
     }
 }

@@ -113,7 +113,6 @@ impl Memory {
             self.maybe(None),
             self.text(want),
             self.text("because"),
-            vec![0; 8],
             self.extensions(extension),
         ];
         let at = self.place(&wish.concat());

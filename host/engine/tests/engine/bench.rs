@@ -22,11 +22,14 @@ use dibhost_packages::{
 };
 use dibhost_plan::grant::Right;
 use dibhost_plan::planner::{Described, ElementFailure, Planner, StepAnswer, StepCall};
-use dibhost_plan::wish::{Bootstrap, Distribution, Repository, UnitState, User};
+use dibhost_plan::wish::{
+    Bootstrap, DebRepository, Distribution, PresetAction, Repository, Sudo, UnitState, User,
+};
 use dibhost_plan::{
-    BootstrapWant, DebconfAnswer, DeferredTrigger, HeldGrant, Observed, PackageWant, Phase, Plan,
-    PlanInputs, PlannedElement, PlannedGroup, PlannedPassword, PlannedRepository, PlannedUnit,
-    PlannedUnitState, PlannedUser, Step, Transaction, WantedBy,
+    BootstrapWant, DebconfAnswer, DeferredTrigger, HeldGrant, Observed, PackageWant, PasswordHash,
+    Phase, Plan, PlanInputs, PlannedDropIn, PlannedElement, PlannedGroup, PlannedPassword,
+    PlannedPreset, PlannedRepository, PlannedUnit, PlannedUnitState, PlannedUser, PresetLine, Step,
+    Transaction, WantedBy,
 };
 use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput, SecretBytes};
 use dibhost_tree::{
@@ -407,6 +410,8 @@ pub struct Bench {
     pub cancel_at: Option<String>,
     /// Programs of the tree that end with a status.
     pub statuses: BTreeMap<String, i32>,
+    /// Programs that are not in the tree, and with `sudo` its folder.
+    pub absent: BTreeSet<String>,
     /// It is cancelled before it begins.
     pub cancelled: bool,
     /// Files where the output is to be, name and text.
@@ -483,6 +488,7 @@ impl Bench {
             fails: None,
             cancel_at: None,
             statuses: BTreeMap::new(),
+            absent: BTreeSet::new(),
             cancelled: false,
             before: Vec::new(),
         }
@@ -517,20 +523,10 @@ impl Bench {
             question: "app/colour".to_owned(),
             kind: "string".to_owned(),
             value: "red".to_owned(),
-            element: "distribution".to_owned(),
+            wanted_by: vec!["distribution".to_owned()],
         });
-        first.repositories.push(PlannedRepository {
-            phase: Phase::Root,
-            repository: Repository {
-                name: "extra".to_owned(),
-                url: "https://extra.example".to_owned(),
-                suites: vec!["one".to_owned()],
-                components: Vec::new(),
-                priority: None,
-                key: "KEY".to_owned(),
-            },
-            wanted_by: Vec::new(),
-        });
+        first.repositories.push(repository("extra", false));
+        first.repositories.push(repository("bench", true));
         let second = bench.transaction(Phase::PostInstall);
         second.install.push(want("late"));
         second.remove.push(want("shell"));
@@ -538,6 +534,9 @@ impl Bench {
         bench.group(Phase::Install, "staff").user(Phase::Install, "me", &["staff"]);
         bench.user(Phase::PostInstall, "you", &[]).password(Phase::PostInstall, "me");
         bench.unit(Phase::Install, "app.service").enable(Phase::PostInstall, "app.service");
+        bench.drop_in(Phase::Install, "app.service", "10-more");
+        bench.preset(Phase::Install, 90, &["a.service"]);
+        bench.account(Phase::Finalise, somebody("root-like"));
         bench.deferred(Phase::Finalise);
         for phase in BUSY {
             let (name, unit) = (format!("in-{phase}"), format!("in-{phase}.service"));
@@ -584,14 +583,14 @@ impl Bench {
     pub fn user(&mut self, phase: Phase, name: &str, groups: &[&str]) -> &mut Self {
         let user = User {
             name: name.to_owned(),
-            uid: None,
-            gid: None,
-            home: None,
-            shell: None,
             groups: groups.iter().map(|g| (*g).to_owned()).collect(),
-            system: false,
             authorized_keys: vec![format!("ssh-ed25519 AAAA {name}")],
+            ..User::default()
         };
+        self.account(phase, user)
+    }
+
+    pub fn account(&mut self, phase: Phase, user: User) -> &mut Self {
         self.plan.users.push(PlannedUser { phase, user, wanted_by: Vec::new() });
         self
     }
@@ -605,6 +604,30 @@ impl Bench {
     pub fn unit(&mut self, phase: Phase, unit: &str) -> &mut Self {
         let (unit, content) = (unit.to_owned(), "[Service]\n".to_owned());
         self.plan.unit_definitions.push(PlannedUnit { phase, unit, content, wanted_by: vec![] });
+        self
+    }
+
+    pub fn drop_in(&mut self, phase: Phase, unit: &str, name: &str) -> &mut Self {
+        let (unit, name) = (unit.to_owned(), name.to_owned());
+        let content = format!("# {name} of {unit}\n");
+        self.plan.unit_drop_ins.push(PlannedDropIn {
+            phase,
+            unit,
+            name,
+            content,
+            wanted_by: vec![],
+        });
+        self
+    }
+
+    pub fn preset(&mut self, phase: Phase, number: u8, units: &[&str]) -> &mut Self {
+        let line = |unit: &&str| PresetLine {
+            unit: (*unit).to_owned(),
+            action: if unit.contains('*') { PresetAction::Disable } else { PresetAction::Enable },
+            wanted_by: vec![],
+        };
+        let lines = units.iter().map(line).collect();
+        self.plan.unit_presets.push(PlannedPreset { phase, number, lines });
         self
     }
 
@@ -694,7 +717,7 @@ impl Bench {
             (journal.fails, journal.cancel_at) = (self.fails, self.cancel_at.clone());
         }
         let commands = Arc::default();
-        let inner = tree(self.statuses.clone(), Arc::clone(&commands));
+        let inner = tree(self.statuses.clone(), self.absent.clone(), Arc::clone(&commands));
         let mut tree = Watched { inner, shared: shared.clone() };
         let mut base = Watched {
             inner: SimulatedBase { offers: self.offers.clone() },
@@ -735,6 +758,38 @@ fn memory() -> PathBuf {
     if shared.is_dir() { shared } else { std::env::temp_dir() }
 }
 
+/// Of `secret`.
+pub const HASH: &str = "$5$Rm5sUgD/y3cqEVaq$8e71ksAFiFM7X480NjBLHNccFwf/w0tY3WAMItzeBU1";
+
+/// An account of which all is said that there is to say.
+pub fn somebody(name: &str) -> User {
+    User {
+        name: name.to_owned(),
+        comment: Some("Some Body".to_owned()),
+        sudo: Some(Sudo::Nopasswd),
+        password_hash: Some(PasswordHash::new(HASH)),
+        expires: Some("2030-12-31".to_owned()),
+        change_password: true,
+        ..User::default()
+    }
+}
+
+pub fn repository(name: &str, build_only: bool) -> PlannedRepository {
+    PlannedRepository {
+        phase: Phase::Root,
+        repository: Repository::Deb(DebRepository {
+            name: name.to_owned(),
+            url: format!("https://{name}.example"),
+            suites: vec!["one".to_owned()],
+            components: Vec::new(),
+            priority: None,
+            key: "KEY".to_owned(),
+            build_only,
+        }),
+        wanted_by: Vec::new(),
+    }
+}
+
 pub fn want(name: &str) -> PackageWant {
     let by =
         WantedBy { element: "x".to_owned(), step: None, phase: Phase::Root, reason: String::new() };
@@ -742,12 +797,27 @@ pub fn want(name: &str) -> PackageWant {
 }
 
 /// A tree whose programs are those that a build starts.
-fn tree(statuses: BTreeMap<String, i32>, commands: Arc<Mutex<Vec<Command>>>) -> SimulatedTarget {
+fn tree(
+    statuses: BTreeMap<String, i32>,
+    absent: BTreeSet<String>,
+    commands: Arc<Mutex<Vec<Command>>>,
+) -> SimulatedTarget {
     let place: Arc<Mutex<PathBuf>> = Arc::default();
     let at = Arc::clone(&place);
+    let has_sudo = !absent.contains("sudo");
     let answers = move |command: &Command, line: &mut dyn FnMut(Line)| {
         commands.lock().unwrap().push(command.clone());
+        if absent.contains(&command.program) {
+            return Err(TargetError::NotFound(command.program.clone()));
+        }
         let tree = at.lock().unwrap().clone();
+        let option = |name: &str| {
+            let at = command.args.iter().position(|arg| arg == name)?;
+            command.args.get(at + 1).cloned()
+        };
+        let set = |file: &str, user: &str, field: usize, value: &str| {
+            set(&tree.join(file), user, field, value)
+        };
         let last = command.args.last().cloned().unwrap_or_default();
         line(Line { error: false, text: format!("{} {last}", command.program) });
         let append = |file: &str, text: String| {
@@ -762,7 +832,30 @@ fn tree(statuses: BTreeMap<String, i32>, commands: Arc<Mutex<Vec<Command>>>) -> 
         match command.program.as_str() {
             "useradd" => {
                 std::fs::create_dir_all(tree.join("home").join(&last)).unwrap();
-                append("etc/passwd", format!("{last}:x:0:0::/home/{last}:/bin/sh\n"));
+                let comment = option("--comment").unwrap_or_default();
+                append("etc/passwd", format!("{last}:x:0:0:{comment}:/home/{last}:/bin/sh\n"));
+                append("etc/shadow", format!("{last}:!:19000:0:99999:7:::\n"));
+            }
+            "usermod" => {
+                for (name, field) in [("--comment", 4), ("--shell", 6)] {
+                    if let Some(value) = option(name) {
+                        set("etc/passwd", &last, field, &value);
+                    }
+                }
+            }
+            "chpasswd" => {
+                let line = String::from_utf8(command.stdin.clone().unwrap()).unwrap();
+                let (user, password) = line.trim_end().split_once(':').unwrap();
+                let hashed = command.args == ["--encrypted"];
+                set("etc/shadow", user, 1, if hashed { password } else { "hashed" });
+                set("etc/shadow", user, 2, "20000");
+            }
+            "chage" => {
+                for (name, field) in [("--lastday", 2), ("--expiredate", 7)] {
+                    if let Some(value) = option(name) {
+                        set("etc/shadow", &last, field, &value);
+                    }
+                }
             }
             "groupadd" => append("etc/group", format!("{last}:x:0:\n")),
             CONFIGURE if last == "app" => output.deferred.push(Deferred {
@@ -781,8 +874,24 @@ fn tree(statuses: BTreeMap<String, i32>, commands: Arc<Mutex<Vec<Command>>>) -> 
     for folder in ["etc/systemd/system", "srv"] {
         std::fs::create_dir_all(tree.tree().join(folder)).unwrap();
     }
+    if has_sudo {
+        std::fs::create_dir_all(tree.tree().join("etc/sudoers.d")).unwrap();
+    }
     std::fs::write(tree.tree().join("etc/passwd"), "root:x:0:0::/root:/bin/sh\n").unwrap();
     tree
+}
+
+/// Sets a field of a user's line.
+fn set(file: &Path, user: &str, field: usize, value: &str) {
+    let old = std::fs::read_to_string(file).unwrap_or_default();
+    let line = |line: &str| {
+        let mut fields: Vec<&str> = line.split(':').collect();
+        if fields[0] == user {
+            fields[field] = value;
+        }
+        fields.join(":") + "\n"
+    };
+    std::fs::write(file, old.lines().map(line).collect::<String>()).unwrap();
 }
 
 /// A step writes a file.

@@ -31,7 +31,23 @@ fn what_was_being_done_is_said_of_each_kind_of_work() {
         ("exec groupadd --gid 900 -- staff", "while making the group `staff`"),
         ("exec useradd --shell /bin/bash --groups staff", "while making the user `me`"),
         ("exec chpasswd", "while making the password of `me`"),
+        ("exec chpasswd --encrypted", "while making the user `root-like`"),
+        ("exec chage --expiredate 22279", "while making the user `root-like`"),
+        ("apply write /etc/sudoers.d/dibhost-root-like", "while making the user `root-like`"),
+        ("exec visudo", "while making the user `root-like`"),
+        (
+            "exec chage --lastday 0",
+            "while having the password of `root-like` changed at the first login",
+        ),
         ("apply write /etc/systemd/system/app.service", "while writing the unit `app.service`"),
+        (
+            "apply makedirectory, write /etc/systemd/system/app.service.d/10-more.conf",
+            "while writing the drop-in `10-more` of `app.service`",
+        ),
+        (
+            "apply makedirectory, write /etc/systemd/system-preset/90-dibhost.preset",
+            "while writing the presets 90",
+        ),
         ("exec systemctl", "while setting the states of units"),
         ("step first", "element `first` in phase install"),
         ("apply makedirectory, write /etc/fstab", "while writing /etc/fstab"),

@@ -1,9 +1,10 @@
 //! Transactions, deferral, and what is taken away again.
 
 use dibhost_packages::simulated::{Offer, RECORD, SOURCES};
-use dibhost_plan::Phase;
+use dibhost_plan::wish::{Repository, RpmLocation, RpmRepository};
+use dibhost_plan::{GroupWant, ModuleWant, Phase, PlannedRepository};
 
-use crate::bench::{Bench, want};
+use crate::bench::{Bench, repository, want};
 
 fn names(record: &str) -> Vec<&str> {
     record.lines().filter_map(|line| line.split(' ').next()).collect()
@@ -86,6 +87,54 @@ fn an_added_repository_reaches_the_images_own_sources() {
     let built = Bench::full().build().ok();
     let source = built.read(&format!("{SOURCES}/extra")).unwrap();
     assert_eq!(source, "https://extra.example\nKEY\n");
+}
+
+#[test]
+fn a_repository_of_the_build_is_resolved_from_and_not_in_the_image() {
+    let mut bench = Bench::new();
+    let first = bench.transaction(Phase::Root);
+    first.repositories.push(repository("bench", true));
+    first.install.push(want("app"));
+    let built = bench.build().ok();
+    assert!(names(&built.read(RECORD).unwrap()).contains(&"app"));
+    assert!(built.read(&format!("{SOURCES}/bench")).is_none());
+    assert_eq!(built.only(&["sources"]), ["sources"]);
+    let all = Bench::full().build().ok();
+    let folder = all.tree.inner.tree().join(&SOURCES[1..]);
+    let left: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["extra"]);
+}
+
+#[test]
+fn what_no_package_manager_here_knows_ends_the_build_by_name() {
+    let mut bench = Bench::new();
+    bench.transaction(Phase::Root).repositories.push(PlannedRepository {
+        repository: Repository::Rpm(RpmRepository {
+            name: "epel".to_owned(),
+            url: "https://rpm.example".to_owned(),
+            location: RpmLocation::Baseurl,
+            keys: vec!["KEY".to_owned()],
+            priority: None,
+            cost: None,
+            module_hotfixes: false,
+            build_only: false,
+        }),
+        ..repository("epel", false)
+    });
+    let failure = bench.build().failure().to_string();
+    assert!(failure.contains("repository `epel` of RPM packages"), "{failure}");
+    let wanted_by = Vec::new;
+    let mut bench = Bench::new();
+    let (name, stream) = ("perl".to_owned(), "5.32".to_owned());
+    let module = ModuleWant { name, stream, wanted_by: wanted_by() };
+    bench.transaction(Phase::Root).modules.push(module);
+    let failure = bench.build().failure().to_string();
+    assert!(failure.contains("the module `perl:5.32` is wished for"), "{failure}");
+    let mut bench = Bench::new();
+    let group = GroupWant { id: "core".to_owned(), wanted_by: wanted_by() };
+    bench.transaction(Phase::Root).groups.push(group);
+    let failure = bench.build().failure().to_string();
+    assert!(failure.contains("the group of packages `core` is wished for"), "{failure}");
 }
 
 #[test]

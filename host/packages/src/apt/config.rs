@@ -477,6 +477,7 @@ mod tests {
             components: vec!["b".into()],
             priority: None,
             key: String::new(),
+            build_only: false,
         }];
         let error = lines(&options, None).unwrap_err();
         assert!(error.to_string().contains("unsigned repositories are not used"));

@@ -30,6 +30,7 @@ impl PackageManager for Apt {
         locked: &[LockedPackage],
         cancel: &Cancel,
     ) -> Result<Resolution, PackageError> {
+        wanted.refuse_modules_and_groups("apt")?;
         let status = if wanted.bootstrap { Vec::new() } else { records::status(tree)? };
         if !wanted.build_only.is_empty() {
             self.before_build_only.get_or_insert_with(|| records::names(&status));

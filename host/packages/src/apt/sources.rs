@@ -38,9 +38,10 @@ impl Apt {
     }
 }
 
-/// A folder of the builder is nothing that the image could reach.
+/// A folder of the builder is nothing that the image could reach, and what only the build may use
+/// is nothing that it should.
 fn of_an_image(source: &PackageSource) -> bool {
-    !["file:", "copy:"].iter().any(|local| source.url.starts_with(local))
+    !source.build_only && !["file:", "copy:"].iter().any(|local| source.url.starts_with(local))
 }
 
 /// Folder, name and text of each file.
@@ -72,6 +73,7 @@ mod tests {
             components: vec!["main".to_owned()],
             priority: Some(700),
             key: "KEY\n".to_owned(),
+            build_only: false,
         };
         let expected = [
             (KEYRINGS, "tool.asc", "KEY\n"),
@@ -93,6 +95,8 @@ mod tests {
         assert_eq!(files_of(&source), expected.map(own));
         source.priority = None;
         assert_eq!(files_of(&source).len(), 2);
+        assert!(of_an_image(&source));
+        assert!(!of_an_image(&PackageSource { build_only: true, ..source.clone() }));
         source.url = "file:/srv/archive".to_owned();
         assert!(!of_an_image(&source));
     }

@@ -258,6 +258,20 @@ fn what_cannot_be_is_refused_by_name() {
 }
 
 #[test]
+fn modules_and_groups_are_refused_where_there_are_none() {
+    on_both(|mut case| {
+        case.first(&[]);
+        let module = Wanted { modules: vec!["perl:5.32".to_owned()], ..Wanted::default() };
+        let group = Wanted { groups: vec!["core".to_owned()], ..Wanted::default() };
+        for (wanted, named) in [(module, "the module `perl:5.32`"), (group, "packages `core`")] {
+            let error = case.resolve(&wanted).unwrap_err();
+            assert!(matches!(error, PackageError::Unresolvable(_)), "{error:?}");
+            assert!(error.to_string().contains(named), "{error}");
+        }
+    });
+}
+
+#[test]
 fn what_is_locked_is_had_or_nothing_is() {
     on_both(|mut case| {
         case.first(&[]);
@@ -302,7 +316,10 @@ fn an_added_source_reaches_the_image_with_its_key() {
         components: vec!["main".to_owned()],
         priority: Some(500),
         key: key.to_owned(),
+        build_only: false,
     };
+    let for_the_build =
+        PackageSource { build_only: true, ..source("bench", "https://bench.example/apt") };
     let mut apt = Apt::new(AptOptions {
         suite: "one".to_owned(),
         mirror: Some("https://m.example/debian".to_owned()),
@@ -311,7 +328,11 @@ fn an_added_source_reaches_the_image_with_its_key() {
         arch: "amd64".to_owned(),
         cache: folder.path().join("cache"),
         work: folder.path().join("build"),
-        sources: vec![source("tool", "https://tool.example/apt"), source("here", "file:/srv/here")],
+        sources: vec![
+            source("tool", "https://tool.example/apt"),
+            source("here", "file:/srv/here"),
+            for_the_build,
+        ],
     })
     .unwrap();
     let programs = Box::new(|_: &_, _: &mut dyn FnMut(_)| Ok(Output::default()));
@@ -325,7 +346,10 @@ fn an_added_source_reaches_the_image_with_its_key() {
     );
     assert_eq!(read("etc/apt/keyrings/tool.asc"), format!("{key}\n"));
     assert!(read("etc/apt/preferences.d/tool.pref").contains("origin \"tool.example\""));
-    // A folder of the builder is nothing that an image could reach.
-    let names = std::fs::read_dir(tree.tree().join("etc/apt/sources.list.d")).unwrap();
-    assert_eq!(names.count(), 1);
+    // A folder of the builder is nothing that an image could reach, and what is for the build alone
+    // is nothing that it should.
+    for folder in ["sources.list.d", "keyrings", "preferences.d"] {
+        let names = std::fs::read_dir(tree.tree().join("etc/apt").join(folder)).unwrap();
+        assert_eq!(names.count(), 1, "{folder}");
+    }
 }

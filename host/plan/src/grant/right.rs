@@ -113,6 +113,8 @@ impl Signed {
 pub enum Right {
     /// A user or a group may be made.
     Accounts(Pattern),
+    /// A user may be root, by a rule of `sudo`.
+    AccountsSudo(Pattern),
     /// Nodes of the disk may be added.
     BlockDevice,
     /// The first tree may be wished for.
@@ -129,7 +131,8 @@ pub enum Right {
     Fetch(Download),
     /// A file of this suffix may be put beside the image.
     Outputs(Pattern),
-    /// A package may be wished for.
+    /// A package may be wished for, and what it asks be answered; so a group of packages, by `@ID`,
+    /// and a module, by `@NAME:STREAM`.
     Packages(Pattern),
     /// A repository may be added.
     Repositories(Signed),
@@ -137,9 +140,9 @@ pub enum Right {
     Rootfs(Access, String),
     /// The secret that a parameter names may be used.
     Secret(SecretUse, Pattern),
-    /// A unit's state may be set.
+    /// A unit's state and presets may be set.
     Services(Pattern),
-    /// A unit's text may be written.
+    /// A unit's text and drop-ins may be written.
     ServicesDefine(Pattern),
 }
 
@@ -164,6 +167,7 @@ impl Right {
         let pattern = || Pattern::from(text);
         Ok(match capability {
             Capability::Accounts => Self::Accounts(pattern()),
+            Capability::AccountsSudo => Self::AccountsSudo(pattern()),
             Capability::BlockDevice => Self::BlockDevice,
             Capability::Bootstrap => Self::Bootstrap,
             Capability::Builder => Self::Builder(match text {
@@ -224,6 +228,7 @@ impl Right {
     pub fn capability(&self) -> Capability {
         match self {
             Self::Accounts(_) => Capability::Accounts,
+            Self::AccountsSudo(_) => Capability::AccountsSudo,
             Self::BlockDevice => Capability::BlockDevice,
             Self::Bootstrap => Capability::Bootstrap,
             Self::Builder(_) => Capability::Builder,
@@ -251,6 +256,7 @@ impl Right {
             Self::Exec(Start::Network) => "network".to_owned(),
             Self::Fetch(Download::Unpinned) => "unpinned".to_owned(),
             Self::Accounts(pattern)
+            | Self::AccountsSudo(pattern)
             | Self::Exec(Start::Program(pattern))
             | Self::Facts(pattern)
             | Self::Fetch(Download::From(pattern))
@@ -277,6 +283,7 @@ impl Right {
     pub fn covers(&self, asked: &Self) -> bool {
         match (self, asked) {
             (Self::Accounts(held), Self::Accounts(asked))
+            | (Self::AccountsSudo(held), Self::AccountsSudo(asked))
             | (Self::Exec(Start::Program(held)), Self::Exec(Start::Program(asked)))
             | (Self::Facts(held), Self::Facts(asked))
             | (Self::Fetch(Download::From(held)), Self::Fetch(Download::From(asked)))
@@ -312,6 +319,7 @@ impl Right {
     pub(super) fn check(&self) -> Check {
         match self {
             Self::Accounts(_) => Check::AccountsGrant,
+            Self::AccountsSudo(_) => Check::AccountsSudoGrant,
             Self::BlockDevice => Check::BlockDeviceGrant,
             Self::Bootstrap => Check::BootstrapGrant,
             Self::Builder(_) => Check::BuilderGrant,

@@ -1,5 +1,9 @@
 use super::right::matches;
 use super::*;
+use crate::wish::{
+    DebRepository, Debconf, ModuleStream, PackageGroup, PresetAction, RpmLocation, RpmRepository,
+    Sudo, User,
+};
 use dibhost_definition::Capability;
 
 #[test]
@@ -66,14 +70,15 @@ fn a_repository_is_granted_by_url_and_key() {
 fn every_key_of_a_repository_has_to_be_granted() {
     let key = include_str!("../../tests/debian-release-bookworm.asc");
     let wish = |key: &str| {
-        Wish::Repository(Repository {
+        Wish::Repository(Repository::Deb(DebRepository {
             name: "r".into(),
             url: "https://h.example/debian".into(),
             suites: vec!["s".into()],
             components: vec!["c".into()],
             priority: None,
             key: key.into(),
-        })
+            build_only: false,
+        }))
     };
     let scope = format!("https://h.example/debian key:{FINGERPRINT}");
     let held = grants(&[("repositories", &scope)]);
@@ -83,6 +88,75 @@ fn every_key_of_a_repository_has_to_be_granted() {
     let refused = permits(&held, &wish(other)).unwrap_err();
     insta::assert_snapshot!(refused, @"it holds no grant `repositories` that covers `https://h.example/debian key:7B1607E6535939525081C692DE8A79D3968E6746`");
     assert!(permits(&held, &wish("no key")).is_err());
+    let rpm = |keys: &[&str]| {
+        Wish::Repository(Repository::Rpm(RpmRepository {
+            name: "r".into(),
+            url: "https://h.example/debian".into(),
+            location: RpmLocation::Metalink,
+            keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+            priority: None,
+            cost: None,
+            module_hotfixes: false,
+            build_only: false,
+        }))
+    };
+    assert_eq!(permits(&held, &rpm(&[key])), Ok(()));
+    assert_eq!(permits(&held, &rpm(&[key, other])), Err(refused));
+}
+
+#[test]
+fn a_rule_of_sudo_has_a_grant_of_its_own() {
+    let wish = |sudo| Wish::User(User { name: "my-deploy".into(), sudo, ..User::default() });
+    let held = grants(&[("accounts", "*")]);
+    for harmless in [None, Some(Sudo::None)] {
+        assert_eq!(permits(&held, &wish(harmless)), Ok(()));
+    }
+    for root in [Sudo::Password, Sudo::Nopasswd] {
+        let refused = permits(&held, &wish(Some(root))).unwrap_err();
+        assert_eq!(refused.0.said(), (Capability::AccountsSudo, "my-deploy".to_owned()));
+        let held = grants(&[("accounts", "*"), ("accounts-sudo", "*-deploy")]);
+        assert_eq!(permits(&held, &wish(Some(root))), Ok(()));
+    }
+}
+
+#[test]
+fn what_is_wished_for_by_family_is_granted_as_packages_and_units_are() {
+    let debconf = Wish::Debconf(Debconf {
+        package: "tzdata".into(),
+        question: "tzdata/Areas".into(),
+        kind: "select".into(),
+        value: "Etc".into(),
+    });
+    let (name, stream) = ("nodejs".into(), "20".into());
+    let module = Wish::Module(ModuleStream { name, stream, reason: String::new() });
+    let id = "^minimal-environment".into();
+    let group = Wish::PackageGroup(PackageGroup { id, reason: String::new() });
+    let (unit, name) = ("ssh.service".into(), "10-x".into());
+    let drop_in = Wish::DropIn { unit, name, content: String::new() };
+    let preset =
+        |unit: &str| Wish::Preset { number: 90, unit: unit.into(), action: PresetAction::Disable };
+    for (wish, capability, held, subject) in [
+        (debconf.clone(), "packages", "tzdata", "tzdata"),
+        (module.clone(), "packages", "@nodejs:*", "@nodejs:20"),
+        (group, "packages", "@^minimal-environment", "@^minimal-environment"),
+        (drop_in, "services-define", "ssh.service", "ssh.service"),
+        (preset("ssh.socket"), "services", "ssh.*", "ssh.socket"),
+        (preset("*.socket"), "services", "*.socket", "*.socket"),
+    ] {
+        assert_eq!(permits(&grants(&[(capability, held)]), &wish), Ok(()), "{held}");
+        assert_eq!(permits(&grants(&[(capability, "*")]), &wish), Ok(()), "{held}");
+        let refused = permits(&grants(&[]), &wish).unwrap_err().0;
+        assert_eq!((refused.capability().name(), &*refused.text()), (capability, subject));
+    }
+    // A package of that name is no module, and a unit is not all of them.
+    for (wish, capability, held) in [
+        (module, "packages", "nodejs*"),
+        (preset("*"), "services", "*.service"),
+        (preset("ssh*"), "services", "ssh.service"),
+        (debconf, "packages", "@*"),
+    ] {
+        assert!(permits(&grants(&[(capability, held)]), &wish).is_err(), "{held}");
+    }
 }
 
 #[test]
@@ -139,16 +213,8 @@ fn what_may_be_opened_may_be_placed_and_not_the_other_way() {
 
 #[test]
 fn a_group_is_no_less_than_a_user() {
-    let wish = Wish::User(crate::wish::User {
-        name: "deploy".into(),
-        uid: None,
-        gid: None,
-        home: None,
-        shell: None,
-        groups: vec!["sudo".into()],
-        system: false,
-        authorized_keys: Vec::new(),
-    });
+    let groups = vec!["sudo".into()];
+    let wish = Wish::User(User { name: "deploy".into(), groups, ..User::default() });
     let refused = permits(&grants(&[("accounts", "deploy")]), &wish).unwrap_err();
     assert_eq!(refused.0.said().1, "sudo");
     assert_eq!(permits(&grants(&[("accounts", "deploy"), ("accounts", "sudo")]), &wish), Ok(()));

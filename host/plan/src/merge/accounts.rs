@@ -108,6 +108,11 @@ pub(crate) fn passwords(
             (by, PlannedPassword { phase: record.phase, user, secret, wanted_by })
         });
         note(&mut planned.wanted_by, &record.element);
+        if let Some(other) = with_hash(wishes, &planned.user) {
+            let subject = format!("the password of `{user}`");
+            let secret = format!("the secret `{secret}`");
+            wrong.push(conflict(&subject, other, "a hash", by, &secret));
+        }
         if planned.secret != secret {
             wrong.push(conflict(
                 &format!("the password of `{user}`"),
@@ -121,6 +126,15 @@ pub(crate) fn passwords(
     let mut passwords: Vec<_> = passwords.into_values().map(|(_, planned)| planned).collect();
     passwords.sort_by(|a, b| (a.phase, &a.user).cmp(&(b.phase, &b.user)));
     passwords
+}
+
+/// Who says the password of a user by its hash.
+fn with_hash<'a>(wishes: &'a [WishRecord], name: &str) -> Option<By<'a>> {
+    let record = wishes.iter().find(|record| match &record.wish {
+        Wish::User(user) => user.name == name && user.password_hash.is_some(),
+        _ => false,
+    });
+    record.map(By::of)
 }
 
 fn normal(user: &User) -> User {
@@ -138,6 +152,11 @@ fn join(user: &mut User, more: &User) {
     user.gid = user.gid.or(more.gid);
     user.home = user.home.take().or_else(|| more.home.clone());
     user.shell = user.shell.take().or_else(|| more.shell.clone());
+    user.comment = user.comment.take().or_else(|| more.comment.clone());
+    user.sudo = user.sudo.or(more.sudo);
+    user.password_hash = user.password_hash.take().or_else(|| more.password_hash.clone());
+    user.expires = user.expires.take().or_else(|| more.expires.clone());
+    user.change_password |= more.change_password;
     user.groups.extend(more.groups.iter().cloned());
     user.authorized_keys.extend(more.authorized_keys.iter().cloned());
     *user = normal(user);
@@ -164,6 +183,10 @@ fn contradictions(name: &str, wanted: &[Wanted<'_>], wrong: &mut Diagnostics) {
     check("the group number", &|user| user.gid.map(|n| n.to_string()));
     check("the home", &|user| user.home.clone());
     check("the shell", &|user| user.shell.clone());
+    check("the comment", &|user| user.comment.clone());
+    check("the rule of sudo", &|user| user.sudo.map(|sudo| sudo.name().to_owned()));
+    check("the expiry", &|user| user.expires.clone());
+    check("the password hash", &|user| user.password_hash.as_ref().map(|h| h.shown().to_owned()));
     check("the kind", &|user| {
         Some(if user.system { "system account" } else { "login account" }.to_owned())
     });

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_definition::{Diagnostic, Diagnostics};
 
-use super::conflict::{By, conflict, note};
+use super::conflict::{By, conflict};
+use super::wanted::note_with_reason;
+use super::{answers, repositories};
 use crate::Phase;
 use crate::render::wanted;
 use crate::transaction::{
-    BootstrapWant, DebconfAnswer, PackageWant, PlannedRepository, Transaction, WantedBy,
+    BootstrapWant, DebconfAnswer, GroupWant, ModuleWant, PackageWant, Transaction,
 };
-use crate::wish::{Bootstrap, PackageWish, Repository, Want, Wish, WishRecord};
+use crate::wish::{Bootstrap, ModuleStream, PackageGroup, PackageWish, Want, Wish, WishRecord};
 
 /// What two wishes for a package have to agree on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,19 +41,24 @@ pub(crate) fn transactions(
     let packages = packages(wishes);
     contradictions(&packages, wishes, wrong);
     bootstraps(wishes, wrong);
+    streams(wishes, wrong);
+    let answers = answers::answers(wishes, wrong);
     let mut merge = Merge { kept: kept(&packages), ..Merge::default() };
     for phase in Phase::ALL {
         let of_phase: Vec<&WishRecord> = wishes.iter().filter(|w| w.phase == phase).collect();
         merge.phase(phase, &of_phase, wrong);
         merge.seen |= touching.contains(&phase);
     }
+    merge.answers(answers);
     for transaction in &mut merge.done {
         transaction.install.sort();
         transaction.build_only.sort();
         transaction.remove.sort();
         transaction.hold.sort();
         transaction.answers.sort();
-        transaction.repositories.sort_by(|a, b| a.repository.name.cmp(&b.repository.name));
+        transaction.modules.sort();
+        transaction.groups.sort();
+        transaction.repositories.sort_by(|a, b| a.repository.name().cmp(b.repository.name()));
     }
     if let (Some(first), None) =
         (merge.done.first(), merge.done.iter().find(|t| t.bootstrap.is_some()))
@@ -116,19 +123,6 @@ fn contradictions(packages: &Packages<'_>, wishes: &[WishRecord], wrong: &mut Di
                 &format!("the version {another}"),
             ));
         }
-        let mut answers: BTreeMap<&str, (By<'_>, &str, &str)> = BTreeMap::new();
-        for (by, wish) in all {
-            for (question, kind, value) in &wish.answers {
-                let (first, first_kind, first_value) =
-                    *answers.entry(question).or_insert((*by, kind, value));
-                if (first_kind, first_value) != (kind, value) {
-                    let subject = format!("the question `{question}` of the package `{name}`");
-                    let (one, other) =
-                        (format!("`{first_kind} {first_value}`"), format!("`{kind} {value}`"));
-                    wrong.push(conflict(&subject, first, &one, *by, &other));
-                }
-            }
-        }
     }
 }
 
@@ -139,6 +133,25 @@ fn in_first_tree<'a>(wishes: &'a [WishRecord], package: &str) -> Option<By<'a>> 
         }
         _ => None,
     })
+}
+
+/// A module has one stream at a time.
+fn streams(wishes: &[WishRecord], wrong: &mut Diagnostics) {
+    let mut streams: BTreeMap<&str, (By<'_>, &str)> = BTreeMap::new();
+    for record in wishes {
+        let Wish::Module(ModuleStream { name, stream, .. }) = &record.wish else { continue };
+        let by = By::of(record);
+        let (first, other) = *streams.entry(name).or_insert((by, stream));
+        if other != stream {
+            wrong.push(conflict(
+                &format!("the module `{name}`"),
+                first,
+                &format!("its stream `{other}`"),
+                by,
+                &format!("its stream `{stream}`"),
+            ));
+        }
+    }
 }
 
 fn bootstraps(wishes: &[WishRecord], wrong: &mut Diagnostics) {
@@ -166,6 +179,8 @@ struct Merge<'a> {
     /// The transaction that puts a package in its place.
     placed: BTreeMap<(Presence, String), usize>,
     repositories: BTreeMap<String, usize>,
+    modules: BTreeMap<String, usize>,
+    groups: BTreeMap<String, usize>,
 }
 
 impl Merge<'_> {
@@ -195,7 +210,11 @@ impl Merge<'_> {
         match wish {
             Wish::Bootstrap(_) | Wish::UpgradeAll => true,
             Wish::Package(p) => !self.placed.contains_key(&(presence(p.want), p.name.clone())),
-            Wish::Repository(r) => !self.repositories.contains_key(&r.name),
+            Wish::Repository(r) => !self.repositories.contains_key(r.name()),
+            Wish::Module(m) => !self.modules.contains_key(&m.name),
+            Wish::PackageGroup(g) => !self.groups.contains_key(&g.id),
+            // It joins whichever there is, so it asks for none but where there is none at all.
+            Wish::Debconf(_) => self.done.is_empty(),
             _ => false,
         }
     }
@@ -218,46 +237,25 @@ impl Merge<'_> {
                 self.done[last].bootstrap.get_or_insert(want);
             }
             Wish::UpgradeAll => self.done[last].upgrade_all = true,
-            Wish::Repository(repository) => self.repository(last, record, repository, wrong),
+            Wish::Repository(repository) => {
+                let name = repository.name().to_owned();
+                let at = *self.repositories.entry(name).or_insert(last);
+                repositories::add(&mut self.done[at].repositories, record, repository, wrong);
+            }
+            Wish::Module(module) => {
+                let at = *self.modules.entry(module.name.clone()).or_insert(last);
+                self.module(at, record, module);
+            }
+            Wish::PackageGroup(group) => {
+                let at = *self.groups.entry(group.id.clone()).or_insert(last);
+                self.group(at, record, group);
+            }
             Wish::Package(package) => {
                 let key = (presence(package.want), package.name.clone());
                 let at = *self.placed.entry(key).or_insert(last);
                 self.package(at, record, package);
             }
             _ => {}
-        }
-    }
-
-    fn repository(
-        &mut self,
-        last: usize,
-        record: &WishRecord,
-        wanted: &Repository,
-        wrong: &mut Diagnostics,
-    ) {
-        let at = *self.repositories.entry(wanted.name.clone()).or_insert(last);
-        let all = &mut self.done[at].repositories;
-        match all.iter_mut().find(|r| r.repository.name == wanted.name) {
-            None => all.push(PlannedRepository {
-                phase: record.phase,
-                repository: wanted.clone(),
-                wanted_by: vec![record.element.clone()],
-            }),
-            Some(there) => {
-                if there.repository != *wanted {
-                    let first = there.wanted_by.first().cloned().unwrap_or_default();
-                    let first = By { element: &first, step: None, phase: there.phase };
-                    let by = By::of(record);
-                    wrong.push(conflict(
-                        &format!("the repository `{}`", wanted.name),
-                        first,
-                        "one",
-                        by,
-                        "another",
-                    ));
-                }
-                note(&mut there.wanted_by, &record.element);
-            }
         }
     }
 
@@ -271,12 +269,6 @@ impl Merge<'_> {
             Want::Remove => &mut transaction.remove,
             Want::Hold => &mut transaction.hold,
         };
-        let wanted = WantedBy {
-            element: record.element.clone(),
-            phase: record.phase,
-            step: record.step.clone(),
-            reason: package.reason.clone(),
-        };
         let index = list.iter().position(|p| p.name == package.name).unwrap_or_else(|| {
             list.push(PackageWant {
                 name: package.name.clone(),
@@ -287,22 +279,37 @@ impl Merge<'_> {
         });
         let there = &mut list[index];
         there.version = there.version.take().or_else(|| package.version.clone());
-        if !there.wanted_by.contains(&wanted) {
-            there.wanted_by.push(wanted);
-        }
-        for (question, kind, value) in &package.answers {
-            let known = transaction
-                .answers
-                .iter()
-                .any(|a| a.package == package.name && a.question == *question);
-            if !known {
-                transaction.answers.push(DebconfAnswer {
-                    package: package.name.clone(),
-                    question: question.clone(),
-                    kind: kind.clone(),
-                    value: value.clone(),
-                    element: record.element.clone(),
-                });
+        note_with_reason(&mut there.wanted_by, record, &package.reason);
+    }
+
+    fn module(&mut self, at: usize, record: &WishRecord, module: &ModuleStream) {
+        let ModuleStream { name, stream, reason } = module;
+        let modules = &mut self.done[at].modules;
+        let index = modules.iter().position(|m| m.name == *name).unwrap_or_else(|| {
+            let (name, stream) = (name.clone(), stream.clone());
+            modules.push(ModuleWant { name, stream, wanted_by: Vec::new() });
+            modules.len() - 1
+        });
+        note_with_reason(&mut modules[index].wanted_by, record, reason);
+    }
+
+    fn group(&mut self, at: usize, record: &WishRecord, group: &PackageGroup) {
+        let PackageGroup { id, reason } = group;
+        let groups = &mut self.done[at].groups;
+        let index = groups.iter().position(|g| g.id == *id).unwrap_or_else(|| {
+            groups.push(GroupWant { id: id.clone(), wanted_by: Vec::new() });
+            groups.len() - 1
+        });
+        note_with_reason(&mut groups[index].wanted_by, record, reason);
+    }
+
+    /// Gives each answer to the transaction that puts its package in its place; to the first, where
+    /// nobody names the package: it may come with any.
+    fn answers(&mut self, answers: Vec<DebconfAnswer>) {
+        for answer in answers {
+            let placed = self.placed.get(&(Presence::Present, answer.package.clone()));
+            if let Some(transaction) = self.done.get_mut(placed.copied().unwrap_or_default()) {
+                transaction.answers.push(answer);
             }
         }
     }

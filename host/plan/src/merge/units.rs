@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use dibhost_definition::Diagnostics;
 
 use super::conflict::{By, conflict, note};
-use crate::plan::{PlannedUnit, PlannedUnitState};
-use crate::wish::{UnitState, Wish, WishRecord};
+use crate::plan::{PlannedDropIn, PlannedPreset, PlannedUnit, PlannedUnitState, PresetLine};
+use crate::wish::{PresetAction, UnitState, Wish, WishRecord};
 
 fn word(state: UnitState) -> &'static str {
     match state {
@@ -54,6 +54,78 @@ pub(crate) fn definitions(wishes: &[WishRecord], wrong: &mut Diagnostics) -> Vec
     let mut units: Vec<PlannedUnit> = units.into_values().map(|(_, unit)| unit).collect();
     units.sort_by(|a, b| (a.phase, &a.unit).cmp(&(b.phase, &b.unit)));
     units
+}
+
+/// Drop-ins of units, each in the first phase that wishes for it.
+pub(crate) fn drop_ins(wishes: &[WishRecord], wrong: &mut Diagnostics) -> Vec<PlannedDropIn> {
+    let mut drop_ins: BTreeMap<(&str, &str), (By<'_>, PlannedDropIn)> = BTreeMap::new();
+    for record in wishes {
+        let Wish::DropIn { unit, name, content } = &record.wish else { continue };
+        let by = By::of(record);
+        let (first, planned) = drop_ins.entry((unit, name)).or_insert_with(|| {
+            let planned = PlannedDropIn {
+                phase: record.phase,
+                unit: unit.clone(),
+                name: name.clone(),
+                content: content.clone(),
+                wanted_by: Vec::new(),
+            };
+            (by, planned)
+        });
+        if planned.content != *content {
+            let subject = format!("the drop-in `{name}` of the unit `{unit}`");
+            wrong.push(conflict(&subject, *first, "one", by, "another"));
+        }
+        note(&mut planned.wanted_by, &record.element);
+    }
+    let mut drop_ins: Vec<_> = drop_ins.into_values().map(|(_, planned)| planned).collect();
+    drop_ins.sort_by(|a, b| (a.phase, &a.unit, &a.name).cmp(&(b.phase, &b.unit, &b.name)));
+    drop_ins
+}
+
+/// Files of presets: one for each number, and again for each phase that adds to it.
+pub(crate) fn presets(wishes: &[WishRecord], wrong: &mut Diagnostics) -> Vec<PlannedPreset> {
+    let mut first: BTreeMap<(u8, &str), (By<'_>, PresetAction)> = BTreeMap::new();
+    let mut files: BTreeMap<u8, Vec<PlannedPreset>> = BTreeMap::new();
+    for record in wishes {
+        let Wish::Preset { number, unit, action } = &record.wish else { continue };
+        let by = By::of(record);
+        let (other, said) = *first.entry((*number, unit)).or_insert((by, *action));
+        if said != *action {
+            let subject = format!("the preset {number:02} for `{unit}`");
+            let word = |action: PresetAction| format!("`{}`", action.name());
+            wrong.push(conflict(&subject, other, &word(said), by, &word(*action)));
+            continue;
+        }
+        let of_number = files.entry(*number).or_default();
+        let (last, known) = match of_number.last() {
+            Some(last) => (last.phase, last.lines.iter().any(|line| line.unit == *unit)),
+            None => (record.phase, false),
+        };
+        if of_number.is_empty() || (!known && last != record.phase) {
+            let lines = of_number.last().map(|file| file.lines.clone()).unwrap_or_default();
+            of_number.push(PlannedPreset { phase: record.phase, number: *number, lines });
+        }
+        let Some(file) = of_number.last_mut() else { continue };
+        match file.lines.iter_mut().find(|line| line.unit == *unit) {
+            Some(line) => note(&mut line.wanted_by, by.element),
+            None => {
+                let (unit, action) = (unit.clone(), *action);
+                let wanted_by = vec![by.element.to_owned()];
+                file.lines.push(PresetLine { unit, action, wanted_by });
+                file.lines.sort_by(|a, b| strongest(&a.unit).cmp(&strongest(&b.unit)));
+            }
+        }
+    }
+    let mut files: Vec<_> = files.into_values().flatten().collect();
+    files.sort_by_key(|file| (file.phase, file.number));
+    files
+}
+
+/// The first line that fits a unit holds: a whole name before a pattern, and of two patterns the
+/// longer one, so that it does not matter who wished first.
+fn strongest(unit: &str) -> (bool, std::cmp::Reverse<usize>, &str) {
+    (unit.contains('*'), std::cmp::Reverse(unit.len()), unit)
 }
 
 /// States of units, by phase: an entry for each phase that changes a state. An element may

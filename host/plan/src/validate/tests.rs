@@ -1,10 +1,13 @@
 //! Each field: what fits, and what does not.
 
 use super::*;
-use crate::wish::Want;
+use crate::wish::{DebRepository, PresetAction, RpmLocation, Sudo, Want};
 
 /// One that is published.
 const KEY_OF_DEBIAN: &str = include_str!("../../tests/debian-release-bookworm.asc");
+
+/// Of `secret`.
+const HASH: &str = "$5$Rm5sUgD/y3cqEVaq$8e71ksAFiFM7X480NjBLHNccFwf/w0tY3WAMItzeBU1";
 
 #[test]
 fn every_field_takes_what_it_should_and_nothing_else() {
@@ -175,6 +178,36 @@ fn every_field_takes_what_it_should_and_nothing_else() {
             ],
         ),
         (
+            "drop_in_name",
+            drop_in_name,
+            &["10-limits", "a", "x_y.z"],
+            &["", "a/b", "..", ".a", "-a", "a b", "a.conf", "a\n", "ä"],
+        ),
+        (
+            "preset_unit",
+            preset_unit,
+            &["*", "ssh.service", "ssh*", "*.socket", "serial-getty@*", "getty@tty1.service"],
+            &["", "ssh", "-*", "a b*", "*?", "[a]*", "a\n*", "ssh.*x", "/etc/*", "*.conf"],
+        ),
+        (
+            "account_comment",
+            account_comment,
+            &["Me", "Mé, 2nd floor, +49 1", "-x"],
+            &["", "a:b", "a\nb", "a\0"],
+        ),
+        (
+            "module_word",
+            module_word,
+            &["nodejs", "rhel8", "5.32", "DL1"],
+            &["", "-a", "a:b", "a b", "*"],
+        ),
+        (
+            "package_group",
+            package_group,
+            &["core", "^minimal-environment"],
+            &["", "^", "^^a", "@core", "Core Tools"],
+        ),
+        (
             "sha256",
             sha256,
             &["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
@@ -233,10 +266,40 @@ fn no_string_of_a_wish_is_overlooked() {
             version: Some("1".into()),
             want: Want::Install,
             reason: "r".into(),
-            answers: vec![("a/b".into(), "string".into(), "v".into())],
         };
         change(&mut wish);
         Wish::Package(wish)
+    };
+    let answer = |change: fn(&mut Debconf)| {
+        let mut wish = Debconf {
+            package: "tar".into(),
+            question: "a/b".into(),
+            kind: "string".into(),
+            value: "v".into(),
+        };
+        change(&mut wish);
+        Wish::Debconf(wish)
+    };
+    let module = |change: fn(&mut ModuleStream)| {
+        let mut wish =
+            ModuleStream { name: "perl".into(), stream: "5.32".into(), reason: "r".into() };
+        change(&mut wish);
+        Wish::Module(wish)
+    };
+    let group = |change: fn(&mut PackageGroup)| {
+        let mut wish = PackageGroup { id: "^core".into(), reason: "r".into() };
+        change(&mut wish);
+        Wish::PackageGroup(wish)
+    };
+    let drop_in = |unit: &str, name: &str, content: &str| Wish::DropIn {
+        unit: unit.into(),
+        name: name.into(),
+        content: content.into(),
+    };
+    let preset = |number, unit: &str| Wish::Preset {
+        number,
+        unit: unit.into(),
+        action: PresetAction::Enable,
     };
     let account = |change: fn(&mut User)| {
         let mut wish = User {
@@ -248,21 +311,41 @@ fn no_string_of_a_wish_is_overlooked() {
             groups: vec!["g".into()],
             system: false,
             authorized_keys: Vec::new(),
+            comment: Some("Somebody, 2nd floor".into()),
+            sudo: Some(Sudo::Password),
+            password_hash: Some(PasswordHash::new(HASH)),
+            expires: Some("2030-12-31".into()),
+            change_password: true,
         };
         change(&mut wish);
         Wish::User(wish)
     };
-    let source = |change: fn(&mut Repository)| {
-        let mut wish = Repository {
+    let rpm = |change: fn(&mut RpmRepository)| {
+        let mut wish = RpmRepository {
+            name: "r".into(),
+            url: "http://repository.example".into(),
+            location: RpmLocation::Metalink,
+            keys: vec![KEY_OF_DEBIAN.into(), KEY_OF_DEBIAN.into()],
+            priority: Some(1),
+            cost: Some(0),
+            module_hotfixes: true,
+            build_only: true,
+        };
+        change(&mut wish);
+        Wish::Repository(Repository::Rpm(wish))
+    };
+    let source = |change: fn(&mut DebRepository)| {
+        let mut wish = DebRepository {
             name: "r".into(),
             url: "http://repository.example".into(),
             suites: vec!["s".into()],
             components: vec!["c".into()],
             priority: None,
             key: KEY_OF_DEBIAN.into(),
+            build_only: false,
         };
         change(&mut wish);
-        Wish::Repository(wish)
+        Wish::Repository(Repository::Deb(wish))
     };
     let tree = |change: fn(&mut Distribution)| {
         let mut wish = Distribution {
@@ -276,7 +359,18 @@ fn no_string_of_a_wish_is_overlooked() {
         change(&mut wish);
         Wish::Bootstrap(Bootstrap::Distribution(wish))
     };
-    for good in [package(|_| {}), account(|_| {}), source(|_| {}), tree(|_| {})] {
+    for good in [
+        package(|_| {}),
+        answer(|_| {}),
+        module(|_| {}),
+        group(|_| {}),
+        account(|_| {}),
+        source(|_| {}),
+        rpm(|_| {}),
+        tree(|_| {}),
+        drop_in("x.service", "10-limits", "[Service]\n"),
+        preset(99, "x-*"),
+    ] {
         assert_eq!(wish(&good), Ok(()));
     }
     let node = |kind: NodeKind| Wish::ReplaceNode(Node { name: "n".into(), on: Vec::new(), kind });
@@ -293,9 +387,20 @@ fn no_string_of_a_wish_is_overlooked() {
         package(|p| p.name.push('\n')),
         package(|p| p.version = Some("1\n".into())),
         package(|p| p.reason.push('\n')),
-        package(|p| p.answers[0].0.push('\n')),
-        package(|p| p.answers[0].1.push('\n')),
-        package(|p| p.answers[0].2.push('\n')),
+        answer(|a| a.package.push('\n')),
+        answer(|a| a.question.push('\n')),
+        answer(|a| a.kind.push('\n')),
+        answer(|a| a.value.push('\n')),
+        module(|m| m.name.push('\n')),
+        module(|m| m.stream.push('\n')),
+        module(|m| m.reason.push('\n')),
+        group(|g| g.id.push('\n')),
+        group(|g| g.reason.push('\n')),
+        drop_in("x", "a", ""),
+        drop_in("x.service", "a\n", ""),
+        drop_in("x.service", "a", "\0"),
+        preset(100, "x.service"),
+        preset(0, "x\n*"),
         account(|u| u.name.push('\n')),
         account(|u| u.home = Some("/\n".into())),
         account(|u| u.shell = Some("/\n".into())),
@@ -303,6 +408,21 @@ fn no_string_of_a_wish_is_overlooked() {
         account(|u| u.authorized_keys.push("\n".into())),
         account(|u| u.uid = Some(u32::MAX)),
         account(|u| u.gid = Some(65_535)),
+        account(|u| u.comment = Some("a\n".into())),
+        account(|u| u.expires = Some("2030-12-31\n".into())),
+        account(|u| u.password_hash = Some(PasswordHash::new(format!("{HASH}\n")))),
+        // What was read from a plan has none.
+        account(|u| {
+            let json = serde_json::to_value(&u.password_hash).unwrap();
+            u.password_hash = serde_json::from_value(json).unwrap();
+        }),
+        rpm(|r| r.name.push('\n')),
+        rpm(|r| r.url.push('\n')),
+        rpm(|r| r.keys[1].push('x')),
+        rpm(|r| r.keys.clear()),
+        rpm(|r| r.priority = Some(0)),
+        rpm(|r| r.priority = Some(10_000)),
+        rpm(|r| r.cost = Some(1_000_001)),
         source(|r| r.name.push('\n')),
         source(|r| r.url.push('\n')),
         source(|r| r.suites[0].push('\n')),
@@ -361,17 +481,18 @@ fn the_message_names_field_and_value() {
 /// it.
 #[test]
 fn the_known_attacks_are_refused_by_the_field_that_carries_them() {
-    let repository = |change: fn(&mut Repository)| {
-        let mut wish = Repository {
+    let repository = |change: fn(&mut DebRepository)| {
+        let mut wish = DebRepository {
             name: "r".into(),
             url: "https://repository.example/debian".into(),
             suites: vec!["stable".into()],
             components: vec!["main".into()],
             priority: None,
             key: KEY_OF_DEBIAN.into(),
+            build_only: false,
         };
         change(&mut wish);
-        Wish::Repository(wish)
+        Wish::Repository(Repository::Deb(wish))
     };
     let filesystem = |label: &str, tuning: (&str, &str)| {
         let kind = NodeKind::Filesystem {
@@ -386,27 +507,24 @@ fn the_known_attacks_are_refused_by_the_field_that_carries_them() {
         let kind = NodeKind::Mount { at: at.into(), options: vec![option.into()], in_fstab: true };
         Wish::ReplaceNode(Node { name: "mount".into(), on: Vec::new(), kind })
     };
-    let package = |name: &str, version: Option<&str>, answer: (&str, &str, &str)| {
-        let (question, kind, value) = answer;
+    let package = |name: &str, version: Option<&str>| {
         Wish::Package(PackageWish {
             name: name.into(),
             version: version.map(str::to_owned),
             want: Want::Install,
             reason: "r".into(),
-            answers: vec![(question.into(), kind.into(), value.into())],
+        })
+    };
+    let answer = |package: &str, question: &str, kind: &str, value: &str| {
+        Wish::Debconf(Debconf {
+            package: package.into(),
+            question: question.into(),
+            kind: kind.into(),
+            value: value.into(),
         })
     };
     let user = |change: fn(&mut User)| {
-        let mut wish = User {
-            name: "u".into(),
-            uid: None,
-            gid: None,
-            home: None,
-            shell: None,
-            groups: Vec::new(),
-            system: false,
-            authorized_keys: Vec::new(),
-        };
+        let mut wish = User { name: "u".into(), ..User::default() };
         change(&mut wish);
         Wish::User(wish)
     };
@@ -414,7 +532,18 @@ fn the_known_attacks_are_refused_by_the_field_that_carries_them() {
         unit: unit.into(),
         content: content.into(),
     };
-    let fine = ("a/b", "string", "v");
+    let module = |name: &str, stream: &str| {
+        let (name, stream, reason) = (name.into(), stream.into(), String::new());
+        Wish::Module(ModuleStream { name, stream, reason })
+    };
+    let group = |id: &str| Wish::PackageGroup(PackageGroup { id: id.into(), reason: "".into() });
+    let drop_in = |unit: &str, name: &str, content: &str| Wish::DropIn {
+        unit: unit.into(),
+        name: name.into(),
+        content: content.into(),
+    };
+    let preset =
+        |unit: &str| Wish::Preset { number: 50, unit: unit.into(), action: PresetAction::Enable };
     let attacks = [
         ("tuning", filesystem("l", ("-d", "/etc/apt"))),
         ("value of a tuning", filesystem("l", ("reserved-blocks", "-d /etc/apt"))),
@@ -437,17 +566,30 @@ fn the_known_attacks_are_refused_by_the_field_that_carries_them() {
         ("component", repository(|r| r.components = vec!["main\ndeb".into()])),
         ("component", repository(|r| r.components = vec!["[trusted=yes]".into()])),
         ("key", repository(|r| r.key = format!("{}\nTrusted: yes\n{}", r.key, r.key))),
-        ("package name", package("-o=Dir::Etc=/evil", None, fine)),
-        ("package name", package("apt-", None, fine)),
-        ("package name", package("./evil.deb", None, fine)),
-        ("package version", package("tar", Some("1 -o x=y"), fine)),
-        ("debconf question", package("tar", None, ("a b", "string", "v"))),
-        ("debconf type", package("tar", None, ("a/b", "string x", "v"))),
-        ("debconf answer", package("tar", None, ("a/b", "string", "v\nssh x/y string z"))),
+        ("package name", package("-o=Dir::Etc=/evil", None)),
+        ("package name", package("apt-", None)),
+        ("package name", package("./evil.deb", None)),
+        ("package version", package("tar", Some("1 -o x=y"))),
+        ("debconf question", answer("tar", "a b", "string", "v")),
+        ("debconf type", answer("tar", "a/b", "string x", "v")),
+        ("debconf answer", answer("tar", "a/b", "string", "v\nssh x/y string z")),
         ("unit name", unit("../../etc/passwd.service", "[Unit]\n")),
         ("unit name", unit("multi-user.target.wants/x.service", "[Unit]\n")),
         ("unit name", unit("--root=/.service", "[Unit]\n")),
         ("text of a unit", unit("x.service", "[Unit]\0")),
+        ("package name", answer("passwd passwd/x string y\npasswd", "a/b", "string", "v")),
+        ("module", module("nodejs:20 *", "20")),
+        ("stream of a module", module("nodejs", "20 --nogpgcheck")),
+        ("group of packages", group("--setopt=gpgcheck=0")),
+        ("group of packages", group("core\nx")),
+        ("unit name", drop_in("../../cron.d/x.service", "a", "")),
+        ("name of a drop-in", drop_in("x.service", "../../../cron.d/x", "")),
+        ("name of a drop-in", drop_in("x.service", "a.conf", "")),
+        ("name of a drop-in", drop_in("x.service", ".a", "")),
+        ("text of a drop-in", drop_in("x.service", "a", "\u{1b}[2J")),
+        ("unit of a preset", preset("x.service\nenable evil.service")),
+        ("unit of a preset", preset("x.service #")),
+        ("unit of a preset", preset("[a-z]*.service")),
         ("user name", user(|u| u.name = "root:0".into())),
         ("user name", user(|u| u.name = "--root=/".into())),
         ("group name", user(|u| u.groups = vec!["a,sudo".into()])),
@@ -459,6 +601,16 @@ fn the_known_attacks_are_refused_by_the_field_that_carries_them() {
             user(|u| u.authorized_keys = vec!["ssh-ed25519 AAAA\nssh-ed25519 BBBB".into()]),
         ),
         ("user id", user(|u| u.uid = Some(u32::MAX))),
+        ("comment of a user", user(|u| u.comment = Some("x:/:/bin/sh".into()))),
+        ("comment of a user", user(|u| u.comment = Some("x\nroot2::0:0::/:/bin/sh".into()))),
+        ("expiry of a user", user(|u| u.expires = Some("-1".into()))),
+        ("expiry of a user", user(|u| u.expires = Some("2030-02-30".into()))),
+        ("password hash", user(|u| u.password_hash = Some(PasswordHash::new("")))),
+        ("password hash", user(|u| u.password_hash = Some(PasswordHash::new(format!("{HASH}:0"))))),
+        (
+            "password hash",
+            user(|u| u.password_hash = Some(PasswordHash::new(format!("{HASH}\nroot:{HASH}")))),
+        ),
     ];
     for (field, attack) in attacks {
         let refused = wish(&attack).expect_err(&format!("{field}: {attack:?}"));

@@ -67,7 +67,7 @@ fn what_differs_is_told_by_its_name() {
           argument: "console=ttyS0" → "console=ttyS1"
 
     wishes
-      + bootloader install package grub-common: {"answers":[],"name":"grub-common","reason":"grub-common is needed","version":null,"want":"install"}
+      + bootloader install package grub-common: {"name":"grub-common","reason":"grub-common is needed","version":null,"want":"install"}
       + bootloader install user me: {"authorized_keys":[],"gid":null,"groups":[],"home":null,"name":"me","shell":null,"system":false,"uid":null}
       - serial-console install unit serial-getty@ttyS0.service: "enabled"
       + serial-console install unit serial-getty@ttyS1.service: "enabled"

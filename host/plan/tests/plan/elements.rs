@@ -11,7 +11,10 @@ use dibhost_plan::description::{
     StepDeclaration, Timing,
 };
 use dibhost_plan::planner::{Described, ElementFailure, Planner, StepAnswer, StepCall};
-use dibhost_plan::wish::{Bootstrap, Distribution, PackageWish, UnitState, User, Want, Wish};
+use dibhost_plan::wish::{
+    Bootstrap, DebRepository, Debconf, Distribution, PackageWish, Repository, Sudo, UnitState,
+    User, Want, Wish,
+};
 use dibhost_plan::{Phase, Plan, PlanInputs};
 use serde_json::{Value, json};
 
@@ -240,13 +243,20 @@ impl Element {
         for wish in wishes {
             let (capability, scope) = match wish {
                 Wish::Bootstrap(_) => ("bootstrap", ""),
-                Wish::Package(_) | Wish::UpgradeAll => ("packages", "*"),
+                Wish::Package(_)
+                | Wish::Debconf(_)
+                | Wish::Module(_)
+                | Wish::PackageGroup(_)
+                | Wish::UpgradeAll => ("packages", "*"),
                 Wish::Repository(_) => ("repositories", "* key:*"),
-                Wish::Service { .. } => ("services", "*"),
-                Wish::ServiceDefinition { .. } => ("services-define", "*"),
+                Wish::Service { .. } | Wish::Preset { .. } => ("services", "*"),
+                Wish::ServiceDefinition { .. } | Wish::DropIn { .. } => ("services-define", "*"),
                 Wish::User(_) | Wish::Group { .. } | Wish::Password { .. } => ("accounts", "*"),
                 Wish::Nodes(_) | Wish::ReplaceNode(_) => ("block-device", ""),
             };
+            if matches!(wish, Wish::User(user) if user.sudo.is_some_and(Sudo::is_root)) {
+                element = element.requests("accounts-sudo", "*");
+            }
             if !element.description.requests.iter().any(|r| r.capability == capability) {
                 element = element.requests(capability, scope);
             }
@@ -354,17 +364,36 @@ pub(crate) fn debian() -> Element {
 }
 
 pub(crate) fn package_wish(name: &str, want: Want) -> PackageWish {
-    PackageWish {
-        name: name.to_owned(),
-        version: None,
-        want,
-        reason: format!("{name} is needed"),
-        answers: Vec::new(),
-    }
+    PackageWish { name: name.to_owned(), version: None, want, reason: format!("{name} is needed") }
 }
 
 pub(crate) fn install(name: &str) -> Wish {
     Wish::Package(package_wish(name, Want::Install))
+}
+
+pub(crate) fn answer(package: &str, question: &str, value: &str) -> Wish {
+    Wish::Debconf(Debconf {
+        package: package.to_owned(),
+        question: question.to_owned(),
+        kind: "string".to_owned(),
+        value: value.to_owned(),
+    })
+}
+
+pub(crate) fn deb_repository(name: &str) -> DebRepository {
+    DebRepository {
+        name: name.to_owned(),
+        url: "https://repository.example/debian".to_owned(),
+        suites: vec!["bookworm".to_owned()],
+        components: vec!["main".to_owned()],
+        priority: None,
+        key: include_str!("../debian-release-bookworm.asc").to_owned(),
+        build_only: false,
+    }
+}
+
+pub(crate) fn repository(name: &str) -> Wish {
+    Wish::Repository(Repository::Deb(deb_repository(name)))
 }
 
 pub(crate) fn remove(name: &str) -> Wish {
@@ -383,16 +412,7 @@ pub(crate) fn service(unit: &str, state: UnitState) -> Wish {
 }
 
 pub(crate) fn user(name: &str) -> User {
-    User {
-        name: name.to_owned(),
-        uid: None,
-        gid: None,
-        home: None,
-        shell: None,
-        groups: Vec::new(),
-        system: false,
-        authorized_keys: Vec::new(),
-    }
+    User { name: name.to_owned(), ..User::default() }
 }
 
 /// A disk with one filesystem: `NAME`, `NAME-root`, `NAME-mount`.

@@ -6,6 +6,7 @@ mod differences;
 mod disks;
 mod elements;
 mod facts;
+mod families;
 mod orders;
 mod pictures;
 mod reasons;

@@ -4,7 +4,7 @@ use dibhost_block_device::{Node, NodeKind};
 use dibhost_plan::Phase;
 use dibhost_plan::description::{Arity, Extension, ParameterKind, Timing};
 use dibhost_plan::planner::{ElementFailure, Finding, StepAnswer};
-use dibhost_plan::wish::{PackageWish, UnitState, User, Want, Wish};
+use dibhost_plan::wish::{UnitState, User, Wish};
 use serde_json::{Value, json};
 
 use crate::elements::*;
@@ -467,12 +467,6 @@ fn contradicting_wishes_name_both_elements() {
         content: text.to_owned(),
     };
     let group = |name: &str, gid| Wish::Group { name: name.to_owned(), gid: Some(gid) };
-    let answer = |value: &str| {
-        Wish::Package(PackageWish {
-            answers: vec![("x/y".to_owned(), "string".to_owned(), value.to_owned())],
-            ..package_wish("asks", Want::Install)
-        })
-    };
     let a = element("a").wishes(
         IN,
         &[
@@ -482,7 +476,7 @@ fn contradicting_wishes_name_both_elements() {
             unit("[Unit]\n"),
             uid("me", 1000),
             group("us", 1000),
-            answer("yes"),
+            answer("asks", "x/y", "yes"),
         ],
     );
     let b = element("b").wishes(
@@ -496,7 +490,7 @@ fn contradicting_wishes_name_both_elements() {
             uid("me", 1001),
             uid("you", 1000),
             group("us", 1001),
-            answer("no"),
+            answer("asks", "x/y", "no"),
         ],
     );
     let mut second = debian();
@@ -510,8 +504,6 @@ fn contradicting_wishes_name_both_elements() {
         })
     });
     insta::assert_snapshot!(refused(&[a, b, debian(), second]), @r"
-    the question `x/y` of the package `asks`: `a` (`install`) wants `string yes`, and `b` (`post-install`) wants `string no`
-      help: set a parameter of one of the two so that they agree, or leave one out
     the package `curl`: `a` (`install`) wants it installed, and `b` (`post-install`) wants it removed
       help: set a parameter of one of the two so that they agree, or leave one out
     the package `dbus`: `debian-minimal` (`root`) wants it in the first tree, and `b` (`post-install`) wants it removed
@@ -520,6 +512,8 @@ fn contradicting_wishes_name_both_elements() {
       help: set a parameter of one of the two so that they agree, or leave one out
     both `debian-minimal` and `devuan` make the first tree
       help: an image starts from one tree: leave one of the elements out
+    the question `x/y` of the package `asks`: `a` (`install`) wants `string yes`, and `b` (`post-install`) wants `string no`
+      help: set a parameter of one of the two so that they agree, or leave one out
     the group `us`: `a` (`install`) wants the number 1000, and `b` (`post-install`) wants the number 1001
       help: set a parameter of one of the two so that they agree, or leave one out
     the user number 1000: `a` (`install`) wants it for `me`, and `b` (`post-install`) wants it for `you`

@@ -1,6 +1,6 @@
 //! Wishes merged, and as few transactions as no step can tell from one for each phase.
 
-use dibhost_plan::wish::{PackageWish, Repository, UnitState, User, Want, Wish};
+use dibhost_plan::wish::{UnitState, User, Want, Wish};
 use dibhost_plan::{Phase, Plan, Transaction};
 
 use crate::elements::*;
@@ -99,21 +99,12 @@ fn what_one_wants_for_the_build_and_another_for_good_stays() {
 
 #[test]
 fn versions_answers_and_repositories_come_along() {
-    let repository = Wish::Repository(Repository {
-        name: "extra".to_owned(),
-        url: "https://repository.example/debian".to_owned(),
-        suites: vec!["bookworm".to_owned()],
-        components: vec!["main".to_owned()],
-        priority: None,
-        key: include_str!("../debian-release-bookworm.asc").to_owned(),
-    });
-    let answered = Wish::Package(PackageWish {
-        answers: vec![("tz/area".to_owned(), "select".to_owned(), "Etc".to_owned())],
-        ..package_wish("tzdata", Want::Install)
-    });
     let a = element("a")
-        .wishes(Phase::PreInstall, &[repository.clone(), version("tar", "1.34+dfsg-1.2")]);
-    let b = element("b").wishes(Phase::Install, &[repository, install("tar"), answered]);
+        .wishes(Phase::PreInstall, &[repository("extra"), version("tar", "1.34+dfsg-1.2")]);
+    let b = element("b").wishes(
+        Phase::Install,
+        &[repository("extra"), install("tar"), answer("tzdata", "tz/area", "Etc")],
+    );
     let plan = plan_of(&[debian(), a, b]).unwrap();
     let [transaction] = plan.transactions.as_slice() else { panic!("{:?}", shape(&plan)) };
     assert_eq!(transaction.install[0].version.as_deref(), Some("1.34+dfsg-1.2"));

@@ -79,13 +79,23 @@ enum Call {
     },
     // wishes
     Packages(Vec<packages::Wish>),
-    Repository(packages::Repository),
+    Answers(Vec<packages::Answer>),
+    Repository(packages::DebRepository),
+    RpmRepository(packages::RpmRepository),
+    Module(packages::Module),
+    PackageGroup(packages::Group),
     UpgradeAll,
     Unit {
         name: String,
         content: String,
     },
     UnitState(String),
+    DropIn {
+        unit: String,
+        name: String,
+        content: String,
+    },
+    Preset(String),
     User(accounts::User),
     Group {
         name: String,
@@ -242,10 +252,16 @@ impl<'a> Attack<'a> {
                 }
             }
             Call::Packages(wishes) => packages::request(&wishes)?,
-            Call::Repository(wanted) => packages::add_repository(&wanted)?,
+            Call::Answers(answers) => packages::debconf(&answers)?,
+            Call::Repository(wanted) => packages::add_deb_repository(&wanted)?,
+            Call::RpmRepository(wanted) => packages::add_rpm_repository(&wanted)?,
+            Call::Module(module) => packages::enable_module(&module)?,
+            Call::PackageGroup(group) => packages::install_group(&group)?,
             Call::UpgradeAll => packages::upgrade_all()?,
             Call::Unit { name, content } => services::define(&name, &content)?,
             Call::UnitState(name) => services::set(&name, "enabled")?,
+            Call::DropIn { unit, name, content } => services::drop_in(&unit, &name, &content)?,
+            Call::Preset(unit) => services::preset(0, &unit, "enable")?,
             Call::User(user) => accounts::ensure_user(&user)?,
             Call::Group { name, gid } => accounts::ensure_group(&name, gid)?,
             Call::Nodes(nodes) => block_device::add(&nodes)?,

@@ -1,8 +1,9 @@
-//! Keeps secrets in every way there is, and says aloud what it can.
+//! Keeps secrets in every way there is, and says aloud what it can; and makes a keeper, of whom all
+//! is said that can be said of an account.
 
 use dibhost_element_sdk::{
-    Description, Element, Outcome, Parameters, Phase, Plan, Result, Run, SecretParameter, Step,
-    description, export_element,
+    Description, Element, Outcome, Parameters, Phase, Plan, PresetAction, Result, Run,
+    SecretParameter, Step, Sudo, User, description, export_element,
 };
 
 #[derive(Parameters)]
@@ -13,6 +14,9 @@ struct Keeper {
     key: SecretParameter,
     /// Opened, and logged.
     token: SecretParameter,
+    /// The hash of the keeper's password.
+    #[parameter(default = "")]
+    hash: String,
 }
 
 impl Element for Keeper {
@@ -20,6 +24,10 @@ impl Element for Keeper {
         description!()
             .step(Step::new(Phase::PostInstall))
             .request("accounts", "root", "to set its password")
+            .request("accounts", "keeper", "to keep what is kept")
+            .request("accounts-sudo", "keeper", "to keep what is root's")
+            .request("services", "keeper-*", "to keep them off")
+            .request("services-define", "keeper.service", "to keep it going")
             .request("rootfs", "write /etc/keeper", "to keep the key")
             .request("exec", "cat", "to say the key")
             .request("exec", "sh", "to keep the programs alive for a moment")
@@ -29,6 +37,19 @@ impl Element for Keeper {
     }
 
     fn plan_post_install(&self, plan: &Plan<'_>) -> Result<()> {
+        if !self.hash.is_empty() {
+            plan.user(User {
+                name: "keeper".to_owned(),
+                comment: Some("Keeps secrets".to_owned()),
+                sudo: Some(Sudo::Nopasswd),
+                password_hash: Some(self.hash.clone()),
+                expires: Some("2030-12-31".to_owned()),
+                change_password: true,
+                ..User::default()
+            })?;
+        }
+        plan.drop_in("keeper.service", "10-more", "[Service]\nRestart=always\n")?;
+        plan.preset(90, "keeper-*", PresetAction::Disable)?;
         plan.set_password("root", &plan.secret(&self.password)?)
     }
 

@@ -1,0 +1,21 @@
+//! Modules and groups of RPM packages, as dnf has them.
+
+use super::characters::{at_most, only, starts};
+
+/// A module's name, or a stream's: `nodejs`, `rhel8`, `5.32`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn module_word(word: &str) -> Result<(), String> {
+    only(word, |c| c.is_ascii_alphanumeric() || "._+-".contains(c))?;
+    starts(word, |c| c.is_ascii_alphanumeric())?;
+    at_most(word, 100)
+}
+
+/// The id of a group of packages: `core`; of an environment with `^` in front.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn package_group(id: &str) -> Result<(), String> {
+    module_word(id.strip_prefix('^').unwrap_or(id))
+}
