@@ -173,8 +173,8 @@ fn rpm_things_are_planned_told_and_keyed() {
       enabled before the steps of `root`
       `wants` (`install`) wants the module enabled: the newest
       `again` (`post-install`) wants the module enabled: the newest
-      `wants` is in the image: the definition names it
       `again` is in the image: the definition names it
+      `wants` is in the image: the definition names it
     package:@^minimal-environment
       installed before the steps of `root`
       `wants` (`install`) wants the group installed: what is usual
