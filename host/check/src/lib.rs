@@ -91,7 +91,10 @@ checks! {
     FactTiming "fact-timing" "an observed slot written or read while planning";
     Facts "facts" "more facts than a step provides";
     FactsGrant "facts-grant" "a value of a slot of `dib:` that is not granted";
+    FetchDigest "fetch-digest" "bytes from outside that are not those that were asked for";
     FetchGrant "fetch-grant" "a download from a host that is not granted";
+    FetchRedirect "fetch-redirect" "a download that a server sends on to a host that is not granted";
+    FetchRevision "fetch-revision" "a revision of a git repository that is none";
     Files "files" "more files than a step may make in the target";
     FirstPartyDigest "first-party-digest" "trust in an element that is not one of the host's by its digest";
     Fuel "fuel" "more instructions than a step may carry out";

@@ -30,6 +30,7 @@ mod plan;
 pub mod planner;
 mod planning;
 mod preflight;
+pub mod remote;
 mod render;
 mod resolve;
 pub mod schema;

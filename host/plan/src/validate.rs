@@ -389,8 +389,13 @@ pub fn repository_name(name: &str) -> Result<(), String> {
 /// # Errors
 /// What is wrong with it.
 pub fn url(url: &str) -> Result<(), String> {
+    url_up_to(url, 2000)
+}
+
+/// The same, of at most so many bytes.
+pub(crate) fn url_up_to(url: &str, bytes: usize) -> Result<(), String> {
     only(url, |c| c.is_ascii_graphic() && !"\"'`\\<>{}|^".contains(c))?;
-    at_most(url, 2000)?;
+    at_most(url, bytes)?;
     let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
         return Err("starts with neither `http://` nor `https://`".to_owned());
     };

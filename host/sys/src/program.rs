@@ -11,7 +11,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
 use rustix::io::{Errno, FdFlags};
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, getppid, kill_process_group, set_parent_process_death_signal};
 
 use crate::{Cancel, held};
 
@@ -27,6 +27,8 @@ pub struct Program {
     folder: Option<PathBuf>,
     /// What the program inherits beside its standard streams.
     descriptors: Vec<Arc<OwnedFd>>,
+    /// Bytes of what it says, each way; none: as many as it likes.
+    most: Option<usize>,
 }
 
 /// What a program that ended well said.
@@ -101,6 +103,7 @@ impl Program {
             env: env.map(|(k, v)| (k.into(), v.into())).to_vec(),
             folder: None,
             descriptors: Vec::new(),
+            most: None,
         }
     }
 
@@ -131,6 +134,14 @@ impl Program {
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Takes at most so many bytes of what it says: one that says more on standard output is ended,
+    /// and of its standard error the last ones stay. For what hands on what others say.
+    #[must_use]
+    pub fn says_at_most(mut self, bytes: usize) -> Self {
+        self.most = Some(bytes);
         self
     }
 
@@ -176,19 +187,24 @@ impl Program {
         let start = |source| ProgramError::Start { program: self.name(), source };
         let mut child = command.spawn().map_err(start)?;
         let guard = cancel.hold_group(Pid::from_child(&child));
-        let mut errors = child.stderr.take();
+        let errors = child.stderr.take();
+        let most = self.most.unwrap_or(usize::MAX);
         let reader = std::thread::spawn(move || {
-            let mut said = Vec::new();
-            if let Some(errors) = &mut errors {
-                let _ = errors.read_to_end(&mut said);
-            }
-            said
+            errors.map(|mut errors| last_of(&mut errors, most)).unwrap_or_default()
         });
         let mut stdout = Vec::new();
         if let Some(out) = &mut child.stdout {
-            let _ = out.read_to_end(&mut stdout);
+            let _ = out.take((most as u64).saturating_add(1)).read_to_end(&mut stdout);
         }
-        let stderr = reader.join().unwrap_or_default();
+        let too_much = stdout.len() > most;
+        if too_much {
+            // Not reaped yet: its number is nobody else's.
+            let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+        }
+        let mut stderr = reader.join().unwrap_or_default();
+        if too_much {
+            stderr.extend_from_slice(format!("\nit said more than {most} bytes").as_bytes());
+        }
         drop(guard);
         let status = child.wait().map_err(start)?;
         cancel.check().map_err(cancelled)?;
@@ -202,6 +218,24 @@ impl Program {
             stderr: String::from_utf8_lossy(&stderr).into_owned(),
         })
     }
+}
+
+/// All that is read, or the last bytes of it.
+fn last_of(from: &mut impl Read, most: usize) -> Vec<u8> {
+    let (mut said, mut part) = (Vec::new(), [0; 8 << 10]);
+    loop {
+        match from.read(&mut part) {
+            Ok(0) => break,
+            Ok(read) => said.extend_from_slice(&part[..read]),
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+        if said.len() > most.saturating_mul(2) {
+            said.drain(..said.len() - most);
+        }
+    }
+    said.drain(..said.len().saturating_sub(most));
+    said
 }
 
 /// Has what `command` starts inherit `descriptors` and `held` under their numbers, and end when the thread
@@ -260,6 +294,18 @@ mod tests {
     fn a_program_that_is_not_there_is_named() {
         let error = Program::new("no-such-program-at-all").run(&Cancel::new()).unwrap_err();
         assert!(error.to_string().starts_with("starting `no-such-program-at-all`: "));
+    }
+
+    #[test]
+    fn one_that_says_more_than_it_may_is_ended() {
+        let say = |script: &str| {
+            Program::new("sh").args(["-c", script]).says_at_most(1000).run(&Cancel::new())
+        };
+        let error = say("yes").unwrap_err();
+        assert!(error.to_string().ends_with("it said more than 1000 bytes"), "{error}");
+        let output = say("seq 100000 >&2; printf %01000d 7").unwrap();
+        assert_eq!((output.stdout.len(), output.stderr.len()), (1000, 1000));
+        assert!(output.stderr.ends_with(b"99999\n100000\n"));
     }
 
     #[test]

@@ -1,0 +1,31 @@
+//! Bytes from outside: where they come from, what holds them, where they are kept.
+//!
+//! ```text
+//! Fetch ─ what a step's `fetch` asks for; `SimulatedFetch` is its twin without a network
+//!    │
+//! Fetcher ─ store first, then HTTP or git, then the store again, from which it is read
+//!    ├─ store     by SHA-256; written whole or not at all; verified whenever read
+//!    ├─ http      one download: redirects, bounds, slow servers
+//!    ├─ git       one commit as a tar archive, by the builder's `git`
+//!    └─ transit   the thread that is on the network, and the one that waits for it
+//! ```
+//!
+//! The only crate with HTTP. Signed elements from registries are still to come here.
+
+mod error;
+mod fetch;
+mod fetcher;
+mod git;
+mod http;
+mod outside;
+mod pins;
+pub mod simulated;
+mod store;
+mod transit;
+
+pub use error::FetchError;
+pub use fetch::{Allowed, Fetch, Fetched, Watch};
+pub use fetcher::Fetcher;
+pub use outside::{Outside, Patience};
+pub use pins::{Found, Pins};
+pub use simulated::SimulatedFetch;
