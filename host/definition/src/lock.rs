@@ -10,7 +10,14 @@
 //!
 //! [image.debian-motd.motd.requests]
 //! rootfs = ["write /etc/motd"]
+//!
+//! [image.debian-motd.motd.pins]
+//! "git https://example.org/motd.git main" = "commit:…"
+//! "https://example.org/motd.txt" = "sha256:…"
 //! ```
+//!
+//! Pins are what an element fetched without saying beforehand what it is: found by the first build,
+//! held to by those after it.
 //!
 //! One file a folder, for all definitions in it. Sorted and written in one way only, so that it
 //! changes when what it says does.
@@ -35,7 +42,10 @@ const VERSION: i64 = 1;
 /// Thousands of elements are a few MiB; what is larger is no lock file.
 const LIMIT: usize = 16 << 20;
 
-const ELEMENT_KEYS: [&str; 4] = ["from", "version", "digest", "requests"];
+const ELEMENT_KEYS: [&str; 5] = ["from", "version", "digest", "requests", "pins"];
+
+/// What a pin of a branch or tag begins with, before the repository's URL.
+const GIT: &str = "git ";
 
 /// What an element was.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,6 +58,9 @@ pub struct LockedElement {
     pub digest: String,
     /// What it asked for.
     pub requests: BTreeSet<Scoped>,
+    /// What it fetched and nobody had said the digest of: a URL → `sha256:…`, or
+    /// `git URL BRANCH-OR-TAG` → `commit:…`.
+    pub pins: BTreeMap<String, String>,
 }
 
 /// The elements of one image, by name.
@@ -120,6 +133,12 @@ impl Lock {
                     text += &format!("\n[{table}.requests]\n");
                     text += &crate::write::scope_lines(&element.requests);
                 }
+                if !element.pins.is_empty() {
+                    text += &format!("\n[{table}.pins]\n");
+                }
+                for (asked, is) in &element.pins {
+                    text += &format!("{} = {}\n", toml_text(asked), toml_text(is));
+                }
             }
         }
         text
@@ -183,6 +202,7 @@ impl Reader<'_> {
                     }
                 }
                 "requests" => element.requests = self.requests(item),
+                "pins" => element.pins = self.pins(item),
                 _ => {}
             }
         }
@@ -211,11 +231,39 @@ impl Reader<'_> {
         }
         requests
     }
+
+    fn pins(&mut self, item: &Item<'_>) -> BTreeMap<String, String> {
+        let mut pins = BTreeMap::new();
+        let Some(table) = self.table(item, "pins") else { return pins };
+        for (key, item) in table {
+            let asked = key.get_ref().as_ref();
+            let Some(is) = self.text(item, "a pin", "a text").map(|text| text.value) else {
+                continue;
+            };
+            let said = match asked.starts_with(GIT) {
+                true if !is_commit(&is) => "this is no commit, as `commit:…` with all digits is",
+                false if !is_digest(&is) => "this is no digest, as `sha256:…` is",
+                _ => {
+                    pins.insert(asked.to_owned(), is);
+                    continue;
+                }
+            };
+            self.refuse(item, Diagnostic::new(said));
+        }
+        pins
+    }
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn is_digest(text: &str) -> bool {
-    let hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-    text.strip_prefix("sha256:").is_some_and(|d| d.len() == 64 && d.bytes().all(hex))
+    text.strip_prefix("sha256:").is_some_and(|d| d.len() == 64 && is_hex(d))
+}
+
+fn is_commit(text: &str) -> bool {
+    text.strip_prefix("commit:").is_some_and(|d| matches!(d.len(), 40 | 64) && is_hex(d))
 }
 
 #[cfg(test)]
@@ -233,8 +281,15 @@ mod tests {
                 (Capability::Exec, "a\\b".to_owned()),
             ]
             .into(),
+            pins: [
+                ("https://x.example/a \"b\"", format!("sha256:{}", "1".repeat(64))),
+                ("git https://x.example/y.git main", format!("commit:{}", "2".repeat(40))),
+            ]
+            .map(|(asked, is)| (asked.to_owned(), is))
+            .into(),
         };
-        let plain = LockedElement { requests: BTreeSet::new(), ..element.clone() };
+        let plain =
+            LockedElement { requests: BTreeSet::new(), pins: BTreeMap::new(), ..element.clone() };
         let image = LockedImage::from([("motd".to_owned(), element), ("vm".to_owned(), plain)]);
         Lock { images: [("a.b".to_owned(), image.clone()), ("x".to_owned(), image)].into() }
     }
@@ -244,7 +299,7 @@ mod tests {
         let text = lock().to_text();
         assert_eq!(Lock::parse(&text, "dib.lock").unwrap(), lock(), "{text}");
         assert_eq!(Lock::parse(&text, "dib.lock").unwrap().to_text(), text);
-        insta::assert_snapshot!(text.lines().take(14).collect::<Vec<_>>().join("\n"), @r#"
+        insta::assert_snapshot!(text.lines().take(18).collect::<Vec<_>>().join("\n"), @r#"
         # Written by dibhost: what each element was and asked for. Keep it with the definition.
         version = 1
 
@@ -257,6 +312,10 @@ mod tests {
         block-device = true
         exec = ["a\\b"]
         rootfs = ["write /etc/motd"]
+
+        [image."a.b".motd.pins]
+        "git https://x.example/y.git main" = "commit:2222222222222222222222222222222222222222"
+        "https://x.example/a \"b\"" = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 
         [image."a.b".vm]
         "#);
@@ -313,6 +372,22 @@ mod tests {
         the lock file `dib.lock` has no `version`
           help: dibhost writes this file; take back what was changed in it, or remove it and agree to what the elements ask again
         ");
+    }
+
+    #[test]
+    fn a_pin_is_a_digest_or_a_whole_commit() {
+        let text = "version = 1\n[image.x.motd]\ndigest = \"sha256:0000000000000000000000000000000000000000000000000000000000000000\"\n\
+                    [image.x.motd.pins]\n\"https://x/y\" = \"commit:1\"\n\"git https://x/y main\" = \"commit:12\"\n";
+        insta::assert_snapshot!(Lock::parse(text, "dib.lock").unwrap_err(), @r#"
+        dib.lock:5:17: this is no digest, as `sha256:…` is
+          5 | "https://x/y" = "commit:1"
+            |                 ^^^^^^^^^^
+          help: dibhost writes this file; take back what was changed in it, or remove it and agree to what the elements ask again
+        dib.lock:6:26: this is no commit, as `commit:…` with all digits is
+          6 | "git https://x/y main" = "commit:12"
+            |                          ^^^^^^^^^^^
+          help: dibhost writes this file; take back what was changed in it, or remove it and agree to what the elements ask again
+        "#);
     }
 
     #[test]

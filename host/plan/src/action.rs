@@ -155,6 +155,8 @@ pub enum InputKind {
     Grant,
     /// A planned value of a slot that a step reads: slot, provider and key.
     Fact,
+    /// What an element fetched without saying the digest of it, and has to fetch again.
+    Pin,
     /// A node of the block device.
     Node,
     /// How the disk is made: `identities`, `backend`, `optimise`.

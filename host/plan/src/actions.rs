@@ -175,6 +175,9 @@ fn step(plan: &Plan, step: &Step, element: &PlannedElement) -> Action {
         .iter()
         .map(|grant| Input::new(InputKind::Grant, &grant.right.to_string(), &Value::Null));
     inputs.extend(grants);
+    inputs.extend(
+        element.pins.iter().map(|(asked, is)| Input::new(InputKind::Pin, asked, &json!(is))),
+    );
     let planned =
         |slot: &&String| plan.slots.iter().any(|s| s.name == **slot && s.timing == Timing::Planned);
     // What is observed comes of the actions before, and their keys say of what.

@@ -1,6 +1,6 @@
 //! What the elements of an image ask for, and why: for the person who is to grant it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_definition::{
     Capability, Definition, Diagnostics, FirstPartyTrust, LockedElement, Scoped,
@@ -53,6 +53,9 @@ pub struct Asking {
     pub asks: Vec<Ask>,
     /// What it asks for beside what `dib.lock` has of it: a line each.
     pub more: Vec<String>,
+    /// What `dib.lock` has of what it fetches without saying the digest of it.
+    #[serde(skip)]
+    pub pins: BTreeMap<String, String>,
 }
 
 impl Asking {
@@ -76,6 +79,7 @@ impl Asking {
                 .filter(|a| a.applies)
                 .map(|a| (a.capability, a.scope.clone()))
                 .collect(),
+            pins: self.pins.clone(),
         }
     }
 }
@@ -134,6 +138,10 @@ pub fn ask(
             trusted,
             asks,
             more: growth.iter().flat_map(lock::Growth::lines).collect(),
+            pins: kept
+                .and_then(|kept| kept.get(&description.name))
+                .map(|locked| locked.pins.clone())
+                .unwrap_or_default(),
         }
     });
     Ok(asking.collect())

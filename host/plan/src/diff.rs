@@ -16,12 +16,13 @@ use crate::render::short;
 use crate::wish::Wish;
 
 /// The parts of a plan that are compared, as they are told.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "image",
     "outputs",
     "elements",
     "parameters",
     "grants",
+    "pins",
     "steps",
     "slots",
     "facts",
@@ -284,6 +285,10 @@ fn things(plan: &Plan) -> Things {
         all.section("grants");
         for grant in &element.grants {
             all.add(format!("{}: {}", element.name, grant.right), Value::Null);
+        }
+        all.section("pins");
+        for (asked, is) in &element.pins {
+            all.add(format!("{}: {asked}", element.name), json!(is));
         }
     }
     all.section("steps");

@@ -110,6 +110,7 @@ pub fn locked(plan: &Plan) -> LockedImage {
         version: e.version.clone(),
         digest: e.digest.clone(),
         requests: e.grants.iter().map(|g| g.right.said()).collect(),
+        pins: e.pins.clone(),
     };
     plan.elements.iter().map(|e| (e.name.clone(), element(e))).collect()
 }
@@ -132,6 +133,8 @@ pub fn differences(before: &LockedImage, after: &LockedImage) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn scopes(list: &[(&str, &str)]) -> BTreeSet<Right> {
@@ -144,6 +147,7 @@ mod tests {
             version: "1.0.0".to_owned(),
             digest: "sha256:1".to_owned(),
             requests: scopes(requests).iter().map(Right::said).collect(),
+            pins: BTreeMap::new(),
         }
     }
 

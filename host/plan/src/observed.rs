@@ -14,7 +14,8 @@ pub enum Taint {
     SecretOpened,
     /// A secret was put into the tree, or handed to a program of it.
     SecretPlaced,
-    /// A program of the tree could reach the network: no key knows what it found there.
+    /// A program of the tree could reach the network, or something was fetched that neither a digest
+    /// nor a pin of before says, or could not be: no key knows what was found there.
     Network,
 }
 

@@ -113,6 +113,10 @@ pub struct PlannedElement {
     /// What it holds, in order.
     #[schemars(with = "Vec<HeldGrantText>")]
     pub grants: Vec<HeldGrant>,
+    /// What it fetches without saying the digest of it, as `dib.lock` has it: see
+    /// [`crate::remote`]. What it fetches beside that is not known before it does.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pins: BTreeMap<String, String>,
     /// What its steps may not go beyond.
     #[schemars(with = "BTreeMap<String, Option<u64>>")]
     pub limits: Limits,

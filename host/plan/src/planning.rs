@@ -7,7 +7,7 @@ mod settled;
 use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_block_device::{Node, NodeKind};
-use dibhost_definition::{Definition, Diagnostic, Diagnostics};
+use dibhost_definition::{Definition, Diagnostic, Diagnostics, LockedImage};
 use serde_json::{Value, json};
 
 use collect::{Collected, Run};
@@ -75,7 +75,8 @@ pub fn plan(
     left_empty(&slots, &facts, &declared, &mut wrong);
     merge::kernel_arguments(&facts, &mut wrong);
     wishes.sort_by_key(|w| w.phase);
-    let planned_elements = planned_elements(definition, &elements, parameters, &held);
+    let planned_elements =
+        planned_elements(definition, &elements, parameters, &held, inputs.lock.as_ref());
     let steps = order::steps(&elements, &order);
     let toucher = |name: &str| planned_elements.iter().any(|e| e.name == name && e.sees_target());
     let touching: BTreeSet<Phase> =
@@ -196,7 +197,9 @@ fn planned_elements(
     elements: &Elements,
     mut parameters: Parameters,
     held: &Held,
+    lock: Option<&LockedImage>,
 ) -> Vec<PlannedElement> {
+    let pins = |name| Some(lock?.get(name)?.pins.clone());
     let planned = elements.iter().map(|(name, element)| PlannedElement {
         name: name.clone(),
         version: element.description().version.clone(),
@@ -209,6 +212,7 @@ fn planned_elements(
         listed: element.listed,
         parameters: parameters.remove(name).unwrap_or_default(),
         grants: held.get(name).cloned().unwrap_or_default(),
+        pins: pins(name).unwrap_or_default(),
         limits: definition.limits.of(name),
     });
     planned.collect()

@@ -124,6 +124,8 @@ impl Text {
             vec![format!("grant {}", g.right), why]
         });
         self.table(2, &grants.collect::<Vec<_>>());
+        let pins = element.pins.iter().map(|(asked, is)| vec![format!("pin {asked}"), is.clone()]);
+        self.table(2, &pins.collect::<Vec<_>>());
         let limits = element
             .limits
             .changed()

@@ -277,6 +277,45 @@ fn a_grant_changes_a_key() {
     assert!(differing(&narrow, &held).contains(&"run `motd` in `install`".to_owned()));
 }
 
+/// What `dib.lock` has of the image, with this as what `motd` fetched.
+fn pinned(is: &str) -> impl FnOnce(&mut Image) {
+    let mut lock = dibhost_plan::lock::locked(&Image::new().plan());
+    let pins = &mut lock.get_mut("motd").unwrap().pins;
+    pins.insert("https://example.org/text".to_owned(), is.to_owned());
+    move |image| image.inputs.lock = Some(lock)
+}
+
+#[test]
+fn what_a_step_has_to_fetch_again_changes_its_key() {
+    let (one, other) = (Image::with(pinned("sha256:1")), Image::with(pinned("sha256:2")));
+    assert_eq!(differing(&one, &other), from("run `motd` in `install`"));
+    assert_eq!(differing(&actions(), &one), from("run `motd` in `install`"));
+    let step = |actions: &[Action]| {
+        actions.iter().find(|a| a.name == "run `motd` in `install`").unwrap().clone()
+    };
+    let first = action::first_difference(&step(&one), &step(&other)).unwrap().clone();
+    assert_eq!((first.kind, first.name.as_str()), (InputKind::Pin, "https://example.org/text"));
+}
+
+#[test]
+fn pins_are_kept_by_the_lock_shown_and_compared() {
+    let plan = |is| {
+        let mut image = Image::new();
+        pinned(is)(&mut image);
+        image.plan()
+    };
+    let (one, other) = (plan("sha256:1"), plan("sha256:2"));
+    assert_ne!(one.digest, other.digest);
+    assert_eq!(
+        dibhost_plan::lock::locked(&one)["motd"].pins["https://example.org/text"],
+        "sha256:1"
+    );
+    let text = one.to_text();
+    assert!(text.contains("pin https://example.org/text"), "{text}");
+    let told = dibhost_plan::diff::Difference::between(&one, &other).to_text();
+    assert!(told.contains("motd: https://example.org/text"), "{told}");
+}
+
 #[test]
 fn bytes_from_outside_change_a_key_by_their_digest_and_not_by_their_place() {
     let archive = |url: &str, digest: char| {
