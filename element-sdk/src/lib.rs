@@ -84,8 +84,52 @@
 //! | `builder` | `authorized-keys` or `proxies` |
 //! | `rootfs` | `read PATH` or `write PATH`: the path and all below it |
 //! | `exec` | a program's name or path, or `network` |
+//! | `fetch` | a host; `unpinned` for what nobody has named the digest of |
 //! | `outputs` | the suffix of a file beside the image |
 //! | `secret` | `place PARAMETER`: handed on unread; `open PARAMETER`: read as well |
+//!
+//! # Bytes from outside
+//!
+//! An element has no network. The host fetches for it, from hosts that are granted, what the element
+//! knows by its digest; it is fetched once, and then kept. [`Run::fetch`] answers a [`Blob`], which
+//! goes into the tree without coming through the element:
+//!
+//! ```
+//! use dibhost_element_sdk::{
+//!     Description, Element, Outcome, Parameters, Phase, Result, Run, Step, TestHost, description,
+//! };
+//!
+//! /// Version 1.2, as its publisher signs it.
+//! const TOOL: &str = "https://example.org/tool-1.2.tar.gz";
+//! const DIGEST: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+//!
+//! #[derive(Parameters)]
+//! struct Tool {}
+//!
+//! impl Element for Tool {
+//!     fn describe() -> Description {
+//!         description!()
+//!             .step(Step::new(Phase::Install))
+//!             .request("fetch", "example.org", "the tool is published there")
+//!             .request("rootfs", "write /opt/tool", "to unpack it there")
+//!     }
+//!
+//!     fn run_install(&self, run: &Run<'_>) -> Result<Outcome> {
+//!         let archive = run.fetch(TOOL, DIGEST)?;
+//!         // Without the folder that all of it is in.
+//!         run.rootfs()?.unpack(&archive, "/opt/tool", 1)?;
+//!         Ok(Outcome::Done)
+//!     }
+//! }
+//!
+//! let mut host = TestHost::new().outside_archive(TOOL, DIGEST, [("tool-1.2/bin/tool", "#!/bin/sh")]);
+//! host.run::<Tool>(Phase::Install).unwrap();
+//! assert_eq!(host.text("/opt/tool/bin/tool"), "#!/bin/sh");
+//! ```
+//!
+//! What has no digest ([`Run::fetch_unpinned`], a branch or tag of [`Run::fetch_commit`]) needs the
+//! grant `unpinned` too: the first build writes what it found to `dib.lock`, and those after it get
+//! that and nothing else.
 //!
 //! # Errors
 //!
@@ -103,6 +147,7 @@ mod bindings;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod bindings;
+mod blob;
 pub mod block_device;
 mod change;
 mod command;
@@ -133,6 +178,7 @@ mod test_host;
 mod tree;
 mod wish;
 
+pub use blob::Blob;
 pub use change::{Attributes, Change};
 pub use command::{Command, Output};
 pub use description::{

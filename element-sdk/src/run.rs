@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::blob::Blob;
 use crate::command::{Command, Output};
 use crate::description::Step;
 use crate::error::Result;
@@ -96,6 +97,34 @@ impl<'a> Run<'a> {
     /// is no shell.
     pub fn exec(&self, program: impl Into<String>) -> Exec {
         Exec(Command { program: program.into(), ..Command::default() })
+    }
+
+    /// The file at a URL, by its digest (`fetch` of the host): that file and no other. It is asked
+    /// for once and then kept.
+    ///
+    /// # Errors
+    /// Not granted, not there, or not what the digest says (`integrity`).
+    pub fn fetch(&self, url: &str, digest: &str) -> Result<Blob> {
+        host::fetch(url, Some(digest)).map(Blob)
+    }
+
+    /// The file at a URL, whatever it is (`fetch` of the host, and of `unpinned`). The first build
+    /// writes its digest to `dib.lock`, and those after it take no other.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`].
+    pub fn fetch_unpinned(&self, url: &str) -> Result<Blob> {
+        host::fetch(url, None).map(Blob)
+    }
+
+    /// The files of a commit of a git repository as a tar archive, the same bytes for the same
+    /// commit (`fetch` of the host). A commit is named by its full hash; a branch or tag needs
+    /// `fetch` of `unpinned` too, and the first build writes the commit that it is to `dib.lock`.
+    ///
+    /// # Errors
+    /// Not granted, no such commit, branch or tag.
+    pub fn fetch_commit(&self, url: &str, revision: &str) -> Result<Blob> {
+        host::fetch_commit(url, revision).map(Blob)
     }
 
     /// Puts bytes beside the image, under its name plus `suffix` (`outputs`).

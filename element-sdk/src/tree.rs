@@ -1,5 +1,6 @@
 //! The target tree: reading it, and changing it in batches that happen as a whole.
 
+use crate::blob::Blob;
 use crate::change::{Attributes, Change};
 use crate::error::{Error, ErrorCode, Result};
 use crate::host;
@@ -111,6 +112,31 @@ impl Tree {
         attributes: Attributes,
     ) -> Result<()> {
         self.0.write_secret(path, &secret.0, attributes)
+    }
+
+    /// Makes a file of what the host holds, of root's with mode 0644, replacing one that is there.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn place(&self, blob: &Blob, path: &str) -> Result<()> {
+        self.place_as(blob, path, Attributes::default())
+    }
+
+    /// The same, for another owner or with another mode.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn place_as(&self, blob: &Blob, path: &str, attributes: Attributes) -> Result<()> {
+        self.0.place(&blob.0, path, attributes)
+    }
+
+    /// Unpacks a tar archive that the host holds, plain or by gzip, below a folder; `strip` parts
+    /// are taken off the front of each name.
+    ///
+    /// # Errors
+    /// As [`Self::apply`], and what is no archive, or has devices or names that lead upwards.
+    pub fn unpack(&self, archive: &Blob, folder: &str, strip: u32) -> Result<()> {
+        self.0.unpack(&archive.0, folder, strip)
     }
 
     /// Removes a node, a folder with all in it; nothing there is fine.

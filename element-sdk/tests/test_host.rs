@@ -335,3 +335,65 @@ fn an_outcome_is_told() {
     let ran = host("because").run::<Probe>(Phase::Install).unwrap();
     assert_eq!(ran.outcome, Outcome::Skipped("because".to_owned()));
 }
+
+/// Fetches what its parameter says.
+#[derive(Parameters)]
+struct Fetching {
+    /// What.
+    what: String,
+}
+
+const FILE: &str = "https://example.org:8443/tool.tar";
+const REPOSITORY: &str = "https://example.org/tool.git";
+const DIGEST: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+
+impl Element for Fetching {
+    fn describe() -> Description {
+        description!()
+            .step(Step::new(Phase::Install))
+            .request("fetch", "example.org", "it is there")
+            .request("rootfs", "write /opt", "to put it there")
+    }
+
+    fn run_install(&self, run: &Run<'_>) -> Result<Outcome> {
+        let tree = run.rootfs()?;
+        match &*self.what {
+            "archive" => tree.unpack(&run.fetch(FILE, DIGEST)?, "/opt/tool", 1)?,
+            "commit" => tree.unpack(&run.fetch_commit(REPOSITORY, &"1".repeat(40))?, "/opt", 0)?,
+            "branch" => drop(run.fetch_commit(REPOSITORY, "main")?),
+            "unpinned" => drop(run.fetch_unpinned(FILE)?),
+            "elsewhere" => drop(run.fetch("https://elsewhere.example/x", DIGEST)?),
+            "other" => drop(run.fetch(FILE, &DIGEST.replace('1', "2"))?),
+            _ => {
+                let blob = run.fetch(FILE, DIGEST)?;
+                assert_eq!((blob.digest()?, blob.size()?), (DIGEST.to_owned(), 10));
+                assert_eq!(blob.read_text()?, "an archive");
+                tree.place(&blob, "/opt/file")?;
+            }
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+#[test]
+fn what_is_outside_is_fetched_by_its_digest_from_hosts_that_are_requested() {
+    let run = |what: &str| {
+        let files = [("tool-1/bin/tool", "tool"), ("tool-1/README", "read me")];
+        let mut host = TestHost::new()
+            .parameter("what", what)
+            .directory("/opt")
+            .outside_archive(FILE, DIGEST, files)
+            .outside_commit(REPOSITORY, &"1".repeat(40), [("file", "of a commit")])
+            .outside_commit(REPOSITORY, "main", [("file", "of a branch")]);
+        let code = host.run::<Fetching>(Phase::Install).err().map(|e| e.code.clone());
+        (host, code)
+    };
+    assert_eq!(run("archive").0.text("/opt/tool/bin/tool"), "tool");
+    assert_eq!(run("archive").0.text("/opt/tool/README"), "read me");
+    assert_eq!(run("commit").0.text("/opt/file"), "of a commit");
+    assert_eq!(run("file").0.text("/opt/file"), "an archive");
+    for what in ["branch", "unpinned", "elsewhere"] {
+        assert_eq!(run(what).1, Some(ErrorCode::Denied), "{what}");
+    }
+    assert_eq!(run("other").1, Some(ErrorCode::Integrity));
+}

@@ -8,6 +8,7 @@ mod block_device_killed;
 mod block_device_secrets;
 mod boots;
 mod faults;
+mod fetch;
 mod filesystem;
 mod languages;
 mod lock;

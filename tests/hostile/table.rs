@@ -27,6 +27,19 @@ const ELSEWHERE: &[Elsewhere] = &[
         target: "element",
         test: "limits::a_component_that_is_too_large_or_takes_too_long_to_compile",
     },
+    // What a server sends, and where it leads: a server of the test's own.
+    Elsewhere {
+        check: Check::FetchDigest,
+        file: "host/registry/tests/fetching/files.rs",
+        target: "fetching",
+        test: "files::bytes_that_are_not_those_that_were_asked_for",
+    },
+    Elsewhere {
+        check: Check::FetchRedirect,
+        file: "host/registry/tests/fetching/files.rs",
+        target: "fetching",
+        test: "files::a_redirect_to_a_host_that_is_not_granted",
+    },
 ];
 
 fn elsewhere(check: Check) -> Option<&'static Elsewhere> {

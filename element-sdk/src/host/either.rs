@@ -119,6 +119,50 @@ pub(crate) fn exec_with_secret(command: Command, secret: &Secret) -> Result<Outp
     }
 }
 
+/// Bytes that the host holds.
+#[derive(Debug)]
+pub(crate) enum Blob {
+    Memory(native::Blob),
+    Record(guest::Blob),
+}
+
+impl Blob {
+    pub(crate) fn digest(&self) -> Result<String> {
+        match self {
+            Self::Memory(blob) => Ok(blob.digest()),
+            Self::Record(blob) => blob.digest(),
+        }
+    }
+
+    pub(crate) fn size(&self) -> Result<u64> {
+        match self {
+            Self::Memory(blob) => Ok(blob.size()),
+            Self::Record(blob) => blob.size(),
+        }
+    }
+
+    pub(crate) fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
+        match self {
+            Self::Memory(blob) => Ok(blob.read(offset)),
+            Self::Record(blob) => blob.read(offset, length),
+        }
+    }
+}
+
+pub(crate) fn fetch(url: &str, digest: Option<&str>) -> Result<Blob> {
+    Ok(match tape::is_on() {
+        false => Blob::Memory(native::fetch(url, digest)?),
+        true => Blob::Record(guest::fetch(url, digest)?),
+    })
+}
+
+pub(crate) fn fetch_commit(url: &str, revision: &str) -> Result<Blob> {
+    Ok(match tape::is_on() {
+        false => Blob::Memory(native::fetch_commit(url, revision)?),
+        true => Blob::Record(guest::fetch_commit(url, revision)?),
+    })
+}
+
 /// A handle to the target tree.
 #[derive(Debug)]
 pub(crate) enum Tree {
@@ -164,6 +208,23 @@ impl Tree {
         match self {
             Self::Memory(tree) => tree.apply(changes),
             Self::Record(tree) => tree.apply(changes),
+        }
+    }
+
+    pub(crate) fn place(&self, blob: &Blob, path: &str, attributes: Attributes) -> Result<()> {
+        match (self, blob) {
+            (Self::Memory(tree), Blob::Memory(blob)) => tree.place(blob, path, attributes),
+            (Self::Record(tree), Blob::Record(blob)) => tree.place(blob, path, attributes),
+            // Handles do not outlive the call that they were given in.
+            _ => unreachable!("a handle of another host"),
+        }
+    }
+
+    pub(crate) fn unpack(&self, archive: &Blob, path: &str, strip: u32) -> Result<()> {
+        match (self, archive) {
+            (Self::Memory(tree), Blob::Memory(archive)) => tree.unpack(archive, path, strip),
+            (Self::Record(tree), Blob::Record(archive)) => tree.unpack(archive, path, strip),
+            _ => unreachable!("a handle of another host"),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::imports::{
     accounts, blobs, block_device, bootstrap as boot, builder, exec as programs, facts,
-    host as build, log as lines, outputs, packages, rootfs, services,
+    fetch as remote, host as build, log as lines, outputs, packages, rootfs, services,
 };
 use crate::block_device::Node;
 use crate::change::{Attributes, Change};
@@ -159,6 +159,32 @@ pub(crate) fn emit(suffix: &str, content: &[u8]) -> Result<()> {
     Ok(outputs::emit(suffix, &blobs::from_bytes(content)?)?)
 }
 
+/// Bytes that the host holds.
+#[derive(Debug)]
+pub(crate) struct Blob(blobs::Blob);
+
+impl Blob {
+    pub(crate) fn digest(&self) -> Result<String> {
+        Ok(self.0.digest()?)
+    }
+
+    pub(crate) fn size(&self) -> Result<u64> {
+        Ok(self.0.size()?)
+    }
+
+    pub(crate) fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>> {
+        Ok(self.0.read(offset, length)?)
+    }
+}
+
+pub(crate) fn fetch(url: &str, digest: Option<&str>) -> Result<Blob> {
+    Ok(Blob(remote::get(url, digest)?))
+}
+
+pub(crate) fn fetch_commit(url: &str, revision: &str) -> Result<Blob> {
+    Ok(Blob(remote::git(url, revision)?))
+}
+
 /// A handle to the target tree.
 #[derive(Debug)]
 pub(crate) struct Tree(rootfs::Tree);
@@ -191,6 +217,14 @@ impl Tree {
     pub(crate) fn apply(&self, changes: Vec<Change>) -> Result<()> {
         let changes: Vec<rootfs::Change> = changes.into_iter().map(Into::into).collect();
         Ok(self.0.apply(&changes)?)
+    }
+
+    pub(crate) fn place(&self, blob: &Blob, path: &str, attributes: Attributes) -> Result<()> {
+        Ok(self.0.place(&blob.0, path, &attributes.into())?)
+    }
+
+    pub(crate) fn unpack(&self, archive: &Blob, path: &str, strip: u32) -> Result<()> {
+        Ok(self.0.unpack(&archive.0, path, strip)?)
     }
 
     pub(crate) fn write_secret(

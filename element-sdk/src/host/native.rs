@@ -12,6 +12,7 @@ use crate::fact::RawFact;
 use crate::level::Level;
 use crate::stat::{Entry, Stat};
 use crate::test_host::host::with;
+use crate::test_host::outside::Outside;
 use crate::wish::{
     Bootstrap, DebRepository, DebconfAnswer, Machine, Module, Package, PackageGroup, PresetAction,
     Proxy, RpmRepository, Sudo, UnitState, User,
@@ -268,6 +269,33 @@ pub(crate) fn emit(suffix: &str, content: &[u8]) -> Result<()> {
     with(|call| call.emit(suffix, content))
 }
 
+/// Bytes that the host holds; of an archive, what is in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Blob(Outside);
+
+impl Blob {
+    pub(crate) fn digest(&self) -> String {
+        self.0.digest.clone()
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.0.content.len() as u64
+    }
+
+    pub(crate) fn read(&self, offset: u64) -> Vec<u8> {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        self.0.content.get(offset..).unwrap_or_default().to_vec()
+    }
+}
+
+pub(crate) fn fetch(url: &str, digest: Option<&str>) -> Result<Blob> {
+    with(|call| call.fetch(url, digest)).map(Blob)
+}
+
+pub(crate) fn fetch_commit(url: &str, revision: &str) -> Result<Blob> {
+    with(|call| call.fetch_commit(url, revision)).map(Blob)
+}
+
 /// A handle to the target tree.
 #[derive(Debug)]
 pub(crate) struct Tree;
@@ -297,6 +325,15 @@ impl Tree {
 
     pub(crate) fn apply(&self, changes: Vec<Change>) -> Result<()> {
         with(|call| call.apply(changes))
+    }
+
+    pub(crate) fn place(&self, blob: &Blob, path: &str, attributes: Attributes) -> Result<()> {
+        let (path, content) = (path.to_owned(), blob.0.content.clone());
+        with(|call| call.apply(vec![Change::Write { path, content, attributes }]))
+    }
+
+    pub(crate) fn unpack(&self, archive: &Blob, path: &str, strip: u32) -> Result<()> {
+        with(|call| call.unpack(&archive.0, path, strip))
     }
 
     pub(crate) fn write_secret(

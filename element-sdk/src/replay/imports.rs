@@ -120,8 +120,37 @@ pub(crate) mod blobs {
         Blob, "blobs.blob.drop", "blob"
     );
 
+    impl Blob {
+        pub(crate) fn digest(&self) -> Fallible<String> {
+            tape::fallible("blobs.blob.digest", arguments!("blob": self))
+        }
+
+        pub(crate) fn size(&self) -> Fallible<u64> {
+            tape::fallible("blobs.blob.size", arguments!("blob": self))
+        }
+
+        pub(crate) fn read(&self, offset: u64, length: u64) -> Fallible<Vec<u8>> {
+            let arguments = arguments!("blob": self, "offset": &offset, "length": &length);
+            tape::fallible("blobs.blob.read", arguments)
+        }
+    }
+
     pub(crate) fn from_bytes(content: &[u8]) -> Fallible<Blob> {
         tape::fallible("blobs.from-bytes", arguments!("content": content))
+    }
+}
+
+pub(crate) mod fetch {
+    use super::Fallible;
+    use super::blobs::Blob;
+    use crate::replay::tape;
+
+    pub(crate) fn get(url: &str, digest: Option<&str>) -> Fallible<Blob> {
+        tape::fallible("fetch.get", arguments!("url": url, "digest": &digest))
+    }
+
+    pub(crate) fn git(url: &str, revision: &str) -> Fallible<Blob> {
+        tape::fallible("fetch.git", arguments!("url": url, "revision": revision))
     }
 }
 
@@ -212,6 +241,30 @@ pub(crate) mod rootfs {
 
         pub(crate) fn apply(&self, changes: &[Change]) -> Fallible<()> {
             tape::fallible("rootfs.tree.apply", arguments!("tree": &self.0, "changes": changes))
+        }
+
+        pub(crate) fn place(
+            &self,
+            blob: &super::blobs::Blob,
+            path: &str,
+            attributes: &Attributes,
+        ) -> Fallible<()> {
+            let arguments = arguments!(
+                "tree": &self.0, "blob": blob, "path": path, "attributes": attributes
+            );
+            tape::fallible("rootfs.tree.place", arguments)
+        }
+
+        pub(crate) fn unpack(
+            &self,
+            archive: &super::blobs::Blob,
+            path: &str,
+            strip: u32,
+        ) -> Fallible<()> {
+            let arguments = arguments!(
+                "tree": &self.0, "archive": archive, "path": path, "strip": &strip
+            );
+            tape::fallible("rootfs.tree.unpack", arguments)
         }
 
         pub(crate) fn write_secret(

@@ -140,7 +140,7 @@ impl Call {
         asked.filter(|request| request.when.iter().all(|condition| self.host.is(condition)))
     }
 
-    fn requested(&self, capability: &str, subject: &str) -> Result<()> {
+    pub(super) fn requested(&self, capability: &str, subject: &str) -> Result<()> {
         // Whether the key is the one that was requested is for the real host to say.
         let place = |scope: &str| match capability {
             "repositories" => scope.split_once(" key:").map_or("", |(url, _)| url).to_owned(),

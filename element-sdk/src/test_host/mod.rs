@@ -3,6 +3,7 @@
 mod call;
 mod fake_tree;
 pub(crate) mod host;
+pub(crate) mod outside;
 mod state;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use call::Call;
 pub use fake_tree::FakeTree;
+use outside::Outside;
 pub use state::Planned;
 use state::{State, typed};
 
@@ -189,6 +191,39 @@ impl TestHost {
         answer: impl FnMut(&Command, &mut FakeTree) -> Output + 'static,
     ) -> Self {
         self.state.answers.insert(program.to_owned(), Box::new(answer));
+        self
+    }
+
+    /// A file outside, at a URL and with a digest (`sha256:…`), which is taken at its word.
+    #[must_use]
+    pub fn outside(mut self, url: &str, digest: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.state.outside.insert(url.to_owned(), Outside::file(digest, content));
+        self
+    }
+
+    /// An archive outside, of these files.
+    #[must_use]
+    pub fn outside_archive<N: Into<String>, C: Into<Vec<u8>>>(
+        mut self,
+        url: &str,
+        digest: &str,
+        files: impl IntoIterator<Item = (N, C)>,
+    ) -> Self {
+        self.state.outside.insert(url.to_owned(), Outside::archive(digest, files));
+        self
+    }
+
+    /// A commit, branch or tag of a git repository outside, of these files.
+    #[must_use]
+    pub fn outside_commit<N: Into<String>, C: Into<Vec<u8>>>(
+        mut self,
+        url: &str,
+        revision: &str,
+        files: impl IntoIterator<Item = (N, C)>,
+    ) -> Self {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        let commit = Outside::archive(&digest, files);
+        self.state.outside.insert(format!("{url} {revision}"), commit);
         self
     }
 

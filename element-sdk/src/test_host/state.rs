@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::fake_tree::FakeTree;
+use super::outside::Outside;
 use crate::block_device::Node;
 use crate::command::{Command, Output};
 use crate::description::Condition;
@@ -31,6 +32,8 @@ pub(crate) struct State {
     pub(crate) secrets: BTreeMap<String, Vec<u8>>,
     pub(crate) builder_keys: Vec<String>,
     pub(crate) proxy: Proxy,
+    /// By URL; of a repository, URL and revision.
+    pub(crate) outside: BTreeMap<String, Outside>,
 }
 
 /// What planning one step came to.

@@ -1,14 +1,18 @@
 //! `dib.lock`, beside the definition.
 
+use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use dibhost_definition::{Definition, LOCK_FILE, Lock, LockedImage};
+use dibhost_engine::{Event, Level};
 use dibhost_plan::{Plan, lock};
+use dibhost_registry::Found;
 
 use crate::failure::Failure;
+use crate::report::Reporter;
 
 /// The lock file of a definition, as it was when it was read.
 pub(crate) struct Kept {
@@ -54,6 +58,36 @@ impl Kept {
         lock.images.insert(self.image, image);
         replace(&self.path, &lock.to_text())
     }
+}
+
+/// Writes what a build found and nothing had pinned, so that the next one gets the same. The file
+/// is read anew: a build takes minutes, and it has other images too.
+pub(crate) fn keep_pins(
+    definition: &Definition,
+    pins: &Found,
+    reporter: &Reporter,
+) -> Result<(), Failure> {
+    if pins.values().all(BTreeMap::is_empty) {
+        return Ok(());
+    }
+    let warn = |text: String| {
+        let source = "host".to_owned();
+        reporter.event(&Event::Line { level: Level::Warning, source, text });
+    };
+    let Some(kept) = Kept::of(definition)? else {
+        warn(format!(
+            "what was fetched is pinned nowhere: an image that was typed has no `{LOCK_FILE}`, and \
+             another build may get something else"
+        ));
+        return Ok(());
+    };
+    let mut image = kept.image().cloned().unwrap_or_default();
+    for (element, found) in pins {
+        // Gone from the file meanwhile: somebody removed it to agree anew.
+        let Some(locked) = image.get_mut(element) else { continue };
+        locked.pins.extend(found.clone());
+    }
+    kept.renew(image)
 }
 
 /// Refuses elements that changed and ask for more, before anything privileged.
@@ -116,4 +150,59 @@ pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
         Ok(())
     };
     write().map_err(|error| Failure::failed(format!("writing `{}`: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::LogFormat;
+
+    const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
+    fn found(element: &str, asked: &str) -> Found {
+        let pins = BTreeMap::from([(asked.to_owned(), DIGEST.to_owned())]);
+        BTreeMap::from([(element.to_owned(), pins)])
+    }
+
+    #[test]
+    fn what_a_build_found_is_added_to_the_file_as_it_is_by_then() {
+        let reporter = Reporter::new(LogFormat::Json, false);
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("image.toml"), "[image]\nname = \"web\"\nelements = [\"tool\"]\n")
+            .unwrap();
+        let definition = Definition::load(&at("image.toml")).unwrap();
+        let element = |image: &str| {
+            format!(
+                "\n[image.{image}.tool]\nfrom = \"tool\"\nversion = \"1.0.0\"\ndigest = \"{DIGEST}\"\n"
+            )
+        };
+        let before = format!("version = 1\n{}", element("web"));
+        std::fs::write(at(LOCK_FILE), &before).unwrap();
+        // Nothing to add is nothing to write.
+        keep_pins(&definition, &BTreeMap::new(), &reporter).unwrap();
+        assert_eq!(std::fs::read_to_string(at(LOCK_FILE)).unwrap(), before);
+
+        // Meanwhile another image came in.
+        std::fs::write(at(LOCK_FILE), before + &element("other")).unwrap();
+        keep_pins(&definition, &found("tool", "https://x.example/a"), &reporter).unwrap();
+        keep_pins(&definition, &found("tool", "https://x.example/b"), &reporter).unwrap();
+        keep_pins(&definition, &found("gone", "https://x.example/c"), &reporter).unwrap();
+        let lock = Lock::load(&at(LOCK_FILE)).unwrap().unwrap();
+        let pins = &lock.images["web"]["tool"].pins;
+        assert_eq!(pins.keys().collect::<Vec<_>>(), ["https://x.example/a", "https://x.example/b"]);
+        assert!(lock.images["other"]["tool"].pins.is_empty());
+        assert!(!lock.images["web"].contains_key("gone"));
+    }
+
+    #[test]
+    fn an_image_that_was_typed_has_no_place_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "[image]\nname = \"web\"\nelements = [\"tool\"]\n";
+        let mut definition = Definition::parse(text, "typed", folder.path()).unwrap();
+        definition.file = None;
+        let reporter = Reporter::new(LogFormat::Json, false);
+        keep_pins(&definition, &found("tool", "https://x.example/a"), &reporter).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 }

@@ -14,6 +14,7 @@ use dibhost_plan::fact::Fact;
 use dibhost_plan::grant::{self, Grants, Right};
 use dibhost_plan::planner::{BuilderSurroundings, TargetMachine};
 use dibhost_plan::{schema, validate};
+use dibhost_registry::SimulatedFetch;
 use dibhost_tree::{Output, SimulatedTarget};
 use serde_json::json;
 
@@ -24,6 +25,7 @@ use crate::held::{facts, wishes};
 use crate::interface::hook::call_any;
 use crate::invoke;
 use crate::observer::Silent;
+use crate::remote::Remote;
 use crate::secrets::NoSecrets;
 use crate::state::{Call, Mode, State};
 
@@ -51,6 +53,8 @@ pub fn host_functions(data: &[u8]) {
     let served = effects::serve(&mut target, &mut heard, |effects| {
         let mut state = invoke::state(call, running.then_some(effects), Arc::new(NoSecrets));
         state.facts = facts::Facts::new(given());
+        let outside = SimulatedFetch::default().file("http://a/", "x");
+        state.remote = Some(Remote { fetch: Arc::new(outside), pins: Arc::default() });
         state.wishes = wishes::Wishes::new(Vec::new(), BuilderSurroundings::default());
         state.table.push(Build).expect("a table has room for one");
         for _ in 0..CALLS {
@@ -130,6 +134,8 @@ fn grants(byte: u8) -> Grants {
         ("builder", "authorized-keys"),
         ("builder", "proxies"),
         ("cache", ""),
+        ("fetch", "*"),
+        ("fetch", "unpinned"),
     ];
     let chosen: &[(&str, &str)] = match byte % 4 {
         0 => &[],

@@ -31,6 +31,7 @@ use crate::limits::{
 };
 use crate::outcome::{Outcome, RunAnswer};
 use crate::record::{Differs, Ending, Half, Record, Tape};
+use crate::remote::Remote;
 use crate::secrets::{NoSecrets, SecretStore};
 use crate::side_by_side::ReadyStep;
 use crate::state::{Call, Mode, State, table};
@@ -60,6 +61,8 @@ pub struct RunCall<'a> {
     pub secrets: &'a Arc<dyn SecretStore>,
     /// A folder of the host that is this element's own, for `cache`. None: nothing is kept.
     pub cache: Option<&'a Path>,
+    /// The way outside, for `fetch`. None: nothing is fetched.
+    pub remote: Option<&'a Remote>,
     /// Thrown, it stops the element within some 20 ms (a program it waits for is the target's).
     pub cancel: &'a Cancel,
 }
@@ -104,6 +107,8 @@ pub(crate) fn state(call: Call, effects: Option<Effects>, secrets: Arc<dyn Secre
         told: BTreeSet::new(),
         effects,
         secrets,
+        remote: None,
+        stops: Vec::new(),
         clock: GuestClock::default(),
         deadline: Instant::now() + time,
         call,
@@ -342,6 +347,7 @@ pub struct Prepared {
     call: Call,
     facts: BTreeMap<String, Vec<Fact>>,
     cache: Option<PathBuf>,
+    remote: Option<Remote>,
     cancel: Cancel,
     stop: Cancel,
     secrets: Arc<dyn SecretStore>,
@@ -372,6 +378,7 @@ impl Prepared {
             },
             facts: call.facts.clone(),
             cache: call.cache.map(Path::to_owned),
+            remote: call.remote.cloned(),
             cancel: call.cancel.clone(),
             stop: Cancel::new(),
             secrets: Arc::clone(call.secrets),
@@ -385,13 +392,14 @@ impl Prepared {
     }
 
     fn call(self, effects: Effects) -> Result<RunAnswer, ElementFailure> {
-        let Self { code, call, facts, cache, cancel, stop, secrets, tape } = self;
+        let Self { code, call, facts, cache, remote, cancel, stop, secrets, tape } = self;
         let told = Arc::clone(&secrets);
         let stops = vec![cancel, stop];
-        let mut session = Session::new(&code, call, Some(effects), stops, secrets);
+        let mut session = Session::new(&code, call, Some(effects), stops.clone(), secrets);
         let data = session.store.data_mut();
         data.facts = facts::Facts::new(facts);
         data.cache = cache::Cache::at(cache);
+        (data.remote, data.stops) = (remote, stops);
         data.tape = std::mem::take(&mut *lock(&tape));
         let outcome = session.run();
         *lock(&tape) = std::mem::take(&mut session.store.data_mut().tape);

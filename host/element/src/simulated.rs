@@ -12,6 +12,7 @@ use dibhost_sys::Cancel;
 use crate::effects::Effects;
 use crate::invoke::RunCall;
 use crate::outcome::RunAnswer;
+use crate::remote::Remote;
 use crate::runner::Runner;
 use crate::side_by_side::ReadyStep;
 
@@ -21,6 +22,8 @@ pub struct Scene {
     pub effects: Effects,
     /// The values of the slots it reads.
     pub facts: BTreeMap<String, Vec<Fact>>,
+    /// The way outside, if it has one.
+    pub remote: Option<Remote>,
     /// The build is cancelled, or this step is of no use any more.
     stops: [Cancel; 2],
 }
@@ -35,6 +38,12 @@ impl Scene {
             return Err(ElementFailure::new("was stopped: the build was cancelled"));
         }
         Ok(())
+    }
+
+    /// What ends what it waits for.
+    #[must_use]
+    pub fn stops(&self) -> &[Cancel] {
+        &self.stops
     }
 }
 
@@ -70,6 +79,7 @@ impl SimulatedRunner {
 struct Ready {
     act: Act,
     facts: BTreeMap<String, Vec<Fact>>,
+    remote: Option<Remote>,
     cancel: Cancel,
     stop: Cancel,
 }
@@ -84,6 +94,7 @@ impl Runner for SimulatedRunner {
         Ok(Box::new(Ready {
             act: Arc::clone(act),
             facts: call.facts.clone(),
+            remote: call.remote.cloned(),
             cancel: call.cancel.clone(),
             stop: Cancel::new(),
         }))
@@ -96,7 +107,8 @@ impl ReadyStep for Ready {
     }
 
     fn run(self: Box<Self>, effects: Effects) -> Result<RunAnswer, ElementFailure> {
-        let scene = Scene { effects, facts: self.facts, stops: [self.cancel, self.stop] };
-        (self.act)(&scene)
+        let Self { act, facts, remote, cancel, stop } = *self;
+        let scene = Scene { effects, facts, remote, stops: [cancel, stop] };
+        act(&scene)
     }
 }

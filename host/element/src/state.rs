@@ -9,6 +9,7 @@ use dibhost_plan::description::{Description, StepDeclaration};
 use dibhost_plan::grant::{Grants, Right, need};
 use dibhost_plan::planner::TargetMachine;
 use dibhost_plan::{Phase, Taint};
+use dibhost_sys::Cancel;
 use dibhost_tree::{Room, Written};
 use serde_json::Value;
 use wasmtime::component::ResourceTable;
@@ -19,6 +20,7 @@ use crate::held::{blobs, cache, clock::GuestClock, facts, log, outputs, wishes};
 use crate::limits::{Exceeded, HANDLES, Memory, in_force};
 use crate::record::Tape;
 use crate::refusal::{Refusal, grant_lines};
+use crate::remote::Remote;
 use crate::secrets::SecretStore;
 
 /// Which export is being called.
@@ -84,6 +86,10 @@ pub(crate) struct State {
     pub(crate) told: BTreeSet<String>,
     pub(crate) effects: Option<Effects>,
     pub(crate) secrets: Arc<dyn SecretStore>,
+    /// The way outside; none: nothing is fetched.
+    pub(crate) remote: Option<Remote>,
+    /// Any of them ends what it waits for.
+    pub(crate) stops: Vec<Cancel>,
     pub(crate) clock: GuestClock,
     /// When the call has to be over.
     pub(crate) deadline: std::time::Instant,

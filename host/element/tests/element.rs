@@ -1,6 +1,8 @@
 //! Elements that behave and elements that do not, from file to answer.
 
 mod common;
+#[path = "element/fetch.rs"]
+mod fetch;
 #[path = "element/limits.rs"]
 mod limits;
 #[path = "element/record.rs"]
@@ -17,7 +19,8 @@ use std::time::{Duration, Instant};
 use common::{Guest, GuestStep};
 use dibhost_definition::{Definition, Limit, Limits};
 use dibhost_element::{
-    Level, Library, LibraryOptions, LoadLimits, Observer, Outcome, RunAnswer, RunCall, SecretStore,
+    Level, Library, LibraryOptions, LoadLimits, Observer, Outcome, Remote, RunAnswer, RunCall,
+    SecretStore,
 };
 use dibhost_plan::fact::Fact;
 use dibhost_plan::grant::{Grants, Right};
@@ -42,6 +45,7 @@ struct Bench {
     facts: BTreeMap<String, Vec<Fact>>,
     cancel: Cancel,
     secrets: Arc<dyn SecretStore>,
+    remote: Option<Remote>,
 }
 
 impl Bench {
@@ -60,6 +64,7 @@ impl Bench {
             facts: BTreeMap::new(),
             cancel: Cancel::new(),
             secrets: Arc::new(secrets::OneSecret::default()),
+            remote: None,
         }
     }
 
@@ -124,6 +129,7 @@ impl Bench {
             limits: &self.limits,
             secrets: &self.secrets,
             cache: None,
+            remote: self.remote.as_ref(),
             cancel: &self.cancel,
         };
         library.run_step(&call, target, heard)
@@ -150,9 +156,14 @@ fn target() -> SimulatedTarget {
 struct Heard {
     log: Vec<(Level, String)>,
     lines: Vec<String>,
+    spans: Vec<String>,
 }
 
 impl Observer for Heard {
+    fn span_started(&mut self, _id: u64, name: &str) {
+        self.spans.push(name.to_owned());
+    }
+
     fn log(&mut self, level: Level, message: &str, _fields: &[(String, String)]) {
         self.log.push((level, message.to_owned()));
     }
@@ -622,6 +633,7 @@ fn a_step_of_another_name_is_not_run() {
         limits: &bench.limits,
         secrets: &bench.secrets,
         cache: None,
+        remote: None,
         cancel: &bench.cancel,
     };
     let failure = library.run_step(&call, &mut target(), &mut Heard::default()).unwrap_err();
@@ -697,21 +709,6 @@ fn a_program_that_fails_fails_the_step_with_what_it_said() {
     assert_eq!(failure.message, "`false` ended with status 1: first; no such luck");
     let failure = bench.run("x", &grants(&[("exec", "network")])).unwrap_err();
     assert!(failure.message.contains("`exec` of `false` is not granted"), "{failure}");
-}
-
-#[test]
-fn fetching_is_denied_or_said_to_come_later() {
-    let bench = Bench::with(&Guest::new("x").run(|m| m.fetch("https://example.org:443/x")));
-    let unpinned = [("fetch", "unpinned"), ("fetch", "example.org")];
-    let failure = bench.run("x", &grants(&unpinned)).unwrap_err();
-    assert!(failure.message.contains("fetches nothing for elements yet"), "{failure}");
-    let failure = bench.run("x", &grants(&unpinned[..1])).unwrap_err();
-    assert!(failure.message.starts_with("`fetch` of `example.org` is not granted"), "{failure}");
-    let failure = bench.run("x", &grants(&unpinned[1..])).unwrap_err();
-    assert!(failure.message.starts_with("`fetch` of `unpinned` is not granted"), "{failure}");
-    let local = Bench::with(&Guest::new("x").run(|m| m.fetch("file:///etc/passwd")));
-    let failure = local.run("x", &grants(&[("fetch", "*")])).unwrap_err();
-    assert!(failure.message.contains("starts with neither `http://` nor"), "{failure}");
 }
 
 #[test]

@@ -84,6 +84,7 @@ fn run_by(runner: &dyn Runner, names: &[&str], grants: &Grants) -> (Together, Si
             limits: &dibhost_definition::Limits::default(),
             secrets: &(Arc::new(NoSecrets) as Arc<dyn SecretStore>),
             cache: None,
+            remote: None,
             cancel: &Cancel::new(),
         };
         runner.prepare(&call).unwrap()

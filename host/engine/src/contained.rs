@@ -71,6 +71,7 @@ mod tests {
             summary: String::new(),
             required_by: Vec::new(),
             listed: true,
+            pins: std::collections::BTreeMap::new(),
             limits: dibhost_definition::Limits::default(),
             parameters: std::collections::BTreeMap::new(),
             grants: vec![HeldGrant {

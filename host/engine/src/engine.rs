@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dibhost_element::{Library, Runner, SecretStore};
+use dibhost_element::{Library, Remote, Runner, SecretStore};
 use dibhost_image::{Output as ImageFile, Scratch, check_beside};
 use dibhost_plan::action::{Action, Work, with_versions};
 use dibhost_plan::{CANNOT_RUN_HELP, Observed, Phase, Plan, PlannedDropIn, Taint};
+use dibhost_registry::{Fetch, Fetcher, Found, Outside, Pins};
 use dibhost_sys::{Cancel, Program};
 use dibhost_tree::{ProgramLimits, TargetError, Worker, WorkerOptions, Workshop};
 
@@ -48,6 +49,10 @@ pub struct BuildOptions {
     pub jobs: NonZeroUsize,
     /// Those that the plan's parameters name.
     pub secrets: Arc<Secrets>,
+    /// How elements that fetch get outside.
+    pub outside: Outside,
+    /// What is not pinned in `dib.lock` is not fetched.
+    pub locked: bool,
 }
 
 /// What a build came to.
@@ -61,6 +66,9 @@ pub struct Outcome {
     pub timings: Vec<Timing>,
     /// All of it.
     pub took: Duration,
+    /// What elements fetched without saying the digest of it, and nothing had pinned: what
+    /// `dib.lock` is to say, by element.
+    pub pins: Found,
 }
 
 /// What a build is carried out with: each a trait, so that a build needs neither root nor a mirror
@@ -72,6 +80,8 @@ pub struct Means<'a> {
     pub base: &'a mut dyn Base,
     /// What runs the steps of elements.
     pub runner: &'a dyn Runner,
+    /// What gets steps what is outside.
+    pub fetch: Arc<dyn Fetch>,
     /// What becomes of the finished tree.
     pub output: &'a mut dyn Output,
     /// See [`BuildOptions::filler`].
@@ -87,6 +97,8 @@ pub struct Settings {
     pub jobs: NonZeroUsize,
     /// Those that the plan's parameters name.
     pub secrets: Arc<dyn SecretStore>,
+    /// What is not pinned in the plan is not fetched.
+    pub locked: bool,
     /// Versions of the programs of the builder that shape the image, by their names: the keys of
     /// the actions have them.
     pub versions: BTreeMap<String, String>,
@@ -131,13 +143,13 @@ fn told(
     secrets: &dyn SecretStore,
     cancel: &Cancel,
     tell: &mut dyn FnMut(Event),
-    build: impl FnOnce(&mut Teller<'_>) -> Result<Files, BuildFailure>,
+    build: impl FnOnce(&mut Teller<'_>) -> Result<Built, BuildFailure>,
 ) -> Result<Outcome, BuildFailure> {
     let begun = Instant::now();
     let redact = |text: String| secrets.redact(text);
     let mut tell = |event: Event| tell(event.map_texts(&redact));
     let mut teller = Teller::new(&mut tell);
-    let files = build(&mut teller).map_err(|mut failure| {
+    let Built { files, pins } = build(&mut teller).map_err(|mut failure| {
         failure.cancelled |= cancel.is_cancelled();
         if let (true, None, Some(doing)) =
             (failure.context.is_empty(), &failure.element, teller.doing())
@@ -151,7 +163,14 @@ fn told(
         failure
     })?;
     let timings = teller.into_timings();
-    Ok(Outcome { outputs: files.images, beside: files.beside, timings, took: begun.elapsed() })
+    let Files { images: outputs, beside } = files;
+    Ok(Outcome { outputs, beside, timings, took: begun.elapsed(), pins })
+}
+
+/// What is there when all is done.
+struct Built {
+    files: Files,
+    pins: Found,
 }
 
 fn on_this_machine(
@@ -160,7 +179,7 @@ fn on_this_machine(
     options: &BuildOptions,
     cancel: &Cancel,
     teller: &mut Teller<'_>,
-) -> Result<Files, BuildFailure> {
+) -> Result<Built, BuildFailure> {
     // Before an hour of building, not after it.
     if plan.runs_programs() {
         dibhost_sys::can_run(&plan.image.arch).map_err(|why| {
@@ -196,7 +215,7 @@ fn in_scratch(
     options: &BuildOptions,
     cancel: &Cancel,
     teller: &mut Teller<'_>,
-) -> Result<Files, BuildFailure> {
+) -> Result<Built, BuildFailure> {
     let making = |e| BuildFailure::new(e).doing("making the build's work folder in the cache");
     let work = WorkFolder::create(&cache.join("work")).map_err(making)?;
     let tree = work.path().join("target");
@@ -219,9 +238,12 @@ fn in_scratch(
     teller.end(running);
     contained::check(&plan.elements, &worker, teller)?;
 
+    let fetcher = Fetcher::open(&cache.join("fetched"), work.path(), options.outside.clone())
+        .map_err(|e| BuildFailure::new(e).doing("making ready what elements fetch with"))?;
     let settings = Settings {
         of_elements: cache.join("of-elements"),
         jobs: options.jobs,
+        locked: options.locked,
         secrets: Arc::clone(&options.secrets) as Arc<dyn SecretStore>,
         versions: versions::of(&plan.actions, cancel),
     };
@@ -231,12 +253,13 @@ fn in_scratch(
         tree: &mut worker,
         base: &mut base,
         runner: library,
+        fetch: Arc::new(fetcher),
         output: &mut output,
         filler: Program::new(&options.filler.0).args(&options.filler.1),
     };
-    let files = carry_out(plan, means, &settings, cancel, teller)?;
+    let built = carry_out(plan, means, &settings, cancel, teller)?;
     worker.stop().map_err(|e| BuildFailure::new(e).doing("ending the target's worker process"))?;
-    Ok(files)
+    Ok(built)
 }
 
 /// One build that is under way.
@@ -256,7 +279,9 @@ fn carry_out(
     settings: &Settings,
     cancel: &Cancel,
     teller: &mut Teller<'_>,
-) -> Result<Files, BuildFailure> {
+) -> Result<Built, BuildFailure> {
+    let pinned = plan.elements.iter().map(|e| (e.name.clone(), e.pins.clone())).collect();
+    let pins = Arc::new(Pins::new(pinned, settings.locked));
     let facts =
         Facts::of(plan).map_err(|e| BuildFailure::new(e).doing("reading the facts of the plan"))?;
     let mut build = Build {
@@ -271,6 +296,7 @@ fn carry_out(
             jobs: settings.jobs,
             facts,
             secrets: Arc::clone(&settings.secrets),
+            remote: Remote { fetch: means.fetch, pins: Arc::clone(&pins) },
         },
         secrets: Arc::clone(&settings.secrets),
         observed: Observed::default(),
@@ -305,7 +331,8 @@ fn carry_out(
         secrets: build.secrets.as_ref(),
         filler: means.filler,
     };
-    finish::finish(finishing, &mut build.tree, means.output, cancel, teller)
+    let files = finish::finish(finishing, &mut build.tree, means.output, cancel, teller)?;
+    Ok(Built { files, pins: pins.found() })
 }
 
 /// Whether the build is to end.

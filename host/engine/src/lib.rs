@@ -32,3 +32,4 @@ pub use event::{Activity, Event, Level, Timing};
 pub use failure::BuildFailure;
 pub use output::{Disks, Files, Finished, Needs, Output};
 pub use secrets::Secrets;
+pub use work::{WorkFolder, open_cache};

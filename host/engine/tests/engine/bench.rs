@@ -31,12 +31,15 @@ use dibhost_plan::{
     PlannedPreset, PlannedRepository, PlannedUnit, PlannedUnitState, PlannedUser, PresetLine, Step,
     Transaction, WantedBy,
 };
+use dibhost_registry::SimulatedFetch;
 use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput, SecretBytes};
 use dibhost_tree::{
     Attributes, Change, Command, Deferred, Entry, HostPrograms, Line, ListedNode, Programs, Room,
     Scope, SimulatedTarget, Stat, Target, TargetError, TargetPath, Tree, Walk, Written,
 };
 use tempfile::TempDir;
+
+use crate::fetching::{FILE, commit, get, outside};
 
 /// Phases of the full build in which everything is wished for.
 const BUSY: [Phase; 7] = [
@@ -84,7 +87,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    fn enter(&self, call: String) -> Result<(), Way> {
+    pub fn enter(&self, call: String) -> Result<(), Way> {
         let mut journal = self.journal.lock().unwrap();
         let turn = journal.calls.len();
         if journal.cancel_at.as_deref().is_some_and(|at| call.starts_with(at)) {
@@ -130,7 +133,7 @@ impl Shared {
     }
 }
 
-fn of_tree(way: Way) -> TargetError {
+pub fn of_tree(way: Way) -> TargetError {
     match way {
         Way::Error => TargetError::Conflict("it does not want to".to_owned()),
         Way::Full => TargetError::Os {
@@ -414,6 +417,10 @@ pub struct Bench {
     pub absent: BTreeSet<String>,
     /// It is cancelled before it begins.
     pub cancelled: bool,
+    /// What is outside.
+    pub outside: Arc<SimulatedFetch>,
+    /// What is not pinned is not fetched.
+    pub locked: bool,
     /// Files where the output is to be, name and text.
     pub before: Vec<(String, String)>,
 }
@@ -490,6 +497,8 @@ impl Bench {
             statuses: BTreeMap::new(),
             absent: BTreeSet::new(),
             cancelled: false,
+            outside: Arc::default(),
+            locked: false,
             before: Vec::new(),
         }
     }
@@ -557,6 +566,13 @@ impl Bench {
             Ok(RunAnswer::done())
         });
         bench.step("beside", Phase::Finalise, &[], |_| Ok(putting(".beside", "of a step")));
+        bench.outside = Arc::new(outside());
+        bench.step("outside", Phase::Finalise, &[("rootfs", "write /")], |scene| {
+            let content = get(scene, "outside", FILE, None)?.fetched.content;
+            write(scene, "/srv/file", &String::from_utf8_lossy(&content))?;
+            commit(scene, "outside", "main")?;
+            Ok(RunAnswer::done())
+        });
         bench.step("last", Phase::Cleanup, &[("rootfs", "write /")], |scene| {
             write(scene, "/srv/last", "x")?;
             Ok(RunAnswer::done())
@@ -668,6 +684,7 @@ impl Bench {
                 listed: true,
                 parameters: BTreeMap::new(),
                 grants: grants.iter().map(grant).collect(),
+                pins: BTreeMap::new(),
                 limits: dibhost_definition::Limits::default(),
             });
         }
@@ -730,6 +747,7 @@ impl Bench {
             of_elements: out.path().join("of-elements"),
             jobs: NonZeroUsize::new(self.jobs).unwrap(),
             secrets: Arc::new(OnePassword),
+            locked: self.locked,
             versions: BTreeMap::new(),
         };
         let mut events = Vec::new();
@@ -737,6 +755,7 @@ impl Bench {
             tree: &mut tree,
             base: &mut base,
             runner: &runner,
+            fetch: Arc::new(Watched { inner: Arc::clone(&self.outside), shared: shared.clone() }),
             output: &mut output,
             filler: Program::new("false"),
         };

@@ -4,6 +4,7 @@ mod bench;
 mod cancelling;
 mod failing;
 mod faults;
+mod fetching;
 mod order;
 mod outputs;
 mod packages;

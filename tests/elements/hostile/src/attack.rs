@@ -121,6 +121,10 @@ enum Call {
     },
     CacheGet(String),
     Fetch(String),
+    FetchCommit {
+        url: String,
+        revision: String,
+    },
     // words
     Log(String),
     LogFields(Vec<(String, String)>),
@@ -303,6 +307,10 @@ impl<'a> Attack<'a> {
             }
             Call::Fetch(url) => {
                 let blob = fetch::get(&url, None)?;
+                self.blobs.push(blob);
+            }
+            Call::FetchCommit { url, revision } => {
+                let blob = fetch::git(&url, &revision)?;
                 self.blobs.push(blob);
             }
             Call::Log(message) => log::write(log::Level::Info, &message, &[]),

@@ -1,5 +1,6 @@
 //! Files and trees of the target as one blob, and back.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 
 use dibhost_check::Check;
@@ -142,10 +143,16 @@ fn entries(
     let spoilt = |e: std::io::Error| Refusal::invalid(format!("the archive cannot be read: {e}"));
     let mut changes =
         vec![Change::MakeDirectory { path: path.clone(), attributes: Attributes::default() }];
+    // Many archives name files alone.
+    let mut folders = BTreeSet::from([path.as_str().to_owned()]);
     let mut archive = tar::Archive::new(archive);
     let mut left = room;
     for entry in archive.entries().map_err(spoilt)? {
         let mut entry = entry.map_err(spoilt)?;
+        // What is said of all entries (`git archive` says the commit) is no entry.
+        if entry.header().entry_type() == tar::EntryType::XGlobalHeader {
+            continue;
+        }
         let Some(at) = place(path, &entry.path_bytes(), strip)? else { continue };
         if Check::ArchiveEntries.holds() && changes.len() >= CHANGES {
             return Err(Refusal::limit(format!("the archive has more than {CHANGES} entries")));
@@ -157,6 +164,14 @@ fn entries(
             group: number(entry.header().gid())?,
             xattrs: Vec::new(),
         };
+        if let Some((folder, _)) = at.as_str().rsplit_once('/')
+            && !entry.header().entry_type().is_dir()
+            && !folder.is_empty()
+            && folders.insert(folder.to_owned())
+        {
+            let (path, attributes) = (TargetPath::new(folder)?, Attributes::default());
+            changes.push(Change::MakeDirectory { path, attributes });
+        }
         let link = entry.link_name_bytes().map(|l| text(&l)).transpose()?;
         match entry.header().entry_type() {
             tar::EntryType::Regular | tar::EntryType::Continuous => {
@@ -168,6 +183,7 @@ fn entries(
                 changes.push(Change::Write { path: at, content, attributes });
             }
             tar::EntryType::Directory => {
+                folders.insert(at.as_str().to_owned());
                 changes.push(Change::MakeDirectory { path: at, attributes });
             }
             tar::EntryType::Symlink => {
@@ -218,6 +234,12 @@ mod tests {
 
     fn archive() -> Vec<u8> {
         let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(tar::EntryType::XGlobalHeader);
+        header.set_size(19);
+        archive
+            .append_data(&mut header, "pax_global_header", &b"19 comment=0123456\n"[..])
+            .unwrap();
         let mut header = tar::Header::new_gnu();
         header.set_mode(0o750);
         header.set_uid(7);
@@ -237,8 +259,11 @@ mod tests {
         let path = TargetPath::new("/opt").unwrap();
         let plain = unpack(&archive(), &path, 1, 2).unwrap().unwrap();
         let at = |p: &str| TargetPath::new(p).unwrap();
+        let made =
+            Change::MakeDirectory { path: at("/opt/bin"), attributes: Attributes::default() };
+        assert_eq!((plain.len(), &plain[1]), (5, &made));
         assert_eq!(
-            plain[1],
+            plain[2],
             Change::Write {
                 path: at("/opt/bin/x"),
                 content: b"hi".to_vec(),
@@ -251,10 +276,10 @@ mod tests {
             }
         );
         assert_eq!(
-            plain[2],
+            plain[3],
             Change::HardLink { source: at("/opt/bin/x"), destination: at("/opt/y") }
         );
-        assert_eq!(plain[3], Change::Symlink { path: at("/opt/z"), to: "/etc/passwd".into() });
+        assert_eq!(plain[4], Change::Symlink { path: at("/opt/z"), to: "/etc/passwd".into() });
 
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packed.write_all(&archive()).unwrap();
