@@ -202,9 +202,9 @@ pub use stat::{Entry, Kind, Stat};
 pub use test_host::{FakeTree, Planned, Ran, TestHost};
 pub use tree::Tree;
 pub use wish::{
-    Bootstrap, BootstrapDistribution, DebRepository, DebconfAnswer, Finding, Machine, Module,
-    Package, PackageGroup, PresetAction, Proxy, RemoteFile, RpmLocation, RpmRepository, Sudo,
-    UnitState, User, Want,
+    Bootstrap, BootstrapDistribution, DebRepository, DebconfAnswer, DropIn, Finding, Machine,
+    Module, Package, PackageGroup, Preset, PresetAction, Proxy, RemoteFile, RpmLocation,
+    RpmRepository, Sudo, UnitState, User, Want,
 };
 
 /// Makes an [`Element`] the one that the component exports.

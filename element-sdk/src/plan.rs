@@ -10,8 +10,8 @@ use crate::fact::{Fact, Provided};
 use crate::phase::Phase;
 use crate::secret::{Secret, SecretParameter};
 use crate::wish::{
-    Bootstrap, DebRepository, DebconfAnswer, Finding, Machine, Module, Package, PackageGroup,
-    PresetAction, Proxy, RpmRepository, UnitState, User,
+    Bootstrap, DebRepository, DebconfAnswer, DropIn, Finding, Machine, Module, Package,
+    PackageGroup, Preset, Proxy, RpmRepository, UnitState, User,
 };
 use crate::{host, log};
 
@@ -172,23 +172,21 @@ impl<'a> Plan<'a> {
         host::define_unit(unit, content)
     }
 
-    /// Wishes that a unit, whoever it comes from, have this drop-in (`services-define`): `name`
-    /// without `.conf`, usually with a number in front.
+    /// Wishes that a unit, whoever it comes from, have this drop-in (`services-define`).
     ///
     /// # Errors
     /// Not granted, or no sound name.
-    pub fn drop_in(&self, unit: &str, name: &str, content: &str) -> Result<()> {
-        host::drop_in(unit, name, content)
+    pub fn drop_in(&self, drop_in: DropIn) -> Result<()> {
+        host::add_drop_in(drop_in)
     }
 
-    /// Wishes for a preset (`services`): what becomes of a unit, or of all that fit a pattern with
-    /// `*`, where nobody sets a state. Of several the one with the lowest `number`, from 0 to 99,
-    /// holds.
+    /// Wishes for a preset (`services`). Nothing is enabled or disabled by it while the image is
+    /// built.
     ///
     /// # Errors
     /// Not granted, or neither a unit nor a pattern.
-    pub fn preset(&self, number: u8, unit: &str, action: PresetAction) -> Result<()> {
-        host::preset(number, unit, action)
+    pub fn preset(&self, preset: Preset) -> Result<()> {
+        host::add_preset(preset)
     }
 
     /// Wishes for an account (`accounts`; with a rule of `sudo` also `accounts-sudo`).

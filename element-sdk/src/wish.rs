@@ -260,6 +260,53 @@ impl PresetAction {
     }
 }
 
+/// More of a unit, whoever it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct DropIn {
+    /// The unit, with its suffix.
+    pub unit: String,
+    /// Its name without `.conf`, usually with a number in front.
+    pub name: String,
+    /// Its text.
+    pub content: String,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
+}
+
+impl DropIn {
+    /// The drop-in `name` of `unit`.
+    pub fn new(
+        unit: impl Into<String>,
+        name: impl Into<String>,
+        content: impl Into<String>,
+    ) -> Self {
+        let (unit, name, content) = (unit.into(), name.into(), content.into());
+        Self { unit, name, content, extensions: Extensions::default() }
+    }
+}
+
+/// What becomes of a unit, or of all that fit a pattern with `*`, where nobody sets a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Preset {
+    /// From 0 to 99: of all presets that fit a unit the one with the lowest number holds.
+    pub number: u8,
+    /// The unit, with its suffix, or the pattern.
+    pub unit: String,
+    /// What becomes of it.
+    pub action: PresetAction,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
+}
+
+impl Preset {
+    /// A preset under this number.
+    pub fn new(number: u8, unit: impl Into<String>, action: PresetAction) -> Self {
+        Self { number, unit: unit.into(), action, extensions: Extensions::default() }
+    }
+}
+
 /// Whether a user may run anything as root by `sudo`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sudo {

@@ -3,9 +3,9 @@
 use dibhost_element_sdk::block_device::{Node, TableKind};
 use dibhost_element_sdk::slots::{InitramfsModule, Kernel, KernelArgument};
 use dibhost_element_sdk::{
-    Bootstrap, Change, Context, DebRepository, DebconfAnswer, Description, Element, ErrorCode,
-    Module, Outcome, Output, PackageGroup, Parameters, Phase, Plan, PresetAction, Result,
-    RpmRepository, Run, Step, Sudo, TestHost, UnitState, User, description,
+    Bootstrap, Change, Context, DebRepository, DebconfAnswer, Description, DropIn, Element,
+    ErrorCode, Module, Outcome, Output, PackageGroup, Parameters, Phase, Plan, Preset,
+    PresetAction, Result, RpmRepository, Run, Step, Sudo, TestHost, UnitState, User, description,
 };
 
 /// Does what its parameter says.
@@ -72,8 +72,8 @@ impl Element for Probe {
                 })?;
                 plan.rpm_repository(RpmRepository { name, url, ..RpmRepository::default() })?;
                 plan.module(Module::new("nodejs", "20", "to serve"))?;
-                plan.drop_in("probe.service", "10-more", "[Service]\n")?;
-                plan.preset(90, "*.service", PresetAction::Disable)?;
+                plan.drop_in(DropIn::new("probe.service", "10-more", "[Service]\n"))?;
+                plan.preset(Preset::new(90, "*.service", PresetAction::Disable))?;
                 plan.user(User {
                     name: "debian".into(),
                     sudo: Some(Sudo::Nopasswd),
@@ -93,8 +93,8 @@ impl Element for Probe {
             }),
             "stream" => plan.module(Module::new("nodejs", "18", "not requested")),
             "group" => plan.package_group(PackageGroup::new("core", "not requested")),
-            "drop-in" => plan.drop_in("ssh.service", "10-more", ""),
-            "preset" => plan.preset(90, "*", PresetAction::Disable),
+            "drop-in" => plan.drop_in(DropIn::new("ssh.service", "10-more", "")),
+            "preset" => plan.preset(Preset::new(90, "*", PresetAction::Disable)),
             "sudo" => plan.user(User {
                 name: "guest".into(),
                 sudo: Some(Sudo::Password),
@@ -200,8 +200,8 @@ fn wishes_are_read_back() {
     assert!(planned.deb_repositories[0].build_only);
     assert_eq!(planned.rpm_repositories[0].url, "https://packages.example/x");
     assert_eq!(planned.modules[0].stream, "20");
-    assert_eq!(planned.drop_ins[0].1, "10-more");
-    assert_eq!(planned.presets, [(90, "*.service".to_owned(), PresetAction::Disable)]);
+    assert_eq!(planned.drop_ins[0].name, "10-more");
+    assert_eq!(planned.presets, [Preset::new(90, "*.service", PresetAction::Disable)]);
     assert_eq!(planned.users[0].sudo, Some(Sudo::Nopasswd));
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::bindings::dib::element::{
     accounts, block_device as wit_block, bootstrap as wit_bootstrap, builder, exec, facts, host,
-    log, packages, rootfs, types,
+    log, packages, rootfs, services, types,
 };
 use crate::bindings::exports::dib::element::{lifecycle, metadata};
 use crate::block_device::{Filesystem, Mount, Node, NodeKind, Partition, Size, TableKind};
@@ -21,8 +21,8 @@ use crate::outcome::Outcome;
 use crate::phase::Phase;
 use crate::stat::{Kind, Stat};
 use crate::wish::{
-    Bootstrap, DebRepository, DebconfAnswer, Finding, Machine, Module, Package, PackageGroup,
-    Proxy, RemoteFile, RpmRepository, User,
+    Bootstrap, DebRepository, DebconfAnswer, DropIn, Finding, Machine, Module, Package,
+    PackageGroup, Preset, Proxy, RemoteFile, RpmRepository, User,
 };
 
 /// Both ways between two enums whose cases have the same names.
@@ -283,6 +283,19 @@ impl From<Module> for packages::Module {
 impl From<PackageGroup> for packages::Group {
     fn from(PackageGroup { id, reason, extensions }: PackageGroup) -> Self {
         Self { id, reason, extensions: extensions.into() }
+    }
+}
+
+impl From<DropIn> for services::DropIn {
+    fn from(DropIn { unit, name, content, extensions }: DropIn) -> Self {
+        Self { unit, name, content, extensions: extensions.into() }
+    }
+}
+
+impl From<Preset> for services::Preset {
+    fn from(Preset { number, unit, action, extensions }: Preset) -> Self {
+        let (action, extensions) = (action.word().to_owned(), extensions.into());
+        Self { number, unit, action, extensions }
     }
 }
 

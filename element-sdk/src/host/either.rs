@@ -12,8 +12,8 @@ use crate::level::Level;
 use crate::replay::tape;
 use crate::stat::{Entry, Stat};
 use crate::wish::{
-    Bootstrap, DebRepository, DebconfAnswer, Machine, Module, Package, PackageGroup, PresetAction,
-    Proxy, RpmRepository, UnitState, User,
+    Bootstrap, DebRepository, DebconfAnswer, DropIn, Machine, Module, Package, PackageGroup,
+    Preset, Proxy, RpmRepository, UnitState, User,
 };
 
 /// The running build, lent for one call.
@@ -91,8 +91,8 @@ functions! {
     fn upgrade_all() -> Result<()>;
     fn set_service(unit: &str, state: UnitState) -> Result<()>;
     fn define_unit(unit: &str, content: &str) -> Result<()>;
-    fn drop_in(unit: &str, name: &str, content: &str) -> Result<()>;
-    fn preset(number: u8, unit: &str, action: PresetAction) -> Result<()>;
+    fn add_drop_in(drop_in: DropIn) -> Result<()>;
+    fn add_preset(preset: Preset) -> Result<()>;
     fn ensure_user(user: User) -> Result<()>;
     fn ensure_group(name: &str, gid: Option<u32>) -> Result<()>;
     fn nodes() -> Result<Vec<Node>>;

@@ -13,8 +13,8 @@ use crate::fact::RawFact;
 use crate::level::Level;
 use crate::stat::{Entry, Stat};
 use crate::wish::{
-    Bootstrap, DebRepository, DebconfAnswer, Machine, Module, Package, PackageGroup, PresetAction,
-    Proxy, RpmRepository, UnitState, User,
+    Bootstrap, DebRepository, DebconfAnswer, DropIn, Machine, Module, Package, PackageGroup,
+    Preset, Proxy, RpmRepository, UnitState, User,
 };
 use serde_json::Value;
 
@@ -102,12 +102,12 @@ pub(crate) fn define_unit(unit: &str, content: &str) -> Result<()> {
     Ok(services::define(unit, content)?)
 }
 
-pub(crate) fn drop_in(unit: &str, name: &str, content: &str) -> Result<()> {
-    Ok(services::drop_in(unit, name, content)?)
+pub(crate) fn add_drop_in(drop_in: DropIn) -> Result<()> {
+    Ok(services::add_drop_in(&drop_in.into())?)
 }
 
-pub(crate) fn preset(number: u8, unit: &str, action: PresetAction) -> Result<()> {
-    Ok(services::preset(number, unit, action.word())?)
+pub(crate) fn add_preset(preset: Preset) -> Result<()> {
+    Ok(services::add_preset(&preset.into())?)
 }
 
 pub(crate) fn ensure_user(user: User) -> Result<()> {

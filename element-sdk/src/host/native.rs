@@ -14,8 +14,8 @@ use crate::stat::{Entry, Stat};
 use crate::test_host::host::with;
 use crate::test_host::outside::Outside;
 use crate::wish::{
-    Bootstrap, DebRepository, DebconfAnswer, Machine, Module, Package, PackageGroup, PresetAction,
-    Proxy, RpmRepository, Sudo, UnitState, User,
+    Bootstrap, DebRepository, DebconfAnswer, DropIn, Machine, Module, Package, PackageGroup,
+    Preset, Proxy, RpmRepository, Sudo, UnitState, User,
 };
 
 /// The running build, lent for one call.
@@ -140,17 +140,16 @@ pub(crate) fn define_unit(unit: &str, content: &str) -> Result<()> {
     })
 }
 
-pub(crate) fn drop_in(unit: &str, name: &str, content: &str) -> Result<()> {
+pub(crate) fn add_drop_in(drop_in: DropIn) -> Result<()> {
     with(|call| {
-        let drop_in = (unit.to_owned(), name.to_owned(), content.to_owned());
-        call.wish("services-define", unit)?.drop_ins.push(drop_in);
+        call.wish("services-define", &drop_in.unit)?.drop_ins.push(drop_in);
         Ok(())
     })
 }
 
-pub(crate) fn preset(number: u8, unit: &str, action: PresetAction) -> Result<()> {
+pub(crate) fn add_preset(preset: Preset) -> Result<()> {
     with(|call| {
-        call.wish("services", unit)?.presets.push((number, unit.to_owned(), action));
+        call.wish("services", &preset.unit)?.presets.push(preset);
         Ok(())
     })
 }

@@ -46,8 +46,8 @@ functions! {
     services "services" {
         set "set" (unit "unit": &str, state "state": &str) -> ();
         define "define" (unit "unit": &str, content "content": &str) -> ();
-        drop_in "drop-in" (unit "unit": &str, name "name": &str, content "content": &str) -> ();
-        preset "preset" (number "number": u8, unit "unit": &str, action "action": &str) -> ();
+        add_drop_in "add-drop-in" (drop_in "drop-in": &DropIn) -> ();
+        add_preset "add-preset" (preset "preset": &Preset) -> ();
     }
     accounts "accounts" {
         ensure_user "ensure-user" (user "user": &User) -> ();

@@ -14,8 +14,8 @@ use crate::extensions::Extensions;
 use crate::fact::{Fact, Provided, RawFact};
 use crate::level::Level;
 use crate::wish::{
-    Bootstrap, DebRepository, DebconfAnswer, Finding, Machine, Module, Package, PackageGroup,
-    PresetAction, Proxy, RpmRepository, UnitState, User,
+    Bootstrap, DebRepository, DebconfAnswer, DropIn, Finding, Machine, Module, Package,
+    PackageGroup, Preset, Proxy, RpmRepository, UnitState, User,
 };
 
 pub(super) type Answer = Box<dyn FnMut(&Command, &mut FakeTree) -> Output>;
@@ -59,10 +59,10 @@ pub struct Planned {
     pub services: Vec<(String, UnitState)>,
     /// Units and their text.
     pub units: Vec<(String, String)>,
-    /// Drop-ins: unit, name and text.
-    pub drop_ins: Vec<(String, String, String)>,
-    /// Presets: number, unit or pattern, and what becomes of it.
-    pub presets: Vec<(u8, String, PresetAction)>,
+    /// Drop-ins of units.
+    pub drop_ins: Vec<DropIn>,
+    /// Presets.
+    pub presets: Vec<Preset>,
     /// Accounts.
     pub users: Vec<User>,
     /// Passwords: user and secret.

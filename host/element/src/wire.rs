@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::component::Resource;
 
 use crate::bindings::dib::element::{
-    accounts, block_device, bootstrap, builder, exec, facts, host, log, packages, rootfs,
+    accounts, block_device, bootstrap, builder, exec, facts, host, log, packages, rootfs, services,
 };
 
 /// Arguments with more bytes than this are recorded by their digest: they are compared only.
@@ -50,11 +50,12 @@ macro_rules! by_serde {
 }
 
 by_serde! {
-    (), bool, u8, u32, u64, String, Vec<u8>, Vec<String>, Vec<(String, String)>, Option<String>,
+    (), bool, u32, u64, String, Vec<u8>, Vec<String>, Vec<(String, String)>, Option<String>,
     Option<u32>, Option<u64>,
     host::Target, Option<host::Value>, log::Level, Vec<facts::Fact>,
     Vec<packages::Wish>, Vec<packages::Answer>, packages::DebRepository,
-    packages::RpmRepository, packages::Module, packages::Group, accounts::User,
+    packages::RpmRepository, packages::Module, packages::Group, services::DropIn,
+    services::Preset, accounts::User,
     Vec<block_device::Node>, block_device::Node, bootstrap::Source, builder::Proxy,
     Option<rootfs::Stat>, Vec<rootfs::Entry>, Vec<rootfs::Change>, rootfs::Attributes,
     rootfs::WalkFlags, exec::Command, exec::Output,

@@ -58,7 +58,11 @@ fn package_group(id: &str) -> Value {
 }
 
 fn drop_in(unit: &str, name: &str, content: &str) -> Value {
-    call("DropIn", json!({"unit": unit, "name": name, "content": content}))
+    call("DropIn", json!({"unit": unit, "name": name, "content": content, "extensions": []}))
+}
+
+fn preset(unit: &str) -> Value {
+    call("Preset", json!({"number": 0, "unit": unit, "action": "enable", "extensions": []}))
 }
 
 fn user(check: Check, name: &'static str, change: impl FnOnce(&mut Value)) -> Case {
@@ -128,7 +132,7 @@ fn without_grants() -> Vec<Case> {
             .says("`services-define` of `ssh.service` is not granted"),
         Case::on(Check::ServicesGrant, "a_preset_for_all_units_with_one_granted")
             .may("services", "mine.service")
-            .plans([call("Preset", "*")])
+            .plans([preset("*")])
             .says("`services` of `*` is not granted"),
         user(Check::AccountsSudoGrant, "a_user_who_is_root_by_sudo", |wish| {
             wish["sudo"] = "nopasswd".into();
@@ -264,7 +268,7 @@ fn strings() -> Vec<Case> {
             .says("the name of a drop-in \"../../../cron.d/evil\""),
         Case::on(Check::PresetUnit, "a_preset_with_a_second_line")
             .may("services", "*")
-            .plans([call("Preset", "a.service\nenable evil.service")])
+            .plans([preset("a.service\nenable evil.service")])
             .says("the unit of a preset \"a.service\\nenable evil.service\""),
         user(Check::AccountComment, "a_comment_with_a_home_and_a_shell_behind_it", |wish| {
             wish["comment"] = "Eve:/:/evil".into();

@@ -170,8 +170,8 @@ host_functions! {
     "services" services::Host {
         fn set(unit: String, state: String) -> Fallible<()>;
         fn define(unit: String, content: String) -> Fallible<()>;
-        fn drop_in(unit: String, name: String, content: String) -> Fallible<()>;
-        fn preset(number: u8, unit: String, action: String) -> Fallible<()>;
+        fn add_drop_in(drop_in: services::DropIn) -> Fallible<()>;
+        fn add_preset(preset: services::Preset) -> Fallible<()>;
     }
     "accounts" accounts::Host {
         fn ensure_user(user: accounts::User) -> Fallible<()>;

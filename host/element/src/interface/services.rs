@@ -3,6 +3,7 @@
 
 use dibhost_plan::grant::Right;
 use dibhost_plan::wish::{UnitState, Wish};
+use dibhost_text::harmless;
 use wasmtime::component::Linker;
 
 use super::hook::{Own, hooked};
@@ -34,15 +35,19 @@ impl services::Host for State {
         self.wish(vec![Wish::ServiceDefinition { unit, content }])
     }
 
-    fn drop_in(&mut self, unit: String, name: String, content: String) -> Result<(), Refusal> {
+    fn add_drop_in(&mut self, drop_in: services::DropIn) -> Result<(), Refusal> {
         self.planning("a drop-in of a unit cannot be wished for")?;
+        let services::DropIn { unit, name, content, extensions } = drop_in;
         self.grant(Right::ServicesDefine(unit.as_str().into()))?;
+        self.extensions(&extensions, || format!("the drop-in `{}`", harmless(&name, 100)))?;
         self.wish(vec![Wish::DropIn { unit, name, content }])
     }
 
-    fn preset(&mut self, number: u8, unit: String, action: String) -> Result<(), Refusal> {
+    fn add_preset(&mut self, preset: services::Preset) -> Result<(), Refusal> {
         self.planning("a preset cannot be wished for")?;
+        let services::Preset { number, unit, action, extensions } = preset;
         self.grant(Right::Services(unit.as_str().into()))?;
+        self.extensions(&extensions, || format!("the preset for `{}`", harmless(&unit, 100)))?;
         let action = convert::preset_action(&action)?;
         self.wish(vec![Wish::Preset { number, unit, action }])
     }

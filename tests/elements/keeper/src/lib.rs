@@ -2,8 +2,8 @@
 //! is said that can be said of an account.
 
 use dibhost_element_sdk::{
-    Description, Element, Outcome, Parameters, Phase, Plan, PresetAction, Result, Run,
-    SecretParameter, Step, Sudo, User, description, export_element,
+    Description, DropIn, Element, Outcome, Parameters, Phase, Plan, Preset, PresetAction, Result,
+    Run, SecretParameter, Step, Sudo, User, description, export_element,
 };
 
 #[derive(Parameters)]
@@ -48,8 +48,8 @@ impl Element for Keeper {
                 ..User::default()
             })?;
         }
-        plan.drop_in("keeper.service", "10-more", "[Service]\nRestart=always\n")?;
-        plan.preset(90, "keeper-*", PresetAction::Disable)?;
+        plan.drop_in(DropIn::new("keeper.service", "10-more", "[Service]\nRestart=always\n"))?;
+        plan.preset(Preset::new(90, "keeper-*", PresetAction::Disable))?;
         plan.set_password("root", &plan.secret(&self.password)?)
     }
 
