@@ -7,6 +7,8 @@ use crate::description::Step;
 use crate::error::Result;
 use crate::exchange;
 use crate::fact::{Fact, Provided};
+use crate::file::File;
+use crate::input::Input;
 use crate::phase::Phase;
 use crate::secret::{Secret, SecretParameter};
 use crate::wish::{
@@ -52,6 +54,15 @@ impl<'a> Plan<'a> {
     /// The parameter is not set.
     pub fn secret(&self, parameter: &SecretParameter) -> Result<Secret> {
         Ok(Secret(self.build.secret(&parameter.parameter)?))
+    }
+
+    /// An input of the image definition, by its name there (`inputs` of the name, or of `parameter
+    /// PARAMETER` where a parameter of the element names it).
+    ///
+    /// # Errors
+    /// Not granted, or the definition has none of that name.
+    pub fn input(&self, name: &str) -> Result<Input> {
+        host::Input::open(name).map(Input)
     }
 
     /// Provides a value of a planned slot. `key` tells the element's own values apart and orders
@@ -170,6 +181,24 @@ impl<'a> Plan<'a> {
     /// Not granted, or no sound name.
     pub fn define_unit(&self, unit: &str, content: &str) -> Result<()> {
         host::define_unit(unit, content)
+    }
+
+    /// Wishes for a file of root's with mode 0644 (`rootfs` of `write PATH`). Folders above it that
+    /// are missing are made, as far as they are granted.
+    ///
+    /// # Errors
+    /// Not granted, or no sound path.
+    pub fn file(&self, path: impl Into<String>, content: impl Into<Vec<u8>>) -> Result<()> {
+        self.files([File::new(path, content)])
+    }
+
+    /// Wishes for files, folders, links and removals (`rootfs` of `write PATH`). They are there
+    /// before the steps of the phase run, after its packages and accounts.
+    ///
+    /// # Errors
+    /// Not granted, or no sound path, mode or owner.
+    pub fn files(&self, files: impl IntoIterator<Item = File>) -> Result<()> {
+        host::request_files(files.into_iter().collect())
     }
 
     /// Wishes that a unit, whoever it comes from, have this drop-in (`services-define`).

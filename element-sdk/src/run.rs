@@ -8,6 +8,7 @@ use crate::description::Step;
 use crate::error::Result;
 use crate::exchange;
 use crate::fact::{Fact, Provided};
+use crate::input::Input;
 use crate::phase::Phase;
 use crate::secret::{Secret, SecretParameter};
 use crate::tree::Tree;
@@ -50,6 +51,15 @@ impl<'a> Run<'a> {
     /// The parameter is not set.
     pub fn secret(&self, parameter: &SecretParameter) -> Result<Secret> {
         Ok(Secret(self.build.secret(&parameter.parameter)?))
+    }
+
+    /// An input of the image definition, by its name there (`inputs` of the name, or of `parameter
+    /// PARAMETER` where a parameter of the element names it).
+    ///
+    /// # Errors
+    /// Not granted, or the definition has none of that name.
+    pub fn input(&self, name: &str) -> Result<Input> {
+        host::Input::open(name).map(Input)
     }
 
     /// Provides a value of an observed slot.

@@ -4,6 +4,7 @@ use crate::blob::Blob;
 use crate::change::{Attributes, Change};
 use crate::error::{Error, ErrorCode, Result};
 use crate::host;
+use crate::input::{Input, Placement};
 use crate::secret::Secret;
 use crate::stat::{Entry, Stat};
 
@@ -90,6 +91,23 @@ impl Tree {
     /// As [`Self::apply`].
     pub fn write(&self, path: &str, content: impl Into<Vec<u8>>) -> Result<()> {
         self.apply([Change::write(path, content)])
+    }
+
+    /// Places an input without reading it: a file as `path`; of a folder what is in it below `path`.
+    /// Root's, with the modes of the input; directories that are there stay as they are.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn place_input(&self, input: &Input, path: &str) -> Result<()> {
+        self.place_input_as(input, path, Placement::default())
+    }
+
+    /// The same of a part of the input, for another owner or with other modes.
+    ///
+    /// # Errors
+    /// As [`Self::place_input`], and when the input has no such part.
+    pub fn place_input_as(&self, input: &Input, path: &str, placement: Placement) -> Result<()> {
+        self.0.place_input(&input.0, path, placement)
     }
 
     /// Writes a secret to a file of root's with mode 0600, without reading it (`secret` of

@@ -11,7 +11,7 @@ pub(crate) const FLOORS: [&[&str]; 14] = [
     &["plan"],
     &["definition"],
     &["dib", "packages"],
-    &["block-device", "image", "machine", "tree"],
+    &["block-device", "image", "inputs", "machine", "tree"],
     &["filesystems"],
     &["volumes"],
     &["text"],

@@ -10,6 +10,7 @@ mod boots;
 mod faults;
 mod fetch;
 mod filesystem;
+mod inputs;
 mod languages;
 mod lock;
 mod misbehaviour;

@@ -119,6 +119,12 @@ impl Case {
         self
     }
 
+    /// The same in another phase.
+    pub(crate) fn plans_quietly_in(mut self, phase: &str, calls: impl Into<Vec<Value>>) -> Self {
+        self.script().part("Plan", phase, calls.into(), "Quietly");
+        self
+    }
+
     /// What it does while building.
     pub(crate) fn runs(self, calls: impl Into<Vec<Value>>) -> Self {
         self.runs_in(PHASE, calls)

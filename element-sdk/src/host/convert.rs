@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::bindings::dib::element::{
-    accounts, block_device as wit_block, bootstrap as wit_bootstrap, builder, exec, facts, host,
-    log, packages, rootfs, services, types,
+    accounts, block_device as wit_block, bootstrap as wit_bootstrap, builder, exec, facts, files,
+    host, inputs, log, packages, rootfs, services, types,
 };
 use crate::bindings::exports::dib::element::{lifecycle, metadata};
 use crate::block_device::{Filesystem, Mount, Node, NodeKind, Partition, Size, TableKind};
@@ -16,6 +16,8 @@ use crate::description::{
 use crate::error::{Error, ErrorCode};
 use crate::extensions::Extensions;
 use crate::fact::{Arity, RawFact, Timing};
+use crate::file::{File, FileNode};
+use crate::input::{InputAbout, InputNode, Placement};
 use crate::level::Level;
 use crate::outcome::Outcome;
 use crate::phase::Phase;
@@ -491,7 +493,7 @@ impl From<rootfs::Stat> for Stat {
     }
 }
 
-impl From<Attributes> for rootfs::Attributes {
+impl From<Attributes> for types::Attributes {
     fn from(Attributes { mode, owner, group, extensions }: Attributes) -> Self {
         Self { mode, owner, group, xattrs: Vec::new(), extensions: extensions.into() }
     }
@@ -499,12 +501,12 @@ impl From<Attributes> for rootfs::Attributes {
 
 impl From<Change> for rootfs::Change {
     fn from(change: Change) -> Self {
-        let file = |path, content, attributes: Attributes| rootfs::NewFile {
+        let file = |path, content, attributes: Attributes| types::NewFile {
             path,
             content,
             attributes: attributes.into(),
         };
-        let folder = |path, attributes: Attributes| rootfs::NewDirectory {
+        let folder = |path, attributes: Attributes| types::NewDirectory {
             path,
             attributes: attributes.into(),
         };
@@ -522,7 +524,7 @@ impl From<Change> for rootfs::Change {
             }
             Change::Directory { path, attributes } => Self::MakeDirectory(folder(path, attributes)),
             Change::Symlink { path, to, extensions } => {
-                Self::Symlink(rootfs::NewLink { path, to, extensions: extensions.into() })
+                Self::Symlink(types::NewLink { path, to, extensions: extensions.into() })
             }
             Change::HardLink { path, existing, extensions } => {
                 let extensions = extensions.into();
@@ -540,6 +542,60 @@ impl From<Change> for rootfs::Change {
             }
             Change::Remove { path } => Self::Remove(path),
         }
+    }
+}
+
+impl From<File> for files::Wish {
+    fn from(File { path, node, attributes, xattrs }: File) -> Self {
+        let extensions = attributes.extensions.clone().into();
+        let attributes = types::Attributes { xattrs, ..attributes.into() };
+        match node {
+            FileNode::File(content) => Self::File(types::NewFile { path, content, attributes }),
+            FileNode::Directory => Self::Directory(types::NewDirectory { path, attributes }),
+            FileNode::Symlink(to) => Self::Symlink(types::NewLink { path, to, extensions }),
+            FileNode::Removed => Self::Removed(path),
+        }
+    }
+}
+
+/// What kind of node a word of the contract says.
+fn kind(word: &str) -> Result<Kind, Error> {
+    match word {
+        "file" => Ok(Kind::File),
+        "directory" => Ok(Kind::Directory),
+        "symlink" => Ok(Kind::Symlink),
+        other => {
+            let message = format!("`{other}` is no kind of node that this element knows");
+            Err(Error::with_code(ErrorCode::Unsupported, message))
+        }
+    }
+}
+
+impl TryFrom<inputs::About> for InputAbout {
+    type Error = Error;
+
+    fn try_from(about: inputs::About) -> Result<Self, Error> {
+        let inputs::About { kind: word, digest, size, nodes, extensions } = about;
+        let kind = kind(&word)?;
+        Ok(Self { kind, digest, size, nodes, extensions: extensions.into() })
+    }
+}
+
+impl TryFrom<inputs::Node> for InputNode {
+    type Error = Error;
+
+    fn try_from(node: inputs::Node) -> Result<Self, Error> {
+        let inputs::Node { path, kind: word, mode, size, digest, link_target, extensions } = node;
+        let (kind, extensions) = (kind(&word)?, extensions.into());
+        Ok(Self { path, kind, mode, size, digest, link_target, extensions })
+    }
+}
+
+impl From<Placement> for rootfs::Placement {
+    fn from(placement: Placement) -> Self {
+        let Placement { source, owner, group, file_mode, directory_mode, extensions } = placement;
+        let extensions = extensions.into();
+        Self { source, owner, group, file_mode, directory_mode, extensions }
     }
 }
 

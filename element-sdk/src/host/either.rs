@@ -8,6 +8,8 @@ use crate::change::{Attributes, Change};
 use crate::command::{Command, Output};
 use crate::error::Result;
 use crate::fact::RawFact;
+use crate::file::File;
+use crate::input::{InputAbout, InputNode, Placement};
 use crate::level::Level;
 use crate::replay::tape;
 use crate::stat::{Entry, Stat};
@@ -93,6 +95,7 @@ functions! {
     fn define_unit(unit: &str, content: &str) -> Result<()>;
     fn add_drop_in(drop_in: DropIn) -> Result<()>;
     fn add_preset(preset: Preset) -> Result<()>;
+    fn request_files(files: Vec<File>) -> Result<()>;
     fn ensure_user(user: User) -> Result<()>;
     fn ensure_group(name: &str, gid: Option<u32>) -> Result<()>;
     fn nodes() -> Result<Vec<Node>>;
@@ -163,6 +166,43 @@ pub(crate) fn fetch_commit(url: &str, revision: &str) -> Result<Blob> {
     })
 }
 
+/// An input of the definition.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Memory(native::Input),
+    Record(guest::Input),
+}
+
+impl Input {
+    pub(crate) fn open(name: &str) -> Result<Self> {
+        Ok(match tape::is_on() {
+            false => Self::Memory(native::Input::open(name)?),
+            true => Self::Record(guest::Input::open(name)?),
+        })
+    }
+
+    pub(crate) fn about(&self) -> Result<InputAbout> {
+        match self {
+            Self::Memory(input) => input.about(),
+            Self::Record(input) => input.about(),
+        }
+    }
+
+    pub(crate) fn nodes(&self, after: Option<String>) -> Result<Vec<InputNode>> {
+        match self {
+            Self::Memory(input) => input.nodes(after),
+            Self::Record(input) => input.nodes(after),
+        }
+    }
+
+    pub(crate) fn read(&self, path: &str, offset: u64, length: u64) -> Result<Vec<u8>> {
+        match self {
+            Self::Memory(input) => input.read(path, offset, length),
+            Self::Record(input) => input.read(path, offset, length),
+        }
+    }
+}
+
 /// A handle to the target tree.
 #[derive(Debug)]
 pub(crate) enum Tree {
@@ -224,6 +264,20 @@ impl Tree {
         match (self, archive) {
             (Self::Memory(tree), Blob::Memory(archive)) => tree.unpack(archive, path, strip),
             (Self::Record(tree), Blob::Record(archive)) => tree.unpack(archive, path, strip),
+            _ => unreachable!("a handle of another host"),
+        }
+    }
+
+    pub(crate) fn place_input(
+        &self,
+        input: &Input,
+        path: &str,
+        placement: Placement,
+    ) -> Result<()> {
+        match (self, input) {
+            (Self::Memory(tree), Input::Memory(input)) => tree.place_input(input, path, placement),
+            (Self::Record(tree), Input::Record(input)) => tree.place_input(input, path, placement),
+            // Handles do not outlive the call that they were given in.
             _ => unreachable!("a handle of another host"),
         }
     }

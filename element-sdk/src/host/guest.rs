@@ -3,13 +3,16 @@
 
 use super::imports::{
     accounts, blobs, block_device, bootstrap as boot, builder, exec as programs, facts,
-    fetch as remote, host as build, log as lines, outputs, packages, rootfs, services,
+    fetch as remote, files, host as build, inputs, log as lines, outputs, packages, rootfs,
+    services,
 };
 use crate::block_device::Node;
 use crate::change::{Attributes, Change};
 use crate::command::{Command, Output};
 use crate::error::Result;
 use crate::fact::RawFact;
+use crate::file::File;
+use crate::input::{InputAbout, InputNode, Placement};
 use crate::level::Level;
 use crate::stat::{Entry, Stat};
 use crate::wish::{
@@ -110,6 +113,11 @@ pub(crate) fn add_preset(preset: Preset) -> Result<()> {
     Ok(services::add_preset(&preset.into())?)
 }
 
+pub(crate) fn request_files(wishes: Vec<File>) -> Result<()> {
+    let wishes: Vec<files::Wish> = wishes.into_iter().map(Into::into).collect();
+    Ok(files::request(&wishes)?)
+}
+
 pub(crate) fn ensure_user(user: User) -> Result<()> {
     Ok(accounts::ensure_user(&user.into())?)
 }
@@ -185,6 +193,28 @@ pub(crate) fn fetch_commit(url: &str, revision: &str) -> Result<Blob> {
     Ok(Blob(remote::git(url, revision)?))
 }
 
+/// An input of the definition.
+#[derive(Debug)]
+pub(crate) struct Input(inputs::Input);
+
+impl Input {
+    pub(crate) fn open(name: &str) -> Result<Self> {
+        Ok(Self(inputs::open(name)?))
+    }
+
+    pub(crate) fn about(&self) -> Result<InputAbout> {
+        self.0.about()?.try_into()
+    }
+
+    pub(crate) fn nodes(&self, after: Option<String>) -> Result<Vec<InputNode>> {
+        self.0.nodes(after.as_deref())?.into_iter().map(TryInto::try_into).collect()
+    }
+
+    pub(crate) fn read(&self, path: &str, offset: u64, length: u64) -> Result<Vec<u8>> {
+        Ok(self.0.read(path, offset, length)?)
+    }
+}
+
 /// A handle to the target tree.
 #[derive(Debug)]
 pub(crate) struct Tree(rootfs::Tree);
@@ -225,6 +255,15 @@ impl Tree {
 
     pub(crate) fn unpack(&self, archive: &Blob, path: &str, strip: u32) -> Result<()> {
         Ok(self.0.unpack(&archive.0, path, strip)?)
+    }
+
+    pub(crate) fn place_input(
+        &self,
+        input: &Input,
+        path: &str,
+        placement: Placement,
+    ) -> Result<()> {
+        Ok(self.0.place_input(&input.0, path, &placement.into())?)
     }
 
     pub(crate) fn write_secret(

@@ -9,8 +9,11 @@ use crate::change::{Attributes, Change};
 use crate::command::{Command, Output};
 use crate::error::{Error, ErrorCode, Result};
 use crate::fact::RawFact;
+use crate::file::File;
+use crate::input::{InputAbout, InputNode, Placement};
 use crate::level::Level;
 use crate::stat::{Entry, Stat};
+use crate::test_host::fake_input::FakeInput;
 use crate::test_host::host::with;
 use crate::test_host::outside::Outside;
 use crate::wish::{
@@ -154,6 +157,10 @@ pub(crate) fn add_preset(preset: Preset) -> Result<()> {
     })
 }
 
+pub(crate) fn request_files(files: Vec<File>) -> Result<()> {
+    with(|call| files.into_iter().try_for_each(|file| call.wish_file(file)))
+}
+
 pub(crate) fn ensure_user(user: User) -> Result<()> {
     with(|call| {
         if user.sudo.is_some_and(|sudo| sudo != Sudo::None) {
@@ -295,6 +302,33 @@ pub(crate) fn fetch_commit(url: &str, revision: &str) -> Result<Blob> {
     with(|call| call.fetch_commit(url, revision)).map(Blob)
 }
 
+/// An input of the definition, by its name.
+#[derive(Debug)]
+pub(crate) struct Input(String);
+
+impl Input {
+    pub(crate) fn open(name: &str) -> Result<Self> {
+        with(|call| call.open_input(name))?;
+        Ok(Self(name.to_owned()))
+    }
+
+    pub(crate) fn about(&self) -> Result<InputAbout> {
+        with(|call| call.host.input(&self.0).map(FakeInput::about))
+    }
+
+    pub(crate) fn nodes(&self, after: Option<String>) -> Result<Vec<InputNode>> {
+        let nodes = with(|call| call.host.input(&self.0).map(FakeInput::nodes))?;
+        Ok(nodes.into_iter().filter(|n| after.as_ref().is_none_or(|a| n.path > *a)).collect())
+    }
+
+    pub(crate) fn read(&self, path: &str, offset: u64, _length: u64) -> Result<Vec<u8>> {
+        with(|call| {
+            let content = call.host.input(&self.0)?.read(path)?;
+            Ok(content.get(usize::try_from(offset)?..).unwrap_or_default().to_vec())
+        })
+    }
+}
+
 /// A handle to the target tree.
 #[derive(Debug)]
 pub(crate) struct Tree;
@@ -333,6 +367,19 @@ impl Tree {
 
     pub(crate) fn unpack(&self, archive: &Blob, path: &str, strip: u32) -> Result<()> {
         with(|call| call.unpack(&archive.0, path, strip))
+    }
+
+    pub(crate) fn place_input(
+        &self,
+        input: &Input,
+        path: &str,
+        placement: Placement,
+    ) -> Result<()> {
+        with(|call| {
+            call.effect("rootfs")?;
+            let changes = call.host.input(&input.0)?.placed(path, &placement)?;
+            call.apply_to_folders_there(changes)
+        })
     }
 
     pub(crate) fn write_secret(

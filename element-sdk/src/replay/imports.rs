@@ -43,6 +43,9 @@ functions! {
         install_group "install-group" (group "group": &Group) -> ();
         upgrade_all "upgrade-all" () -> ();
     }
+    files "files" {
+        request "request" (wishes "wishes": &[Wish]) -> ();
+    }
     services "services" {
         set "set" (unit "unit": &str, state "state": &str) -> ();
         define "define" (unit "unit": &str, content "content": &str) -> ();
@@ -201,6 +204,39 @@ pub(crate) mod host {
     }
 }
 
+pub(crate) mod inputs {
+    use super::Fallible;
+    use crate::bindings::dib::element::inputs::{About, Node};
+    use crate::replay::tape;
+
+    handle!(
+        /// An input of the definition.
+        Input, "inputs.input.drop", "input"
+    );
+
+    pub(crate) fn open(name: &str) -> Fallible<Input> {
+        tape::fallible("inputs.open", arguments!("name": name))
+    }
+
+    impl Input {
+        pub(crate) fn about(&self) -> Fallible<About> {
+            tape::fallible("inputs.input.about", arguments!("input": &self.0))
+        }
+
+        pub(crate) fn nodes(&self, start_after: Option<&str>) -> Fallible<Vec<Node>> {
+            let arguments = arguments!("input": &self.0, "start-after": &start_after);
+            tape::fallible("inputs.input.nodes", arguments)
+        }
+
+        pub(crate) fn read(&self, path: &str, offset: u64, length: u64) -> Fallible<Vec<u8>> {
+            let arguments = arguments!(
+                "input": &self.0, "path": path, "offset": &offset, "length": &length
+            );
+            tape::fallible("inputs.input.read", arguments)
+        }
+    }
+}
+
 pub(crate) mod rootfs {
     use super::Fallible;
     pub(crate) use crate::bindings::dib::element::rootfs::*;
@@ -265,6 +301,18 @@ pub(crate) mod rootfs {
                 "tree": &self.0, "archive": archive, "path": path, "strip": &strip
             );
             tape::fallible("rootfs.tree.unpack", arguments)
+        }
+
+        pub(crate) fn place_input(
+            &self,
+            input: &super::inputs::Input,
+            path: &str,
+            placement: &Placement,
+        ) -> Fallible<()> {
+            let arguments = arguments!(
+                "tree": &self.0, "input": input, "path": path, "placement": placement
+            );
+            tape::fallible("rootfs.tree.place-input", arguments)
         }
 
         pub(crate) fn write_secret(

@@ -6,6 +6,7 @@ use crate::description::{Description, ParameterKind, Request, Step};
 use crate::error::{Error, ErrorCode, Result};
 use crate::extensions::Extensions;
 use crate::fact::{Provided, RawFact, Timing};
+use crate::file::File;
 use crate::level::Level;
 use crate::stat::{Entry, Stat};
 
@@ -126,6 +127,48 @@ impl Call {
         Ok(&mut self.planned)
     }
 
+    /// A file is there as soon as it is wished for: what runs later finds it.
+    pub(crate) fn wish_file(&mut self, file: File) -> Result<()> {
+        if !self.planning {
+            return Err(denied("files are wished for while planning only".to_owned()));
+        }
+        let odd = |part: &str| matches!(part, "" | "." | "..");
+        if !file.path.strip_prefix('/').is_some_and(|rest| !rest.split('/').any(odd)) {
+            let message = format!("`{}` is no path of a file", file.path);
+            return Err(Error::with_code(ErrorCode::InvalidArgument, message));
+        }
+        self.within(&file.path, true)?;
+        self.host.tree.put(&file);
+        self.planned.files.push(file);
+        Ok(())
+    }
+
+    /// An input that was requested by its name, or by a parameter that names it.
+    pub(crate) fn open_input(&self, name: &str) -> Result<()> {
+        let by_parameter = |scope: &str| {
+            let parameter = scope.strip_prefix("parameter ")?;
+            let value = self.parameter(parameter).ok().flatten()?;
+            let named = value.as_str() == Some(name)
+                || value.as_array().is_some_and(|all| all.iter().any(|v| v.as_str() == Some(name)));
+            named.then_some(())
+        };
+        let mut requests = self.description.requests.iter().filter(|r| r.capability == "inputs");
+        if !requests.any(|r| by_parameter(&r.scope).is_some()) {
+            self.requested("inputs", name)?;
+        }
+        self.host.input(name).map(drop)
+    }
+
+    /// Applies changes in which folders that are there stay as they are.
+    pub(crate) fn apply_to_folders_there(&mut self, changes: Vec<Change>) -> Result<()> {
+        let there = |change: &Change| match change {
+            Change::Directory { path, .. } => self.host.tree.stat(path).is_ok_and(|s| s.is_some()),
+            _ => false,
+        };
+        let changes = changes.into_iter().filter(|change| !there(change)).collect();
+        self.apply(changes)
+    }
+
     pub(crate) fn effect(&self, capability: &str) -> Result<()> {
         if self.planning {
             return Err(denied(format!("`{capability}` has effects, and planning has none")));
@@ -156,7 +199,11 @@ impl Call {
     /// Whether the path, links on the way to it followed, is within a requested scope.
     fn reach(&self, path: &str, write: bool, follow: bool) -> Result<()> {
         self.effect("rootfs")?;
-        let resolved = self.host.tree.resolve(path, follow)?;
+        self.within(&self.host.tree.resolve(path, follow)?, write)
+    }
+
+    /// Whether a resolved path is within a requested scope.
+    fn within(&self, resolved: &str, write: bool) -> Result<()> {
         let fits = |scope: &str| {
             let Some((verb, folder)) = scope.split_once(' ') else { return false };
             let folder = folder.trim_end_matches('/');

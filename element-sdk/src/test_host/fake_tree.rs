@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::change::{Attributes, Change};
 use crate::error::{Error, ErrorCode, Result};
 use crate::extensions::Extensions;
+use crate::file::{File, FileNode};
 use crate::stat::{Entry, Kind, Stat};
 
 /// A root tree in memory: what a program's scripted answer may change.
@@ -99,6 +100,30 @@ impl FakeTree {
     pub fn put_symlink(&mut self, path: &str, to: &str) {
         self.put_directory(parent(path));
         self.0.insert(path.to_owned(), Node::new(Body::Symlink(to.to_owned()), 0o777));
+    }
+
+    /// Puts there what is wished for. Owners that the tree does not know are left out: an account
+    /// may be wished for too.
+    pub(super) fn put(&mut self, file: &File) {
+        match &file.node {
+            FileNode::File(content) => self.put_file(&file.path, content.clone()),
+            FileNode::Directory => self.put_directory(&file.path),
+            FileNode::Symlink(to) => return self.put_symlink(&file.path, to),
+            FileNode::Removed => {
+                self.take(&file.path);
+                return;
+            }
+        }
+        let number = |table: &str, name: &Option<String>| {
+            name.as_deref().and_then(|name| self.number(table, name).ok())
+        };
+        let uid = number("/etc/passwd", &file.attributes.owner);
+        let gid = number("/etc/group", &file.attributes.group);
+        if let Some(node) = self.0.get_mut(&file.path) {
+            node.mode = file.attributes.mode.unwrap_or(node.mode);
+            node.uid = uid.unwrap_or(node.uid);
+            node.gid = gid.unwrap_or(node.gid);
+        }
     }
 
     /// A file's content; symbolic links are followed.

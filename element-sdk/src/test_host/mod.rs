@@ -1,6 +1,7 @@
 //! A host in memory: an element's own `cargo test` plans and runs its steps without wasm.
 
 mod call;
+pub(crate) mod fake_input;
 mod fake_tree;
 pub(crate) mod host;
 pub(crate) mod outside;
@@ -11,6 +12,7 @@ use std::fmt;
 use serde_json::Value;
 
 use call::Call;
+use fake_input::FakeInput;
 pub use fake_tree::FakeTree;
 use outside::Outside;
 pub use state::Planned;
@@ -131,6 +133,20 @@ impl TestHost {
     pub fn secret(mut self, parameter: &str, value: impl Into<Vec<u8>>) -> Self {
         self.state.secrets.insert(parameter.to_owned(), value.into());
         self.parameter(parameter, parameter)
+    }
+
+    /// An input of the image definition that is a file.
+    #[must_use]
+    pub fn input(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.state.inputs.insert(name.to_owned(), FakeInput::file(content.into()));
+        self
+    }
+
+    /// A file in an input of the image definition that is a folder: `site`, `etc/motd`.
+    #[must_use]
+    pub fn input_file(mut self, name: &str, path: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.state.inputs.entry(name.to_owned()).or_default().add(path, content.into());
+        self
     }
 
     /// Forgets the parameters: before another element is planned on the same host.

@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::fake_input::FakeInput;
 use super::fake_tree::FakeTree;
 use super::outside::Outside;
 use crate::block_device::Node;
 use crate::command::{Command, Output};
 use crate::description::Condition;
+use crate::error::{Error, ErrorCode, Result};
 use crate::extensions::Extensions;
 use crate::fact::{Fact, Provided, RawFact};
+use crate::file::File;
 use crate::level::Level;
 use crate::wish::{
     Bootstrap, DebRepository, DebconfAnswer, DropIn, Finding, Machine, Module, Package,
@@ -30,6 +33,7 @@ pub(crate) struct State {
     pub(crate) tree: FakeTree,
     pub(crate) answers: BTreeMap<String, Answer>,
     pub(crate) secrets: BTreeMap<String, Vec<u8>>,
+    pub(crate) inputs: BTreeMap<String, FakeInput>,
     pub(crate) builder_keys: Vec<String>,
     pub(crate) proxy: Proxy,
     /// By URL; of a repository, URL and revision.
@@ -63,6 +67,8 @@ pub struct Planned {
     pub drop_ins: Vec<DropIn>,
     /// Presets.
     pub presets: Vec<Preset>,
+    /// Files, folders, links and removals, which are in the tree of the host as well.
+    pub files: Vec<File>,
     /// Accounts.
     pub users: Vec<User>,
     /// Passwords: user and secret.
@@ -105,6 +111,13 @@ impl State {
                 }
                 _ => false,
             }
+        })
+    }
+
+    pub(crate) fn input(&self, name: &str) -> Result<&FakeInput> {
+        self.inputs.get(name).ok_or_else(|| {
+            let message = format!("the definition has no input `{name}`");
+            Error::with_code(ErrorCode::NotFound, message)
         })
     }
 

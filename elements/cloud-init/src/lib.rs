@@ -2,8 +2,8 @@
 
 use dibhost_element_sdk::slots::{Datasource, Distribution};
 use dibhost_element_sdk::{
-    Change, Description, Element, Finding, Outcome, Parameters, Phase, Plan, Result, Run, Step,
-    UnitState, description, export_element,
+    Description, Element, Finding, Parameters, Phase, Plan, Result, Step, UnitState, description,
+    export_element,
 };
 
 /// The element.
@@ -22,7 +22,9 @@ const UNITS: [&str; 2] = ["systemd-networkd.service", "systemd-resolved.service"
 impl Element for CloudInit {
     fn describe() -> Description {
         description!()
-            .step(Step::new(Phase::Install).consumes::<Distribution>().consumes::<Datasource>())
+            .step(
+                Step::planning(Phase::Install).consumes::<Distribution>().consumes::<Datasource>(),
+            )
             .request("packages", "cloud-init", "cloud-init")
             .request("packages", "cloud-guest-utils", "it grows the root with it")
             .request("packages", "systemd-resolved", "names of hosts, where it is a package")
@@ -51,12 +53,8 @@ impl Element for CloudInit {
         for unit in UNITS {
             plan.service(unit, UnitState::Enabled)?;
         }
-        Ok(())
-    }
-
-    fn run_install(&self, run: &Run<'_>) -> Result<Outcome> {
-        let datasources = self.all(run.consume::<Datasource>()?.into_iter().map(|f| f.value.name));
-        let user = run.consume_one::<Distribution>()?.default_user;
+        let datasources = self.all(plan.consume::<Datasource>()?.into_iter().map(|f| f.value.name));
+        let user = distribution.default_user;
         let folder = "/etc/cloud/cloud.cfg.d";
         let head = "# Written by the dibhost element `cloud-init`.\n";
         // One line: ds-identify, which looks before cloud-init starts, reads no other form.
@@ -65,12 +63,8 @@ impl Element for CloudInit {
             "{head}system_info:\n  default_user:\n    name: \"{user}\"\n  network:\n    \
              renderers: [ networkd ]\n"
         );
-        run.rootfs()?.apply([
-            Change::directory(folder),
-            Change::write(format!("{folder}/91-dibhost-datasources.cfg"), list),
-            Change::write(format!("{folder}/91-dibhost-system.cfg"), system),
-        ])?;
-        Ok(Outcome::Done)
+        plan.file(format!("{folder}/91-dibhost-datasources.cfg"), list)?;
+        plan.file(format!("{folder}/91-dibhost-system.cfg"), system)
     }
 }
 

@@ -19,7 +19,7 @@ fn host(codename: &str) -> TestHost {
 
 fn datasources(host: TestHost) -> String {
     let mut host = host;
-    host.run::<CloudInit>(Phase::Install).unwrap();
+    host.plan::<CloudInit>(Phase::Install).unwrap();
     let text = host.text("/etc/cloud/cloud.cfg.d/91-dibhost-datasources.cfg");
     text.lines().nth(1).unwrap().to_owned()
 }
@@ -41,7 +41,7 @@ fn datasources_are_those_of_all_who_know_one() {
 #[test]
 fn the_default_user_is_the_distributions() {
     let mut host = host("bookworm");
-    host.run::<CloudInit>(Phase::Install).unwrap();
+    host.plan::<CloudInit>(Phase::Install).unwrap();
     let text = host.text("/etc/cloud/cloud.cfg.d/91-dibhost-system.cfg");
     assert!(text.contains("  default_user:\n    name: \"someone\"\n"), "{text}");
     assert!(text.contains("    renderers: [ networkd ]\n"), "{text}");

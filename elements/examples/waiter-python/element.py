@@ -10,8 +10,7 @@ from wit_world import exports
 from wit_world.exports.lifecycle import Outcome_Done
 from wit_world.exports.metadata import Arity, Description, Request, SlotUse, Step
 from wit_world.imports import facts, rootfs
-from wit_world.imports.rootfs import Attributes, NewDirectory, NewFile
-from wit_world.imports.types import Phase
+from wit_world.imports.types import Attributes, NewDirectory, NewFile, Phase
 
 DISH = "example:menu/dish@1"
 SPECIAL = "example:menu/special@1"

@@ -1,8 +1,8 @@
 //! Grows the root partition and its filesystem to the disk at every boot.
 
 use dibhost_element_sdk::{
-    Change, Description, Element, Outcome, Parameters, Phase, Plan, Result, Run, Step, UnitState,
-    description, export_element,
+    Description, Element, File, Parameters, Phase, Plan, Result, Step, UnitState, description,
+    export_element,
 };
 
 /// The element.
@@ -15,7 +15,7 @@ const SCRIPT: &str = "/usr/local/sbin/dibhost-growroot";
 impl Element for Growroot {
     fn describe() -> Description {
         description!()
-            .step(Step::new(Phase::Install))
+            .step(Step::planning(Phase::Install))
             .request("packages", "cloud-guest-utils", "`growpart` grows the partition")
             .request("packages", "e2fsprogs", "`resize2fs` grows the filesystem")
             .request("services", UNIT, "it runs at boot")
@@ -26,14 +26,9 @@ impl Element for Growroot {
     fn plan_install(&self, plan: &Plan<'_>) -> Result<()> {
         plan.package("cloud-guest-utils", "`growpart` grows the partition")?;
         plan.package("e2fsprogs", "`resize2fs` grows the filesystem")?;
+        plan.files([File::new(SCRIPT, include_str!("growroot.sh")).mode(0o755)])?;
         plan.define_unit(UNIT, include_str!("growroot.service"))?;
         plan.service(UNIT, UnitState::Enabled)
-    }
-
-    fn run_install(&self, run: &Run<'_>) -> Result<Outcome> {
-        let script = Change::write(SCRIPT, include_str!("growroot.sh")).mode(0o755);
-        run.rootfs()?.apply([script])?;
-        Ok(Outcome::Done)
     }
 }
 

@@ -2,23 +2,9 @@
 
 use dibhost_element_sdk::slots::AuthorizedKey;
 use dibhost_element_sdk::{
-    Description, Element, Fact, Finding, Outcome, Parameters, Phase, Plan, Result, Run, Step,
-    description, export_element,
+    Description, Element, Finding, Parameters, Phase, Plan, Result, Step, description,
+    export_element,
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-/// The builder's proxies: known while planning, written when the tree is there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Fact)]
-#[fact(slot = "dibhost:local-config/proxy@1", arity = "optional", timing = "planned")]
-#[serde(rename_all = "kebab-case")]
-pub struct LocalProxy {
-    /// For `http:`.
-    pub http: Option<String>,
-    /// For `https:`.
-    pub https: Option<String>,
-}
-
 /// The element.
 #[derive(Parameters)]
 pub struct LocalConfig {
@@ -35,34 +21,10 @@ impl Element for LocalConfig {
         description!()
             // It writes the keys.
             .requires("openssh-server")
-            .step(Step::planning(Phase::PreInstall).provides::<LocalProxy>())
-            .step(Step::new(Phase::Install).provides::<AuthorizedKey>().may_consume::<LocalProxy>())
+            .step(Step::planning(Phase::Install).provides::<AuthorizedKey>())
             .request("builder", "authorized-keys", "the person who builds may log in")
             .request("builder", "proxies", "with `proxy = true` the image has the builder's proxy")
             .request("rootfs", "write /etc/apt/apt.conf.d", "apt's proxy, with `proxy = true`")
-    }
-
-    fn plan_pre_install(&self, plan: &Plan<'_>) -> Result<()> {
-        if !self.proxy {
-            return Ok(());
-        }
-        let proxy = plan.builder_proxies()?;
-        if proxy.http.is_none() && proxy.https.is_none() {
-            plan.find(
-                Finding::warning("The builder has no proxy to write into the image.")
-                    .about("proxy")
-                    .help("Set `http_proxy` or `https_proxy`, or leave `proxy` out."),
-            );
-            return Ok(());
-        }
-        for address in [&proxy.http, &proxy.https].into_iter().flatten() {
-            if !address.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | ';')) {
-                let message = format!("`{}` is no address of a proxy.", address.escape_debug());
-                plan.find(Finding::refusal(message).about("proxy"));
-                return Ok(());
-            }
-        }
-        plan.provide("", &LocalProxy { http: proxy.http, https: proxy.https })
     }
 
     fn plan_install(&self, plan: &Plan<'_>) -> Result<()> {
@@ -79,21 +41,38 @@ impl Element for LocalConfig {
             let fact = AuthorizedKey { key, user: Some(self.username.clone()) };
             plan.provide(&format!("{place:03}"), &fact)?;
         }
-        Ok(())
+        self.plan_proxy(plan)
     }
+}
 
-    fn run_install(&self, run: &Run<'_>) -> Result<Outcome> {
-        let Some(proxy) = run.consume_optional::<LocalProxy>()? else {
-            return Ok(Outcome::skipped("the builder's proxy is not wanted in the image"));
-        };
-        let mut text = "// The proxy of the machine that built this image.\n".to_owned();
-        for (kind, address) in [("http", proxy.http), ("https", proxy.https)] {
-            if let Some(address) = address {
-                text.push_str(&format!("Acquire::{kind}::Proxy \"{address}\";\n"));
-            }
+impl LocalConfig {
+    /// The builder's proxy, for apt.
+    fn plan_proxy(&self, plan: &Plan<'_>) -> Result<()> {
+        if !self.proxy {
+            return Ok(());
         }
-        run.rootfs()?.write("/etc/apt/apt.conf.d/95-dibhost-proxy", text)?;
-        Ok(Outcome::Done)
+        let proxy = plan.builder_proxies()?;
+        let addresses = [("http", proxy.http), ("https", proxy.https)];
+        let mut text = "// The proxy of the machine that built this image.\n".to_owned();
+        let mut any = false;
+        for (kind, address) in addresses.into_iter().filter_map(|(k, a)| Some((k, a?))) {
+            if !address.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | ';')) {
+                let message = format!("`{}` is no address of a proxy.", address.escape_debug());
+                plan.find(Finding::refusal(message).about("proxy"));
+                return Ok(());
+            }
+            text.push_str(&format!("Acquire::{kind}::Proxy \"{address}\";\n"));
+            any = true;
+        }
+        if !any {
+            plan.find(
+                Finding::warning("The builder has no proxy to write into the image.")
+                    .about("proxy")
+                    .help("Set `http_proxy` or `https_proxy`, or leave `proxy` out."),
+            );
+            return Ok(());
+        }
+        plan.file("/etc/apt/apt.conf.d/95-dibhost-proxy", text)
     }
 }
 

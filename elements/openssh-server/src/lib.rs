@@ -50,7 +50,9 @@ impl Element for OpensshServer {
     fn describe() -> Description {
         description!()
             .step(
-                Step::new(Phase::Install).may_consume::<Distribution>().consumes::<AuthorizedKey>(),
+                Step::planning(Phase::Install)
+                    .may_consume::<Distribution>()
+                    .consumes::<AuthorizedKey>(),
             )
             .step(Step::new(Phase::Cleanup))
             .request("packages", "openssh-server", "the server")
@@ -96,6 +98,15 @@ impl Element for OpensshServer {
                 lines.push(fact.value.key);
             }
         }
+        let answer = if self.password_authentication { "yes" } else { "no" };
+        plan.file(
+            "/etc/ssh/sshd_config.d/60-dibhost.conf",
+            format!(
+                "# Written by the dibhost element `openssh-server`. The first value counts, so a \
+                 file\n# that sorts before this one (cloud-init's `50-cloud-init.conf`) decides.\n\
+                 PasswordAuthentication {answer}\nKbdInteractiveAuthentication {answer}\n"
+            ),
+        )?;
         for (name, authorized_keys) in keys {
             // The default user works as root, as cloud-init would have it.
             let groups = match &default_user {
@@ -105,20 +116,6 @@ impl Element for OpensshServer {
             plan.user(User { name, groups, authorized_keys, ..User::default() })?;
         }
         Ok(())
-    }
-
-    fn run_install(&self, run: &Run<'_>) -> Result<Outcome> {
-        let answer = if self.password_authentication { "yes" } else { "no" };
-        let text = format!(
-            "# Written by the dibhost element `openssh-server`. The first value counts, so a file\n\
-             # that sorts before this one (cloud-init's `50-cloud-init.conf`) decides.\n\
-             PasswordAuthentication {answer}\nKbdInteractiveAuthentication {answer}\n"
-        );
-        run.rootfs()?.apply([
-            Change::directory("/etc/ssh/sshd_config.d"),
-            Change::write("/etc/ssh/sshd_config.d/60-dibhost.conf", text),
-        ])?;
-        Ok(Outcome::Done)
     }
 
     fn run_cleanup(&self, run: &Run<'_>) -> Result<Outcome> {

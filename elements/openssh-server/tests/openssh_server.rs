@@ -82,7 +82,7 @@ fn passwords_are_taken_only_when_wished() {
         let mut host = TestHost::new()
             .parameter("password-authentication", parameter)
             .directory("/etc/ssh/sshd_config.d");
-        host.run::<OpensshServer>(Phase::Install).unwrap();
+        host.plan::<OpensshServer>(Phase::Install).unwrap();
         assert!(host.text("/etc/ssh/sshd_config.d/60-dibhost.conf").contains(line));
     }
 }

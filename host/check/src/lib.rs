@@ -95,6 +95,8 @@ checks! {
     FetchGrant "fetch-grant" "a download from a host that is not granted";
     FetchRedirect "fetch-redirect" "a download that a server sends on to a host that is not granted";
     FetchRevision "fetch-revision" "a revision of a git repository that is none";
+    FileAttribute "file-attribute" "an extended attribute of a file whose name is none";
+    FilePath "file-path" "a path of a file that is wished for and not absolute and normal";
     Files "files" "more files than a step may make in the target";
     FirstPartyDigest "first-party-digest" "trust in an element that is not one of the host's by its digest";
     Fuel "fuel" "more instructions than a step may carry out";
@@ -104,6 +106,7 @@ checks! {
     HostName "host-name" "an element that has the name of the host itself";
     HostSlot "host-slot" "a value of a slot that is the host's alone";
     ImportKnown "import-known" "an import of what the host does not offer";
+    InputsGrant "inputs-grant" "an input of the definition that is not granted";
     InsistedExtension "insisted-extension" "an extension that must be understood and is not";
     LiftedBytes "lifted-bytes" "strings and lists of one call that are many times the memory they are in";
     LockGrowth "lock-growth" "an element that changed and asks for more than `dib.lock` keeps";

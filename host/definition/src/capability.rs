@@ -29,6 +29,8 @@ pub enum Capability {
     Facts,
     /// Downloads.
     Fetch,
+    /// Files and folders of the builder.
+    Inputs,
     /// Files beside the image.
     Outputs,
     /// Packages.
@@ -47,7 +49,7 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Accounts,
         Self::AccountsSudo,
         Self::BlockDevice,
@@ -57,6 +59,7 @@ impl Capability {
         Self::Exec,
         Self::Facts,
         Self::Fetch,
+        Self::Inputs,
         Self::Outputs,
         Self::Packages,
         Self::Repositories,
@@ -79,6 +82,7 @@ impl Capability {
             Self::Exec => "exec",
             Self::Facts => "facts",
             Self::Fetch => "fetch",
+            Self::Inputs => "inputs",
             Self::Outputs => "outputs",
             Self::Packages => "packages",
             Self::Repositories => "repositories",

@@ -87,6 +87,7 @@ impl Definition {
             limits: LimitSettings::default(),
             trust: Trust::default(),
             secrets: BTreeMap::new(),
+            inputs: BTreeMap::new(),
             base: line.base.to_owned(),
             file: None,
         };

@@ -113,6 +113,15 @@ pub struct Secret {
     pub source: SecretSource,
 }
 
+/// An entry of `[inputs]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InputPlace {
+    /// What grants and parameters name it by.
+    pub name: Spanned<String>,
+    /// A file or a folder of the builder; a relative path is relative to the definition.
+    pub path: Spanned<PathBuf>,
+}
+
 /// What elements that were shipped with this host hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -152,6 +161,8 @@ pub struct Definition {
     pub trust: Trust,
     /// `[secrets]`, by name.
     pub secrets: BTreeMap<String, Secret>,
+    /// `[inputs]`, by name.
+    pub inputs: BTreeMap<String, InputPlace>,
     /// The folder that paths in it are relative to.
     pub base: PathBuf,
     /// The file as the person named it; none: the command line.

@@ -5,6 +5,7 @@ mod capability;
 mod command_line;
 mod definition;
 mod diagnostic;
+mod inputs;
 mod limit;
 mod location;
 mod lock;
@@ -16,7 +17,7 @@ mod write;
 pub use capability::{Capability, Scoped};
 pub use command_line::CommandLine;
 pub use definition::{
-    Definition, ElementGrants, ElementParameters, FirstPartyTrust, Grant, ImageSection,
+    Definition, ElementGrants, ElementParameters, FirstPartyTrust, Grant, ImageSection, InputPlace,
     RootFilesystem, Secret, SecretSource, Setting, Trust,
 };
 pub use diagnostic::{Diagnostic, Diagnostics};

@@ -111,7 +111,7 @@ limits! {
         "the wishes that a step makes";
     // Blobs and outputs are held in the host's memory. An initramfs and a kernel need 100 MiB.
     Blobs "blobs" Bytes Some(512 * MIB), 0..=16 * GIB,
-        "the bytes of blobs that the host holds for a step at once";
+        "the bytes of blobs, and of files that are wished for, that the host holds for a step at once";
     Outputs "outputs" Bytes Some(512 * MIB), 0..=16 * GIB,
         "the bytes that a step puts beside the image";
     // dpkg's scripts keep below 100; a build of a module with `make -j` on a large machine more.

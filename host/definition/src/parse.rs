@@ -33,7 +33,7 @@ const ARCHITECTURES: [&str; 10] = [
     "s390x",
 ];
 
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 10] = [
     "image",
     "root-filesystem",
     "disks",
@@ -43,6 +43,7 @@ const SECTIONS: [&str; 9] = [
     "limits",
     "trust",
     "secrets",
+    "inputs",
 ];
 const IMAGE_KEYS: [&str; 6] =
     ["name", "elements", "formats", "arch", "source-date-epoch", "qcow2-compression"];
@@ -121,6 +122,7 @@ impl Reader<'_> {
             limits: LimitSettings::default(),
             trust: Trust::default(),
             secrets: BTreeMap::new(),
+            inputs: BTreeMap::new(),
             base: base.to_owned(),
             file: Some(file.to_owned()),
         };
@@ -134,6 +136,7 @@ impl Reader<'_> {
                 "limits" => definition.limits = self.limits(item),
                 "trust" => definition.trust = self.trust(item),
                 "secrets" => definition.secrets = self.secrets(item),
+                "inputs" => definition.inputs = self.inputs(item),
                 _ => {}
             }
         }

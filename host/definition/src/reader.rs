@@ -161,3 +161,9 @@ pub(crate) fn kind(value: &DeValue<'_>) -> String {
         DeValue::Table(_) => "a table".to_owned(),
     }
 }
+
+/// Whether a secret or an input may be called so.
+pub(crate) fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    !name.is_empty() && name.len() <= 100 && name.chars().all(fits) && !name.starts_with('-')
+}

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use crate::definition::{Secret, SecretSource};
 use crate::diagnostic::Diagnostic;
 use crate::location::Spanned;
-use crate::reader::{Item, Reader, kind};
+use crate::reader::{Item, Reader, is_name, kind};
 
 const KEYS: [&str; 3] = ["file", "environment", "command"];
 
@@ -104,9 +104,4 @@ fn kind_of(item: &Item<'_>) -> String {
         DeValue::Integer(_) | DeValue::Float(_) => "a number".to_owned(),
         value => kind(value),
     }
-}
-
-fn is_name(name: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
-    !name.is_empty() && name.len() <= 100 && name.chars().all(fits) && !name.starts_with('-')
 }

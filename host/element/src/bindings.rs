@@ -14,6 +14,7 @@ wasmtime::component::bindgen!({
         "dib:element/host.secret": crate::held::handles::Secret,
         "dib:element/log.span": crate::held::log::Span,
         "dib:element/blobs.blob": crate::held::blobs::Blob,
+        "dib:element/inputs.input": crate::held::handles::GivenInput,
         "dib:element/rootfs.tree": crate::held::handles::Tree,
     },
 });

@@ -507,7 +507,7 @@ pub(crate) fn node_to_wit(node: &disk::Node) -> block_device::Node {
     }
 }
 
-pub(crate) fn attributes(said: rootfs::Attributes) -> tree::Attributes {
+pub(crate) fn attributes(said: types::Attributes) -> tree::Attributes {
     tree::Attributes { mode: said.mode, owner: said.owner, group: said.group, xattrs: said.xattrs }
 }
 

@@ -2,10 +2,11 @@
 //! of itself. Compiled for tests only.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use dibhost_arbitrary::Source;
 use dibhost_definition::{Limit, Limits};
+use dibhost_inputs::{Inputs, Known};
 use dibhost_plan::Phase;
 use dibhost_plan::description::{
     Arity, Description, Parameter, ParameterKind, Slot, SlotUse, StepDeclaration, Timing,
@@ -55,6 +56,7 @@ pub fn host_functions(data: &[u8]) {
         state.facts = facts::Facts::new(given());
         let outside = SimulatedFetch::default().file("http://a/", "x");
         state.remote = Some(Remote { fetch: Arc::new(outside), pins: Arc::default() });
+        state.inputs = inputs();
         state.wishes = wishes::Wishes::new(Vec::new(), BuilderSurroundings::default());
         state.table.push(Build).expect("a table has room for one");
         for _ in 0..CALLS {
@@ -121,6 +123,7 @@ fn grants(byte: u8) -> Grants {
     let all = [
         ("rootfs", "write /"),
         ("exec", "*"),
+        ("inputs", "*"),
         ("outputs", "*"),
         ("packages", "*"),
         ("repositories", "* key:*"),
@@ -145,7 +148,7 @@ fn grants(byte: u8) -> Grants {
     chosen.iter().map(|(c, s)| Right::of(c, s).expect("a right")).collect()
 }
 
-fn call(mode: Mode, phase: Phase, grants: Grants) -> Call {
+pub(crate) fn call(mode: Mode, phase: Phase, grants: Grants) -> Call {
     let slot = |name: &str, timing| Slot {
         name: name.to_owned(),
         arity: Arity::Many,
@@ -215,6 +218,13 @@ fn call(mode: Mode, phase: Phase, grants: Grants) -> Call {
     }
 }
 
+/// A file of this crate as an input, opened once for all: `x`.
+fn inputs() -> Inputs {
+    static INPUTS: OnceLock<Inputs> = OnceLock::new();
+    let place = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/held");
+    INPUTS.get_or_init(|| Inputs::open([("x", place.as_path())], &mut Known::default())).clone()
+}
+
 fn given() -> BTreeMap<String, Vec<Fact>> {
     let fact = Fact {
         slot: "dib:boot/kernel-argument@1".to_owned(),
@@ -228,7 +238,7 @@ fn given() -> BTreeMap<String, Vec<Fact>> {
 }
 
 /// A tree with links that lead out, and a file outside.
-fn target() -> SimulatedTarget {
+pub(crate) fn target() -> SimulatedTarget {
     let answer = |_: &_, _: &mut dyn FnMut(_)| Ok(Output::default());
     let target = SimulatedTarget::new(1_700_000_000, Box::new(answer)).expect("a folder");
     let tree = target.tree();

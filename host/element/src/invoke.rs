@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use dibhost_check::Check;
 use dibhost_definition::{Limit, Limits};
+use dibhost_inputs::{Changed, Inputs};
 use dibhost_plan::description::Description;
 use dibhost_plan::fact::Fact;
 use dibhost_plan::grant::Grants;
@@ -57,6 +58,8 @@ pub struct RunCall<'a> {
     pub facts: &'a BTreeMap<String, Vec<Fact>>,
     /// What it may not go beyond.
     pub limits: &'a Limits,
+    /// Inputs of the definition, those that it does not hold among them.
+    pub inputs: &'a Inputs,
     /// Whoever holds the secrets that parameters name.
     pub secrets: &'a Arc<dyn SecretStore>,
     /// A folder of the host that is this element's own, for `cache`. None: nothing is kept.
@@ -99,6 +102,7 @@ pub(crate) fn state(call: Call, effects: Option<Effects>, secrets: Arc<dyn Secre
         facts: facts::Facts::default(),
         wishes: wishes::Wishes::default(),
         blobs: blobs::Blobs::default(),
+        inputs: Inputs::default(),
         outputs: outputs::Outputs::default(),
         cache: cache::Cache::default(),
         written: Written::default(),
@@ -220,6 +224,10 @@ impl<'a> Session<'a> {
         if let Some(differs) = error.downcast_ref::<Differs>() {
             return ElementFailure::new(format!("{differs} (in {call})"));
         }
+        if let Some(changed) = error.downcast_ref::<Changed>() {
+            return ElementFailure::new(format!("{changed} (in {call})"))
+                .with_help("start again: the image is planned with what is there now");
+        }
         let (message, help) = if let Some(Stopped::Cancelled) = stopped {
             return ElementFailure::new(format!("was stopped in {call}: the build was cancelled"));
         } else if let Some(Stopped::Time) = stopped {
@@ -326,6 +334,7 @@ pub(crate) fn plan(
     let data = session.store.data_mut();
     data.facts = facts::Facts::new(call.facts.clone());
     data.wishes = wishes::Wishes::new(call.nodes.to_vec(), call.builder.clone());
+    data.inputs = call.inputs.clone();
     data.tape = std::mem::take(tape);
     let said = session.plan();
     *tape = std::mem::take(&mut session.store.data_mut().tape);
@@ -351,6 +360,7 @@ pub struct Prepared {
     cancel: Cancel,
     stop: Cancel,
     secrets: Arc<dyn SecretStore>,
+    inputs: Inputs,
     /// What becomes of its calls: taken while it runs, and put back.
     tape: Arc<Mutex<Tape>>,
 }
@@ -382,6 +392,7 @@ impl Prepared {
             cancel: call.cancel.clone(),
             stop: Cancel::new(),
             secrets: Arc::clone(call.secrets),
+            inputs: call.inputs.clone(),
             tape: Arc::default(),
         }
     }
@@ -392,12 +403,13 @@ impl Prepared {
     }
 
     fn call(self, effects: Effects) -> Result<RunAnswer, ElementFailure> {
-        let Self { code, call, facts, cache, remote, cancel, stop, secrets, tape } = self;
+        let Self { code, call, facts, cache, remote, cancel, stop, secrets, inputs, tape } = self;
         let told = Arc::clone(&secrets);
         let stops = vec![cancel, stop];
         let mut session = Session::new(&code, call, Some(effects), stops.clone(), secrets);
         let data = session.store.data_mut();
         data.facts = facts::Facts::new(facts);
+        data.inputs = inputs;
         data.cache = cache::Cache::at(cache);
         (data.remote, data.stops) = (remote, stops);
         data.tape = std::mem::take(&mut *lock(&tape));

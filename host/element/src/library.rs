@@ -10,13 +10,13 @@ use std::time::Duration;
 use dibhost_check::Check;
 use dibhost_definition::{Limit, Limits};
 use dibhost_plan::description::Description;
+use dibhost_plan::digest::sha256;
 use dibhost_plan::planner::{Described, ElementFailure, Planner, StepAnswer, StepCall};
 use dibhost_tree::Target;
 use serde::{Deserialize, Serialize};
 
 use crate::component::{CONTRACT, Code, Loader, refuse_others};
 use crate::engine::Compiler;
-use crate::held::blobs::digest;
 use crate::invoke::{self, Prepared, RunCall};
 use crate::limits::{LoadLimits, spoken_bytes};
 use crate::observer::Observer;
@@ -282,7 +282,7 @@ impl Library {
         let shown = path.display().to_string();
         let bytes = read(path, &shown, self.load.component)?;
         refuse_others(&bytes, &shown)?;
-        let digest = digest(&bytes);
+        let digest = sha256(&bytes);
         let (mut about, code) = self.about(&bytes, &digest, path, &shown)?;
         // What is kept is what it said itself: an older host may have kept it.
         let description = Arc::unwrap_or_clone(about.description);
@@ -350,7 +350,7 @@ impl Library {
                 // Read again, for a hundred components would be much to hold, and nearly always
                 // for nothing.
                 let bytes = read(&element.path, &shown, self.load.component)?;
-                if digest(&bytes) != element.digest {
+                if sha256(&bytes) != element.digest {
                     let why = format!("`{shown}` changed while it was in use");
                     return Err(ElementFailure::new(why).with_help("start again"));
                 }

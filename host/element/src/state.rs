@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use dibhost_check::Check;
 use dibhost_definition::{Limit, Limits};
+use dibhost_inputs::Inputs;
 use dibhost_plan::description::{Description, StepDeclaration};
 use dibhost_plan::grant::{Grants, Right, need};
 use dibhost_plan::planner::TargetMachine;
@@ -76,6 +77,8 @@ pub(crate) struct State {
     pub(crate) facts: facts::Facts,
     pub(crate) wishes: wishes::Wishes,
     pub(crate) blobs: blobs::Blobs,
+    /// Those of the definition, whoever is granted them.
+    pub(crate) inputs: Inputs,
     pub(crate) outputs: outputs::Outputs,
     pub(crate) cache: cache::Cache,
     pub(crate) written: Written,
@@ -141,6 +144,14 @@ impl State {
             Mode::Run => Err(Refusal::denied(format!(
                 "{what} in `run`; wishes are made in `plan`, so that the plan shows them"
             ))),
+        }
+    }
+
+    /// An element that describes itself does nothing else.
+    pub(crate) fn calling(&self, what: &str) -> Result<(), Refusal> {
+        match self.call.mode {
+            Mode::Describe => Err(Refusal::denied(format!("{what} while describing itself"))),
+            Mode::Plan | Mode::Run => Ok(()),
         }
     }
 

@@ -13,7 +13,8 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::component::Resource;
 
 use crate::bindings::dib::element::{
-    accounts, block_device, bootstrap, builder, exec, facts, host, log, packages, rootfs, services,
+    accounts, block_device, bootstrap, builder, exec, facts, files, host, inputs, log, packages,
+    rootfs, services, types,
 };
 
 /// Arguments with more bytes than this are recorded by their digest: they are compared only.
@@ -57,8 +58,9 @@ by_serde! {
     packages::RpmRepository, packages::Module, packages::Group, services::DropIn,
     services::Preset, accounts::User,
     Vec<block_device::Node>, block_device::Node, bootstrap::Source, builder::Proxy,
-    Option<rootfs::Stat>, Vec<rootfs::Entry>, Vec<rootfs::Change>, rootfs::Attributes,
-    rootfs::WalkFlags, exec::Command, exec::Output,
+    Option<rootfs::Stat>, Vec<rootfs::Entry>, Vec<rootfs::Change>, Vec<files::Wish>,
+    inputs::About, Vec<inputs::Node>, rootfs::Placement,
+    types::Attributes, rootfs::WalkFlags, exec::Command, exec::Output,
 }
 
 impl<T: 'static> Wire for Resource<T> {
@@ -206,14 +208,14 @@ mod tests {
 
     #[test]
     fn a_value_comes_back_as_it_went_out() {
-        let attributes = rootfs::Attributes {
+        let attributes = types::Attributes {
             mode: Some(0o644),
             owner: None,
             group: None,
             xattrs: vec![("user.n".to_owned(), b"\0\xff".to_vec())],
             extensions: Vec::new(),
         };
-        let file = rootfs::NewFile { path: "/a".into(), content: Vec::new(), attributes };
+        let file = types::NewFile { path: "/a".into(), content: Vec::new(), attributes };
         let changes = vec![rootfs::Change::Write(file), rootfs::Change::Remove("/b".into())];
         let json = changes.out();
         assert_eq!(

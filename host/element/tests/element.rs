@@ -92,6 +92,7 @@ impl Bench {
         let library = self.library();
         library.describe(name, Path::new("/"))?;
         library.plan_step(&StepCall {
+            inputs: &dibhost_inputs::Inputs::default(),
             element: name,
             step: "install",
             phase: Phase::Install,
@@ -119,6 +120,7 @@ impl Bench {
         let library = self.library();
         library.describe(name, Path::new("/"))?;
         let call = RunCall {
+            inputs: &dibhost_inputs::Inputs::default(),
             element: name,
             step: "install",
             phase: Phase::Install,
@@ -252,6 +254,7 @@ fn the_second_time_the_code_and_the_description_come_from_the_cache() {
     second.describe("good", Path::new("/")).unwrap();
     assert_eq!(second.compiled(), 0);
     let call = StepCall {
+        inputs: &dibhost_inputs::Inputs::default(),
         element: "good",
         step: "install",
         phase: Phase::Install,
@@ -623,6 +626,7 @@ fn a_step_of_another_name_is_not_run() {
     let library = bench.library();
     library.describe("x", Path::new("/")).unwrap();
     let call = RunCall {
+        inputs: &dibhost_inputs::Inputs::default(),
         element: "x",
         step: "hear",
         phase: Phase::Install,

@@ -74,6 +74,7 @@ fn run_by(runner: &dyn Runner, names: &[&str], grants: &Grants) -> (Together, Si
             source_date_epoch: 1_700_000_000,
         };
         let call = RunCall {
+            inputs: &dibhost_inputs::Inputs::default(),
             element: name,
             step: "install",
             phase: Phase::Install,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use dibhost_element::{Library, Remote, Runner, SecretStore};
 use dibhost_image::{Output as ImageFile, Scratch, check_beside};
+use dibhost_inputs::Inputs;
 use dibhost_plan::action::{Action, Work, with_versions};
 use dibhost_plan::{CANNOT_RUN_HELP, Observed, Phase, Plan, PlannedDropIn, Taint};
 use dibhost_registry::{Fetch, Fetcher, Found, Outside, Pins};
@@ -29,7 +30,7 @@ use crate::secrets::Secrets;
 use crate::steps::Steps;
 use crate::teller::Teller;
 use crate::work::{WorkFolder, open_cache};
-use crate::{login, memory, sudo, units, versions};
+use crate::{files, login, memory, sudo, units, versions};
 
 /// What a build needs beside the plan.
 #[derive(Debug, Clone)]
@@ -53,6 +54,8 @@ pub struct BuildOptions {
     pub outside: Outside,
     /// What is not pinned in `dib.lock` is not fetched.
     pub locked: bool,
+    /// Those that the plan was made with.
+    pub inputs: Inputs,
 }
 
 /// What a build came to.
@@ -99,6 +102,8 @@ pub struct Settings {
     pub secrets: Arc<dyn SecretStore>,
     /// What is not pinned in the plan is not fetched.
     pub locked: bool,
+    /// Those that the plan was made with.
+    pub inputs: Inputs,
     /// Versions of the programs of the builder that shape the image, by their names: the keys of
     /// the actions have them.
     pub versions: BTreeMap<String, String>,
@@ -245,6 +250,7 @@ fn in_scratch(
         jobs: options.jobs,
         locked: options.locked,
         secrets: Arc::clone(&options.secrets) as Arc<dyn SecretStore>,
+        inputs: options.inputs.clone(),
         versions: versions::of(&plan.actions, cancel),
     };
     let mut base = Distributions { arch: &plan.image.arch, cache, work: work.path() };
@@ -284,6 +290,7 @@ fn carry_out(
     let pins = Arc::new(Pins::new(pinned, settings.locked));
     let facts =
         Facts::of(plan).map_err(|e| BuildFailure::new(e).doing("reading the facts of the plan"))?;
+    as_planned(plan, &settings.inputs)?;
     let mut build = Build {
         plan,
         tree: Furnished::new(means.tree),
@@ -297,6 +304,7 @@ fn carry_out(
             facts,
             secrets: Arc::clone(&settings.secrets),
             remote: Remote { fetch: means.fetch, pins: Arc::clone(&pins) },
+            inputs: &settings.inputs,
         },
         secrets: Arc::clone(&settings.secrets),
         observed: Observed::default(),
@@ -335,6 +343,22 @@ fn carry_out(
     Ok(Built { files, pins: pins.found() })
 }
 
+/// Whether the inputs are those that the plan was made with: its keys say so.
+fn as_planned(plan: &Plan, inputs: &Inputs) -> Result<(), BuildFailure> {
+    for planned in &plan.inputs {
+        let now = inputs.get(&planned.name).map(|input| input.manifest().digest());
+        if now != Some(planned.digest.as_str()) {
+            let name = &planned.name;
+            return Err(BuildFailure::new(format!(
+                "the input `{name}` changed since the image was planned"
+            ))
+            .doing("looking whether the inputs are as they were planned")
+            .with_help("start again: the image is planned with what is there now"));
+        }
+    }
+    Ok(())
+}
+
 /// Whether the build is to end.
 fn cancelled(cancel: &Cancel, doing: impl FnOnce() -> String) -> Result<(), BuildFailure> {
     cancel.check().map_err(|e| BuildFailure::new(e).doing(doing()))
@@ -350,6 +374,7 @@ impl Build<'_> {
                     .doing(format!("trying to {}", action.name))),
             },
             Work::Accounts { phase } => self.accounts(*phase, teller),
+            Work::Files { phase } => self.files(*phase, teller),
             Work::Units { phase } => self.units(*phase, teller),
             Work::Fstab => finish::write_fstab(plan, tree),
             Work::Deferred { phase } => packages.run_deferred(*phase, tree, observed, teller),
@@ -396,6 +421,13 @@ impl Build<'_> {
             login::expire_password(&mut self.tree, name)
                 .map_err(|e| BuildFailure::new(e).doing(doing()))?;
         }
+        Ok(())
+    }
+
+    fn files(&mut self, phase: Phase, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
+        let running = teller.begin("place files");
+        files::place(self.plan, phase, &mut self.tree)?;
+        teller.end(running);
         Ok(())
     }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use dibhost_packages::Surroundings;
 use dibhost_sys::{Program, ProgramError, ProgramOutput};
 use dibhost_tree::{
-    Change, Command, Entry, HostPrograms, Line, ListedNode, Output, Programs, Room, Scope, Stat,
-    TargetError, TargetPath, Tree, Walk, Workshop, Written,
+    Change, Command, Entry, HostPrograms, Line, ListedNode, NotApplied, Output, Programs, Room,
+    Scope, Scoped, Stat, TargetError, TargetPath, Tree, Walk, Workshop, Written,
 };
 use zeroize::Zeroize as _;
 
@@ -83,6 +83,10 @@ impl Tree for Furnished<'_> {
         room: Room,
     ) -> Result<Written, TargetError> {
         self.tree.apply_within(scope, changes, room)
+    }
+
+    fn apply_each(&mut self, parts: &[Scoped]) -> Result<(), NotApplied> {
+        self.tree.apply_each(parts)
     }
 
     fn split(

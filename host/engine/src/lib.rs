@@ -10,6 +10,7 @@ mod engine;
 mod event;
 mod facts;
 mod failure;
+mod files;
 mod finish;
 mod furnished;
 mod login;

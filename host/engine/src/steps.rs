@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use dibhost_element::{
     Observer, Outcome, ReadyStep, Remote, RunAnswer, RunCall, Runner, SecretStore, SideBySide,
 };
+use dibhost_inputs::Inputs;
 use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::{Observed, Phase, Plan, PlannedElement, Step};
 use dibhost_sys::Cancel;
@@ -39,6 +40,8 @@ pub(crate) struct Steps<'a> {
     pub(crate) secrets: Arc<dyn SecretStore>,
     /// Their way outside.
     pub(crate) remote: Remote,
+    /// Those of the definition.
+    pub(crate) inputs: &'a Inputs,
 }
 
 impl Steps<'_> {
@@ -91,6 +94,7 @@ impl Steps<'_> {
             grants: &planned.held(),
             facts: &facts,
             limits: &planned.limits,
+            inputs: self.inputs,
             secrets: &self.secrets,
             cache: Some(&self.cache.join(&step.element)),
             remote: Some(&self.remote),

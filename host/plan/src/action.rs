@@ -43,6 +43,11 @@ pub enum Work {
         /// The phase.
         phase: Phase,
     },
+    /// Files, folders and links, before the steps of a phase, as one change of the tree.
+    Files {
+        /// The phase.
+        phase: Phase,
+    },
     /// Texts, drop-ins, presets and states of units, before the steps of a phase.
     Units {
         /// The phase.
@@ -86,6 +91,7 @@ impl Work {
             Self::RemoveBuildOnly => Some(Phase::Cleanup),
             Self::Packages { phase }
             | Self::Accounts { phase }
+            | Self::Files { phase }
             | Self::Units { phase }
             | Self::Deferred { phase }
             | Self::Step { phase, .. } => Some(*phase),
@@ -99,6 +105,7 @@ impl Work {
             Self::EmptyTree => "empty-tree",
             Self::Packages { .. } => "packages",
             Self::Accounts { .. } => "accounts",
+            Self::Files { .. } => "files",
             Self::Units { .. } => "units",
             Self::Fstab => "fstab",
             Self::Deferred { .. } => "deferred",
@@ -137,6 +144,8 @@ pub enum InputKind {
     /// A group, a user (of a hash of its password the digest), or the name of the secret that is a
     /// user's password.
     Account,
+    /// What is at a path: the digest of its content, its attributes.
+    File,
     /// A unit's text or state, a drop-in of one, a file of presets.
     Unit,
     /// The lines of `/etc/fstab`, and the mount points.
@@ -153,6 +162,8 @@ pub enum InputKind {
     Parameter,
     /// A capability and its scope.
     Grant,
+    /// A file or folder of the builder that an element is given: its digest.
+    Input,
     /// A planned value of a slot that a step reads: slot, provider and key.
     Fact,
     /// What an element fetched without saying the digest of it, and has to fetch again.

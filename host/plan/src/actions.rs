@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::action::{Action, HOST_API, Input, InputKind, Work, chain};
 use crate::phase::Phase;
-use crate::plan::{Plan, PlannedElement, Step};
+use crate::plan::{Plan, PlannedElement, PlannedFile, Step};
 use crate::slot::Timing;
 use crate::transaction::Transaction;
 use crate::wish::Bootstrap;
@@ -21,6 +21,7 @@ pub fn actions(plan: &Plan) -> Vec<Action> {
     for phase in Phase::ALL {
         actions.extend(plan.transaction_before(phase).map(|t| packages(plan, t)));
         actions.extend(accounts(plan, phase));
+        actions.extend(files(plan, phase));
         actions.extend(units(plan, phase));
         if phase == Phase::BlockDevice {
             actions.push(fstab(plan));
@@ -119,6 +120,13 @@ fn accounts(plan: &Plan, phase: Phase) -> Option<Action> {
     (!inputs.is_empty()).then(|| Action::new(format!("make accounts in `{phase}`"), work, inputs))
 }
 
+fn files(plan: &Plan, phase: Phase) -> Option<Action> {
+    let input = |file: &PlannedFile| Input::new(InputKind::File, &file.path, &file.node.key());
+    let inputs: Vec<_> = plan.files_of(phase).map(input).collect();
+    let work = Work::Files { phase };
+    (!inputs.is_empty()).then(|| Action::new(format!("place files in `{phase}`"), work, inputs))
+}
+
 fn units(plan: &Plan, phase: Phase) -> Option<Action> {
     let input = |what: &str, name: &str, value: Value| {
         Input::new(InputKind::Unit, format!("{what} {name}"), &value)
@@ -178,6 +186,8 @@ fn step(plan: &Plan, step: &Step, element: &PlannedElement) -> Action {
     inputs.extend(
         element.pins.iter().map(|(asked, is)| Input::new(InputKind::Pin, asked, &json!(is))),
     );
+    let given = plan.inputs.iter().filter(|input| input.given_to.contains(&element.name));
+    inputs.extend(given.map(|i| Input::new(InputKind::Input, &i.name, &json!(i.digest))));
     let planned =
         |slot: &&String| plan.slots.iter().any(|s| s.name == **slot && s.timing == Timing::Planned);
     // What is observed comes of the actions before, and their keys say of what.

@@ -16,19 +16,21 @@ use crate::render::short;
 use crate::wish::Wish;
 
 /// The parts of a plan that are compared, as they are told.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 17] = [
     "image",
     "outputs",
     "elements",
     "parameters",
     "grants",
     "pins",
+    "inputs",
     "steps",
     "slots",
     "facts",
     "wishes",
     "transactions",
     "accounts and units",
+    "files",
     "nodes",
     "disks",
     "findings",
@@ -291,6 +293,10 @@ fn things(plan: &Plan) -> Things {
             all.add(format!("{}: {asked}", element.name), json!(is));
         }
     }
+    all.section("inputs");
+    for input in &plan.inputs {
+        all.add(&input.name, json!({"digest": input.digest, "given-to": input.given_to}));
+    }
     all.section("steps");
     for step in &plan.steps {
         all.add(
@@ -333,6 +339,7 @@ fn things(plan: &Plan) -> Things {
         }
     }
     merged(plan, &mut all);
+    files(plan, &mut all);
     all.section("nodes");
     let disk = &plan.block_device;
     for node in &disk.nodes {
@@ -402,6 +409,14 @@ fn merged(plan: &Plan, all: &mut Collector) {
     }
 }
 
+/// What is at each path, as the plan shows it.
+fn files(plan: &Plan, all: &mut Collector) {
+    all.section("files");
+    for file in &plan.files {
+        all.add(format!("{} {}", file.phase, file.path), json!(file.node));
+    }
+}
+
 /// Wishes by what they are about.
 fn wished(wish: &Wish) -> Vec<(String, Value)> {
     let one = |what: String, value: Value| vec![(what, value)];
@@ -423,6 +438,7 @@ fn wished(wish: &Wish) -> Vec<(String, Value)> {
         Wish::Preset { number, unit, action } => {
             one(format!("preset {number:02} of {unit}"), json!(action))
         }
+        Wish::File(file) => one(format!("path {}", file.path), json!(file.node)),
         Wish::User(user) => one(format!("user {}", user.name), json!(user)),
         Wish::Password { user, parameter } => {
             one(format!("password of {user}"), json!({"parameter": parameter}))

@@ -46,8 +46,17 @@ fn write(value: &Value, out: &mut String) {
 /// 64 hex digits of the SHA-256 of a document's canonical form.
 #[must_use]
 pub fn digest_of(value: &Value) -> String {
-    let digest = Sha256::digest(canonical(value).as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256(canonical(value).as_bytes()).split_off("sha256:".len())
+}
+
+/// `sha256:…` of bytes.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    let mut text = String::from("sha256:");
+    for byte in Sha256::digest(bytes) {
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 //! | `exec` | a program's name or absolute path, `*`, or `network` | may be started in the target |
 //! | `facts` | a slot of `dib:`, `*` for any run of characters | may be provided: the host and its elements carry out what is in it |
 //! | `fetch` | a host, or `unpinned` | may be fetched from |
+//! | `inputs` | an input's name, `*` for any run of characters; or `parameter PARAMETER` | that input of the definition, or those that the parameter names, may be read and placed |
 //! | `outputs` | a suffix pattern | may be put beside the image |
 //! | `cache` | empty | may keep bytes between builds |
 //! | `secret` | `place PARAMETER` or `open PARAMETER` | the secret that the parameter names may be handed on unread, or read |
@@ -24,9 +25,10 @@
 
 mod right;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use dibhost_block_device::{Node, NodeKind};
 use dibhost_definition::ElementGrants;
@@ -36,7 +38,9 @@ use crate::fact::Fact;
 use crate::openpgp;
 use crate::wish::{Repository, Wish};
 
-pub use right::{Access, Download, Pattern, Right, SecretUse, Signed, Start, Surroundings, below};
+pub use right::{
+    Access, Download, InputChoice, Pattern, Right, SecretUse, Signed, Start, Surroundings, below,
+};
 
 /// What an element holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +88,19 @@ impl Grants {
         self.0.iter()
     }
 
+    /// With the inputs that parameters name: what a parameter says is what its request is for.
+    #[must_use]
+    pub fn with_inputs(mut self, parameters: &BTreeMap<String, Value>) -> Self {
+        let named = self.0.iter().flat_map(|right| match right {
+            Right::Inputs(InputChoice::OfParameter(name)) => named_inputs(parameters.get(name)),
+            _ => Vec::new(),
+        });
+        let named = named.map(|name| Right::Inputs(InputChoice::Named(name.as_str().into())));
+        let named: Vec<_> = named.collect();
+        self.0.extend(named);
+        self
+    }
+
     /// Those of `requests` that are not held.
     #[must_use]
     pub fn missing<'a>(&self, requests: &'a [Request]) -> Vec<&'a Request> {
@@ -108,6 +125,18 @@ impl Request {
     }
 }
 
+/// The inputs that a parameter's value names: a text, or a list of texts.
+pub(crate) fn named_inputs(value: Option<&Value>) -> Vec<String> {
+    let texts = match value {
+        Some(Value::Array(list)) => list.as_slice(),
+        Some(text) => std::slice::from_ref(text),
+        None => &[],
+    };
+    // A star in a name would be a pattern.
+    let named = texts.iter().filter_map(Value::as_str).filter(|name| !name.contains('*'));
+    named.map(str::to_owned).collect()
+}
+
 /// What it means to grant this, for the person who does.
 #[must_use]
 pub fn meaning(scope: &Right) -> &'static str {
@@ -128,6 +157,12 @@ pub fn meaning(scope: &Right) -> &'static str {
         Right::Facts(slots) => means_fact(&slots.to_string()),
         Right::Fetch(Download::Unpinned) => "downloads what nobody has named the digest of",
         Right::Fetch(Download::From(_)) => "downloads from this host",
+        Right::Inputs(InputChoice::Named(_)) => {
+            "reads this file or folder of yours, and can put it into the image"
+        }
+        Right::Inputs(InputChoice::OfParameter(_)) => {
+            "reads the file or folder of yours that this parameter names, and can put it into the image"
+        }
         Right::Outputs(_) => "puts files with this ending beside the image",
         Right::Packages(_) => {
             "installs, holds or removes these packages, whose scripts are root in the image, and answers what they ask"
@@ -200,6 +235,7 @@ fn needs(wish: &Wish) -> Vec<Right> {
         Wish::ServiceDefinition { unit, .. } | Wish::DropIn { unit, .. } => {
             vec![Right::ServicesDefine(name(unit))]
         }
+        Wish::File(file) => vec![Right::Rootfs(Access::Write, file.path.clone())],
         // Who is in `sudo` is root: a group is no less than a user.
         Wish::User(user) => {
             let names = [&user.name].into_iter().chain(&user.groups);

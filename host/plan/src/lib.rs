@@ -12,8 +12,10 @@ pub mod diff;
 pub mod digest;
 mod disk;
 pub mod fact;
+pub mod file;
 pub mod grant;
 mod implied;
+mod inputs;
 mod label;
 mod left;
 mod limits;
@@ -51,9 +53,9 @@ pub use password_hash::PasswordHash;
 pub use phase::Phase;
 pub use plan::{
     DeferredTrigger, FactEdge, HOST, HeldGrant, Plan, PlanFinding, PlannedBlockDevice,
-    PlannedDropIn, PlannedElement, PlannedGroup, PlannedImage, PlannedPassword, PlannedPreset,
-    PlannedSecret, PlannedUnit, PlannedUnitState, PlannedUser, PresetLine, Step, VERSION,
-    schema as schema_of_plan,
+    PlannedDropIn, PlannedElement, PlannedFile, PlannedGroup, PlannedImage, PlannedInput,
+    PlannedPassword, PlannedPreset, PlannedSecret, PlannedUnit, PlannedUnitState, PlannedUser,
+    PresetLine, Step, VERSION, schema as schema_of_plan,
 };
 pub use planning::{CANNOT_RUN_HELP, DEFAULT_SOURCE_DATE_EPOCH, PlanInputs, plan};
 pub use slot::PlannedSlot;

@@ -120,6 +120,7 @@ fn host_work(plan: &Plan, phase: Phase) -> Vec<(String, Vec<String>)> {
     }
     add("group", plan.groups_of(phase).map(|g| g.name.clone()).collect());
     add("user", plan.users_of(phase).map(|u| account(&u.user)).collect());
+    add("place", plan.files_of(phase).map(|f| f.path.clone()).collect());
     add("write unit", plan.unit_definitions_of(phase).map(|u| u.unit.clone()).collect());
     let drop_ins = plan.unit_drop_ins_of(phase).map(|d| format!("{} {}", d.unit, d.name));
     add("drop-in", drop_ins.collect());

@@ -13,6 +13,7 @@ use crate::Phase;
 use crate::action::Action;
 use crate::description::Condition;
 use crate::fact::Fact;
+use crate::file::FileNode;
 use crate::grant::{Grants, Right};
 use crate::label::label;
 use crate::planner::TargetMachine;
@@ -126,7 +127,8 @@ impl PlannedElement {
     /// What it holds, for checks.
     #[must_use]
     pub fn held(&self) -> Grants {
-        self.grants.iter().map(|g| g.right.clone()).collect()
+        let held: Grants = self.grants.iter().map(|g| g.right.clone()).collect();
+        held.with_inputs(&self.parameters)
     }
 
     /// Whether its steps can see the target, or change it.
@@ -229,6 +231,25 @@ pub struct PlannedSecret {
     pub source: String,
     /// Parameters that name it: `ELEMENT.PARAMETER`; nodes of the definition that it opens:
     /// `node:NAME`.
+    pub given_to: Vec<String>,
+}
+
+/// A file or folder of the builder that elements are given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedInput {
+    /// What the definition calls it.
+    pub name: String,
+    /// Where it is, as the definition says it; no part of the digest of the plan.
+    pub path: String,
+    /// `sha256:…` over all paths, kinds, modes, contents and links.
+    pub digest: String,
+    /// Files, folders and links in it; none: it is one file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<usize>,
+    /// Bytes of all files.
+    pub size: u64,
+    /// Elements that may read it.
     pub given_to: Vec<String>,
 }
 
@@ -342,6 +363,20 @@ pub struct PlannedUnitState {
     pub wanted_by: Vec<String>,
 }
 
+/// What is to be at a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedFile {
+    /// Before the steps of this phase, and after its packages.
+    pub phase: Phase,
+    /// Absolute and normal.
+    pub path: String,
+    /// What is to be there.
+    pub node: FileNode,
+    /// Elements that wished for it; never empty.
+    pub wanted_by: Vec<String>,
+}
+
 /// The block device: its nodes, checked, and what its identities derive from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -443,6 +478,9 @@ pub struct Plan {
     /// By name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<PlannedSecret>,
+    /// By name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<PlannedInput>,
     /// By phase and name.
     pub unit_definitions: Vec<PlannedUnit>,
     /// By phase, unit and name.
@@ -453,6 +491,9 @@ pub struct Plan {
     pub unit_presets: Vec<PlannedPreset>,
     /// By phase and name.
     pub unit_states: Vec<PlannedUnitState>,
+    /// By phase, as they are placed: what is removed, folders, the rest; by path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<PlannedFile>,
     /// The block device.
     pub block_device: PlannedBlockDevice,
     /// Programs that the host starts once, after all transactions.
@@ -559,6 +600,11 @@ impl Plan {
     /// States of units to set before the steps of a phase.
     pub fn unit_states_of(&self, phase: Phase) -> impl Iterator<Item = &PlannedUnitState> {
         self.unit_states.iter().filter(move |u| u.phase == phase)
+    }
+
+    /// Files, folders and links to place before the steps of a phase, as they are placed.
+    pub fn files_of(&self, phase: Phase) -> impl Iterator<Item = &PlannedFile> {
+        self.files.iter().filter(move |f| f.phase == phase)
     }
 
     /// Programs to start just before the steps of a phase.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use dibhost_block_device::Node;
 use dibhost_definition::Limits;
+use dibhost_inputs::Inputs;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -70,6 +71,8 @@ pub struct StepCall<'a> {
     pub parameters: &'a BTreeMap<String, Value>,
     /// What it holds.
     pub grants: &'a Grants,
+    /// Inputs of the definition, those that it does not hold among them.
+    pub inputs: &'a Inputs,
     /// What it may not go beyond.
     pub limits: &'a Limits,
     /// Values of the planned slots it consumes: slot → facts ordered by provider and key.

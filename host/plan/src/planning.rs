@@ -77,6 +77,8 @@ pub fn plan(
     wishes.sort_by_key(|w| w.phase);
     let planned_elements =
         planned_elements(definition, &elements, parameters, &held, inputs.lock.as_ref());
+    let given = crate::inputs::planned(definition, &inputs.inputs, &planned_elements);
+    findings.extend(crate::inputs::idle(definition, &given));
     let steps = order::steps(&elements, &order);
     let toucher = |name: &str| planned_elements.iter().any(|e| e.name == name && e.sees_target());
     let touching: BTreeSet<Phase> =
@@ -111,10 +113,12 @@ pub fn plan(
             &mut wrong,
         ),
         secrets,
+        inputs: given,
         unit_definitions: merge::definitions(&wishes, &mut wrong),
         unit_drop_ins: merge::drop_ins(&wishes, &mut wrong),
         unit_presets: merge::presets(&wishes, &mut wrong),
         unit_states: merge::states(&wishes, &mut wrong),
+        files: merge::files(&wishes, &mut wrong),
         deferred_triggers: deferred_triggers(!transactions.is_empty()),
         transactions,
         wishes,
@@ -279,6 +283,10 @@ fn digest(plan: &Plan) -> Result<String, serde_json::Error> {
     let secrets = value.get_mut("secrets").and_then(Value::as_array_mut);
     for secret in secrets.into_iter().flatten() {
         secret["source"] = Value::Null;
+    }
+    let inputs = value.get_mut("inputs").and_then(Value::as_array_mut);
+    for input in inputs.into_iter().flatten() {
+        input["path"] = Value::Null;
     }
     for finding in value["findings"].as_array_mut().into_iter().flatten() {
         finding["location"] = Value::Null;

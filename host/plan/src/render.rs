@@ -26,6 +26,7 @@ impl Plan {
         text.image(self);
         text.elements(self);
         text.secrets(self);
+        text.inputs(self);
         text.phases(self);
         text.facts(self);
         text.block_device(self);
@@ -153,6 +154,23 @@ impl Text {
         self.table(1, &rows.collect::<Vec<_>>());
     }
 
+    fn inputs(&mut self, plan: &Plan) {
+        if plan.inputs.is_empty() {
+            return;
+        }
+        self.heading("inputs");
+        let rows = plan.inputs.iter().map(|input| {
+            let many = input.nodes.map_or_else(|| "file".to_owned(), |n| format!("folder of {n}"));
+            let about = format!("{many}, {}", format_size(input.size));
+            let to = match input.given_to.is_empty() {
+                true => "given to nobody".to_owned(),
+                false => format!("given to {}", input.given_to.join(", ")),
+            };
+            vec![input.name.clone(), input.path.clone(), about, input.digest.clone(), to]
+        });
+        self.table(1, &rows.collect::<Vec<_>>());
+    }
+
     fn phases(&mut self, plan: &Plan) {
         self.heading("phases");
         for phase in Phase::ALL {
@@ -167,7 +185,7 @@ impl Text {
             if let Some(transaction) = transaction {
                 self.transaction(transaction);
             }
-            self.accounts_and_units(plan, phase);
+            self.accounts_files_and_units(plan, phase);
             for trigger in plan.triggers_before(phase) {
                 self.line(2, format!("run once: {}", trigger.program));
             }
@@ -226,7 +244,7 @@ impl Text {
         }
     }
 
-    fn accounts_and_units(&mut self, plan: &Plan, phase: Phase) {
+    fn accounts_files_and_units(&mut self, plan: &Plan, phase: Phase) {
         for group in plan.groups_of(phase) {
             let gid = group.gid.map(|n| format!(" ({n})")).unwrap_or_default();
             self.line(2, format!("group {}{gid}, by {}", group.name, group.wanted_by.join(", ")));
@@ -244,6 +262,10 @@ impl Text {
                     password.wanted_by.join(", ")
                 ),
             );
+        }
+        for file in plan.files_of(phase) {
+            let by = file.wanted_by.join(", ");
+            self.line(2, format!("{}, by {by}", file.node.at(&file.path)));
         }
         for unit in plan.unit_definitions_of(phase) {
             let lines = unit.content.lines().count();
@@ -522,6 +544,7 @@ fn wished(wish: &Wish) -> String {
         Wish::Preset { number, unit, action } => {
             format!("the preset {number:02} to {} {unit}", action.name())
         }
+        Wish::File(file) => format!("the {}", file.node.at(&file.path)),
         Wish::User(user) => format!("the user {}", account(user)),
         Wish::Group { name, .. } => format!("the group {name}"),
         Wish::Password { user, .. } => format!("a password for the user {user}"),

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::description::{
     Condition, Description, Extension, Parameter, ParameterKind, SlotUse, StepDeclaration, Timing,
 };
+use crate::grant::{InputChoice, Right};
 use crate::phase::Phase;
 use crate::plan::HOST;
 use crate::schema;
@@ -50,6 +51,18 @@ pub(crate) fn problems(description: &Description) -> Vec<String> {
         found.extend(wrong.map(|why| {
             format!("it requests `{}` `{}` where {why}", request.capability, request.scope)
         }));
+        if let Ok(Right::Inputs(InputChoice::OfParameter(named))) = request.right() {
+            let kind = description.parameters.iter().find(|p| p.name == named).map(|p| &p.kind);
+            let names = |kind: &ParameterKind| {
+                let texts = [ParameterKind::Text, ParameterKind::TextList];
+                texts.contains(kind) || matches!(kind, ParameterKind::Choice(_))
+            };
+            if !kind.is_some_and(names) {
+                found.push(format!(
+                    "it requests the inputs of its parameter `{named}`, and declares no text or texts of that name"
+                ));
+            }
+        }
     }
     found.extend(refused_extensions(&description.extensions));
     found

@@ -20,6 +20,8 @@ use characters::{at_most, is_lower_or_digit, line, only, starts, text};
 pub use package_group::{module_word, package_group};
 pub use unit::{drop_in_name, preset_unit, unit_name};
 
+use crate::file::{FileAttributes, FileNode, FileWish};
+
 use crate::password_hash::{self, PasswordHash};
 use crate::wish::{
     Bootstrap, Debconf, Distribution, ModuleStream, PackageGroup, PackageWish, Repository,
@@ -72,6 +74,10 @@ fn check_of(field: &str) -> Check {
         "user name" | "group name" => Check::AccountName,
         "user id" | "group id" => Check::AccountId,
         "home folder" | "shell" => Check::AccountPath,
+        "path of a file" | "target of a link" => Check::FilePath,
+        "mode of a file" => Check::RootfsMode,
+        "owner of a file" | "group of a file" => Check::Owner,
+        "extended attribute" => Check::FileAttribute,
         "authorized key" => Check::AuthorizedKey,
         "comment of a user" => Check::AccountComment,
         "expiry of a user" => Check::AccountExpiry,
@@ -128,6 +134,7 @@ pub fn wish(wish: &Wish) -> Result<(), Invalid> {
             within("number of a preset", Some(*number), 0, 99)?;
             check("unit of a preset", unit, preset_unit)
         }
+        Wish::File(wanted) => file(wanted),
         Wish::User(wanted) => user(wanted),
         Wish::Group { name, gid } => {
             check("group name", name, account_name)?;
@@ -217,6 +224,27 @@ fn within<T: Copy + PartialOrd + fmt::Display>(
         }),
         _ => Ok(()),
     }
+}
+
+fn file(wish: &FileWish) -> Result<(), Invalid> {
+    check("path of a file", &wish.path, file_path)?;
+    match &wish.node {
+        FileNode::File { content: _, attributes } | FileNode::Directory { attributes } => {
+            file_attributes(attributes)
+        }
+        FileNode::Symlink { to } => check("target of a link", to, link_text),
+        FileNode::Removed => Ok(()),
+    }
+}
+
+fn file_attributes(wish: &FileAttributes) -> Result<(), Invalid> {
+    let FileAttributes { mode, owner, group, xattrs } = wish;
+    if let Some(mode) = mode {
+        check("mode of a file", &format!("{mode:o}"), mode_digits)?;
+    }
+    check_all("owner of a file", owner, owner_name)?;
+    check_all("group of a file", group, owner_name)?;
+    check_all("extended attribute", xattrs.keys(), attribute_name)
 }
 
 fn user(wish: &User) -> Result<(), Invalid> {
@@ -349,6 +377,65 @@ pub fn target_path(path: &str) -> Result<(), String> {
         return Err("has an empty part, `.` or `..` in it".to_owned());
     }
     Ok(())
+}
+
+/// A path of a file of the image that is wished for: as [`target_path`], and not the root.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn file_path(path: &str) -> Result<(), String> {
+    // Folders above it are made, so that their number is bounded with the number of wishes.
+    const DEEP: usize = 64;
+    target_path(path)?;
+    if path == "/" {
+        return Err("is the tree itself".to_owned());
+    }
+    if path.split('/').any(|part| part.len() > 255) {
+        return Err("has a part of more than 255 bytes".to_owned());
+    }
+    match path.matches('/').count() > DEEP {
+        true => Err(format!("is more than {DEEP} folders deep")),
+        false => Ok(()),
+    }
+}
+
+/// What a symbolic link says.
+fn link_text(to: &str) -> Result<(), String> {
+    only(to, |c| !c.is_control())?;
+    at_most(to, 4095)
+}
+
+/// Permission bits, set-id and sticky bits, in octal.
+fn mode_digits(mode: &str) -> Result<(), String> {
+    match u32::from_str_radix(mode, 8) {
+        Ok(mode) if mode & !0o7777 == 0 => Ok(()),
+        _ => Err("is no mode: it has more than permission bits".to_owned()),
+    }
+}
+
+/// A user or group that is in the image, whatever made it: `Debian-exim`, `_apt`, `1000`.
+fn owner_name(name: &str) -> Result<(), String> {
+    only(name, |c| c.is_ascii_alphanumeric() || "_.-".contains(c))?;
+    starts(name, |c| c.is_ascii_alphanumeric() || c == '_')?;
+    at_most(name, 32)?;
+    if !name.starts_with(|c: char| c.is_ascii_digit()) {
+        return Ok(());
+    }
+    match name.parse::<u32>() {
+        Ok(u32::MAX) => Err("means \"leave it as it is\" to the kernel".to_owned()),
+        Ok(_) => Ok(()),
+        Err(_) => Err("begins as a number and is none".to_owned()),
+    }
+}
+
+/// An extended attribute with its namespace: `security.capability`.
+fn attribute_name(name: &str) -> Result<(), String> {
+    only(name, |c| c.is_ascii_graphic())?;
+    at_most(name, 255)?;
+    match name.split_once('.') {
+        Some(("user" | "security" | "trusted" | "system", rest)) if !rest.is_empty() => Ok(()),
+        _ => Err("is in no namespace, as `user.` or `security.`".to_owned()),
+    }
 }
 
 /// A folder that a filesystem is mounted at; or `none`, for swap.
@@ -579,7 +666,8 @@ fn label_text(label: &str) -> Result<(), String> {
     at_most(label, 255)
 }
 
-fn word(word: &str) -> Result<(), String> {
+/// A word of a closed list, or the name of something of a definition.
+pub(crate) fn word(word: &str) -> Result<(), String> {
     only(word, |c| c.is_ascii_alphanumeric() || "._-".contains(c))?;
     starts(word, |c| c.is_ascii_alphanumeric())?;
     at_most(word, 100)

@@ -27,6 +27,8 @@ pub enum Kind {
     Element,
     /// A slot, and all values in it.
     Fact,
+    /// A path of the image that files are wished for at.
+    File,
     /// A group.
     Group,
     /// An argument of the kernel's command line, or the word before its `=`.
@@ -45,9 +47,10 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, with the words they are written as; the first is the usual one.
-    const ALL: [(Self, &'static [&'static str]); 9] = [
+    const ALL: [(Self, &'static [&'static str]); 10] = [
         (Self::Element, &["element"]),
         (Self::Fact, &["fact", "slot"]),
+        (Self::File, &["file", "path"]),
         (Self::Group, &["group"]),
         (Self::KernelArgument, &["kernel-argument"]),
         (Self::Node, &["node"]),
@@ -302,6 +305,9 @@ fn named(wish: &Wish) -> Vec<(Kind, String, String)> {
             let wants = format!("the preset {number:02} to {} it", action.name());
             vec![(Kind::Unit, unit.clone(), wants)]
         }
+        Wish::File(file) => {
+            vec![(Kind::File, file.path.clone(), format!("the {}", file.node.at(&file.path)))]
+        }
         Wish::User(user) => {
             vec![(Kind::User, user.name.clone(), format!("the account {}", account(user)))]
         }
@@ -436,6 +442,12 @@ fn outcome(plan: &Plan, kind: Kind, name: &str) -> Vec<String> {
                 )
                 .collect()
         }
+        Kind::File => plan
+            .files
+            .iter()
+            .filter(|f| f.path == name)
+            .map(|f| format!("placed before the steps of `{}`: {}", f.phase, f.node.at(&f.path)))
+            .collect(),
         Kind::User => plan
             .users
             .iter()

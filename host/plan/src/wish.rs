@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Phase;
+use crate::file::FileWish;
 use crate::password_hash::PasswordHash;
 
 /// What to do with a package.
@@ -382,6 +383,8 @@ pub enum Wish {
         /// What becomes of it.
         action: PresetAction,
     },
+    /// What is to be at a path.
+    File(FileWish),
     /// An account.
     User(User),
     /// A group.
@@ -402,6 +405,14 @@ pub enum Wish {
     Nodes(Vec<Node>),
     /// One node instead of the one of that name.
     ReplaceNode(Node),
+}
+
+impl Wish {
+    /// Bytes of content that it has the host hold.
+    #[must_use]
+    pub fn content(&self) -> u64 {
+        if let Self::File(file) = self { file.node.size() } else { 0 }
+    }
 }
 
 /// A wish and who made it.

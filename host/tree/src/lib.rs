@@ -19,7 +19,7 @@ pub use limits::ProgramLimits;
 pub use path::{PathError, TargetPath};
 pub use simulated::SimulatedTarget;
 pub use tree::{
-    Attributes, Change, Entry, HostPrograms, Kind, ListedNode, Programs, Room, Scope, Stat, Target,
-    Tree, Walk, Workshop, Written,
+    Attributes, Change, Entry, HostPrograms, Kind, ListedNode, NotApplied, Programs, Room, Scope,
+    Scoped, Stat, Target, Tree, Walk, Workshop, Written,
 };
 pub use worker::{Worker, WorkerOptions};

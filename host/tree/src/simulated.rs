@@ -14,7 +14,8 @@ use crate::path::TargetPath;
 use crate::rooted::Rooted;
 use crate::rooted::split::{View, uncut};
 use crate::tree::{
-    Change, Entry, HostPrograms, ListedNode, Programs, Room, Scope, Stat, Tree, Walk, Written,
+    Change, Entry, HostPrograms, ListedNode, NotApplied, Programs, Room, Scope, Scoped, Stat, Tree,
+    Walk, Written,
 };
 
 /// Answers for programs "run" in a simulated target.
@@ -99,6 +100,10 @@ impl Tree for SimulatedTarget {
         room: Room,
     ) -> Result<Written, TargetError> {
         self.rooted.apply_within(scope, changes, room)
+    }
+
+    fn apply_each(&mut self, parts: &[Scoped]) -> Result<(), NotApplied> {
+        self.rooted.apply_each(parts)
     }
 
     fn split(

@@ -154,6 +154,31 @@ impl Scope {
     }
 }
 
+/// Changes, and where they may reach.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scoped {
+    /// Where.
+    pub scope: Scope,
+    /// What.
+    pub changes: Vec<Change>,
+}
+
+/// Changes of which one could not be made; what had been is undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{error}")]
+pub struct NotApplied {
+    /// Whose of the parts it was; none: of no part alone.
+    pub at: Option<usize>,
+    /// Why not.
+    pub error: TargetError,
+}
+
+impl From<TargetError> for NotApplied {
+    fn from(error: TargetError) -> Self {
+        Self { at: None, error }
+    }
+}
+
 /// How much a caller may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Room {
@@ -282,6 +307,13 @@ pub trait Tree: Send {
     fn apply(&mut self, scope: &Scope, changes: &[Change]) -> Result<(), TargetError> {
         self.apply_within(scope, changes, Room::unbounded()).map(drop)
     }
+
+    /// Applies the changes of all parts in order, each where its own part may reach, or none of
+    /// them.
+    ///
+    /// # Errors
+    /// The first change that fails, and whose it is; what was done is undone.
+    fn apply_each(&mut self, parts: &[Scoped]) -> Result<(), NotApplied>;
 
     /// Shows the tree in parts, one for each mount point and one for `/`, to the programs of
     /// [`HostPrograms`]: each part has an empty folder, with its own owner, mode, attributes and

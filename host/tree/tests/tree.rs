@@ -7,8 +7,8 @@ use std::path::Path;
 
 use common::{EPOCH, path};
 use dibhost_tree::{
-    Attributes, Change, Kind, ListedNode, Output, Room, Scope, SimulatedTarget, TargetError,
-    TargetPath, Tree as _, Walk, Workshop, Written,
+    Attributes, Change, Kind, ListedNode, Output, Room, Scope, Scoped, SimulatedTarget,
+    TargetError, TargetPath, Tree as _, Walk, Workshop, Written,
 };
 
 fn on_both(test: impl Fn(&mut dyn Workshop)) {
@@ -73,6 +73,29 @@ fn picture(target: &mut (impl dibhost_tree::Tree + ?Sized)) -> String {
         picture.push_str(&format!("{} {stat:?} {content}\n", entry.path));
     }
     picture
+}
+
+#[test]
+fn parts_reach_each_as_far_as_it_may_and_are_made_together_or_not_at_all() {
+    let part = |scope: Scope, changes: &[Change]| Scoped { scope, changes: changes.to_vec() };
+    on_both(|target| {
+        target.apply(&all(), &[folder("/a"), folder("/b"), link("/a/to-b", "../b")]).unwrap();
+        let (a, b) = (|| scope(&["/a"], &["/a"]), || scope(&["/b"], &["/b"]));
+        target
+            .apply_each(&[part(a(), &[write("/a/x", "1")]), part(b(), &[write("/b/x", "2")])])
+            .unwrap();
+        assert_eq!((read(target, "/a/x"), read(target, "/b/x")), ("1".into(), "2".into()));
+        let before = picture(target);
+        let replaced = [Change::Remove { path: path("/a/x") }, write("/a/new", "3")];
+        let through = part(a(), &[write("/a/y", "4"), write("/a/to-b/x", "5")]);
+        let refused = target
+            .apply_each(&[part(a(), &replaced), part(b(), &[folder("/b/c")]), through])
+            .unwrap_err();
+        assert_eq!(refused.at, Some(2));
+        let out = TargetError::OutOfScope { path: "/b/x".to_owned(), write: true };
+        assert_eq!(refused.error, out);
+        assert_eq!(picture(target), before);
+    });
 }
 
 #[test]

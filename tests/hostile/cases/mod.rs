@@ -4,8 +4,10 @@ mod archive;
 mod description;
 mod exec;
 pub(crate) mod facts;
+mod files;
 mod guest;
 mod host;
+mod inputs;
 mod programs;
 mod rootfs;
 mod secrets;
@@ -19,8 +21,10 @@ pub(crate) fn all() -> Vec<Case> {
         description::all(),
         exec::all(),
         facts::all(),
+        files::all(),
         guest::all(),
         host::all(),
+        inputs::all(),
         programs::all(),
         rootfs::all(),
         secrets::all(),

@@ -316,3 +316,29 @@ fn a_secret_that_is_written_down_is_refused_and_not_shown() {
         h = { file = "…" }, { environment = "…" } or { command = ["…"] }
     "#);
 }
+
+#[test]
+fn inputs_say_which_file_or_folder_they_are() {
+    const IMAGE: &str = "[image]\nname = \"x\"\nelements = [\"a\"]\n";
+    let text = format!("{IMAGE}[inputs.site]\npath = \"files/site\"\n[inputs]\nb.path = \"/b\"\n");
+    let inputs = read(&text).unwrap().inputs;
+    let shown: Vec<_> =
+        inputs.values().map(|i| format!("{} {}", i.name.value, i.path.value.display())).collect();
+    assert_eq!(shown, ["b /b", "site files/site"]);
+    let wrong = format!(
+        "{IMAGE}[inputs]\na = \"files\"\n\"a/b\" = {{ path = \"x\" }}\nc = {{}}\n\
+         d = {{ path = 1 }}\ne = {{ path = \"\" }}\nf = {{ paht = \"x\" }}\n"
+    );
+    let said = read(&wrong).unwrap_err().to_string();
+    for words in [
+        "the input `a` has to say where it is; this is a text",
+        "[inputs.a]\n",
+        "`a/b` is no name of an input",
+        "the input `c` has no `path`",
+        "`path` has to be the path of a file or a folder; this is the number 1",
+        "this is no path of a file or a folder",
+        "unknown key `paht`",
+    ] {
+        assert!(said.contains(words), "no `{words}` in {said}");
+    }
+}

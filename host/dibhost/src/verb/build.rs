@@ -30,7 +30,8 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
     }
     let library = super::library(&args.elements)?;
     let secrets = Arc::new(Secrets::of(&resolved.definition));
-    let plan = super::planned(&resolved.definition, &library)?;
+    let inputs = super::inputs(&resolved.definition, &args.elements);
+    let plan = super::planned(&resolved.definition, &library, inputs.clone())?;
     let kept = Kept::of(&resolved.definition)?;
     if let Some(kept) = &kept {
         lock::refuse_growth(kept, &resolved.definition, &plan)?;
@@ -66,6 +67,7 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
         secrets,
         outside: Outside::of(&surroundings::builder()),
         locked: args.locked,
+        inputs,
     };
     let cancel = Cancel::new();
     cancelled_by_signals(&cancel)?;

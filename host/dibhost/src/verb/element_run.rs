@@ -13,6 +13,7 @@ use dibhost_element::{
     Library, NoSecrets, Observer, Outcome, Record, Remote, RunAnswer, RunCall, SecretStore,
 };
 use dibhost_engine::{Event, Level, WorkFolder, open_cache};
+use dibhost_inputs::Inputs;
 use dibhost_plan::description::{Description, ParameterKind, StepDeclaration};
 use dibhost_plan::fact::Fact;
 use dibhost_plan::grant::Grants;
@@ -90,6 +91,7 @@ struct Given {
     grants: Grants,
     limits: Limits,
     facts: BTreeMap<String, Vec<Fact>>,
+    inputs: Inputs,
 }
 
 impl Given {
@@ -105,6 +107,7 @@ impl Given {
             grants: Grants::default(),
             limits: Limits::default(),
             facts: BTreeMap::new(),
+            inputs: Inputs::default(),
         };
         let mut granted = None;
         if let Some(file) = &args.definition {
@@ -114,6 +117,7 @@ impl Given {
             given.parameters.extend(settings.map(|(k, s)| (k.clone(), s.value.value.clone())));
             granted = Some(definition.grants.get(name).map(Grants::given).unwrap_or_default());
             given.limits = definition.limits.of(name);
+            given.inputs = super::inputs(&definition, &args.elements);
         }
         for setting in &args.parameters {
             let (key, value) = parameter(setting, description)?;
@@ -128,7 +132,8 @@ impl Given {
             of_slot.sort_by(|a, b| (&a.provider, &a.key).cmp(&(&b.provider, &b.key)));
         }
         let facts: Vec<Fact> = given.facts.values().flatten().cloned().collect();
-        given.grants = granted.unwrap_or_else(|| Grants::asked(&description.requests, &facts));
+        let granted = granted.unwrap_or_else(|| Grants::asked(&description.requests, &facts));
+        given.grants = granted.with_inputs(&given.parameters);
         Ok(given)
     }
 }
@@ -204,6 +209,7 @@ fn plan(
         phase: step.phase,
         machine: &given.machine,
         parameters: &given.parameters,
+        inputs: &given.inputs,
         grants: &given.grants,
         limits: &given.limits,
         facts: &given.facts,
@@ -259,6 +265,7 @@ fn effects(
         phase: step.phase,
         machine: &given.machine,
         parameters: &given.parameters,
+        inputs: &given.inputs,
         grants: &given.grants,
         facts: &given.facts,
         limits: &given.limits,

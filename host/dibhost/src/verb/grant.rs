@@ -18,7 +18,8 @@ pub(crate) fn run(args: &GrantArgs) -> Result<(), Failure> {
     let library = super::library(&args.elements)?;
     let kept = Kept::of(&definition)?;
     let known = kept.as_ref().and_then(Kept::image).cloned();
-    let inputs = super::plan_inputs(&definition, known)?;
+    let inputs =
+        super::plan_inputs(&definition, known, super::inputs(&definition, &args.elements))?;
     let asking = ask(&definition, &library, &inputs).map_err(Failure::wrong)?;
     let missing: BTreeMap<_, _> = asking
         .iter()

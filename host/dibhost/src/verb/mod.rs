@@ -12,10 +12,10 @@ pub(crate) mod plan;
 
 use std::time::Duration;
 
-use dibhost_definition::Definition;
-use dibhost_definition::LockedImage;
+use dibhost_definition::{Definition, InputPlace, LockedImage};
 use dibhost_element::{Compiler, Library, LibraryOptions, LoadLimits};
 use dibhost_engine::Secrets;
+use dibhost_inputs::{Inputs, Known};
 use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::{DEFAULT_SOURCE_DATE_EPOCH, Plan, PlanInputs, plan};
 
@@ -56,16 +56,38 @@ fn sentence(failure: ElementFailure) -> String {
     format!("{}{context}{help}", failure.message)
 }
 
+/// Opens and reads the inputs of a definition. What large files of them are is kept in the cache;
+/// where it cannot be, they are read again the next time.
+pub(crate) fn inputs(definition: &Definition, options: &ElementOptions) -> Inputs {
+    let places = definition.inputs.values();
+    let place = |i: &InputPlace| (i.name.value.clone(), definition.base.join(&i.path.value));
+    let places: Vec<_> = places.map(place).collect();
+    if places.is_empty() {
+        return Inputs::default();
+    }
+    let kept = surroundings::cache_folder(options).join("elements/inputs");
+    let mut known = Known::load(&kept);
+    let places = places.iter().map(|(name, path)| (name.as_str(), path.as_path()));
+    let inputs = Inputs::open(places, &mut known);
+    let _ = known.save(&kept);
+    inputs
+}
+
 /// Plans a definition: no root, no network, no effect.
-pub(crate) fn planned(definition: &Definition, library: &Library) -> Result<Plan, Failure> {
+pub(crate) fn planned(
+    definition: &Definition,
+    library: &Library,
+    inputs: Inputs,
+) -> Result<Plan, Failure> {
     let lock = Kept::of(definition)?.and_then(|kept| kept.image().cloned());
-    plan(definition, library, &plan_inputs(definition, lock)?).map_err(Failure::wrong)
+    plan(definition, library, &plan_inputs(definition, lock, inputs)?).map_err(Failure::wrong)
 }
 
 /// What a plan depends on besides the definition and the elements.
 pub(crate) fn plan_inputs(
     definition: &Definition,
     lock: Option<LockedImage>,
+    inputs: Inputs,
 ) -> Result<PlanInputs, Failure> {
     let epoch = match std::env::var("SOURCE_DATE_EPOCH") {
         Err(_) => DEFAULT_SOURCE_DATE_EPOCH,
@@ -81,6 +103,7 @@ pub(crate) fn plan_inputs(
         cannot_run: cannot_run(definition),
         source_date_epoch: epoch,
         lock,
+        inputs,
         missing_secrets: Secrets::of(definition).missing(),
     })
 }

@@ -12,7 +12,9 @@ use crate::subject;
 pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     let library = super::library(&args.elements)?;
     let planned = |subject: &Subject| {
-        let plan = super::planned(&subject::resolve(subject)?.definition, &library)?;
+        let definition = subject::resolve(subject)?.definition;
+        let inputs = super::inputs(&definition, &args.elements);
+        let plan = super::planned(&definition, &library, inputs)?;
         plan.to_be_shown().map_err(Failure::failed)
     };
     if args.diff {

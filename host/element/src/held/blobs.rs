@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 /// Bytes the host holds.
 #[derive(Debug)]
 #[expect(unreachable_pub, reason = "what `bindgen!` re-exports has to be `pub`")]
@@ -15,13 +13,4 @@ pub struct Blob {
 #[derive(Debug, Default)]
 pub(crate) struct Blobs {
     pub(crate) held: u64,
-}
-
-/// `sha256:…` of `content`.
-pub(crate) fn digest(content: &[u8]) -> String {
-    let mut text = String::from("sha256:");
-    for byte in Sha256::digest(content) {
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
 }

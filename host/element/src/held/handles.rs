@@ -1,5 +1,8 @@
 //! What the handles of a call stand for.
 
+use std::sync::Arc;
+
+use dibhost_inputs::Input;
 use dibhost_tree::Scope;
 
 /// The handle lent for one call. All it stands for is in the store's state.
@@ -15,6 +18,13 @@ pub struct Secret {
     pub(crate) parameter: String,
     /// What the definition calls it.
     pub(crate) name: String,
+}
+
+/// An input of the definition.
+#[derive(Debug)]
+#[expect(unreachable_pub, reason = "what `bindgen!` re-exports has to be `pub`")]
+pub struct GivenInput {
+    pub(crate) input: Arc<Input>,
 }
 
 /// A part of the tree.

@@ -1,12 +1,13 @@
-//! `blobs`: large data held by the host, in memory, for the length of one step.
+//! `blobs`: large data held by the host, in memory, for the length of one call of a step.
 
 use dibhost_check::Check;
 use dibhost_definition::Limit;
+use dibhost_plan::digest::sha256;
 use wasmtime::component::{Linker, Resource};
 
 use super::hook::{Own, hooked};
 use crate::bindings::dib::element::blobs;
-use crate::held::blobs::{Blob, digest};
+use crate::held::blobs::Blob;
 use crate::limits::{CALL_BYTES, spoken_bytes};
 use crate::refusal::Refusal;
 use crate::state::State;
@@ -32,7 +33,8 @@ impl State {
 
 impl blobs::Host for State {
     fn from_bytes(&mut self, content: Vec<u8>) -> Result<Resource<Blob>, Refusal> {
-        self.running("blobs cannot be made")?;
+        // No effect: in `plan` they are for `files.place`.
+        self.calling("blobs cannot be made")?;
         if Check::CallBytes.holds() && content.len() > CALL_BYTES {
             return Err(Refusal::limit(format!(
                 "one call hands over at most {}",
@@ -45,7 +47,7 @@ impl blobs::Host for State {
 
 impl blobs::HostBlob for State {
     fn digest(&mut self, blob: Resource<Blob>) -> Result<String, Refusal> {
-        Ok(digest(&self.table.get(&blob)?.content))
+        Ok(sha256(&self.table.get(&blob)?.content))
     }
 
     fn size(&mut self, blob: Resource<Blob>) -> Result<u64, Refusal> {

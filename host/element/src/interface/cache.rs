@@ -6,12 +6,13 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 
 use dibhost_check::Check;
+use dibhost_plan::digest::sha256;
 use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, unlinkat};
 use wasmtime::component::{Linker, Resource};
 
 use super::hook::{Own, hooked};
 use crate::bindings::dib::element::cache;
-use crate::held::blobs::{Blob, digest};
+use crate::held::blobs::Blob;
 use crate::limits::{CALL_BYTES, spoken_bytes};
 use crate::refusal::Refusal;
 use crate::state::State;
@@ -58,7 +59,7 @@ impl cache::Host for State {
 
 /// A key may be any text, so its digest names the file.
 fn file_name(key: &str) -> String {
-    if Check::CacheKey.holds() { digest(key.as_bytes()).replace(':', "-") } else { key.to_owned() }
+    if Check::CacheKey.holds() { sha256(key.as_bytes()).replace(':', "-") } else { key.to_owned() }
 }
 
 /// What was stored, if all of it is there.
@@ -75,7 +76,7 @@ fn load(folder: &OwnedFd, name: &str) -> Option<Vec<u8>> {
         return None;
     }
     let content = stored.split_off(HEADER);
-    (stored.strip_suffix(b"\n")? == digest(&content).as_bytes()).then_some(content)
+    (stored.strip_suffix(b"\n")? == sha256(&content).as_bytes()).then_some(content)
 }
 
 /// Written under a name of its own and renamed: there whole, or not at all.
@@ -86,7 +87,7 @@ fn store(folder: &OwnedFd, name: &str, content: &[u8]) -> io::Result<()> {
     let _ = unlinkat(folder, &temporary, AtFlags::empty());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(openat(folder, &temporary, flags, Mode::RUSR | Mode::WUSR)?);
-    let written = writeln!(file, "{}", digest(content))
+    let written = writeln!(file, "{}", sha256(content))
         .and_then(|()| file.write_all(content))
         .and_then(|()| file.sync_all())
         .and_then(|()| Ok(renameat(folder, &temporary, folder, name)?));

@@ -7,11 +7,11 @@ use wasmtime::component::{HasData, Resource};
 
 use crate::bindings::dib::element::host::{Target, Value};
 use crate::bindings::dib::element::{
-    accounts, blobs, block_device, bootstrap, builder, cache, exec, facts, fetch, host, log,
-    outputs, packages, rootfs, services, types,
+    accounts, blobs, block_device, bootstrap, builder, cache, exec, facts, fetch, files, host,
+    inputs, log, outputs, packages, rootfs, services, types,
 };
 use crate::held::blobs::Blob;
-use crate::held::handles::{Build, Secret, Tree};
+use crate::held::handles::{Build, GivenInput, Secret, Tree};
 use crate::held::log::Span;
 use crate::record::{Answer, Answered, HostCall, Tape};
 use crate::refusal::Refusal;
@@ -126,6 +126,20 @@ host_functions! {
         fn read(blob: Resource<Blob>, offset: u64, length: u64) -> Fallible<Vec<u8>>;
         fn drop(blob: Resource<Blob>) -> Plain<()>;
     }
+    "inputs" inputs::Host {
+        fn open(name: String) -> Fallible<Resource<GivenInput>>;
+    }
+    "inputs.input" inputs::HostInput {
+        fn about(input: Resource<GivenInput>) -> Fallible<inputs::About>;
+        fn nodes(
+            input: Resource<GivenInput>, start_after: Option<String>
+        ) -> Fallible<Vec<inputs::Node>>;
+        fn read(
+            input: Resource<GivenInput>, path: String, offset: u64, length: u64
+        ) -> Fallible<Vec<u8>>;
+        fn blob(input: Resource<GivenInput>, path: String) -> Fallible<Resource<Blob>>;
+        fn drop(input: Resource<GivenInput>) -> Plain<()>;
+    }
     "rootfs" rootfs::Host {
         fn open(path: String) -> Fallible<Resource<Tree>>;
     }
@@ -140,14 +154,18 @@ host_functions! {
         fn apply(tree: Resource<Tree>, changes: Vec<rootfs::Change>) -> Fallible<()>;
         fn place(
             tree: Resource<Tree>, blob: Resource<Blob>, path: String,
-            attributes: rootfs::Attributes
+            attributes: types::Attributes
+        ) -> Fallible<()>;
+        fn place_input(
+            tree: Resource<Tree>, input: Resource<GivenInput>, path: String,
+            placement: rootfs::Placement
         ) -> Fallible<()>;
         fn unpack(
             tree: Resource<Tree>, archive: Resource<Blob>, path: String, strip: u32
         ) -> Fallible<()>;
         fn write_secret(
             tree: Resource<Tree>, path: String, secret: Resource<Secret>,
-            attributes: rootfs::Attributes
+            attributes: types::Attributes
         ) -> Fallible<()>;
         fn narrow(tree: Resource<Tree>, path: String) -> Fallible<Resource<Tree>>;
         fn drop(tree: Resource<Tree>) -> Plain<()>;
@@ -166,6 +184,12 @@ host_functions! {
         fn enable_module(module: packages::Module) -> Fallible<()>;
         fn install_group(group: packages::Group) -> Fallible<()>;
         fn upgrade_all() -> Fallible<()>;
+    }
+    "files" files::Host {
+        fn request(wishes: Vec<files::Wish>) -> Fallible<()>;
+        fn place(
+            blob: Resource<Blob>, path: String, attributes: types::Attributes
+        ) -> Fallible<()>;
     }
     "services" services::Host {
         fn set(unit: String, state: String) -> Fallible<()>;

@@ -2,6 +2,7 @@
 //! target checks it on the *resolved* path; what is checked here gives better sentences only.
 
 mod archive;
+mod input;
 
 use std::sync::Arc;
 
@@ -13,11 +14,13 @@ use dibhost_tree::{Change, Scope, Target, TargetError, TargetPath, Walk};
 use wasmtime::component::{Linker, Resource};
 use zeroize::Zeroize as _;
 
+use self::input::{Placing, settled};
 use super::hook::{Own, hooked};
 use crate::bindings::dib::element::rootfs;
+use crate::bindings::dib::element::types::Attributes;
 use crate::convert;
 use crate::held::blobs::Blob;
-use crate::held::handles::{Secret, Tree};
+use crate::held::handles::{GivenInput, Secret, Tree};
 use crate::limits::{CALL_BYTES, CHANGES, Exceeded, WALK_ENTRIES};
 use crate::refusal::{Refusal, grant_lines};
 use crate::state::State;
@@ -148,13 +151,35 @@ impl rootfs::HostTree for State {
         tree: Resource<Tree>,
         blob: Resource<Blob>,
         path: String,
-        attributes: rootfs::Attributes,
+        attributes: Attributes,
     ) -> Result<(), Refusal> {
         let path = TargetPath::new(&path)?;
         let content = Arc::clone(&self.table.get(&blob)?.content);
         self.extensions(&attributes.extensions, || format!("`{path}`"))?;
         let attributes = convert::attributes(attributes);
         self.change(&tree, vec![Change::Write { path, content: content.to_vec(), attributes }])
+    }
+
+    fn place_input(
+        &mut self,
+        tree: Resource<Tree>,
+        input: Resource<GivenInput>,
+        path: String,
+        placement: rootfs::Placement,
+    ) -> Result<(), Refusal> {
+        self.running("an input cannot be placed")?;
+        let to = TargetPath::new(&path)?;
+        self.extensions(&placement.extensions, || format!("`{to}`"))?;
+        let input = self.input(&input)?;
+        Placing::new(&input, &to, &placement)?.carry_out(|changes| {
+            let room = self.room();
+            let written = self.on_tree(&tree, move |target, scope| {
+                let changes = settled(target, scope, changes)?;
+                target.apply_within(scope, &changes, room)
+            })?;
+            self.written.add(written);
+            Ok(())
+        })
     }
 
     fn unpack(
@@ -179,7 +204,7 @@ impl rootfs::HostTree for State {
         tree: Resource<Tree>,
         path: String,
         secret: Resource<Secret>,
-        attributes: rootfs::Attributes,
+        attributes: Attributes,
     ) -> Result<(), Refusal> {
         self.running("no secret can be written")?;
         let path = TargetPath::new(&path)?;

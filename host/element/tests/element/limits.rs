@@ -188,6 +188,7 @@ fn the_time_of_the_host_comes_before_that_of_the_definition() {
     .unwrap();
     library.describe("x", Path::new("/")).unwrap();
     let call = RunCall {
+        inputs: &dibhost_inputs::Inputs::default(),
         element: "x",
         step: "install",
         phase: Phase::Install,

@@ -9,6 +9,7 @@ fn recorded(bench: &Bench, held: &Grants) -> Record {
     let library = bench.library();
     library.describe("x", Path::new("/")).unwrap();
     let call = RunCall {
+        inputs: &dibhost_inputs::Inputs::default(),
         element: "x",
         step: "install",
         phase: Phase::Install,

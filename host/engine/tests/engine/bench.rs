@@ -15,11 +15,13 @@ use dibhost_engine::{
     Base, BuildFailure, Event, Files, Finished, FirstTree, Means, Needs, Outcome, Output, Settings,
     build_with,
 };
+use dibhost_inputs::Inputs;
 use dibhost_packages::simulated::{CONFIGURE, DEFERRED, Offer};
 use dibhost_packages::{
     Applied, InstalledPackage, LockedPackage, PackageError, PackageManager, PackageSource,
     Resolution, Selection, Surroundings, Wanted,
 };
+use dibhost_plan::file::{Content, FileAttributes, FileNode};
 use dibhost_plan::grant::Right;
 use dibhost_plan::planner::{Described, ElementFailure, Planner, StepAnswer, StepCall};
 use dibhost_plan::wish::{
@@ -27,15 +29,16 @@ use dibhost_plan::wish::{
 };
 use dibhost_plan::{
     BootstrapWant, DebconfAnswer, DeferredTrigger, HeldGrant, Observed, PackageWant, PasswordHash,
-    Phase, Plan, PlanInputs, PlannedDropIn, PlannedElement, PlannedGroup, PlannedPassword,
-    PlannedPreset, PlannedRepository, PlannedUnit, PlannedUnitState, PlannedUser, PresetLine, Step,
-    Transaction, WantedBy,
+    Phase, Plan, PlanInputs, PlannedDropIn, PlannedElement, PlannedFile, PlannedGroup,
+    PlannedPassword, PlannedPreset, PlannedRepository, PlannedUnit, PlannedUnitState, PlannedUser,
+    PresetLine, Step, Transaction, WantedBy,
 };
 use dibhost_registry::SimulatedFetch;
 use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput, SecretBytes};
 use dibhost_tree::{
-    Attributes, Change, Command, Deferred, Entry, HostPrograms, Line, ListedNode, Programs, Room,
-    Scope, SimulatedTarget, Stat, Target, TargetError, TargetPath, Tree, Walk, Written,
+    Attributes, Change, Command, Deferred, Entry, HostPrograms, Line, ListedNode, NotApplied,
+    Programs, Room, Scope, Scoped, SimulatedTarget, Stat, Target, TargetError, TargetPath, Tree,
+    Walk, Written,
 };
 use tempfile::TempDir;
 
@@ -152,6 +155,14 @@ pub struct Watched<T> {
     pub shared: Shared,
 }
 
+fn told(changes: &[Change]) -> String {
+    let what = |change: &Change| match change {
+        Change::Write { path, .. } => format!("write {path}"),
+        other => format!("{other:?}").split(' ').next().unwrap_or_default().to_lowercase(),
+    };
+    changes.iter().map(what).collect::<Vec<_>>().join(", ")
+}
+
 impl Tree for Watched<SimulatedTarget> {
     fn stat(&mut self, scope: &Scope, path: &TargetPath) -> Result<Option<Stat>, TargetError> {
         self.shared.tree(format!("stat {path}"))?;
@@ -187,13 +198,14 @@ impl Tree for Watched<SimulatedTarget> {
         changes: &[Change],
         room: Room,
     ) -> Result<Written, TargetError> {
-        let what = |change: &Change| match change {
-            Change::Write { path, .. } => format!("write {path}"),
-            other => format!("{other:?}").split(' ').next().unwrap_or_default().to_lowercase(),
-        };
-        let names: Vec<_> = changes.iter().map(what).collect();
-        self.shared.tree(format!("apply {}", names.join(", ")))?;
+        self.shared.tree(format!("apply {}", told(changes)))?;
         self.inner.apply_within(scope, changes, room)
+    }
+
+    fn apply_each(&mut self, parts: &[Scoped]) -> Result<(), NotApplied> {
+        let names: Vec<_> = parts.iter().map(|part| told(&part.changes)).collect();
+        self.shared.tree(format!("apply each {}", names.join(", ")))?;
+        self.inner.apply_each(parts)
     }
 
     fn split(
@@ -411,6 +423,7 @@ pub struct Bench {
     pub jobs: usize,
     pub fails: Option<(usize, Way)>,
     pub cancel_at: Option<String>,
+    pub inputs: Inputs,
     /// Programs of the tree that end with a status.
     pub statuses: BTreeMap<String, i32>,
     /// Programs that are not in the tree, and with `sudo` its folder.
@@ -494,6 +507,7 @@ impl Bench {
             jobs: 4,
             fails: None,
             cancel_at: None,
+            inputs: Inputs::default(),
             statuses: BTreeMap::new(),
             absent: BTreeSet::new(),
             cancelled: false,
@@ -551,6 +565,7 @@ impl Bench {
             let (name, unit) = (format!("in-{phase}"), format!("in-{phase}.service"));
             bench.group(phase, &format!("group-{phase}")).user(phase, &name, &[]);
             bench.unit(phase, &unit).enable(phase, &unit);
+            bench.file(phase, &format!("/srv/wished/{phase}"), "wished");
             bench.step(&name, phase, &[("rootfs", "write /"), ("exec", "true")], move |scene| {
                 run(scene, "app-setup")?;
                 write(scene, &format!("/srv/{phase}"), "x")?;
@@ -617,6 +632,20 @@ impl Bench {
         self
     }
 
+    /// An element that wishes for what is to be at a path, and may write below `/srv` and `/etc`.
+    pub fn wished(&mut self, phase: Phase, element: &str, path: &str, node: FileNode) -> &mut Self {
+        self.element(element, &[("rootfs", "write /srv"), ("rootfs", "write /etc")]);
+        let (path, wanted_by) = (path.to_owned(), vec![element.to_owned()]);
+        self.plan.files.push(PlannedFile { phase, path, node, wanted_by });
+        self
+    }
+
+    pub fn file(&mut self, phase: Phase, path: &str, text: &str) -> &mut Self {
+        let content = Content::new(text.as_bytes());
+        let node = FileNode::File { content, attributes: FileAttributes::default() };
+        self.wished(phase, "files", path, node)
+    }
+
     pub fn unit(&mut self, phase: Phase, unit: &str) -> &mut Self {
         let (unit, content) = (unit.to_owned(), "[Service]\n".to_owned());
         self.plan.unit_definitions.push(PlannedUnit { phase, unit, content, wanted_by: vec![] });
@@ -658,14 +687,8 @@ impl Bench {
         self
     }
 
-    /// A step of an element that holds these.
-    pub fn step(
-        &mut self,
-        element: &str,
-        phase: Phase,
-        grants: &[(&str, &str)],
-        act: impl Fn(&Scene) -> Result<RunAnswer, ElementFailure> + Send + Sync + 'static,
-    ) -> &mut Step {
+    /// An element that holds these, unless it is there.
+    pub fn element(&mut self, element: &str, grants: &[(&str, &str)]) {
         if self.plan.element(element).is_none() {
             let grant = |(capability, scope): &(&str, &str)| HeldGrant {
                 right: Right::of(capability, scope).unwrap(),
@@ -688,6 +711,17 @@ impl Bench {
                 limits: dibhost_definition::Limits::default(),
             });
         }
+    }
+
+    /// A step of an element that holds these.
+    pub fn step(
+        &mut self,
+        element: &str,
+        phase: Phase,
+        grants: &[(&str, &str)],
+        act: impl Fn(&Scene) -> Result<RunAnswer, ElementFailure> + Send + Sync + 'static,
+    ) -> &mut Step {
+        self.element(element, grants);
         self.plan.steps.push(Step {
             phase,
             element: element.to_owned(),
@@ -748,6 +782,7 @@ impl Bench {
             jobs: NonZeroUsize::new(self.jobs).unwrap(),
             secrets: Arc::new(OnePassword),
             locked: self.locked,
+            inputs: self.inputs.clone(),
             versions: BTreeMap::new(),
         };
         let mut events = Vec::new();

@@ -5,6 +5,8 @@ mod cancelling;
 mod failing;
 mod faults;
 mod fetching;
+mod files;
+mod inputs;
 mod order;
 mod outputs;
 mod packages;

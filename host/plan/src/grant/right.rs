@@ -85,6 +85,15 @@ pub enum Download {
     Unpinned,
 }
 
+/// Which inputs of the definition.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InputChoice {
+    /// Those of this name.
+    Named(Pattern),
+    /// Those that a parameter of the element names.
+    OfParameter(String),
+}
+
 /// A package repository and the key that signs it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Signed {
@@ -129,6 +138,8 @@ pub enum Right {
     Facts(Pattern),
     /// Something may be downloaded.
     Fetch(Download),
+    /// Files and folders of the builder may be read and placed.
+    Inputs(InputChoice),
     /// A file of this suffix may be put beside the image.
     Outputs(Pattern),
     /// A package may be wished for, and what it asks be answered; so a group of packages, by `@ID`,
@@ -184,6 +195,15 @@ impl Right {
             },
             Capability::Fetch if text == "unpinned" => Self::Fetch(Download::Unpinned),
             Capability::Fetch => Self::Fetch(Download::From(pattern())),
+            Capability::Inputs => Self::Inputs(match text.strip_prefix("parameter ") {
+                Some(name) if validate::word(name).is_ok() => {
+                    InputChoice::OfParameter(name.to_owned())
+                }
+                None if validate::word(&text.replace('*', "x")).is_ok() => {
+                    InputChoice::Named(pattern())
+                }
+                _ => return wrong("; it takes the name of an input, or `parameter PARAMETER`"),
+            }),
             Capability::Outputs => Self::Outputs(pattern()),
             Capability::Packages => Self::Packages(pattern()),
             Capability::Repositories => match signed(text) {
@@ -236,6 +256,7 @@ impl Right {
             Self::Exec(_) => Capability::Exec,
             Self::Facts(_) => Capability::Facts,
             Self::Fetch(_) => Capability::Fetch,
+            Self::Inputs(_) => Capability::Inputs,
             Self::Outputs(_) => Capability::Outputs,
             Self::Packages(_) => Capability::Packages,
             Self::Repositories(_) => Capability::Repositories,
@@ -260,10 +281,12 @@ impl Right {
             | Self::Exec(Start::Program(pattern))
             | Self::Facts(pattern)
             | Self::Fetch(Download::From(pattern))
+            | Self::Inputs(InputChoice::Named(pattern))
             | Self::Outputs(pattern)
             | Self::Packages(pattern)
             | Self::Services(pattern)
             | Self::ServicesDefine(pattern) => pattern.to_string(),
+            Self::Inputs(InputChoice::OfParameter(name)) => format!("parameter {name}"),
             Self::Repositories(Signed { url, key }) => format!("{url} key:{key}"),
             Self::Rootfs(Access::Read, path) => format!("read {path}"),
             Self::Rootfs(Access::Write, path) => format!("write {path}"),
@@ -287,6 +310,7 @@ impl Right {
             | (Self::Exec(Start::Program(held)), Self::Exec(Start::Program(asked)))
             | (Self::Facts(held), Self::Facts(asked))
             | (Self::Fetch(Download::From(held)), Self::Fetch(Download::From(asked)))
+            | (Self::Inputs(InputChoice::Named(held)), Self::Inputs(InputChoice::Named(asked)))
             | (Self::Outputs(held), Self::Outputs(asked))
             | (Self::Packages(held), Self::Packages(asked))
             | (Self::Services(held), Self::Services(asked))
@@ -328,6 +352,7 @@ impl Right {
             Self::Exec(Start::Network) => Check::ExecNetworkGrant,
             Self::Facts(_) => Check::FactsGrant,
             Self::Fetch(_) => Check::FetchGrant,
+            Self::Inputs(_) => Check::InputsGrant,
             Self::Outputs(_) => Check::OutputsGrant,
             Self::Packages(_) => Check::PackagesGrant,
             Self::Repositories(_) => Check::RepositoriesGrant,

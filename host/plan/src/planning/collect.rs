@@ -13,6 +13,7 @@ use crate::Phase;
 use crate::description::StepDeclaration;
 use crate::disk::{self, Wished};
 use crate::fact::Fact;
+use crate::grant::{self, Grants};
 use crate::label::label;
 use crate::order::Key;
 use crate::parameters::one_line;
@@ -22,8 +23,12 @@ use crate::preflight::{self, Held};
 use crate::resolve::{Elements, trail};
 use crate::schema::LAYOUT;
 use crate::slot::Timing;
+use crate::validate;
 use crate::wish::{Wish, WishRecord};
-use crate::{grant, validate};
+
+/// Bytes of all files that elements wish for: a plan is held in memory, and what is larger than
+/// settings and scripts is an input of the definition.
+const CONTENT: u64 = 256 << 20;
 
 /// What steps answered.
 pub(crate) struct Collected {
@@ -63,6 +68,8 @@ struct Answers {
     wishes: Vec<WishRecord>,
     findings: Vec<PlanFinding>,
     nodes: Wished,
+    /// Bytes of all files that were wished for.
+    content: u64,
 }
 
 impl Answers {
@@ -201,15 +208,17 @@ impl Run<'_> {
             facts.insert(read.name.clone(), there);
         }
         let nothing = BTreeMap::new();
-        let grants =
-            answers.held.get(*name).into_iter().flatten().map(|g| g.right.clone()).collect();
+        let parameters = self.settled.parameters.get(*name).unwrap_or(&nothing);
+        let held = answers.held.get(*name).into_iter().flatten().map(|g| g.right.clone());
+        let grants = held.collect::<Grants>().with_inputs(parameters);
         let nodes = answers.nodes.seen(sees);
         let call = StepCall {
             element: name,
             step: &declared.name,
             phase,
             machine: &self.settled.machine,
-            parameters: self.settled.parameters.get(*name).unwrap_or(&nothing),
+            parameters,
+            inputs: &self.inputs.inputs,
             grants: &grants,
             limits: &self.definition.limits.of(name),
             facts: &facts,
@@ -223,6 +232,10 @@ impl Run<'_> {
             if let Err(why) = self.fact(at, (slot, key, value), answers) {
                 wrong.push(self.about(name, why));
             }
+        }
+        answers.content += wishes.iter().map(Wish::content).sum::<u64>();
+        if answers.content > CONTENT {
+            return Err(self.about(name, too_much_content(label)).into());
         }
         for wish in wishes {
             if let Err(why) = check_wish(label, phase, &wish, &grants).and_then(|()| match &wish {
@@ -368,8 +381,13 @@ impl Run<'_> {
     }
 }
 
+fn too_much_content(label: &str) -> String {
+    let most = dibhost_text::format_size(CONTENT);
+    format!("with the files that `{label}` wishes for, those of the plan have more than {most}")
+}
+
 /// Checks a wish as the host that takes it did, in case it did not.
-fn check_wish(name: &str, phase: Phase, wish: &Wish, grants: &grant::Grants) -> Result<(), String> {
+fn check_wish(name: &str, phase: Phase, wish: &Wish, grants: &Grants) -> Result<(), String> {
     validate::wish(wish)
         .map_err(|invalid| format!("`{name}` wishes for what cannot be: {invalid}"))?;
     grant::permits(grants, wish)

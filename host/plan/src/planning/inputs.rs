@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use dibhost_definition::LockedImage;
+use dibhost_inputs::Inputs;
 
 use crate::planner::BuilderSurroundings;
 
@@ -27,6 +28,8 @@ pub struct PlanInputs {
     pub source_date_epoch: u64,
     /// What the image's elements were when somebody last agreed to them; none: nobody did.
     pub lock: Option<LockedImage>,
+    /// What the definition's `[inputs]` name, opened and read by the caller.
+    pub inputs: Inputs,
     /// Secrets of the definition that are not where it says, and why: a sentence part after the
     /// name. Told as findings, which are no part of the plan's digest.
     pub missing_secrets: BTreeMap<String, String>,
@@ -41,6 +44,7 @@ impl PlanInputs {
             cannot_run: None,
             source_date_epoch: DEFAULT_SOURCE_DATE_EPOCH,
             lock: None,
+            inputs: Inputs::default(),
             missing_secrets: BTreeMap::new(),
         }
     }

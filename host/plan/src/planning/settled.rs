@@ -38,6 +38,7 @@ impl Settled {
         findings: &mut Vec<PlanFinding>,
     ) -> Self {
         let parameters = parameters::check(definition, elements, wrong);
+        crate::inputs::check(definition, elements, &parameters, &inputs.inputs, wrong);
         let known = planner.known_names();
         let slots = declared.slots(elements, wrong);
         declared.check_readers(&slots, elements, &known, wrong, findings);

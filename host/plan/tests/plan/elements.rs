@@ -10,6 +10,7 @@ use dibhost_plan::description::{
     Arity, Condition, Description, Parameter, ParameterKind, Request, Requirement, Slot, SlotUse,
     StepDeclaration, Timing,
 };
+use dibhost_plan::file::{Content, FileAttributes, FileNode, FileWish};
 use dibhost_plan::planner::{Described, ElementFailure, Planner, StepAnswer, StepCall};
 use dibhost_plan::wish::{
     Bootstrap, DebRepository, Debconf, Distribution, PackageWish, Repository, Sudo, UnitState,
@@ -251,6 +252,7 @@ impl Element {
                 Wish::Repository(_) => ("repositories", "* key:*"),
                 Wish::Service { .. } | Wish::Preset { .. } => ("services", "*"),
                 Wish::ServiceDefinition { .. } | Wish::DropIn { .. } => ("services-define", "*"),
+                Wish::File(_) => ("rootfs", "write /"),
                 Wish::User(_) | Wish::Group { .. } | Wish::Password { .. } => ("accounts", "*"),
                 Wish::Nodes(_) | Wish::ReplaceNode(_) => ("block-device", ""),
             };
@@ -409,6 +411,20 @@ pub(crate) fn version(name: &str, version: &str) -> Wish {
 
 pub(crate) fn service(unit: &str, state: UnitState) -> Wish {
     Wish::Service { unit: unit.to_owned(), state }
+}
+
+/// What is to be at a path.
+pub(crate) fn at(path: &str, node: FileNode) -> Wish {
+    Wish::File(FileWish { path: path.to_owned(), node })
+}
+
+pub(crate) fn file(path: &str, text: &str) -> Wish {
+    let content = Content::new(text.as_bytes());
+    at(path, FileNode::File { content, attributes: FileAttributes::default() })
+}
+
+pub(crate) fn folder(path: &str) -> Wish {
+    at(path, FileNode::Directory { attributes: FileAttributes::default() })
 }
 
 pub(crate) fn user(name: &str) -> User {

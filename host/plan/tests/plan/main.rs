@@ -7,6 +7,8 @@ mod disks;
 mod elements;
 mod facts;
 mod families;
+mod files;
+mod inputs;
 mod orders;
 mod pictures;
 mod reasons;

@@ -18,7 +18,7 @@ use super::node::{Dentry, Identity, allowed, full, hold, kind, lstat, magic, mag
 use super::undo::Undo;
 use crate::error::{TargetError, os};
 use crate::path::TargetPath;
-use crate::tree::{Attributes, Change, Kind, Room, Scope, Stat, Written};
+use crate::tree::{Attributes, Change, Kind, NotApplied, Room, Scope, Scoped, Stat, Written};
 
 /// What is known of a change while it is being made.
 struct Context<'a> {
@@ -72,6 +72,20 @@ impl Rooted {
         }
         self.forget_backups()?;
         Ok(context.written)
+    }
+
+    /// The changes of all parts in order, each within its own scope, or none.
+    pub(crate) fn apply_each(&mut self, parts: &[Scoped]) -> Result<(), NotApplied> {
+        let mut journal = Vec::new();
+        for (at, part) in parts.iter().enumerate() {
+            let mut context = Context::new(&part.scope, Room::unbounded());
+            let made = part.changes.iter().try_for_each(|c| self.change(&mut context, c));
+            journal.append(&mut context.journal);
+            if let Err(error) = made {
+                return Err(NotApplied { at: Some(at), error: self.undo(journal, error) });
+            }
+        }
+        Ok(self.forget_backups()?)
     }
 
     /// Makes one change and says how to take it back.

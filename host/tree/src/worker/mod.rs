@@ -26,7 +26,8 @@ use crate::limits::ProgramLimits;
 use crate::network::{Network, nameservers};
 use crate::path::TargetPath;
 use crate::tree::{
-    Change, Entry, HostPrograms, ListedNode, Programs, Room, Scope, Stat, Tree, Walk, Written,
+    Change, Entry, HostPrograms, ListedNode, NotApplied, Programs, Room, Scope, Scoped, Stat, Tree,
+    Walk, Written,
 };
 use protocol::{HostProgram, Message, Request, Response, receive, send, send_file};
 
@@ -326,6 +327,13 @@ impl Tree for Worker {
         match self.request(&request)? {
             Response::Written(written) => Ok(written),
             other => Err(unexpected(&other)),
+        }
+    }
+
+    fn apply_each(&mut self, parts: &[Scoped]) -> Result<(), NotApplied> {
+        match self.request(&Request::ApplyEach { parts: parts.to_vec() })? {
+            Response::Applied(applied) => applied,
+            other => Err(unexpected(&other).into()),
         }
     }
 

@@ -23,7 +23,9 @@ use crate::command::{Command, Line, Output};
 use crate::error::TargetError;
 use crate::limits::ProgramLimits;
 use crate::path::TargetPath;
-use crate::tree::{Change, Entry, ListedNode, Room, Scope, Stat, Walk, Written};
+use crate::tree::{
+    Change, Entry, ListedNode, NotApplied, Room, Scope, Scoped, Stat, Walk, Written,
+};
 
 /// More than the changes of any step hold; a length beyond it is a broken frame.
 const FRAME_MAX: u32 = 1 << 30;
@@ -61,6 +63,10 @@ pub(crate) enum Request {
         scope: Scope,
         changes: Vec<Change>,
         room: Room,
+    },
+    /// Answered by how it went: not by an error, for that says whose part it was.
+    ApplyEach {
+        parts: Vec<Scoped>,
     },
     Exec {
         command: Command,
@@ -137,6 +143,7 @@ impl From<HostProgram> for std::process::Command {
 pub(crate) enum Response {
     Done,
     Written(Written),
+    Applied(Result<(), NotApplied>),
     /// For the file that follows.
     Waiting {
         nameservers: Vec<IpAddr>,

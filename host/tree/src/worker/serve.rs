@@ -236,6 +236,7 @@ impl State {
             Request::Apply { scope, changes, room } => {
                 rooted.apply_within(&scope, &changes, room).map(Response::Written)
             }
+            Request::ApplyEach { parts } => Ok(Response::Applied(rooted.apply_each(&parts))),
             Request::Exec { command } => self.exec(socket, &command),
             Request::Network { nameservers } => Ok(Response::Waiting { nameservers }),
             Request::Hold { number } => Ok(Response::Holding { number }),

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::bindings::dib::element::rootfs::{Attributes, Change, NewFile, NewLink, Tree, WalkFlags};
-use crate::bindings::dib::element::types::Error;
+use crate::bindings::dib::element::rootfs::{Change, Tree, WalkFlags};
+use crate::bindings::dib::element::types::{Attributes, Error, NewFile, NewLink};
 use crate::bindings::dib::element::{
-    accounts, blobs, block_device, bootstrap, builder, cache, exec, facts, fetch, host, log,
-    outputs, packages, rootfs, services,
+    accounts, blobs, block_device, bootstrap, builder, cache, exec, facts, fetch, files, host,
+    inputs, log, outputs, packages, rootfs, services,
 };
 use crate::refused;
 
@@ -92,6 +92,9 @@ enum Call {
     UnitState(String),
     DropIn(services::DropIn),
     Preset(services::Preset),
+    Files(Vec<files::Wish>),
+    /// The last blob as a file that is wished for.
+    PlaceFile(String),
     User(accounts::User),
     Group {
         name: String,
@@ -109,6 +112,8 @@ enum Call {
         parameter: String,
         path: String,
     },
+    /// All files of an input of the definition.
+    Input(String),
     // what stays
     Emit(String),
     CachePut {
@@ -262,6 +267,8 @@ impl<'a> Attack<'a> {
             Call::UnitState(name) => services::set(&name, "enabled")?,
             Call::DropIn(drop_in) => services::add_drop_in(&drop_in)?,
             Call::Preset(preset) => services::add_preset(&preset)?,
+            Call::Files(wishes) => files::request(&wishes)?,
+            Call::PlaceFile(path) => files::place(self.blob()?, &path, &plain(0o644))?,
             Call::User(user) => accounts::ensure_user(&user)?,
             Call::Group { name, gid } => accounts::ensure_group(&name, gid)?,
             Call::Nodes(nodes) => block_device::add(&nodes)?,
@@ -291,6 +298,14 @@ impl<'a> Attack<'a> {
                 let secret = self.build.secret(&parameter)?;
                 let secret = secret.ok_or_else(|| refused("there is no secret".into()))?;
                 self.tree()?.write_secret(&path, &secret, &plain(0o644))?;
+            }
+            Call::Input(name) => {
+                let input = inputs::open(&name)?;
+                let mut all = String::new();
+                for node in input.nodes(None)?.iter().filter(|node| node.kind == "file") {
+                    all += &String::from_utf8_lossy(&input.read(&node.path, 0, 0)?);
+                }
+                self.got(&all);
             }
             Call::Emit(suffix) => outputs::emit(&suffix, self.blob()?)?,
             Call::CachePut { key, content } => {

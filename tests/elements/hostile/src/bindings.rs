@@ -4,5 +4,5 @@ wit_bindgen::generate!({
     path: "../../../wit",
     world: "element",
     additional_derives: [serde::Deserialize, Clone],
-    additional_derives_ignore: ["walk-flags", "settings", "command", "build", "secret", "span", "blob", "tree"],
+    additional_derives_ignore: ["walk-flags", "settings", "command", "build", "secret", "span", "blob", "input", "tree"],
 });

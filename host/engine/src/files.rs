@@ -1,0 +1,99 @@
+//! Files that elements wished for, placed as one change of the tree: all of a phase or none.
+
+use std::collections::BTreeSet;
+
+use dibhost_definition::{scope_lines, toml_key};
+use dibhost_plan::file::{FileAttributes, FileNode};
+use dibhost_plan::grant::{Access, Right};
+use dibhost_plan::{Phase, Plan, PlannedElement, PlannedFile};
+use dibhost_tree::{Attributes, Change, Scope, Scoped, TargetError, TargetPath, Tree};
+
+use crate::failure::BuildFailure;
+
+/// Places what is to be there before the steps of a phase.
+pub(crate) fn place(plan: &Plan, phase: Phase, tree: &mut dyn Tree) -> Result<(), BuildFailure> {
+    let files: Vec<&PlannedFile> = plan.files_of(phase).collect();
+    let part = |file: &&PlannedFile| {
+        let scope = scope(plan, file)?;
+        Ok(Scoped { scope, changes: changes(file)? })
+    };
+    let of_file = |at: usize, error| failure(files[at], error);
+    let parts = files.iter().enumerate().map(|(at, f)| part(f).map_err(|e| of_file(at, e)));
+    let parts = parts.collect::<Result<Vec<_>, _>>()?;
+    tree.apply_each(&parts).map_err(|refused| match refused.at.filter(|at| *at < files.len()) {
+        Some(at) => of_file(at, refused.error),
+        None => BuildFailure::new(refused.error).doing(format!("placing the files of `{phase}`")),
+    })
+}
+
+/// Where those who wish for it may write: each of them alone could have it placed.
+fn scope(plan: &Plan, file: &PlannedFile) -> Result<Scope, TargetError> {
+    let elements = file.wanted_by.iter().filter_map(|name| plan.element(name));
+    let held: Vec<_> = elements.map(PlannedElement::held).collect();
+    let folders: BTreeSet<&str> = held.iter().flat_map(|held| held.paths(Access::Write)).collect();
+    let folders: Vec<TargetPath> = folders.into_iter().map(path).collect::<Result<_, _>>()?;
+    Ok(Scope { read: folders.clone(), write: folders })
+}
+
+fn path(text: &str) -> Result<TargetPath, TargetError> {
+    TargetPath::new(text).map_err(|e| TargetError::Invalid(e.to_string()))
+}
+
+fn changes(file: &PlannedFile) -> Result<Vec<Change>, TargetError> {
+    let path = path(&file.path)?;
+    // What is there already is within anybody's scope; what is not has to be granted.
+    let above = path.split().map(|(folder, _)| Change::MakeDirectory {
+        path: folder,
+        attributes: Attributes::default(),
+    });
+    let change = match &file.node {
+        FileNode::Removed => return Ok(vec![Change::Remove { path }]),
+        FileNode::Directory { attributes } => {
+            Change::MakeDirectory { path, attributes: of(attributes) }
+        }
+        FileNode::Symlink { to } => Change::Symlink { path, to: to.clone() },
+        FileNode::File { content, attributes } => {
+            let content = content.bytes().ok_or_else(|| {
+                TargetError::Invalid(
+                    "a plan that was read has no contents of files: plan again".to_owned(),
+                )
+            })?;
+            Change::Write { path, content: content.to_vec(), attributes: of(attributes) }
+        }
+    };
+    Ok(above.into_iter().chain([change]).collect())
+}
+
+fn of(attributes: &FileAttributes) -> Attributes {
+    let FileAttributes { mode, owner, group, xattrs } = attributes.clone();
+    Attributes { mode, owner, group, xattrs: xattrs.into_iter().collect() }
+}
+
+fn failure(file: &PlannedFile, error: TargetError) -> BuildFailure {
+    let element = file.wanted_by.first().cloned().unwrap_or_default();
+    let failure = match error {
+        TargetError::OutOfScope { path, write: _ } => {
+            let right = Right::Rootfs(Access::Write, path.clone());
+            let lines = scope_lines(&[right.said()]);
+            let why = match path == file.path || file.path.starts_with(&format!("{path}/")) {
+                true => "",
+                false => ", and a link of the tree leads there",
+            };
+            BuildFailure::new(format!("`{path}` is outside of what it may write{why}")).with_help(
+                format!(
+                    "when the element has to reach there, it requests it and the image definition \
+                     grants it:\n[grants.{}]\n{}",
+                    toml_key(&element),
+                    lines.trim_end()
+                ),
+            )
+        }
+        error => BuildFailure::new(error),
+    };
+    let others = match file.wanted_by.len() {
+        0 | 1 => "it wishes".to_owned(),
+        n => format!("it wishes, as {} more do,", n - 1),
+    };
+    let doing = format!("placing `{}`, for which {others}", file.path);
+    BuildFailure { element: Some(element), ..failure }.doing(doing)
+}
