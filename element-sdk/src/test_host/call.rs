@@ -133,7 +133,7 @@ impl Call {
             return Err(denied("files are wished for while planning only".to_owned()));
         }
         let odd = |part: &str| matches!(part, "" | "." | "..");
-        if !file.path.strip_prefix('/').is_some_and(|rest| !rest.split('/').any(odd)) {
+        if file.path.strip_prefix('/').is_none_or(|rest| rest.split('/').any(odd)) {
             let message = format!("`{}` is no path of a file", file.path);
             return Err(Error::with_code(ErrorCode::InvalidArgument, message));
         }

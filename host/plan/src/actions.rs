@@ -181,7 +181,7 @@ fn step(plan: &Plan, step: &Step, element: &PlannedElement) -> Action {
     let grants = element
         .grants
         .iter()
-        .map(|grant| Input::new(InputKind::Grant, &grant.right.to_string(), &Value::Null));
+        .map(|grant| Input::new(InputKind::Grant, grant.right.to_string(), &Value::Null));
     inputs.extend(grants);
     inputs.extend(
         element.pins.iter().map(|(asked, is)| Input::new(InputKind::Pin, asked, &json!(is))),

@@ -530,10 +530,12 @@ impl Plan {
     pub fn runs_programs(&self) -> bool {
         let starts =
             |e: &PlannedElement| e.grants.iter().any(|g| matches!(g.right, Right::Exec(_)));
-        !self.transactions.is_empty()
-            || !(self.groups.is_empty() && self.users.is_empty() && self.passwords.is_empty())
-            || !self.unit_states.is_empty()
-            || self.elements.iter().any(starts)
+        let nothing = self.transactions.is_empty()
+            && self.groups.is_empty()
+            && self.users.is_empty()
+            && self.passwords.is_empty()
+            && self.unit_states.is_empty();
+        !nothing || self.elements.iter().any(starts)
     }
 
     /// The element of that name.

@@ -151,9 +151,9 @@ impl Way {
                 let pem = std::fs::read(path).map_err(|e| FetchError::machine(doing(), e))?;
                 let mut read = Vec::new();
                 for item in parse_pem(&pem) {
-                    match item.map_err(|e| FetchError::machine(doing(), e))? {
-                        PemItem::Certificate(certificate) => read.push(certificate),
-                        _ => {}
+                    let item = item.map_err(|e| FetchError::machine(doing(), e))?;
+                    if let PemItem::Certificate(certificate) = item {
+                        read.push(certificate);
                     }
                 }
                 read

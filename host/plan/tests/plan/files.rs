@@ -212,9 +212,9 @@ fn a_key_has_the_content_and_the_attributes_of_each_path_and_not_who_wants_them(
         plan.actions.into_iter().find(|a| a.name == "place files in `install`").unwrap().key
     };
     let (one, folder_too) = (file("/x", "1"), folder("/y"));
-    let key_of_one = key(&[one.clone()], false);
+    let key_of_one = key(std::slice::from_ref(&one), false);
     insta::assert_snapshot!(key_of_one[..16], @"9bbc2c473c935980");
-    assert_eq!(key(&[one.clone()], true), key_of_one);
+    assert_eq!(key(std::slice::from_ref(&one), true), key_of_one);
     assert_eq!(key(&[owned("/x", "1", 0o644, "root")], false), key_of_one);
     for other in [
         vec![file("/x", "2")],

@@ -30,7 +30,7 @@ fn both(test: impl Fn(&dyn Fetch, &str)) {
 
 fn watched<R>(cancel: &Cancel, seconds: u64, job: impl FnOnce(&mut Watch<'_>) -> R) -> R {
     let deadline = Instant::now() + Duration::from_secs(seconds);
-    job(&mut Watch { stops: &[cancel.clone()], deadline, progress: &mut |_, _| {} })
+    job(&mut Watch { stops: std::slice::from_ref(cancel), deadline, progress: &mut |_, _| {} })
 }
 
 fn get(
