@@ -3,24 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::path::Path;
+use std::sync::Arc;
 
 use dibhost_definition::Definition;
 use dibhost_element::simulated::Scene;
-use dibhost_element::{ReadyStep, RunAnswer, RunCall, Runner, SecretStore, SimulatedRunner};
+use dibhost_element::{RunAnswer, SecretStore, SimulatedRunner};
 use dibhost_engine::simulated::{SimulatedBase, SimulatedOutput};
-use dibhost_engine::{
-    Base, BuildFailure, Event, Files, Finished, FirstTree, Means, Needs, Outcome, Output, Settings,
-    build_with,
-};
+use dibhost_engine::{BuildFailure, Event, Means, Outcome, Settings, build_with};
 use dibhost_inputs::Inputs;
-use dibhost_packages::simulated::{CONFIGURE, DEFERRED, Offer};
-use dibhost_packages::{
-    Applied, InstalledPackage, LockedPackage, PackageError, PackageManager, PackageSource,
-    Resolution, Selection, Surroundings, Wanted,
-};
+
+use dibhost_packages::simulated::{DEFERRED, Offer};
 use dibhost_plan::file::{Content, FileAttributes, FileNode};
 use dibhost_plan::grant::Right;
 use dibhost_plan::planner::{Described, ElementFailure, Planner, StepAnswer, StepCall};
@@ -34,15 +27,14 @@ use dibhost_plan::{
     PresetLine, Step, Transaction, WantedBy,
 };
 use dibhost_registry::SimulatedFetch;
-use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput, SecretBytes};
-use dibhost_tree::{
-    Attributes, Change, Command, Deferred, Entry, HostPrograms, Line, ListedNode, NotApplied,
-    Programs, Room, Scope, Scoped, SimulatedTarget, Stat, Target, TargetError, TargetPath, Tree,
-    Walk, Written,
-};
+use dibhost_sys::{Program, SecretBytes};
+use dibhost_tree::{Attributes, Change, Command, Scope, SimulatedTarget, TargetPath};
 use tempfile::TempDir;
 
 use crate::fetching::{FILE, commit, get, outside};
+use crate::journal::{Shared, Way};
+use crate::tree::{Listing, memory, tree};
+use crate::watched::Watched;
 
 /// Phases of the full build in which everything is wished for.
 const BUSY: [Phase; 7] = [
@@ -54,331 +46,6 @@ const BUSY: [Phase; 7] = [
     Phase::Finalise,
     Phase::Cleanup,
 ];
-
-pub const EPOCH: i64 = 1_700_000_000;
-
-/// In which way a call fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// It says so.
-    Error,
-    /// There is no room left.
-    Full,
-    /// It does not come back until the build is cancelled.
-    Hang,
-    /// The worker process is gone, and with it all that follows.
-    Death,
-}
-
-pub const WAYS: [Way; 4] = [Way::Error, Way::Full, Way::Hang, Way::Death];
-
-/// What all twins were asked for, and the one call that is to fail.
-#[derive(Debug, Default)]
-pub struct Journal {
-    pub calls: Vec<String>,
-    pub fails: Option<(usize, Way)>,
-    /// Cancelled when this is asked for.
-    pub cancel_at: Option<String>,
-    dead: bool,
-}
-
-/// Shared by the twins of one build.
-#[derive(Debug, Clone, Default)]
-pub struct Shared {
-    pub journal: Arc<Mutex<Journal>>,
-    pub cancel: Cancel,
-}
-
-impl Shared {
-    pub fn enter(&self, call: String) -> Result<(), Way> {
-        let mut journal = self.journal.lock().unwrap();
-        let turn = journal.calls.len();
-        if journal.cancel_at.as_deref().is_some_and(|at| call.starts_with(at)) {
-            self.cancel.cancel();
-        }
-        journal.calls.push(call);
-        if journal.dead {
-            return Err(Way::Death);
-        }
-        let Some((at, way)) = journal.fails.filter(|(at, _)| *at == turn) else { return Ok(()) };
-        assert_eq!(at, turn);
-        journal.dead = way == Way::Death;
-        drop(journal);
-        if way == Way::Hang {
-            let cancel = self.cancel.clone();
-            std::thread::spawn(move || cancel.cancel());
-            while !self.cancel.is_cancelled() {
-                std::thread::sleep(Duration::from_micros(100));
-            }
-        }
-        Err(way)
-    }
-
-    fn tree(&self, call: impl Into<String>) -> Result<(), TargetError> {
-        self.enter(call.into()).map_err(of_tree)
-    }
-
-    fn packages(&self, call: impl Into<String>) -> Result<(), PackageError> {
-        self.enter(call.into()).map_err(|way| match way {
-            Way::Error => PackageError::Unreachable("nobody answers".to_owned()),
-            Way::Full => PackageError::NoSpace {
-                doing: "keeping packages".to_owned(),
-                detail: "No space left on device".to_owned(),
-                advice: "make room",
-            },
-            Way::Hang => PackageError::Cancelled,
-            Way::Death => of_tree(way).into(),
-        })
-    }
-
-    fn build(&self, call: impl Into<String>) -> Result<(), BuildFailure> {
-        self.enter(call.into()).map_err(|way| BuildFailure::new(of_tree(way)))
-    }
-}
-
-pub fn of_tree(way: Way) -> TargetError {
-    match way {
-        Way::Error => TargetError::Conflict("it does not want to".to_owned()),
-        Way::Full => TargetError::Os {
-            doing: "writing".to_owned(),
-            name: "ENOSPC".to_owned(),
-            message: "No space left on device".to_owned(),
-        },
-        Way::Hang => TargetError::Cancelled,
-        Way::Death => TargetError::Gone("killed".to_owned()),
-    }
-}
-
-/// A twin that notes what it is asked for, and fails where it is told to.
-pub struct Watched<T> {
-    pub inner: T,
-    pub shared: Shared,
-}
-
-fn told(changes: &[Change]) -> String {
-    let what = |change: &Change| match change {
-        Change::Write { path, .. } => format!("write {path}"),
-        other => format!("{other:?}").split(' ').next().unwrap_or_default().to_lowercase(),
-    };
-    changes.iter().map(what).collect::<Vec<_>>().join(", ")
-}
-
-impl Tree for Watched<SimulatedTarget> {
-    fn stat(&mut self, scope: &Scope, path: &TargetPath) -> Result<Option<Stat>, TargetError> {
-        self.shared.tree(format!("stat {path}"))?;
-        self.inner.stat(scope, path)
-    }
-
-    fn read(
-        &mut self,
-        scope: &Scope,
-        path: &TargetPath,
-        offset: u64,
-        length: u64,
-    ) -> Result<Vec<u8>, TargetError> {
-        self.shared.tree(format!("read {path}"))?;
-        self.inner.read(scope, path, offset, length)
-    }
-
-    fn walk(
-        &mut self,
-        scope: &Scope,
-        path: &TargetPath,
-        walk: Walk,
-        start_after: Option<&TargetPath>,
-        limit: usize,
-    ) -> Result<Vec<Entry>, TargetError> {
-        self.shared.tree(format!("walk {path}"))?;
-        self.inner.walk(scope, path, walk, start_after, limit)
-    }
-
-    fn apply_within(
-        &mut self,
-        scope: &Scope,
-        changes: &[Change],
-        room: Room,
-    ) -> Result<Written, TargetError> {
-        self.shared.tree(format!("apply {}", told(changes)))?;
-        self.inner.apply_within(scope, changes, room)
-    }
-
-    fn apply_each(&mut self, parts: &[Scoped]) -> Result<(), NotApplied> {
-        let names: Vec<_> = parts.iter().map(|part| told(&part.changes)).collect();
-        self.shared.tree(format!("apply each {}", names.join(", ")))?;
-        self.inner.apply_each(parts)
-    }
-
-    fn split(
-        &mut self,
-        mount_points: &[TargetPath],
-    ) -> Result<BTreeMap<TargetPath, PathBuf>, TargetError> {
-        self.shared.tree("split")?;
-        self.inner.split(mount_points)
-    }
-
-    fn list(&mut self, part: &Path, each: &mut dyn FnMut(ListedNode)) -> Result<(), TargetError> {
-        self.shared.tree("list")?;
-        self.inner.list(part, each)
-    }
-
-    fn read_part(
-        &mut self,
-        part: &Path,
-        file: &Path,
-        offset: u64,
-        length: u64,
-    ) -> Result<Vec<u8>, TargetError> {
-        self.shared.tree(format!("read part {}", file.display()))?;
-        self.inner.read_part(part, file, offset, length)
-    }
-
-    fn clamp_times(&mut self, epoch: i64) -> Result<(), TargetError> {
-        self.shared.tree("clamp")?;
-        self.inner.clamp_times(epoch)
-    }
-
-    fn lay_down(&mut self, archives: &[Program]) -> Result<(), TargetError> {
-        self.shared.tree("lay down")?;
-        self.inner.lay_down(archives)
-    }
-}
-
-impl Programs for Watched<SimulatedTarget> {
-    fn exec(
-        &mut self,
-        command: &Command,
-        line: &mut dyn FnMut(Line),
-    ) -> Result<dibhost_tree::Output, TargetError> {
-        let words: Vec<_> =
-            std::iter::once(&command.program).chain(&command.args).map(String::as_str).collect();
-        self.shared.tree(format!("exec {}", words.join(" ")))?;
-        self.inner.exec(command, line)
-    }
-}
-
-impl HostPrograms for Watched<SimulatedTarget> {
-    fn run_on_host(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {
-        self.inner.run_on_host(program)
-    }
-
-    fn run_mounting(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {
-        self.inner.run_mounting(program)
-    }
-}
-
-impl PackageManager for Watched<Box<dyn PackageManager>> {
-    fn surroundings(&self) -> Surroundings {
-        self.inner.surroundings()
-    }
-
-    fn refresh(&mut self, cancel: &Cancel) -> Result<(), PackageError> {
-        self.shared.packages("refresh")?;
-        self.inner.refresh(cancel)
-    }
-
-    fn resolve(
-        &mut self,
-        tree: &mut dyn Target,
-        wanted: &Wanted,
-        locked: &[LockedPackage],
-        cancel: &Cancel,
-    ) -> Result<Resolution, PackageError> {
-        self.shared.packages("resolve")?;
-        self.inner.resolve(tree, wanted, locked, cancel)
-    }
-
-    fn fetch(
-        &mut self,
-        resolution: &Resolution,
-        cancel: &Cancel,
-        progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<(), PackageError> {
-        self.shared.packages("fetch")?;
-        self.inner.fetch(resolution, cancel, progress)
-    }
-
-    fn apply(
-        &mut self,
-        tree: &mut dyn Target,
-        resolution: &Resolution,
-        selections: &[Selection],
-        line: &mut dyn FnMut(Line),
-    ) -> Result<Applied, PackageError> {
-        self.shared.packages("install")?;
-        self.inner.apply(tree, resolution, selections, line)
-    }
-
-    fn write_sources(&mut self, tree: &mut dyn Target) -> Result<(), PackageError> {
-        self.shared.packages("sources")?;
-        self.inner.write_sources(tree)
-    }
-
-    fn hold(&mut self, tree: &mut dyn Target, names: &[String]) -> Result<(), PackageError> {
-        self.shared.packages(format!("hold {}", names.join(" ")))?;
-        self.inner.hold(tree, names)
-    }
-
-    fn installed(&mut self, tree: &mut dyn Target) -> Result<Vec<InstalledPackage>, PackageError> {
-        self.shared.packages("installed")?;
-        self.inner.installed(tree)
-    }
-
-    fn remove_unneeded(
-        &mut self,
-        tree: &mut dyn Target,
-        names: &[String],
-        cancel: &Cancel,
-        line: &mut dyn FnMut(Line),
-    ) -> Result<Vec<String>, PackageError> {
-        self.shared.packages(format!("unneeded {}", names.join(" ")))?;
-        self.inner.remove_unneeded(tree, names, cancel, line)
-    }
-
-    fn deferred(&self) -> &[String] {
-        self.inner.deferred()
-    }
-
-    fn run_deferred(
-        &mut self,
-        tree: &mut dyn Target,
-        line: &mut dyn FnMut(Line),
-    ) -> Result<(), PackageError> {
-        self.shared.packages("deferred")?;
-        self.inner.run_deferred(tree, line)
-    }
-}
-
-impl Base for Watched<SimulatedBase> {
-    fn begin(
-        &mut self,
-        source: &Bootstrap,
-        sources: Vec<PackageSource>,
-    ) -> Result<FirstTree, BuildFailure> {
-        self.shared.build("base")?;
-        let begun = self.inner.begin(source, sources)?;
-        let manager = Watched { inner: begun.manager, shared: self.shared.clone() };
-        Ok(FirstTree { manager: Box::new(manager), bootstrap: begun.bootstrap })
-    }
-}
-
-impl Runner for Watched<SimulatedRunner> {
-    fn prepare(&self, call: &RunCall<'_>) -> Result<Box<dyn ReadyStep>, ElementFailure> {
-        let entered = self.shared.enter(format!("step {} {}", call.element, call.step));
-        entered.map_err(|way| ElementFailure::new(of_tree(way).to_string()))?;
-        self.inner.prepare(call)
-    }
-}
-
-impl Output for Watched<SimulatedOutput> {
-    fn needs(&self) -> Needs {
-        self.inner.needs()
-    }
-
-    fn write(&mut self, finished: Finished<'_>) -> Result<Files, BuildFailure> {
-        self.shared.build("output")?;
-        self.inner.write(finished)
-    }
-}
 
 /// The secret `pw`.
 #[derive(Debug)]
@@ -434,6 +101,8 @@ pub struct Bench {
     pub outside: Arc<SimulatedFetch>,
     /// What is not pinned is not fetched.
     pub locked: bool,
+    /// What is in the tree is kept at each call.
+    pub watched: bool,
     /// Files where the output is to be, name and text.
     pub before: Vec<(String, String)>,
 }
@@ -446,6 +115,8 @@ pub struct Built {
     /// Programs of the tree, as they were started.
     pub commands: Vec<Command>,
     pub tree: Watched<SimulatedTarget>,
+    /// What was in it when each call came, where that was wished for.
+    pub trees: Vec<Listing>,
     /// Names of the files where the output is to be.
     pub files: BTreeSet<String>,
     pub out: TempDir,
@@ -511,6 +182,7 @@ impl Bench {
             statuses: BTreeMap::new(),
             absent: BTreeSet::new(),
             cancelled: false,
+            watched: false,
             outside: Arc::default(),
             locked: false,
             before: Vec::new(),
@@ -769,6 +441,9 @@ impl Bench {
         }
         let commands = Arc::default();
         let inner = tree(self.statuses.clone(), self.absent.clone(), Arc::clone(&commands));
+        if self.watched {
+            shared.journal.lock().unwrap().watches = Some(inner.tree());
+        }
         let mut tree = Watched { inner, shared: shared.clone() };
         let mut base = Watched {
             inner: SimulatedBase { offers: self.offers.clone() },
@@ -800,16 +475,13 @@ impl Bench {
         let result = build_with(&plan, means, &settings, &shared.cancel, &mut tell);
         let names = std::fs::read_dir(out.path()).unwrap();
         let files = names.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        let calls = shared.journal.lock().unwrap().calls.clone();
+        let (calls, trees) = {
+            let mut journal = shared.journal.lock().unwrap();
+            (journal.calls.clone(), std::mem::take(&mut journal.trees))
+        };
         let commands = commands.lock().unwrap().clone();
-        Built { result, calls, events, commands, tree, files, out }
+        Built { result, calls, events, commands, tree, trees, files, out }
     }
-}
-
-/// Where many builds of small files take no time.
-fn memory() -> PathBuf {
-    let shared = PathBuf::from("/dev/shm");
-    if shared.is_dir() { shared } else { std::env::temp_dir() }
 }
 
 /// Of `secret`.
@@ -848,104 +520,6 @@ pub fn want(name: &str) -> PackageWant {
     let by =
         WantedBy { element: "x".to_owned(), step: None, phase: Phase::Root, reason: String::new() };
     PackageWant { name: name.to_owned(), version: None, wanted_by: vec![by] }
-}
-
-/// A tree whose programs are those that a build starts.
-fn tree(
-    statuses: BTreeMap<String, i32>,
-    absent: BTreeSet<String>,
-    commands: Arc<Mutex<Vec<Command>>>,
-) -> SimulatedTarget {
-    let place: Arc<Mutex<PathBuf>> = Arc::default();
-    let at = Arc::clone(&place);
-    let has_sudo = !absent.contains("sudo");
-    let answers = move |command: &Command, line: &mut dyn FnMut(Line)| {
-        commands.lock().unwrap().push(command.clone());
-        if absent.contains(&command.program) {
-            return Err(TargetError::NotFound(command.program.clone()));
-        }
-        let tree = at.lock().unwrap().clone();
-        let option = |name: &str| {
-            let at = command.args.iter().position(|arg| arg == name)?;
-            command.args.get(at + 1).cloned()
-        };
-        let set = |file: &str, user: &str, field: usize, value: &str| {
-            set(&tree.join(file), user, field, value)
-        };
-        let last = command.args.last().cloned().unwrap_or_default();
-        line(Line { error: false, text: format!("{} {last}", command.program) });
-        let append = |file: &str, text: String| {
-            std::fs::create_dir_all(tree.join("etc")).unwrap();
-            let old = std::fs::read_to_string(tree.join(file)).unwrap_or_default();
-            std::fs::write(tree.join(file), old + &text).unwrap();
-        };
-        let mut output = dibhost_tree::Output {
-            status: statuses.get(&command.program).copied().unwrap_or_default(),
-            ..dibhost_tree::Output::default()
-        };
-        match command.program.as_str() {
-            "useradd" => {
-                std::fs::create_dir_all(tree.join("home").join(&last)).unwrap();
-                let comment = option("--comment").unwrap_or_default();
-                append("etc/passwd", format!("{last}:x:0:0:{comment}:/home/{last}:/bin/sh\n"));
-                append("etc/shadow", format!("{last}:!:19000:0:99999:7:::\n"));
-            }
-            "usermod" => {
-                for (name, field) in [("--comment", 4), ("--shell", 6)] {
-                    if let Some(value) = option(name) {
-                        set("etc/passwd", &last, field, &value);
-                    }
-                }
-            }
-            "chpasswd" => {
-                let line = String::from_utf8(command.stdin.clone().unwrap()).unwrap();
-                let (user, password) = line.trim_end().split_once(':').unwrap();
-                let hashed = command.args == ["--encrypted"];
-                set("etc/shadow", user, 1, if hashed { password } else { "hashed" });
-                set("etc/shadow", user, 2, "20000");
-            }
-            "chage" => {
-                for (name, field) in [("--lastday", 2), ("--expiredate", 7)] {
-                    if let Some(value) = option(name) {
-                        set("etc/shadow", &last, field, &value);
-                    }
-                }
-            }
-            "groupadd" => append("etc/group", format!("{last}:x:0:\n")),
-            CONFIGURE if last == "app" => output.deferred.push(Deferred {
-                program: command.defer.first().cloned().unwrap_or_default(),
-                args: String::new(),
-            }),
-            _ => (),
-        }
-        if output.status != 0 {
-            output.stderr = b"no such luck\n".to_vec();
-        }
-        Ok(output)
-    };
-    let tree = SimulatedTarget::new_in(&memory(), EPOCH, Box::new(answers)).unwrap();
-    place.lock().unwrap().clone_from(&tree.tree());
-    for folder in ["etc/systemd/system", "srv"] {
-        std::fs::create_dir_all(tree.tree().join(folder)).unwrap();
-    }
-    if has_sudo {
-        std::fs::create_dir_all(tree.tree().join("etc/sudoers.d")).unwrap();
-    }
-    std::fs::write(tree.tree().join("etc/passwd"), "root:x:0:0::/root:/bin/sh\n").unwrap();
-    tree
-}
-
-/// Sets a field of a user's line.
-fn set(file: &Path, user: &str, field: usize, value: &str) {
-    let old = std::fs::read_to_string(file).unwrap_or_default();
-    let line = |line: &str| {
-        let mut fields: Vec<&str> = line.split(':').collect();
-        if fields[0] == user {
-            fields[field] = value;
-        }
-        fields.join(":") + "\n"
-    };
-    std::fs::write(file, old.lines().map(line).collect::<String>()).unwrap();
 }
 
 /// A step writes a file.

@@ -4,7 +4,8 @@ use dibhost_engine::BuildFailure;
 use dibhost_plan::Phase;
 use dibhost_plan::wish::Bootstrap;
 
-use crate::bench::{Bench, Way};
+use crate::bench::Bench;
+use crate::journal::Way;
 
 /// The failure of a build in which the first call that begins so fails.
 fn failing(bench: &mut Bench, call: &str, way: Way) -> BuildFailure {

@@ -1,11 +1,15 @@
 //! Each call of each trait fails once, in turn, in several ways.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
-use crate::bench::{Bench, WAYS, Way};
+use crate::bench::Bench;
+use crate::journal::{WAYS, Way};
+use crate::tree::{Listing, listing};
 
 /// What is wrong with how a build ended in which this call failed in this way; none: nothing.
-fn wrong(at: usize, way: Way) -> Option<String> {
+/// `before` is what was in the tree when that call came in a build in which nothing fails.
+fn wrong(at: usize, way: Way, before: &Listing) -> Option<String> {
     let mut bench = Bench::full();
     // One step at a time: the calls come in one order.
     bench.jobs = 1;
@@ -31,6 +35,13 @@ fn wrong(at: usize, way: Way) -> Option<String> {
         // Nobody goes on with what failed; a worker that died is asked no more either.
         return about(&format!("went on with {:?}", &built.calls[at + 1..]));
     }
+    // What was done stays, for whoever looks into it; what failed left nothing half done.
+    let after = listing(&built.tree.inner.tree());
+    let differ = |path: &&PathBuf| before.get(*path) != after.get(*path);
+    let paths: BTreeSet<_> = before.keys().chain(after.keys()).filter(differ).collect();
+    if !paths.is_empty() {
+        return about(&format!("the tree is another one at {paths:?}"));
+    }
     None
 }
 
@@ -38,9 +49,11 @@ fn wrong(at: usize, way: Way) -> Option<String> {
 fn no_call_that_fails_makes_a_false_success() {
     let mut bench = Bench::full();
     bench.jobs = 1;
-    let calls = bench.build().ok().calls;
+    bench.watched = true;
+    let whole = bench.build().ok();
+    let (calls, trees) = (&whole.calls, &whole.trees);
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    for call in &calls {
+    for call in calls {
         *kinds.entry(call.split(' ').next().unwrap_or_default()).or_default() += 1;
     }
     for kind in [
@@ -74,7 +87,10 @@ fn no_call_that_fails_makes_a_false_success() {
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let work = |share: Vec<(usize, Way)>| {
             scope.spawn(move || {
-                share.into_iter().filter_map(|(at, way)| wrong(at, way)).collect::<Vec<_>>()
+                share
+                    .into_iter()
+                    .filter_map(|(at, way)| wrong(at, way, &trees[at]))
+                    .collect::<Vec<_>>()
             })
         };
         let shares = (0..threads)

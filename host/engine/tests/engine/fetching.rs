@@ -9,7 +9,9 @@ use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::{Observed, Phase, Taint};
 use dibhost_registry::{Allowed, Fetch, FetchError, Fetched, SimulatedFetch, Watch};
 
-use crate::bench::{Bench, Shared, Watched, Way, of_tree, write};
+use crate::bench::{Bench, write};
+use crate::journal::{Shared, Way, of_tree};
+use crate::watched::Watched;
 
 pub(crate) const FILE: &str = "https://example.org/file";
 const REPOSITORY: &str = "https://example.org/x.git";
