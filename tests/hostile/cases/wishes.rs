@@ -196,8 +196,8 @@ fn strings() -> Vec<Case> {
             .says("the debconf answer"),
         Case::on(Check::PackageGroup, "an_option_of_dnf_as_a_group")
             .may("packages", "*")
-            .plans([package_group("--setopt=gpgcheck=0")])
-            .says("the group of packages \"--setopt=gpgcheck=0\" starts with '-'"),
+            .plans([package_group("--nogpgcheck")])
+            .says("the group of packages \"--nogpgcheck\" starts with '-'"),
         Case::on(Check::PackageGroup, "a_stream_with_another_module_behind_it")
             .may("packages", "*")
             .plans([module("nodejs", "20 evil:1")])
