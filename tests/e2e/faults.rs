@@ -146,7 +146,7 @@ fn ctrl_c_during_each_stretch_of_the_hosts_own_work() -> Result<()> {
     dibhost.run(&args)?.expect_code(0)?;
     std::fs::remove_dir_all(dibhost.folder().join("out"))?;
     for said in
-        ["fetch package lists", "install ", "clamp times", "write the disk", "convert and publish"]
+        ["fetch package lists", "install ", "clamp times", "write the disk", "make the qcow2"]
     {
         interrupted(&dibhost, &args, said)?;
     }
@@ -191,7 +191,7 @@ fn sigkill_while_the_kernel_fills_a_filesystem_leaves_nothing_in_it() -> Result<
     running.wait_for("write the disk", LONG)?;
     let filling = |left: &[String]| left.iter().any(|line| line.starts_with("loop device: "));
     while !filling(&before.left()?) {
-        ensure!(!running.said().contains("convert and publish"), "it was faster than this test");
+        ensure!(!running.said().contains("make the qcow2"), "it was faster than this test");
         std::thread::sleep(Duration::from_millis(2));
     }
     running.signal(Signal::KILL)?;

@@ -154,3 +154,37 @@ pub(super) fn typed<F: DeserializeOwned>(
     let of_slot = facts.iter().filter(|(s, _)| s == slot);
     of_slot.map(|(_, f)| serde_json::from_str(&f.value).expect("a value of its type")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Phase;
+
+    #[test]
+    fn conditions_hold_where_the_host_says_so() {
+        let table = include_str!("../../tests/conditions.json");
+        let table: Vec<Value> = serde_json::from_str(table).unwrap();
+        for row in &table {
+            let mut state = State::default();
+            for (place, value) in row["values"].as_array().unwrap().iter().enumerate() {
+                let fact = RawFact {
+                    provider: "somebody".to_owned(),
+                    step: "root".to_owned(),
+                    phase: Phase::Root,
+                    key: place.to_string(),
+                    value: value.to_string(),
+                    extensions: Extensions::default(),
+                };
+                state.add_fact("acme:x/y@1", fact);
+            }
+            let condition = Condition {
+                slot: "acme:x/y@1".to_owned(),
+                field: row["field"].as_str().unwrap().to_owned(),
+                one_of: serde_json::from_value(row["one-of"].clone()).unwrap(),
+                extensions: Extensions::default(),
+            };
+            assert_eq!(Value::from(state.is(&condition)), row["holds"], "{row}");
+            assert!(!state.is(&Condition { slot: "acme:x/z@1".to_owned(), ..condition }));
+        }
+    }
+}

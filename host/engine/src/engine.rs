@@ -22,8 +22,9 @@ use crate::contained;
 use crate::event::{Event, Level, Timing};
 use crate::facts::Facts;
 use crate::failure::BuildFailure;
-use crate::finish::{self, ImageFiles};
+use crate::finish::{self, Finish};
 use crate::furnished::Furnished;
+use crate::image_files::{ImageFiles, planned_suffixes};
 use crate::output::{Files, Output};
 use crate::packages::Packages;
 use crate::secrets::Secrets;
@@ -201,7 +202,7 @@ fn on_this_machine(
         _ => Path::new("."),
     };
     // What is known of files beside the image, too.
-    let suffixes = finish::planned_suffixes(plan);
+    let suffixes = planned_suffixes(plan);
     check_beside(&options.stem, &suffixes, cancel).map_err(|e| {
         BuildFailure::new(e).doing("looking whether there is room for the files of the build")
     })?;
@@ -254,7 +255,7 @@ fn in_scratch(
         versions: versions::of(&plan.actions, cancel),
     };
     let mut base = Distributions { arch: &plan.image.arch, cache, work: work.path() };
-    let mut output = ImageFiles { stem: &options.stem, scratch };
+    let mut output = ImageFiles::new(&options.stem, scratch);
     let means = Means {
         tree: &mut worker,
         base: &mut base,
@@ -275,6 +276,7 @@ struct Build<'a> {
     packages: Packages<'a>,
     steps: Steps<'a>,
     secrets: Arc<dyn SecretStore>,
+    finish: Finish<'a>,
     /// What the actions so far brought to light.
     observed: Observed,
 }
@@ -307,39 +309,36 @@ fn carry_out(
             inputs: &settings.inputs,
         },
         secrets: Arc::clone(&settings.secrets),
+        finish: Finish {
+            plan,
+            secrets: Arc::clone(&settings.secrets),
+            filler: means.filler,
+            output: means.output,
+            cancel,
+            packages: None,
+            disks: None,
+        },
         observed: Observed::default(),
     };
     let actions = with_versions(&plan.actions, &settings.versions);
-    let mut stepped = None;
+    let mut begun = None;
     for action in &actions {
         let phase = action.work.phase();
         teller.phase = phase;
         cancelled(cancel, || format!("trying to {}", action.name))?;
         teller.line(Level::Debug, "host", &format!("{}: key {}", action.name, action.key));
-        // Those of one phase run side by side: the first of them has them all run.
-        if matches!(action.work, Work::Step { .. }) {
-            if stepped == phase {
+        // Steps of one phase run side by side, and image files are made side by side: the first of
+        // them has them all done.
+        if let Work::Step { .. } | Work::Output { .. } = action.work {
+            if begun == Some(phase) {
                 continue;
             }
-            stepped = phase;
+            begun = Some(phase);
         }
         build.act(action, teller)?;
     }
-    teller.phase = None;
-    build
-        .steps
-        .facts
-        .left_empty(plan)
-        .map_err(|e| BuildFailure::new(e).doing("looking for facts that are missing"))?;
-    let packages = build.packages.installed(&mut build.tree, teller)?;
-    let finishing = finish::Finishing {
-        plan,
-        packages,
-        beside: build.observed.outputs,
-        secrets: build.secrets.as_ref(),
-        filler: means.filler,
-    };
-    let files = finish::finish(finishing, &mut build.tree, means.output, cancel, teller)?;
+    build.finish_tree(teller)?;
+    let files = build.finish.publish(build.observed.outputs, teller)?;
     Ok(Built { files, pins: pins.found() })
 }
 
@@ -380,10 +379,28 @@ impl Build<'_> {
             Work::Deferred { phase } => packages.run_deferred(*phase, tree, observed, teller),
             Work::Step { phase, .. } => steps.run(*phase, tree, observed, teller),
             Work::RemoveBuildOnly => packages.remove_build_only(tree, observed, teller),
-            // The tree that is given is an empty one; the disk and its image files come of the
-            // finished one, all of them or none.
-            Work::EmptyTree | Work::Disk | Work::Output { .. } => Ok(()),
+            // The tree that is given is one.
+            Work::EmptyTree => Ok(()),
+            Work::Disk => {
+                self.finish_tree(teller)?;
+                self.finish.disk(&mut self.tree, teller)
+            }
+            Work::Output { .. } => {
+                self.finish_tree(teller)?;
+                self.finish.images(&mut self.tree, teller)
+            }
         }
+    }
+
+    /// When no action changes the tree any more, once.
+    fn finish_tree(&mut self, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
+        if self.finish.packages.is_some() {
+            return Ok(());
+        }
+        let left = self.steps.facts.left_empty(self.plan);
+        left.map_err(|e| BuildFailure::new(e).doing("looking for facts that are missing"))?;
+        let packages = self.packages.installed(&mut self.tree, teller)?;
+        self.finish.tree(packages, &mut self.tree, teller)
     }
 
     fn accounts(&mut self, phase: Phase, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {

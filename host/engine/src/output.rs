@@ -1,9 +1,10 @@
 //! What comes out of a build: files made from the finished tree, or from a disk of it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dibhost_image::Output as ImageFile;
+use dibhost_image::{Format, Output as ImageFile};
 use dibhost_packages::InstalledPackage;
 use dibhost_plan::Plan;
 use dibhost_sys::Cancel;
@@ -11,7 +12,7 @@ use dibhost_tree::Workshop;
 
 use crate::failure::BuildFailure;
 
-/// What an output is made from.
+/// What an output needs to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Needs {
     /// The finished tree.
@@ -29,19 +30,29 @@ pub struct Disks {
     /// The file of each, by its name.
     pub files: Vec<(String, PathBuf)>,
     /// Root hashes of what verity seals, by node.
-    pub root_hashes: std::collections::BTreeMap<String, String>,
+    pub root_hashes: BTreeMap<String, String>,
 }
 
-/// A build whose tree is finished.
-pub struct Finished<'a> {
-    /// What was built.
+/// What an output is made from.
+pub struct Source<'a> {
+    /// What is built.
     pub plan: &'a Plan,
     /// Its times are clamped, and nothing changes it any more.
     pub tree: &'a mut dyn Workshop,
-    /// When the output [needs](Output::needs) them.
-    pub disks: Option<Disks>,
+    /// When the output [needs](Output::needs) them; it may take their files.
+    pub disks: Option<&'a Disks>,
+    /// Thrown, it stops the output.
+    pub cancel: &'a Cancel,
+}
+
+/// What is known of a build when all of it was made.
+pub struct Finished<'a> {
+    /// What was built.
+    pub plan: &'a Plan,
     /// What is installed, by name.
     pub packages: Vec<InstalledPackage>,
+    /// Root hashes of what verity seals, by node.
+    pub root_hashes: BTreeMap<String, String>,
     /// Files beside the output, of elements: what is added to its name, and bytes.
     pub beside: Vec<(String, Arc<[u8]>)>,
     /// Thrown, it stops the output.
@@ -62,9 +73,15 @@ pub trait Output {
     /// What it is made from.
     fn needs(&self) -> Needs;
 
-    /// Writes its files: all of them, or none.
+    /// Makes the image files of those formats, where nobody finds them yet.
     ///
     /// # Errors
-    /// One cannot be written, or the build is cancelled; then everything is as it was before.
-    fn write(&mut self, finished: Finished<'_>) -> Result<Files, BuildFailure>;
+    /// One cannot be made, or the build is cancelled.
+    fn make(&mut self, source: Source<'_>, formats: &[Format]) -> Result<(), BuildFailure>;
+
+    /// Puts what was made, and what is beside it, in place: all of it, or nothing.
+    ///
+    /// # Errors
+    /// A file cannot be put there, or the build is cancelled; then everything is as it was before.
+    fn publish(&mut self, finished: Finished<'_>) -> Result<Files, BuildFailure>;
 }

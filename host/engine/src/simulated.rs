@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use dibhost_image::Format;
 use dibhost_packages::PackageSource;
 use dibhost_packages::simulated::{Offer, SimulatedArchive, SimulatedPackages};
 use dibhost_plan::wish::Bootstrap;
-use dibhost_tree::{Scope, TargetPath, Walk};
+use dibhost_tree::{Scope, TargetPath, Walk, Workshop};
 
 use crate::base::{Base, FirstTree};
 use crate::failure::BuildFailure;
-use crate::output::{Files, Finished, Needs, Output};
+use crate::output::{Files, Finished, Needs, Output, Source};
 
 /// First trees made of a simulated archive.
 #[derive(Debug, Clone, Default)]
@@ -39,11 +40,18 @@ impl Base for SimulatedBase {
 /// An output that is a list of what is in the tree, and the files beside it.
 #[derive(Debug, Clone)]
 pub struct SimulatedOutput {
-    /// Folder and name of the files, without their endings.
-    pub stem: PathBuf,
+    stem: PathBuf,
+    /// What is in the tree, once it was looked at.
+    listing: Option<String>,
 }
 
 impl SimulatedOutput {
+    /// Files of that folder and name, without their endings.
+    #[must_use]
+    pub fn new(stem: PathBuf) -> Self {
+        Self { stem, listing: None }
+    }
+
     fn at(&self, suffix: &str) -> PathBuf {
         let mut path = self.stem.clone().into_os_string();
         path.push(suffix);
@@ -54,12 +62,11 @@ impl SimulatedOutput {
 /// The most that one look at the tree answers.
 const SLICE: usize = 1000;
 
-fn listing(finished: &mut Finished<'_>) -> Result<String, BuildFailure> {
+fn listing(tree: &mut dyn Workshop) -> Result<String, BuildFailure> {
     let (mut text, mut after) = (String::new(), None);
     loop {
         let (root, walk) = (TargetPath::root(), Walk { recursive: true });
-        let slice = finished
-            .tree
+        let slice = tree
             .walk(&Scope::all(), &root, walk, after.as_ref(), SLICE)
             .map_err(|e| BuildFailure::new(e).doing("listing the finished tree"))?;
         let Some(last) = slice.last() else { return Ok(text) };
@@ -75,11 +82,18 @@ impl Output for SimulatedOutput {
         Needs::Tree
     }
 
-    fn write(&mut self, mut finished: Finished<'_>) -> Result<Files, BuildFailure> {
+    fn make(&mut self, source: Source<'_>, _formats: &[Format]) -> Result<(), BuildFailure> {
+        self.listing = Some(listing(source.tree)?);
+        Ok(())
+    }
+
+    fn publish(&mut self, finished: Finished<'_>) -> Result<Files, BuildFailure> {
         let failed = |path: &Path, e: std::io::Error| {
             BuildFailure::new(e).doing(format!("writing `{}`", path.display()))
         };
-        let mut files = vec![(self.at(".tree"), listing(&mut finished)?.into_bytes())];
+        let listing = self.listing.take();
+        let listing = listing.ok_or_else(|| BuildFailure::new("the tree was not looked at"))?;
+        let mut files = vec![(self.at(".tree"), listing.into_bytes())];
         for (suffix, bytes) in &finished.beside {
             if suffix.contains('/') || !suffix.starts_with(['.', '-']) {
                 return Err(BuildFailure::new(format!("`{suffix}` cannot be added to a name")));

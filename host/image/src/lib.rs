@@ -1,9 +1,9 @@
 //! Image files: formats, checksums, manifest. Outputs appear by rename, all of them or none.
 //!
 //! ```text
-//! Scratch::create(folder) ─► disk.raw ─► Publication { … }.publish(&scratch, &cancel)
-//!   .dibhost-scratch-XXXX,      (block         qcow2, raw, .sha256, .manifest.json: made in the
-//!   locked, and removed         device)       scratch folder, flushed, renamed one after the other
+//! Scratch::create(folder) ─► disk.raw ─► Images { … }.make(…) ─► Made::publish(manifest, …)
+//!   .dibhost-scratch-XXXX,      (block      qcow2, raw: in the    with .sha256, .manifest.json:
+//!   locked, and removed         device)     scratch folder        renamed one after the other
 //! ```
 
 mod beside;
@@ -26,5 +26,5 @@ pub use manifest::{
     ManifestVersion,
 };
 pub use place::{Placed, put_in_place};
-pub use publish::{Output, Publication, publish};
+pub use publish::{Images, Made, Output, publish};
 pub use scratch::Scratch;

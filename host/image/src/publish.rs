@@ -36,9 +36,9 @@ pub struct Output {
     pub sha256: String,
 }
 
-/// All that one build publishes, under one name.
-#[derive(Debug)]
-pub struct Publication<'a> {
+/// The image files of one build, under one name.
+#[derive(Debug, Clone)]
+pub struct Images<'a> {
     /// The disks, files in the scratch folder which are gone afterwards, by their names: of one
     /// alone the outputs are `NAME.qcow2`, of several `NAME.DISK.qcow2`.
     pub disks: &'a [(String, PathBuf)],
@@ -48,58 +48,70 @@ pub struct Publication<'a> {
     pub formats: Vec<Format>,
     /// Of the qcow2.
     pub compression: Qcow2Compression,
-    /// `outputs` is filled in.
-    pub manifest: Manifest,
-    /// More files: what is added to the name, and bytes.
-    pub beside: Vec<(String, Arc<[u8]>)>,
 }
 
-impl Publication<'_> {
-    /// Makes the outputs, a `.sha256` for each, `NAME.manifest.json` and the files beside them, and
-    /// answers the outputs and the other files.
+impl Images<'_> {
+    /// Makes them in the scratch folder, those of one disk side by side.
     ///
     /// # Errors
-    /// When an output cannot be made or put in place, or the build is cancelled: everything is as
-    /// it was before then.
+    /// When one cannot be made, or the build is cancelled.
+    pub fn make(mut self, scratch: &Scratch, cancel: &Cancel) -> Result<Made, ImageError> {
+        self.formats.sort_unstable();
+        self.formats.dedup();
+        let mut files = Vec::new();
+        for (disk, raw) in self.disks {
+            let infix = if self.disks.len() > 1 { format!(".{disk}") } else { String::new() };
+            let path = |f: &Format| (*f, with(self.stem, &format!("{infix}.{}", f.name())));
+            let wanted: Vec<_> = self.formats.iter().map(path).collect();
+            files.extend(make(raw, &wanted, self.compression, scratch, cancel)?);
+        }
+        Ok(Made { stem: self.stem.to_owned(), files })
+    }
+}
+
+/// Image files that nobody sees yet: they lie in the scratch folder.
+#[derive(Debug)]
+pub struct Made {
+    stem: PathBuf,
+    files: Vec<(Output, PathBuf)>,
+}
+
+impl Made {
+    /// Puts them in place, with a `.sha256` for each, `NAME.manifest.json` and files beside them
+    /// (what is added to the name, and bytes); answers the outputs and the other files. The
+    /// manifest's `outputs` and `beside` are filled in.
+    ///
+    /// # Errors
+    /// When one cannot be put in place, or the build is cancelled: everything is as it was before
+    /// then.
     pub fn publish(
-        mut self,
+        self,
+        mut manifest: Manifest,
+        beside: &[(String, Arc<[u8]>)],
         scratch: &Scratch,
         cancel: &Cancel,
     ) -> Result<(Vec<Output>, Vec<PathBuf>), ImageError> {
-        self.formats.sort_unstable();
-        self.formats.dedup();
-        let with = |suffix: &str| {
-            let mut path = self.stem.as_os_str().to_owned();
-            path.push(suffix);
-            PathBuf::from(path)
-        };
-        let mut made = Vec::new();
-        for (disk, raw) in self.disks {
-            let infix = if self.disks.len() > 1 { format!(".{disk}") } else { String::new() };
-            let path = |f: &Format| (*f, with(&format!("{infix}.{}", f.name())));
-            let wanted: Vec<_> = self.formats.iter().map(path).collect();
-            made.extend(make(raw, &wanted, self.compression, scratch, cancel)?);
-        }
-        self.manifest.outputs = made.iter().map(|(output, _)| in_manifest(output)).collect();
+        let with = |suffix: &str| with(&self.stem, suffix);
+        manifest.outputs = self.files.iter().map(|(output, _)| in_manifest(output)).collect();
 
-        let mut files = files_of(&made, scratch)?;
-        for (suffix, bytes) in &self.beside {
+        let mut files = files_of(&self.files, scratch)?;
+        for (suffix, bytes) in beside {
             check_suffix(suffix).map_err(|why| {
                 let problem = format!("cannot have `{}` added: it {why}", suffix.escape_debug());
-                ImageError::output(self.stem, &problem, "have the element choose another one")
+                ImageError::output(&self.stem, &problem, "have the element choose another one")
             })?;
             let sha256 = hexadecimal(&Sha256::digest(bytes));
-            self.manifest.beside.push(ManifestFile { file: name_of(&with(suffix)), sha256 });
+            manifest.beside.push(ManifestFile { file: name_of(&with(suffix)), sha256 });
         }
-        self.manifest.beside.sort_unstable();
+        manifest.beside.sort_unstable();
         let before = with(".manifest.json");
-        let theirs = self.beside.iter().map(|(suffix, _)| with(suffix)).collect::<Vec<_>>();
+        let theirs = beside.iter().map(|(suffix, _)| with(suffix)).collect::<Vec<_>>();
         beside::check_in(scratch.folder(), &before, &theirs, cancel)?;
-        let manifest = self.manifest.to_json();
-        let beside = std::iter::once((".manifest.json", manifest.as_bytes()))
-            .chain(self.beside.iter().map(|(suffix, bytes)| (suffix.as_str(), &**bytes)));
+        let manifest = manifest.to_json();
+        let others = std::iter::once((".manifest.json", manifest.as_bytes()))
+            .chain(beside.iter().map(|(suffix, bytes)| (suffix.as_str(), &**bytes)));
         let outputs = files.len();
-        for (suffix, bytes) in beside {
+        for (suffix, bytes) in others {
             let to = with(suffix);
             check_in(scratch, &to)?;
             let from = write_new(scratch, &format!("beside-{}", files.len()), bytes)?;
@@ -112,8 +124,14 @@ impl Publication<'_> {
         }
         put_in_place(&files, scratch, cancel)?;
         let others = files[outputs..].iter().map(|file| file.to.clone()).collect();
-        Ok((made.into_iter().map(|(output, _)| output).collect(), others))
+        Ok((self.files.into_iter().map(|(output, _)| output).collect(), others))
     }
+}
+
+fn with(stem: &Path, suffix: &str) -> PathBuf {
+    let mut path = stem.as_os_str().to_owned();
+    path.push(suffix);
+    PathBuf::from(path)
 }
 
 /// Makes outputs of a raw disk, which must be a file in the scratch folder and is gone afterwards,

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use dibhost_image::{
-    Format, ImageError, Manifest, ManifestPackage, Output, Publication, Qcow2Compression, Scratch,
+    Format, ImageError, Images, Manifest, ManifestPackage, Output, Qcow2Compression, Scratch,
     publish,
 };
 use dibhost_sys::Cancel;
@@ -99,25 +99,29 @@ fn one_disk_gives_one_digest() {
     assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
 }
 
-fn publication<'a>(disks: &'a [(String, PathBuf)], stem: &'a Path) -> Publication<'a> {
+/// Makes the images of disks and publishes them, with one file beside them.
+fn published(
+    disks: &[(String, PathBuf)],
+    stem: &Path,
+    formats: &[Format],
+    suffix: &str,
+    scratch: &Scratch,
+) -> Result<(Vec<Output>, Vec<PathBuf>), ImageError> {
     let package = |name: &str| ManifestPackage {
         name: name.into(),
         version: "1".into(),
         arch: "amd64".into(),
     };
-    Publication {
-        disks,
-        stem,
-        formats: vec![Format::Qcow2, Format::Raw, Format::Qcow2],
-        compression: Qcow2Compression::Zstd,
-        manifest: Manifest {
-            name: "x".into(),
-            packages: vec![package("dpkg")],
-            ..Manifest::default()
-        },
-        beside: vec![(".notes".into(), Arc::from(b"notes".as_slice()))],
-    }
+    let manifest =
+        Manifest { name: "x".into(), packages: vec![package("dpkg")], ..Manifest::default() };
+    let beside = [(suffix.into(), Arc::from(b"notes".as_slice()))];
+    let (formats, compression, cancel) = (formats.to_vec(), Qcow2Compression::Zstd, Cancel::new());
+    let made = Images { disks, stem, formats, compression }.make(scratch, &cancel)?;
+    made.publish(manifest, &beside, scratch, &cancel)
 }
+
+/// Both, one of them said twice.
+const BOTH: [Format; 3] = [Format::Qcow2, Format::Raw, Format::Qcow2];
 
 #[test]
 fn a_publication_has_a_manifest_and_what_elements_emitted() {
@@ -127,7 +131,7 @@ fn a_publication_has_a_manifest_and_what_elements_emitted() {
     let scratch = Scratch::create(folder.path()).unwrap();
     let raw = raw(&scratch, 4);
     let (outputs, others) =
-        publication(&[("disk0".into(), raw)], &stem).publish(&scratch, &Cancel::new()).unwrap();
+        published(&[("disk0".into(), raw)], &stem, &BOTH, ".notes", &scratch).unwrap();
     drop(scratch);
     let all = ["x.manifest.json", "x.notes", "x.qcow2", "x.qcow2.sha256", "x.raw", "x.raw.sha256"];
     assert_eq!(names(folder.path()), all);
@@ -150,9 +154,7 @@ fn several_disks_have_their_names_in_the_outputs() {
     let second = scratch.path().join("second.raw");
     fs::copy(&first, &second).unwrap();
     let disks = [("disk0".to_owned(), first), ("disk1".to_owned(), second)];
-    let mut both = publication(&disks, &stem);
-    both.formats = vec![Format::Qcow2];
-    let (outputs, _) = both.publish(&scratch, &Cancel::new()).unwrap();
+    let (outputs, _) = published(&disks, &stem, &[Format::Qcow2], ".notes", &scratch).unwrap();
     let files: Vec<_> = outputs.iter().map(|o| o.path.file_name().unwrap()).collect();
     assert_eq!(files, ["x.disk0.qcow2", "x.disk1.qcow2"]);
     assert!(folder.path().join("x.disk1.qcow2.sha256").exists());
@@ -166,9 +168,7 @@ fn nothing_new_is_there_when_one_output_cannot_be() {
     for suffix in ["/../other", ".qcow2", ".toml", "", "notes", ".a b"] {
         let scratch = Scratch::create(folder.path()).unwrap();
         let disks = [("disk0".to_owned(), raw(&scratch, 1))];
-        let mut publication = publication(&disks, &stem);
-        publication.beside[0].0 = suffix.into();
-        let error = publication.publish(&scratch, &Cancel::new()).unwrap_err();
+        let error = published(&disks, &stem, &BOTH, suffix, &scratch).unwrap_err();
         assert!(matches!(error, ImageError::Output { .. }), "{suffix}: {error}");
     }
     assert_eq!(names(folder.path()), ["x.qcow2"]);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dibhost_image::{
-    Format, ImageError, Manifest, Placed, Publication, Qcow2Compression, Scratch, check_beside,
+    Format, ImageError, Images, Manifest, Placed, Qcow2Compression, Scratch, check_beside,
     check_output, publish, put_in_place,
 };
 use dibhost_sys::{Cancel, Program};
@@ -208,9 +208,8 @@ fn links_in_the_folder_of_the_outputs_are_not_followed() {
         symlink(&ground.precious, ground.at(name)).unwrap();
         let scratch = Scratch::create(ground.folder.path()).unwrap();
         let disks = [("disk0".to_owned(), disk(&scratch))];
-        let error = publication(&disks, &ground.at("x"), b"notes")
-            .publish(&scratch, &Cancel::new())
-            .unwrap_err();
+        let error = published(&disks, &ground.at("x"), b"notes", &scratch, &Cancel::new());
+        let error = error.unwrap_err();
         assert!(matches!(error, ImageError::Output { .. }), "{name}: {error}");
         ground.assert_precious();
         fs::remove_file(ground.at(name)).unwrap();
@@ -238,19 +237,17 @@ fn a_folder_of_outputs_that_was_exchanged_is_told() {
     assert!(!ground.precious.with_file_name("x.raw").exists());
 }
 
-fn publication<'a>(
-    disks: &'a [(String, PathBuf)],
-    stem: &'a Path,
+fn published(
+    disks: &[(String, PathBuf)],
+    stem: &Path,
     notes: &[u8],
-) -> Publication<'a> {
-    Publication {
-        disks,
-        stem,
-        formats: vec![Format::Raw],
-        compression: Qcow2Compression::None,
-        manifest: Manifest::default(),
-        beside: vec![(".notes".into(), Arc::from(notes))],
-    }
+    scratch: &Scratch,
+    cancel: &Cancel,
+) -> Result<(), ImageError> {
+    let (formats, compression) = (vec![Format::Raw], Qcow2Compression::None);
+    let made = Images { disks, stem, formats, compression }.make(scratch, cancel)?;
+    let beside = [(".notes".into(), Arc::from(notes))];
+    made.publish(Manifest::default(), &beside, scratch, cancel).map(drop)
 }
 
 #[test]
@@ -260,7 +257,7 @@ fn a_file_beside_the_image_replaces_only_what_was_written_before() {
     let build = |notes: &[u8]| {
         let scratch = Scratch::create(ground.folder.path()).unwrap();
         let disks = [("disk0".to_owned(), disk(&scratch))];
-        publication(&disks, &stem, notes).publish(&scratch, &Cancel::new())
+        published(&disks, &stem, notes, &scratch, &Cancel::new())
     };
     let planned = || check_beside(&stem, &[".notes"], &Cancel::new());
     fs::write(ground.at("x.notes"), "of a person").unwrap();

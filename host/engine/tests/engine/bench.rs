@@ -451,7 +451,7 @@ impl Bench {
         };
         let runner = Watched { inner: self.runner.clone(), shared: shared.clone() };
         let stem = out.path().join("image");
-        let mut output = Watched { inner: SimulatedOutput { stem }, shared: shared.clone() };
+        let mut output = Watched { inner: SimulatedOutput::new(stem), shared: shared.clone() };
         let settings = Settings {
             of_elements: out.path().join("of-elements"),
             jobs: NonZeroUsize::new(self.jobs).unwrap(),

@@ -56,7 +56,8 @@ fn what_was_being_done_is_said_of_each_kind_of_work() {
         ("unneeded", "while carrying out `remove 1 packages of the build`"),
         ("installed", "while carrying out `list the packages of the image`"),
         ("clamp", "while clamping times"),
-        ("output", "while carrying out `convert and publish`"),
+        ("make", "while carrying out `make the qcow2 image`"),
+        ("publish", "while carrying out `publish`"),
     ] {
         let failure = failing(&mut Bench::full(), call, Way::Error).to_string();
         assert!(failure.contains(said), "{call}: {failure}");
@@ -65,7 +66,7 @@ fn what_was_being_done_is_said_of_each_kind_of_work() {
 
 #[test]
 fn a_full_disk_is_told_as_that() {
-    for call in ["fetch", "exec useradd", "apply write /etc/systemd", "output"] {
+    for call in ["fetch", "exec useradd", "apply write /etc/systemd", "publish"] {
         let failure = failing(&mut Bench::full(), call, Way::Full).to_string();
         assert!(failure.contains("No space left on device"), "{call}: {failure}");
     }
@@ -93,7 +94,7 @@ fn an_old_output_is_left_by_a_build_that_fails() {
     bench.jobs = 1;
     bench.before = vec![("image.tree".to_owned(), "of before".to_owned())];
     let calls = bench.build().ok().calls;
-    for call in ["clamp", "output"] {
+    for call in ["clamp", "make", "publish"] {
         bench.fails = Some((calls.iter().position(|c| c == call).unwrap(), Way::Error));
         let built = bench.build();
         assert!(built.result.is_err());

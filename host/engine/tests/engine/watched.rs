@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use dibhost_element::{ReadyStep, RunCall, Runner, SimulatedRunner};
 use dibhost_engine::simulated::{SimulatedBase, SimulatedOutput};
-use dibhost_engine::{Base, BuildFailure, Files, Finished, FirstTree, Needs, Output};
+use dibhost_engine::{Base, BuildFailure, Files, Finished, FirstTree, Needs, Output, Source};
+use dibhost_image::Format;
 use dibhost_packages::{
     Applied, InstalledPackage, LockedPackage, PackageError, PackageManager, PackageSource,
     Resolution, Selection, Surroundings, Wanted,
@@ -246,8 +247,13 @@ impl Output for Watched<SimulatedOutput> {
         self.inner.needs()
     }
 
-    fn write(&mut self, finished: Finished<'_>) -> Result<Files, BuildFailure> {
-        self.shared.build("output")?;
-        self.inner.write(finished)
+    fn make(&mut self, source: Source<'_>, formats: &[Format]) -> Result<(), BuildFailure> {
+        self.shared.build("make")?;
+        self.inner.make(source, formats)
+    }
+
+    fn publish(&mut self, finished: Finished<'_>) -> Result<Files, BuildFailure> {
+        self.shared.build("publish")?;
+        self.inner.publish(finished)
     }
 }

@@ -1,0 +1,210 @@
+//! The output of a build on this machine: image files of its disks, all of them or none.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use dibhost_image::{
+    Format, Images, Made, Manifest, ManifestElement, ManifestPackage, ManifestVersion, Scratch,
+};
+use dibhost_packages::InstalledPackage;
+use dibhost_plan::Plan;
+use dibhost_plan::grant::Right;
+use dibhost_text::check_suffix;
+
+use crate::failure::BuildFailure;
+use crate::output::{Files, Finished, Needs, Output, Source};
+
+/// Image files of the disks: formats, checksums, a manifest.
+#[derive(Debug)]
+pub(crate) struct ImageFiles<'a> {
+    stem: &'a Path,
+    scratch: &'a Scratch,
+    made: Option<Made>,
+}
+
+impl<'a> ImageFiles<'a> {
+    /// Files of that folder and name, without their endings, which are made in the scratch folder.
+    pub(crate) fn new(stem: &'a Path, scratch: &'a Scratch) -> Self {
+        Self { stem, scratch, made: None }
+    }
+}
+
+impl Output for ImageFiles<'_> {
+    fn needs(&self) -> Needs {
+        Needs::Disk { folder: self.scratch.path().to_owned() }
+    }
+
+    fn make(&mut self, source: Source<'_>, formats: &[Format]) -> Result<(), BuildFailure> {
+        let Source { plan, disks, cancel, .. } = source;
+        let disks = disks.ok_or_else(|| BuildFailure::new("there is no disk to make them of"))?;
+        let images = Images {
+            disks: &disks.files,
+            stem: self.stem,
+            formats: formats.to_vec(),
+            compression: plan.image.qcow2_compression,
+        };
+        self.made = Some(images.make(self.scratch, cancel).map_err(BuildFailure::new)?);
+        Ok(())
+    }
+
+    fn publish(&mut self, finished: Finished<'_>) -> Result<Files, BuildFailure> {
+        let Finished { plan, packages, root_hashes, beside, cancel } = finished;
+        let made = self.made.take();
+        let made = made.ok_or_else(|| BuildFailure::new("no image file was made"))?;
+        let manifest = manifest(plan, packages, root_hashes);
+        let published = made.publish(manifest, &beside, self.scratch, cancel);
+        let (images, beside) = published.map_err(BuildFailure::new)?;
+        Ok(Files { images, beside })
+    }
+}
+
+/// The suffixes of files beside the image that elements were granted by name: a pattern names none.
+pub(crate) fn planned_suffixes(plan: &Plan) -> Vec<&str> {
+    let grants = plan.elements.iter().flat_map(|element| &element.grants);
+    let suffixes = grants.filter_map(|grant| match &grant.right {
+        Right::Outputs(suffix) => Some(suffix.as_str()),
+        _ => None,
+    });
+    suffixes.filter(|suffix| check_suffix(suffix).is_ok()).collect()
+}
+
+fn manifest(
+    plan: &Plan,
+    packages: Vec<InstalledPackage>,
+    root_hashes: BTreeMap<String, String>,
+) -> Manifest {
+    let package = |package: InstalledPackage| ManifestPackage {
+        name: package.name,
+        version: package.version,
+        arch: package.arch,
+    };
+    let element = |element: &dibhost_plan::PlannedElement| ManifestElement {
+        name: element.name.clone(),
+        version: element.version.clone(),
+        digest: element.digest.clone(),
+    };
+    Manifest {
+        version: ManifestVersion::default(),
+        name: plan.image.name.clone(),
+        arch: plan.image.arch.clone(),
+        plan: plan.digest.clone(),
+        elements: plan.elements.iter().map(element).collect(),
+        packages: packages.into_iter().map(package).collect(),
+        root_hashes,
+        outputs: Vec::new(),
+        beside: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use dibhost_definition::Definition;
+    use dibhost_plan::PlanInputs;
+    use dibhost_plan::planner::{Described, ElementFailure, Planner, StepAnswer, StepCall};
+    use dibhost_sys::Cancel;
+    use dibhost_tree::SimulatedTarget;
+
+    use super::*;
+    use crate::output::Disks;
+    use crate::simulated::SimulatedOutput;
+
+    struct Nobody;
+
+    impl Planner for Nobody {
+        fn describe(&self, _reference: &str, _base: &Path) -> Result<Described, ElementFailure> {
+            Err(ElementFailure::new("there are no elements"))
+        }
+
+        fn known_names(&self) -> Vec<String> {
+            Vec::new()
+        }
+
+        fn plan_step(&self, _call: &StepCall<'_>) -> Result<StepAnswer, ElementFailure> {
+            Err(ElementFailure::new("there are no elements"))
+        }
+    }
+
+    type Beside = Vec<(String, Arc<[u8]>)>;
+
+    fn beside(suffixes: &[&str]) -> Beside {
+        let file = |suffix: &&str| ((*suffix).to_owned(), Arc::from(&b"beside"[..]));
+        suffixes.iter().map(file).collect()
+    }
+
+    /// Has an output write its files: what it answers, and what is in its folder then.
+    fn written(
+        real: bool,
+        files: Beside,
+        cancel: &Cancel,
+    ) -> (Result<Files, BuildFailure>, BTreeSet<String>) {
+        let text = "[image]\nname = \"test\"\nelements = [\"nothing\"]\nformats = [\"raw\"]\n";
+        let mut definition = Definition::parse(text, "image.toml", Path::new("/")).unwrap();
+        // A definition on paper names one at least.
+        definition.image.elements.clear();
+        let plan = dibhost_plan::plan(&definition, &Nobody, &PlanInputs::for_arch("amd64"));
+        let plan = plan.unwrap();
+        let out = tempfile::tempdir().unwrap();
+        let stem = out.path().join("image");
+        std::fs::write(out.path().join("image.raw"), "of before").unwrap();
+        let programs = Box::new(|_: &_, _: &mut dyn FnMut(_)| Ok(dibhost_tree::Output::default()));
+        let mut tree = SimulatedTarget::new(0, programs).unwrap();
+        let scratch = Scratch::create(out.path()).unwrap();
+        let (mut image_files, mut simulated) =
+            (ImageFiles::new(&stem, &scratch), SimulatedOutput::new(stem.clone()));
+        let output: &mut dyn Output = if real { &mut image_files } else { &mut simulated };
+        let disks = match output.needs() {
+            Needs::Tree => None,
+            Needs::Disk { folder } => {
+                let disk = folder.join("disk-root.raw");
+                std::fs::write(&disk, vec![7; 4096]).unwrap();
+                let files = vec![("root".to_owned(), disk)];
+                Some(Disks { files, ..Disks::default() })
+            }
+        };
+        let source = Source { plan: &plan, tree: &mut tree, disks: disks.as_ref(), cancel };
+        let result = output.make(source, &[Format::Raw]).and_then(|()| {
+            let (packages, root_hashes) = (Vec::new(), BTreeMap::new());
+            output.publish(Finished { plan: &plan, packages, root_hashes, beside: files, cancel })
+        });
+        drop(scratch);
+        let names = std::fs::read_dir(out.path()).unwrap();
+        (result, names.map(|e| e.unwrap().file_name().into_string().unwrap()).collect())
+    }
+
+    #[test]
+    fn an_output_is_whole() {
+        for real in [true, false] {
+            let (result, names) = written(real, beside(&[".note"]), &Cancel::new());
+            let files = result.unwrap();
+            let all = files.images.iter().map(|i| &i.path).chain(&files.beside);
+            for path in all {
+                let name = path.file_name().unwrap().to_str().unwrap();
+                assert!(names.contains(name), "{real} {name}: {names:?}");
+            }
+            assert!(names.contains("image.note"), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn an_output_that_cannot_be_whole_is_absent() {
+        let cancelled = Cancel::new();
+        cancelled.cancel();
+        for real in [true, false] {
+            for (files, cancel) in [
+                (beside(&[".note"]), &cancelled),
+                (beside(&[".note", ".note"]), &Cancel::new()),
+                (beside(&["/../note"]), &Cancel::new()),
+                (beside(&["note"]), &Cancel::new()),
+            ] {
+                let (result, names) = written(real, files, cancel);
+                let failure = result.unwrap_err();
+                assert!(!failure.message.is_empty());
+                // What was there before is left alone.
+                assert_eq!(names.into_iter().collect::<Vec<_>>(), ["image.raw"], "{failure}");
+            }
+        }
+    }
+}
