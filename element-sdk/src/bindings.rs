@@ -9,7 +9,7 @@
 
 #[cfg(target_arch = "wasm32")]
 wit_bindgen::generate!({
-    path: "../wit",
+    path: "wit",
     world: "element",
     pub_export_macro: true,
     default_bindings_module: "dibhost_element_sdk::__private::bindings",
@@ -19,7 +19,7 @@ wit_bindgen::generate!({
 // The types alone, which are compared with those of a record. Nothing calls the functions.
 #[cfg(not(target_arch = "wasm32"))]
 wit_bindgen::generate!({
-    path: "../wit",
+    path: "wit",
     world: "element",
     additional_derives: [serde::Serialize, serde::Deserialize],
 });

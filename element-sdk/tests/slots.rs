@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 fn schema(slot: &str) -> Value {
     let name = slot.strip_prefix("dib:").unwrap().replace('/', "-");
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/slots");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("wit/slots");
     let path = folder.join(format!("{name}.json"));
     serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap()
 }
