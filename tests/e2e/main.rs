@@ -14,6 +14,7 @@ mod inputs;
 mod languages;
 mod lock;
 mod misbehaviour;
+mod pipes;
 mod plan;
 mod record;
 mod refusals;

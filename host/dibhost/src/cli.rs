@@ -12,7 +12,8 @@ use dibhost_plan::Phase;
 #[command(
     name = "dibhost",
     version,
-    after_help = "Exit codes: 0 done, 1 the build failed, 2 the definition or the command line is wrong."
+    after_help = "Exit codes: 0 done, 1 the build failed, 2 the definition or the command line is wrong. \
+                  A reader that closes the pipe early (`| head`) changes none of them."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]

@@ -1,6 +1,6 @@
 //! Shows what a build tells: a progress line on a terminal, plain lines elsewhere, or JSON.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -96,12 +96,15 @@ impl Reporter {
         }
     }
 
-    /// Writes one line to standard error.
-    #[expect(clippy::print_stderr, reason = "this is where messages go")]
+    /// Writes one line to standard error. Where nobody reads it any more (`2>&1 | head`), what is
+    /// done is done all the same.
     pub(crate) fn write(&self, line: &str) {
+        let write = || {
+            let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+        };
         match &self.form {
-            Form::Terminal(bar) => bar.suspend(|| eprintln!("{line}")),
-            Form::Plain | Form::Json => eprintln!("{line}"),
+            Form::Terminal(bar) => bar.suspend(write),
+            Form::Plain | Form::Json => write(),
         }
     }
 

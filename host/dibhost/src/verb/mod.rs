@@ -114,10 +114,12 @@ fn cannot_run(definition: &Definition) -> Option<String> {
     dibhost_sys::can_run(&arch.value).err().map(|why| why.to_string())
 }
 
-/// Writes to standard output, which may be closed early (`| head`).
+/// Writes to standard output. Whoever closes it early (`| head`) has read what they wanted: that is
+/// no failure.
 pub(crate) fn show(text: &str) -> Result<(), Failure> {
     use std::io::Write as _;
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::failed(format!("writing to standard output: {error}")))
         }
