@@ -95,6 +95,17 @@ fn a_plan_says_why() -> Result<()> {
     }
     let wrong = why("package:opensh-server")?.expect_code(2)?.stderr;
     ensure!(wrong.contains("did you mean `package:openssh-server`?"), "{wrong}");
+    // Nobody wishes for it, and it may well be there.
+    let wrong = why("package:perl")?.expect_code(2)?.stderr;
+    for words in ["known when they are resolved", "`debian-vm.manifest.json`", "apt-cache rdepends"]
+    {
+        ensure!(wrong.contains(words), "`{words}` is not in:\n{wrong}");
+    }
+    let manifest = "{\"version\": \"1.0\", \"name\": \"debian-vm\", \"arch\": \"amd64\", \"plan\": \"\", \
+                    \"elements\": [], \"packages\": [{\"name\": \"perl\", \"version\": \"5.36\", \"arch\": \"amd64\"}]}";
+    dibhost.write("debian-vm.manifest.json", manifest)?;
+    let wrong = why("package:perl")?.expect_code(2)?.stderr;
+    ensure!(wrong.contains("perl 5.36 came with the last build"), "{wrong}");
     let json = dibhost
         .run(&["plan", "--format", "json", "--why", "kernel-argument:console", &example()?])?
         .expect_code(0)?

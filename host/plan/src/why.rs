@@ -136,7 +136,7 @@ impl Plan {
             .and_then(|(kind, name)| Kind::of(kind).map(|kind| (kind, name.to_owned())));
         let Some(key) = asked else { return Err(without_kind(subject, &subjects)) };
         let Some(wanted_by) = subjects.remove(&key) else {
-            return Err(unknown(&key, &subjects));
+            return Err(unknown(&key, &subjects, self));
         };
         let (kind, name) = key;
         let elements = wanted_by
@@ -522,7 +522,7 @@ fn without_kind(subject: &str, subjects: &Subjects) -> NoSuchSubject {
     }
 }
 
-fn unknown((kind, name): &(Kind, String), subjects: &Subjects) -> NoSuchSubject {
+fn unknown((kind, name): &(Kind, String), subjects: &Subjects, plan: &Plan) -> NoSuchSubject {
     let of_kind = || subjects.keys().filter(|(k, _)| k == kind).map(|(_, n)| n.as_str());
     let elsewhere = subjects.keys().find(|(k, n)| k != kind && n == name);
     let help = match (closest(name, of_kind()), elsewhere, of_kind().count()) {
@@ -532,9 +532,41 @@ fn unknown((kind, name): &(Kind, String), subjects: &Subjects) -> NoSuchSubject 
         (None, None, 1..=20) => format!("those of the plan are {}", quoted_list(of_kind())),
         (None, None, n) => format!("the plan has {n} of them: see `dibhost plan`"),
     };
+    if *kind == Kind::Package && elsewhere.is_none() && !plan.transactions.is_empty() {
+        return nobody_wants(name, closest(name, of_kind()), plan);
+    }
     NoSuchSubject {
         message: format!("nothing in the plan is called `{}:{}`", kind.name(), one_line(name)),
         help,
+    }
+}
+
+/// A package that may come all the same, because another one depends on it.
+fn nobody_wants(name: &str, near: Option<&str>, plan: &Plan) -> NoSuchSubject {
+    let name = one_line(name);
+    let near =
+        near.map(|near| format!("did you mean `package:{near}`? Else: ")).unwrap_or_default();
+    NoSuchSubject {
+        message: format!(
+            "no element wishes for the package `{name}`; what packages depend on is known when they \
+             are resolved, while building"
+        ),
+        help: format!(
+            "{near}a build lists all that is installed in `{}.manifest.json`; in the image, `{}` says \
+             what needs it",
+            plan.image.name,
+            needs(&name, plan)
+        ),
+    }
+}
+
+/// How a package manager of the image is asked who needs a package.
+fn needs(name: &str, plan: &Plan) -> String {
+    let system = plan.facts_of("dib:os/distribution@1").next();
+    match system.and_then(|fact| fact.value["package-manager"].as_str()) {
+        Some("dnf") => format!("dnf repoquery --installed --whatrequires {name}"),
+        Some("zypper") => format!("zypper search --installed-only --requires {name}"),
+        _ => format!("apt-cache rdepends --installed {name}"),
     }
 }
 

@@ -1,7 +1,11 @@
 //! `dibhost plan`: everything a build would do, why it would, and what another build would not.
 
+use std::path::Path;
+
+use dibhost_image::Manifest;
 use dibhost_plan::Plan;
 use dibhost_plan::diff::Difference;
+use dibhost_plan::why::NoSuchSubject;
 use serde::Serialize;
 
 use crate::cli::{PlanArgs, PlanFormat, Subject};
@@ -12,20 +16,20 @@ use crate::subject;
 pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
     let library = super::library(&args.elements)?;
     let planned = |subject: &Subject| {
-        let definition = subject::resolve(subject)?.definition;
+        let subject::Resolved { definition, stem } = subject::resolve(subject)?;
         let inputs = super::inputs(&definition, &args.elements);
         let plan = super::planned(&definition, &library, inputs)?;
-        plan.to_be_shown().map_err(Failure::failed)
+        Ok((plan.to_be_shown().map_err(Failure::failed)?, stem))
     };
     if args.diff {
         let [before, after] = two(&args.subject)?;
-        let difference = Difference::between(&planned(&before)?, &planned(&after)?);
+        let difference = Difference::between(&planned(&before)?.0, &planned(&after)?.0);
         return super::show(&formatted(args.format, &difference, Difference::to_text)?);
     }
-    let plan = planned(&args.subject)?;
+    let (plan, stem) = planned(&args.subject)?;
     let text = match (&args.why, args.format) {
         (Some(subject), format) => {
-            let why = plan.why(subject).map_err(Failure::wrong)?;
+            let why = plan.why(subject).map_err(|none| unanswered(none, subject, &stem))?;
             formatted(format, &why, dibhost_plan::why::Why::to_text)?
         }
         (None, PlanFormat::Svg) => plan.to_svg(),
@@ -33,6 +37,24 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
         (None, format) => formatted(format, &plan, Plan::to_text)?,
     };
     super::show(&text)
+}
+
+/// What nothing in the plan wants, and of a package what the last build knows of it.
+fn unanswered(none: NoSuchSubject, subject: &str, stem: &Path) -> Failure {
+    let file = stem.with_added_extension("manifest.json");
+    let built = std::fs::read_to_string(&file).ok().and_then(|text| Manifest::parse(&text).ok());
+    let name = subject.strip_prefix("package:").unwrap_or_default();
+    let found = built.into_iter().flat_map(|built| built.packages).find(|p| p.name == name);
+    let built = found.map(|package| {
+        format!(
+            "\n  `{}` says that {} {} came with the last build: another package depends on it",
+            file.display(),
+            package.name,
+            package.version
+        )
+    });
+    let NoSuchSubject { message, help } = none;
+    Failure::wrong(format!("{message}{}\n  help: {help}", built.unwrap_or_default()))
 }
 
 /// An answer in a format that is not a picture's.

@@ -134,8 +134,8 @@ fn a_subject_that_is_not_there_is_answered_with_what_may_be_meant() {
     .map(|subject| plan.why(subject).unwrap_err().to_string())
     .collect();
     insta::assert_snapshot!(told.join("\n"), @r"
-    nothing in the plan is called `package:crul`
-      help: did you mean `package:curl`?
+    no element wishes for the package `crul`; what packages depend on is known when they are resolved, while building
+      help: did you mean `package:curl`? Else: a build lists all that is installed in `x.manifest.json`; in the image, `apt-cache rdepends --installed crul` says what needs it
     nothing in the plan is called `package:vm`
       help: did you mean `element:vm`?
     `pakage:curl` does not say what kind of thing it is
