@@ -6,6 +6,7 @@ use std::path::Path;
 use dibhost_block_device::config::DiskSettings;
 use dibhost_image::{Format, Qcow2Compression};
 
+use crate::contents::Contents;
 use crate::definition::{Definition, ImageSection, RootFilesystem, Trust};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::limit::LimitSettings;
@@ -88,6 +89,7 @@ impl Definition {
             trust: Trust::default(),
             secrets: BTreeMap::new(),
             inputs: BTreeMap::new(),
+            contents: Contents::default(),
             base: line.base.to_owned(),
             file: None,
         };

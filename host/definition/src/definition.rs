@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::capability::Capability;
+use crate::contents::Contents;
 use crate::limit::LimitSettings;
 use crate::location::{Location, Spanned};
 
@@ -161,8 +162,10 @@ pub struct Definition {
     pub trust: Trust,
     /// `[secrets]`, by name.
     pub secrets: BTreeMap<String, Secret>,
-    /// `[inputs]`, by name.
+    /// `[inputs]`, by name; those that its own keys name are [`stated_inputs`](Self::stated_inputs).
     pub inputs: BTreeMap<String, InputPlace>,
+    /// What it says of the image's content in its own keys.
+    pub contents: Contents,
     /// The folder that paths in it are relative to.
     pub base: PathBuf,
     /// The file as the person named it; none: the command line.

@@ -9,6 +9,7 @@ use crate::definition::InputPlace;
 use crate::diagnostic::Diagnostic;
 use crate::location::Spanned;
 use crate::reader::{Item, Reader, is_name, kind};
+use crate::stated::STATED;
 
 const KEYS: [&str; 1] = ["path"];
 
@@ -24,6 +25,14 @@ impl Reader<'_> {
                     Diagnostic::new(format!("`{}` is no name of an input", name.escape_debug()))
                         .at(Some(&place))
                         .with_help("a name has letters, digits, `.`, `_` and `-`"),
+                );
+                continue;
+            }
+            if name.starts_with(STATED) {
+                self.wrong.push(
+                    Diagnostic::new(format!("the input `{name}` begins with `{STATED}`, as those do that keys of the definition name"))
+                        .at(Some(&place))
+                        .with_help("give it another name"),
                 );
                 continue;
             }

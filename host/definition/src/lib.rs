@@ -3,6 +3,8 @@
 
 mod capability;
 mod command_line;
+mod contents;
+pub mod date;
 mod definition;
 mod diagnostic;
 mod inputs;
@@ -11,11 +13,17 @@ mod location;
 mod lock;
 mod parse;
 mod reader;
+pub mod rule;
 mod secrets;
+mod stated;
 mod write;
 
 pub use capability::{Capability, Scoped};
 pub use command_line::CommandLine;
+pub use contents::{
+    Contents, SYSCTL, StatedCommand, StatedFile, StatedFormat, StatedLocale, StatedNode,
+    StatedPackage, StatedProgram, StatedRepository, StatedText, StatedUnit, StatedUser,
+};
 pub use definition::{
     Definition, ElementGrants, ElementParameters, FirstPartyTrust, Grant, ImageSection, InputPlace,
     RootFilesystem, Secret, SecretSource, Setting, Trust,

@@ -13,6 +13,7 @@ use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
 use crate::capability::Capability;
+use crate::contents::{self, Contents};
 use crate::definition::{
     Definition, ElementGrants, ElementParameters, FirstPartyTrust, Grant, ImageSection,
     RootFilesystem, Setting, Trust,
@@ -99,7 +100,8 @@ impl Definition {
 
 impl Reader<'_> {
     fn definition(&mut self, root: &DeTable<'_>, file: &str, base: &Path) -> Definition {
-        self.known_keys(root, &SECTIONS, "the definition");
+        let known: Vec<&str> = SECTIONS.into_iter().chain(contents::KEYS).collect();
+        self.known_keys(root, &known, "the definition");
         let image = match root.iter().find(|(key, _)| key.get_ref() == "image") {
             Some((key, item)) => self.image(key, item),
             None => {
@@ -123,6 +125,7 @@ impl Reader<'_> {
             trust: Trust::default(),
             secrets: BTreeMap::new(),
             inputs: BTreeMap::new(),
+            contents: Contents::default(),
             base: base.to_owned(),
             file: Some(file.to_owned()),
         };
@@ -137,10 +140,30 @@ impl Reader<'_> {
                 "trust" => definition.trust = self.trust(item),
                 "secrets" => definition.secrets = self.secrets(item),
                 "inputs" => definition.inputs = self.inputs(item),
-                _ => {}
+                key => {
+                    self.contents(key, item, &mut definition.contents);
+                }
             }
         }
+        definition.contents.contradictions(&mut self.wrong);
+        definition.check_passwords(&mut self.wrong);
         definition
+    }
+
+    /// What the definition says in its own keys is carried out by an element that nobody sets
+    /// anything of, nor grants anything to.
+    fn is_own(&mut self, table: &str, element: &Key<'_>) -> bool {
+        let own = element.get_ref() == Contents::ELEMENT;
+        if own {
+            let place = self.source.locate(&element.span());
+            let name = Contents::ELEMENT;
+            self.wrong.push(
+                Diagnostic::new(format!("`[{table}.{name}]` can say nothing: the element `{name}` carries out what the definition says in keys of its own, and holds what they say"))
+                    .at(Some(&place))
+                    .with_help(format!("write it in {}", quoted_list(contents::KEYS))),
+            );
+        }
+        own
     }
 
     fn image(&mut self, section: &Key<'_>, item: &Item<'_>) -> ImageSection {
@@ -328,6 +351,9 @@ impl Reader<'_> {
         let Some(table) = self.table(item, "parameters") else { return all };
         for (element, item) in table {
             let name = element.get_ref().to_string();
+            if self.is_own("parameters", element) {
+                continue;
+            }
             let Some(table) = self.table(item, &format!("parameters.{name}")) else { continue };
             let mut settings = BTreeMap::new();
             for (key, item) in table {
@@ -354,6 +380,9 @@ impl Reader<'_> {
         let Some(table) = self.table(item, "grants") else { return all };
         for (element, item) in table {
             let name = element.get_ref().to_string();
+            if self.is_own("grants", element) {
+                continue;
+            }
             let section = format!("grants.{name}");
             let Some(table) = self.table(item, &section) else { continue };
             self.known_capabilities(table, &format!("`[{section}]`"));

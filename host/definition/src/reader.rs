@@ -7,10 +7,13 @@ use toml::de::{DeString, DeTable, DeValue};
 use crate::capability::Capability;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::location::{Source, Spanned};
-use dibhost_text::{did_you_mean, quoted_list};
+use dibhost_text::{did_you_mean, harmless, quoted_list};
 
 pub(crate) type Key<'i> = toml::Spanned<DeString<'i>>;
 pub(crate) type Item<'i> = toml::Spanned<DeValue<'i>>;
+
+/// Keys of a definition that are no tables, and stand above them all.
+const UPPERMOST: [&str; 4] = ["packages", "hostname", "locale", "timezone"];
 
 /// What TOML's parser found wrong, with its place.
 pub(crate) fn not_toml(error: &toml::de::Error, source: &Source<'_>) -> Diagnostic {
@@ -26,12 +29,7 @@ pub(crate) struct Reader<'a> {
 
 impl Reader<'_> {
     pub(crate) fn known_keys(&mut self, table: &DeTable<'_>, known: &[&str], place: &str) {
-        self.known_words(
-            table,
-            known,
-            place,
-            if place == "the definition" { "table" } else { "key" },
-        );
+        self.known_words(table, known, place, "key");
     }
 
     /// The keys of a table that are capabilities.
@@ -46,10 +44,20 @@ impl Reader<'_> {
     }
 
     fn known_words(&mut self, table: &DeTable<'_>, known: &[&str], place: &str, what: &str) {
-        for (key, _) in table.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
+        let unknown = |key: &Key<'_>| !known.contains(&key.get_ref().as_ref());
+        for (key, item) in table.iter().filter(|(key, _)| unknown(key)) {
             let word = key.get_ref().as_ref();
-            let help = did_you_mean(word, known.iter().copied())
-                .unwrap_or_else(|| format!("{place} knows {}", quoted_list(known)));
+            let help = match did_you_mean(word, known.iter().copied()) {
+                // A line of its own below a table is a line of that table.
+                None if UPPERMOST.contains(&word) => {
+                    format!(
+                        "`{word}` is no key of {place}: write it above the first table of the file"
+                    )
+                }
+                meant => meant.unwrap_or_else(|| format!("{place} knows {}", quoted_list(known))),
+            };
+            let top = place == "the definition" && matches!(item.get_ref(), DeValue::Table(_));
+            let what = if top { "table" } else { what };
             let message = format!("unknown {what} `{word}`");
             let place = self.source.locate(&key.span());
             self.wrong.push(Diagnostic::new(message).at(Some(&place)).with_help(help));
@@ -132,6 +140,106 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// A text that keeps to a rule.
+    pub(crate) fn ruled(
+        &mut self,
+        item: &Item<'_>,
+        key: &str,
+        rule: fn(&str) -> Result<(), String>,
+    ) -> Option<Spanned<String>> {
+        let text = self.text(item, key, "a text")?;
+        self.keeping(text, key, rule)
+    }
+
+    /// The texts of a list, each of which keeps to a rule.
+    pub(crate) fn all_ruled(
+        &mut self,
+        item: &Item<'_>,
+        key: &str,
+        wanted: &str,
+        rule: fn(&str) -> Result<(), String>,
+    ) -> Vec<Spanned<String>> {
+        let texts = self.texts(item, key, wanted);
+        let entry = format!("an entry of `{key}`");
+        texts.into_iter().filter_map(|text| self.keeping(text, &entry, rule)).collect()
+    }
+
+    fn keeping(
+        &mut self,
+        text: Spanned<String>,
+        key: &str,
+        rule: fn(&str) -> Result<(), String>,
+    ) -> Option<Spanned<String>> {
+        let Err(why) = rule(&text) else { return Some(text) };
+        let what = if key.contains('`') { key.to_owned() } else { format!("`{key}`") };
+        let shown = harmless(&text, 60);
+        self.wrong
+            .push(Diagnostic::new(format!("{what} \"{shown}\" {why}")).at(text.location.as_ref()));
+        None
+    }
+
+    /// A word of a short list.
+    pub(crate) fn one_of(&mut self, item: &Item<'_>, key: &str, words: &[&str]) -> Option<String> {
+        let word = self.text(item, key, "a text")?;
+        if words.contains(&word.as_str()) {
+            return Some(word.value);
+        }
+        let help = did_you_mean(&word, words.iter().copied())
+            .unwrap_or_else(|| format!("`{key}` is one of {}", quoted_list(words)));
+        let shown = harmless(&word, 60);
+        self.refuse(
+            item,
+            Diagnostic::new(format!("`{key}` cannot be \"{shown}\"")).with_help(help),
+        );
+        None
+    }
+
+    /// `true` or `false`; what is neither is told, and false.
+    pub(crate) fn boolean(&mut self, item: &Item<'_>, key: &str) -> bool {
+        match item.get_ref() {
+            DeValue::Boolean(value) => *value,
+            value => {
+                let message =
+                    format!("`{key}` has to be `true` or `false`; this is {}", kind(value));
+                self.refuse(item, Diagnostic::new(message));
+                false
+            }
+        }
+    }
+
+    /// The path of a file or a folder of the builder.
+    pub(crate) fn beside(&mut self, item: &Item<'_>, key: &str) -> Option<Spanned<String>> {
+        let path = self.text(item, key, "the path of a file beside the definition")?;
+        if path.is_empty() || path.contains('\0') {
+            self.refuse(item, Diagnostic::new(format!("`{key}` is no path of a file")));
+            return None;
+        }
+        Some(path)
+    }
+
+    /// The tables of a list of them, each an item: `[[files]]`.
+    pub(crate) fn tables<'t, 'i>(&mut self, item: &'t Item<'i>, name: &str) -> Vec<&'t Item<'i>> {
+        let entries = match item.get_ref() {
+            DeValue::Array(array) => array.iter().collect(),
+            _ => vec![item],
+        };
+        let mut tables = Vec::new();
+        for entry in entries {
+            let value = entry.get_ref();
+            if matches!(value, DeValue::Table(_)) && matches!(item.get_ref(), DeValue::Array(_)) {
+                tables.push(entry);
+                continue;
+            }
+            let is = kind(value);
+            self.refuse(
+                entry,
+                Diagnostic::new(format!("`{name}` has to be a list of tables; this is {is}"))
+                    .with_help(format!("write each of them as `[[{name}]]`, in two brackets")),
+            );
+        }
+        tables
     }
 
     pub(crate) fn refuse(&mut self, item: &Item<'_>, diagnostic: Diagnostic) {

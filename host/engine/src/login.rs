@@ -1,8 +1,8 @@
 //! By what and until when an account can be logged in with: `/etc/shadow`, changed by the tree's own
 //! tools.
 
+use dibhost_definition::date::days_of;
 use dibhost_plan::PasswordHash;
-use dibhost_plan::date::days_of;
 use dibhost_plan::wish::User;
 use dibhost_tree::{Command, Target, TargetError};
 use zeroize::Zeroize as _;

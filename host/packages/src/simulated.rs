@@ -101,6 +101,14 @@ pub struct SimulatedPackages {
     before_build_only: Option<BTreeSet<String>>,
 }
 
+/// A `*` at the end of what is wanted stands for any rest.
+fn is_version(version: &str, wanted: &str) -> bool {
+    match wanted.strip_suffix('*') {
+        Some(start) => version.starts_with(start),
+        None => version == wanted,
+    }
+}
+
 impl SimulatedPackages {
     /// Of this archive.
     #[must_use]
@@ -109,7 +117,7 @@ impl SimulatedPackages {
     }
 
     fn newest(&self, name: &str, version: Option<&str>) -> Result<&Offer, PackageError> {
-        let fits = |o: &&Offer| o.name == name && version.is_none_or(|v| o.version == v);
+        let fits = |o: &&Offer| o.name == name && version.is_none_or(|v| is_version(&o.version, v));
         self.offers.iter().filter(fits).max_by_key(|o| &o.version).ok_or_else(|| {
             let version = version.map(|v| format!(" {v}")).unwrap_or_default();
             PackageError::Unresolvable(format!("there is no package `{name}`{version}"))
@@ -131,7 +139,7 @@ impl SimulatedPackages {
             return Ok(());
         }
         if let Some(note) = there.get(name)
-            && version.is_none_or(|v| v == note.version)
+            && version.is_none_or(|v| is_version(&note.version, v))
         {
             return Ok(());
         }

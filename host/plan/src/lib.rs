@@ -6,7 +6,6 @@ pub mod action;
 mod actions;
 pub mod ask;
 mod condition;
-pub mod date;
 pub mod description;
 pub mod diff;
 pub mod digest;

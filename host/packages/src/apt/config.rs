@@ -85,8 +85,9 @@ pub(super) fn check_package(name: &str) -> Result<(), PackageError> {
     Err(invalid(format!("`{}` is no name of a package", name.escape_debug())))
 }
 
+/// apt takes a `*` for any rest of a version.
 pub(super) fn check_version(version: &str) -> Result<(), PackageError> {
-    if word(version, b".+-:~") {
+    if word(version.strip_suffix('*').unwrap_or(version), b".+-:~") {
         return Ok(());
     }
     Err(invalid(format!("`{}` is no version of a package", version.escape_debug())))
@@ -464,7 +465,10 @@ mod tests {
             check_package(good).unwrap();
         }
         assert!(check_version("1:2.3-4+deb12u1~bpo").is_ok());
-        assert!(check_version("1 2").is_err());
+        assert!(check_version("8.*").is_ok());
+        for bad in ["1 2", "*", "1.*-2", "1.0**"] {
+            assert!(check_version(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -34,8 +34,8 @@ fn every_field_takes_what_it_should_and_nothing_else() {
         (
             "package_version",
             package_version,
-            &["1.0", "1:2.3-4~bpo12+1", "0"],
-            &["", "v1", "1 0", "1.0*", ":1", "a:1", "1;reboot", "1\n2"],
+            &["1.0", "1:2.3-4~bpo12+1", "0", "8.*"],
+            &["", "v1", "1 0", "*", "1.*0", "1.0**", ":1", "a:1", "1;reboot", "1\n2"],
         ),
         (
             "unit_name",

@@ -28,7 +28,10 @@ pub(super) fn is_lower_or_digit(c: char) -> bool {
 }
 
 /// One line: no control characters, a newline among them. May be empty.
-pub(super) fn line(text: &str) -> Result<(), String> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn line(text: &str) -> Result<(), String> {
     at_most(text, TEXT_LIMIT)?;
     match text.chars().find(|c| c.is_control() && *c != '\t') {
         Some(odd) => Err(format!("has {odd:?} in it")),
@@ -37,7 +40,10 @@ pub(super) fn line(text: &str) -> Result<(), String> {
 }
 
 /// Lines of text: no control characters but tabs and newlines.
-pub(super) fn text(text: &str) -> Result<(), String> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn text(text: &str) -> Result<(), String> {
     at_most(text, TEXT_LIMIT)?;
     match text.chars().find(|c| c.is_control() && !"\t\n\r".contains(*c)) {
         Some(odd) => Err(format!("has {odd:?} in it")),
