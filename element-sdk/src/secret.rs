@@ -26,6 +26,15 @@ pub struct SecretParameter {
     pub(crate) parameter: String,
 }
 
+impl SecretParameter {
+    /// The one of this name, for an element that the host gives more of than it declares: for
+    /// `definition`, a password of each user. Whether there is one is known when it is used.
+    #[must_use]
+    pub fn named(parameter: impl Into<String>) -> Self {
+        Self { parameter: parameter.into() }
+    }
+}
+
 impl ParameterValue for SecretParameter {
     fn kind() -> ParameterKind {
         ParameterKind::Secret

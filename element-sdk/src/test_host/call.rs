@@ -63,7 +63,8 @@ impl Call {
     /// Whether a parameter names a secret.
     pub(crate) fn secret(&self, parameter: &str) -> Result<()> {
         let declared = self.description.parameters.iter().find(|p| p.name == parameter);
-        if !declared.is_some_and(|p| p.kind == ParameterKind::Secret) {
+        let added = self.host.added_secrets.contains(parameter);
+        if !added && !declared.is_some_and(|p| p.kind == ParameterKind::Secret) {
             let message = format!("the parameter `{parameter}` is no secret");
             return Err(Error::with_code(ErrorCode::Undeclared, message));
         }

@@ -135,6 +135,15 @@ impl TestHost {
         self.parameter(parameter, parameter)
     }
 
+    /// The same of a parameter that the element does not declare and the host adds:
+    /// [`crate::SecretParameter::named`].
+    #[must_use]
+    pub fn added_secret(mut self, parameter: &str, value: impl Into<Vec<u8>>) -> Self {
+        self.state.added_secrets.insert(parameter.to_owned());
+        self.state.secrets.insert(parameter.to_owned(), value.into());
+        self
+    }
+
     /// An input of the image definition that is a file.
     #[must_use]
     pub fn input(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {

@@ -1,6 +1,6 @@
 //! What a host in memory holds, and what planning on it came to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) tree: FakeTree,
     pub(crate) answers: BTreeMap<String, Answer>,
     pub(crate) secrets: BTreeMap<String, Vec<u8>>,
+    /// Those whose parameters no element declares.
+    pub(crate) added_secrets: BTreeSet<String>,
     pub(crate) inputs: BTreeMap<String, FakeInput>,
     pub(crate) builder_keys: Vec<String>,
     pub(crate) proxy: Proxy,

@@ -5,8 +5,8 @@ mod release;
 
 use dibhost_element_sdk::slots::Distribution;
 use dibhost_element_sdk::{
-    Bootstrap, BootstrapDistribution, Change, Description, Element, Fact, Finding, Outcome,
-    Parameters, Phase, Plan, Result, Run, Step, UnitState, description, export_element,
+    Bootstrap, BootstrapDistribution, Change, DebconfAnswer, Description, Element, Fact, Finding,
+    Outcome, Parameters, Phase, Plan, Result, Run, Step, UnitState, description, export_element,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,12 +44,16 @@ pub struct DebianMinimal {
     image_security_mirror: Option<String>,
     /// The machine's name until something else sets it; none: the image's name.
     hostname: Option<String>,
-    /// `LANG` of the whole system; `C.UTF-8` is there without the package `locales`.
+    /// `LANG` of the whole system, such as `de_DE.UTF-8`. `C.UTF-8` is there without any package;
+    /// others are made by the package `locales`.
     #[parameter(default = "C.UTF-8")]
     locale: String,
 }
 
 const DEFAULT_RELEASE: &str = "bookworm";
+
+/// Locales that are there without the package `locales`.
+const BUILT_IN: [&str; 3] = ["C", "C.UTF-8", "POSIX"];
 
 /// Beyond what Debian calls essential, and why.
 const PACKAGES: &[(&str, &str)] = &[
@@ -77,6 +81,7 @@ impl Element for DebianMinimal {
             .step(Step::new(Phase::Install).may_consume::<Choice>())
             .request("bootstrap", "", "to make the first tree")
             .request("packages", "systemd-resolved", "names of hosts, where it is a package")
+            .request("packages", "locales", "another locale than `C.UTF-8` is made of it")
             .request("services", "systemd-networkd.service", "the network comes up by DHCP")
             .request("services", "systemd-resolved.service", "names of hosts")
             .request("rootfs", "write /etc/apt/sources.list.d", "the image's package source")
@@ -123,12 +128,41 @@ impl Element for DebianMinimal {
 
     fn plan_install(&self, plan: &Plan<'_>) -> Result<()> {
         let release = self.choose(plan.consume_optional()?).release;
+        if !is_locale(&self.locale) {
+            plan.find(
+                Finding::refusal(format!(
+                    "`{}` is no locale of UTF-8.",
+                    self.locale.escape_debug()
+                ))
+                .about("locale")
+                .help("Write it as `en_US.UTF-8`, or leave it out for `C.UTF-8`."),
+            );
+            return Ok(());
+        }
         for (package, reason) in PACKAGES {
             plan.package(*package, *reason)?;
         }
         // Before Debian 12 it is part of the package `systemd`.
         if release::version(&release) != "11" {
             plan.package("systemd-resolved", "names of hosts")?;
+        }
+        if !BUILT_IN.contains(&self.locale.as_str()) {
+            plan.package("locales", "the locale is made of it")?;
+            // Its own scripts make it, and again when libc is upgraded.
+            plan.debconf([
+                DebconfAnswer::new(
+                    "locales",
+                    "locales/locales_to_be_generated",
+                    "multiselect",
+                    format!("{} UTF-8", self.locale),
+                ),
+                DebconfAnswer::new(
+                    "locales",
+                    "locales/default_environment_locale",
+                    "select",
+                    &self.locale,
+                ),
+            ])?;
         }
         for unit in ["systemd-networkd.service", "systemd-resolved.service"] {
             plan.service(unit, UnitState::Enabled)?;
@@ -218,6 +252,18 @@ fn hostname(image: &str) -> String {
     let name: String = image.chars().map(plain).take(63).collect();
     let name = name.trim_matches('-');
     if name.is_empty() { "debian".to_owned() } else { name.to_owned() }
+}
+
+/// One that is there, or one that can be made: `en_US.UTF-8`, `sr_RS.UTF-8@latin`.
+fn is_locale(locale: &str) -> bool {
+    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let made = locale.split_once(".UTF-8").is_some_and(|(language, rest)| {
+        let modifier = rest.strip_prefix('@');
+        language.len() >= 2
+            && plain(language)
+            && (rest.is_empty() || modifier.is_some_and(|m| !m.is_empty() && plain(m)))
+    });
+    made || BUILT_IN.contains(&locale)
 }
 
 export_element!(DebianMinimal);

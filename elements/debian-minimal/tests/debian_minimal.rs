@@ -89,3 +89,21 @@ fn the_image_has_the_sources_it_was_given() {
     let text = sources(sid.parameter("image-security-mirror", "http://s.example"));
     assert!(text.contains("Suites: sid\n") && !text.contains("s.example"), "{text}");
 }
+
+#[test]
+fn a_locale_that_is_not_there_is_made() {
+    let host = |locale: &str| TestHost::new().parameter("locale", locale);
+    let planned = host("en_US.UTF-8").plan::<DebianMinimal>(Phase::Install).unwrap();
+    assert!(planned.package_names().contains(&"locales"));
+    let answers: Vec<&str> = planned.answers.iter().map(|a| &*a.value).collect();
+    assert_eq!(answers, ["en_US.UTF-8 UTF-8", "en_US.UTF-8"]);
+    for built_in in ["C.UTF-8", "POSIX"] {
+        let planned = host(built_in).plan::<DebianMinimal>(Phase::Install).unwrap();
+        assert!(!planned.package_names().contains(&"locales") && planned.answers.is_empty());
+    }
+    for wrong in ["en_US", "de_DE.ISO-8859-1", "", "x y.UTF-8", "en_US.UTF-8 UTF-8, de_DE.UTF-8"] {
+        let planned = host(wrong).plan::<DebianMinimal>(Phase::Install).unwrap();
+        assert!(planned.findings[0].fatal, "{wrong}");
+        assert_eq!(planned.findings[0].parameter.as_deref(), Some("locale"));
+    }
+}

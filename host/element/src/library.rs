@@ -481,7 +481,7 @@ impl Planner for Library {
     fn plan_step(&self, call: &StepCall<'_>) -> Result<StepAnswer, ElementFailure> {
         let element = self.described(call.element)?;
         let code = self.code(&element, metered(call.limits))?;
-        invoke::plan(&code, &element.about.description, call, &mut Tape::Off)
+        invoke::plan(&code, call.description, call, &mut Tape::Off)
     }
 }
 

@@ -90,8 +90,9 @@ impl Bench {
 
     fn plan(&self, name: &str, grants: &Grants) -> Result<StepAnswer, ElementFailure> {
         let library = self.library();
-        library.describe(name, Path::new("/"))?;
+        let described = library.describe(name, Path::new("/"))?;
         library.plan_step(&StepCall {
+            description: &described.description,
             inputs: &dibhost_inputs::Inputs::default(),
             element: name,
             step: "install",
@@ -251,9 +252,10 @@ fn the_second_time_the_code_and_the_description_come_from_the_cache() {
     assert_eq!(first.compiled(), 1);
 
     let second = bench.library();
-    second.describe("good", Path::new("/")).unwrap();
+    let described = second.describe("good", Path::new("/")).unwrap();
     assert_eq!(second.compiled(), 0);
     let call = StepCall {
+        description: &described.description,
         inputs: &dibhost_inputs::Inputs::default(),
         element: "good",
         step: "install",

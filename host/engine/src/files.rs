@@ -13,15 +13,20 @@ use crate::failure::BuildFailure;
 /// Places what is to be there before the steps of a phase.
 pub(crate) fn place(plan: &Plan, phase: Phase, tree: &mut dyn Tree) -> Result<(), BuildFailure> {
     let files: Vec<&PlannedFile> = plan.files_of(phase).collect();
-    let part = |file: &&PlannedFile| {
+    let part = |file: &PlannedFile| -> Result<[Scoped; 2], TargetError> {
         let scope = scope(plan, file)?;
-        Ok(Scoped { scope, changes: changes(file)? })
+        let whose = if of_definition(plan, file) { Scope::all() } else { scope.clone() };
+        let above = Scoped { scope: whose, changes: above(file)? };
+        Ok([above, Scoped { scope, changes: vec![change(file)?] }])
     };
-    let of_file = |at: usize, error| failure(files[at], error);
-    let parts = files.iter().enumerate().map(|(at, f)| part(f).map_err(|e| of_file(at, e)));
-    let parts = parts.collect::<Result<Vec<_>, _>>()?;
-    tree.apply_each(&parts).map_err(|refused| match refused.at.filter(|at| *at < files.len()) {
-        Some(at) => of_file(at, refused.error),
+    let mut parts = Vec::with_capacity(2 * files.len());
+    for file in &files {
+        parts.extend(part(file).map_err(|error| failure(file, error))?);
+    }
+    // Two of each file.
+    let of = |at: usize| files.get(at / 2);
+    tree.apply_each(&parts).map_err(|refused| match refused.at.and_then(of) {
+        Some(file) => failure(file, refused.error),
         None => BuildFailure::new(refused.error).doing(format!("placing the files of `{phase}`")),
     })
 }
@@ -35,19 +40,34 @@ fn scope(plan: &Plan, file: &PlannedFile) -> Result<Scope, TargetError> {
     Ok(Scope { read: folders.clone(), write: folders })
 }
 
+/// Whoever wrote a path into the definition wants the folders above it. An element makes those that
+/// it may write.
+fn of_definition(plan: &Plan, file: &PlannedFile) -> bool {
+    let mut elements = file.wanted_by.iter().filter_map(|name| plan.element(name));
+    elements.any(PlannedElement::is_definition)
+}
+
 fn path(text: &str) -> Result<TargetPath, TargetError> {
     TargetPath::new(text).map_err(|e| TargetError::Invalid(e.to_string()))
 }
 
-fn changes(file: &PlannedFile) -> Result<Vec<Change>, TargetError> {
-    let path = path(&file.path)?;
-    // What is there already is within anybody's scope; what is not has to be granted.
-    let above = path.split().map(|(folder, _)| Change::MakeDirectory {
+/// The folders above it. What is there already is within anybody's scope; what is not has to be
+/// granted.
+fn above(file: &PlannedFile) -> Result<Vec<Change>, TargetError> {
+    if file.node == FileNode::Removed {
+        return Ok(Vec::new());
+    }
+    let above = path(&file.path)?.split().map(|(folder, _)| Change::MakeDirectory {
         path: folder,
         attributes: Attributes::default(),
     });
-    let change = match &file.node {
-        FileNode::Removed => return Ok(vec![Change::Remove { path }]),
+    Ok(above.into_iter().collect())
+}
+
+fn change(file: &PlannedFile) -> Result<Change, TargetError> {
+    let path = path(&file.path)?;
+    Ok(match &file.node {
+        FileNode::Removed => Change::Remove { path },
         FileNode::Directory { attributes } => {
             Change::MakeDirectory { path, attributes: of(attributes) }
         }
@@ -60,8 +80,7 @@ fn changes(file: &PlannedFile) -> Result<Vec<Change>, TargetError> {
             })?;
             Change::Write { path, content: content.to_vec(), attributes: of(attributes) }
         }
-    };
-    Ok(above.into_iter().chain([change]).collect())
+    })
 }
 
 fn of(attributes: &FileAttributes) -> Attributes {

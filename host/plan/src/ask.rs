@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dibhost_definition::{
-    Capability, Definition, Diagnostics, FirstPartyTrust, LockedElement, Scoped,
-};
+use dibhost_definition::{Capability, Definition, Diagnostics, LockedElement, Scoped};
 use serde::Serialize;
 
 use crate::condition::in_words;
+use crate::contents;
 use crate::grant::{Grants, meaning};
 use crate::lock;
 use crate::parameters::one_line;
 use crate::planner::Planner;
 use crate::planning::{self, PlanInputs};
+use crate::preflight::trusted;
 use crate::resolve::resolve;
 
 /// Something that an element asks for.
@@ -96,7 +96,8 @@ pub fn ask(
     inputs: &PlanInputs,
 ) -> Result<Vec<Asking>, Diagnostics> {
     let mut wrong = Diagnostics::default();
-    let elements = resolve(definition, planner, &mut wrong);
+    let definition = &contents::whole(definition, &inputs.inputs, &mut wrong);
+    let elements = resolve(definition, planner, &inputs.inputs, &mut wrong);
     wrong.or(())?;
     let conditional =
         elements.values().flat_map(|e| &e.description().requests).any(|r| !r.when.is_empty());
@@ -108,8 +109,7 @@ pub fn ask(
     let asking = elements.values().map(|element| {
         let description = element.description();
         let described = &element.described;
-        let trusted =
-            described.first_party && definition.trust.first_party == FirstPartyTrust::Shipped;
+        let trusted = trusted(definition, element);
         let section = definition.grants.get(&description.name);
         let granted = section.map(Grants::given).unwrap_or_default();
         // Those that cannot be read were refused with the description.

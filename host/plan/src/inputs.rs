@@ -23,9 +23,17 @@ pub(crate) fn check(
             None if inputs.get(name).is_some() => continue,
             None => "was not read".to_owned(),
         };
+        let (what, help) = match declared.is_stated() {
+            true => (
+                format!("`{}`", declared.path.display()),
+                Some("a path is relative to the folder of the definition".to_owned()),
+            ),
+            false => (format!("the input `{name}`"), None),
+        };
         wrong.push(
-            Diagnostic::new(format!("the input `{name}` {why}"))
-                .at(declared.path.location.as_ref()),
+            Diagnostic::new(format!("{what} {why}"))
+                .at(declared.path.location.as_ref())
+                .with_optional_help(help),
         );
     }
     for (name, element) in elements {

@@ -6,6 +6,7 @@ pub mod action;
 mod actions;
 pub mod ask;
 mod condition;
+mod contents;
 pub mod description;
 pub mod diff;
 pub mod digest;

@@ -9,7 +9,7 @@ use dibhost_definition::{
 };
 
 use crate::grant::{Grants, Right};
-use crate::plan::{Plan, PlanFinding};
+use crate::plan::{Plan, PlanFinding, PlannedElement};
 use crate::planner::Described;
 
 /// An element that changed and asks for more than it did.
@@ -62,7 +62,8 @@ impl fmt::Display for Growth {
 #[must_use]
 pub fn grown(lock: &LockedImage, definition: &Definition, plan: &Plan) -> Vec<Growth> {
     let shipped = definition.trust.first_party == FirstPartyTrust::Shipped;
-    let elements = plan.elements.iter().filter(|e| !(shipped && e.first_party));
+    let trusted = |e: &PlannedElement| e.first_party && (shipped || e.is_definition());
+    let elements = plan.elements.iter().filter(|e| !trusted(e));
     elements
         .filter_map(|e| {
             let requests = e.grants.iter().map(|g| g.right.clone());
@@ -105,11 +106,15 @@ fn growth(
 /// What the lock file says of the elements of a plan.
 #[must_use]
 pub fn locked(plan: &Plan) -> LockedImage {
-    let element = |e: &crate::plan::PlannedElement| LockedElement {
+    let element = |e: &PlannedElement| LockedElement {
         from: e.reference.clone(),
         version: e.version.clone(),
         digest: e.digest.clone(),
-        requests: e.grants.iter().map(|g| g.right.said()).collect(),
+        // What the definition says stands in the definition.
+        requests: match e.is_definition() {
+            true => BTreeSet::new(),
+            false => e.grants.iter().map(|g| g.right.said()).collect(),
+        },
         pins: e.pins.clone(),
     };
     plan.elements.iter().map(|e| (e.name.clone(), element(e))).collect()

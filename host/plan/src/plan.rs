@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_block_device::{Backend, LayoutOptions, Node, Optimise};
-use dibhost_definition::{Capability, Format, Limits, Qcow2Compression};
+use dibhost_definition::{Capability, Contents, Format, Limits, Qcow2Compression};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -124,6 +124,13 @@ pub struct PlannedElement {
 }
 
 impl PlannedElement {
+    /// It carries out what the definition says in its own keys, and holds what they say: no other
+    /// element has its name.
+    #[must_use]
+    pub fn is_definition(&self) -> bool {
+        self.name == Contents::ELEMENT
+    }
+
     /// What it holds, for checks.
     #[must_use]
     pub fn held(&self) -> Grants {
@@ -456,6 +463,10 @@ pub struct Plan {
     pub image: PlannedImage,
     /// By name.
     pub elements: Vec<PlannedElement>,
+    /// Where the definition says in its own keys what is wished for: subject (`package:nginx`) →
+    /// `image.toml:1:13`. No part of the digest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub places: BTreeMap<String, String>,
     /// As they run.
     pub steps: Vec<Step>,
     /// By name.

@@ -61,6 +61,9 @@ pub struct Described {
 pub struct StepCall<'a> {
     /// The element.
     pub element: &'a str,
+    /// What it says of itself, as the plan takes it: of the definition's own element less than that,
+    /// and a parameter for each password.
+    pub description: &'a Arc<Description>,
     /// The step, by its name.
     pub step: &'a str,
     /// Its phase.

@@ -7,7 +7,7 @@ mod settled;
 use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_block_device::{Node, NodeKind};
-use dibhost_definition::{Definition, Diagnostic, Diagnostics, LockedImage};
+use dibhost_definition::{Contents, Definition, Diagnostic, Diagnostics, LockedImage};
 use serde_json::{Value, json};
 
 use collect::{Collected, Run};
@@ -17,6 +17,7 @@ use settled::Settled;
 use crate::Phase;
 use crate::accounts;
 use crate::actions;
+use crate::contents;
 use crate::digest::digest_of;
 use crate::fact::Fact;
 use crate::left::{left_empty, no_first_tree, unknown_extensions};
@@ -32,7 +33,8 @@ use crate::planner::{Planner, TargetMachine};
 use crate::preflight::{self, Held};
 use crate::resolve::{Elements, resolve};
 use crate::slots::Declared;
-use crate::wish::Wish;
+use crate::why;
+use crate::wish::{Wish, WishRecord};
 
 /// Plans a build: describes all elements, checks parameters and grants, orders steps, has every
 /// step planned, and merges what they wish for. A function of its arguments: no root, no
@@ -47,7 +49,8 @@ pub fn plan(
     inputs: &PlanInputs,
 ) -> Result<Plan, Diagnostics> {
     let mut wrong = Diagnostics::default();
-    let elements = resolve(definition, planner, &mut wrong);
+    let definition = &contents::whole(definition, &inputs.inputs, &mut wrong);
+    let elements = resolve(definition, planner, &inputs.inputs, &mut wrong);
     wrong.or(())?;
 
     let mut findings: Vec<PlanFinding> =
@@ -73,7 +76,7 @@ pub fn plan(
 
     let mut wrong = Diagnostics::default();
     left_empty(&slots, &facts, &declared, &mut wrong);
-    merge::kernel_arguments(&facts, &mut wrong);
+    merge::kernel_arguments(&facts, &definition.contents, &mut wrong);
     wishes.sort_by_key(|w| w.phase);
     let planned_elements =
         planned_elements(definition, &elements, parameters, &held, inputs.lock.as_ref());
@@ -99,6 +102,7 @@ pub fn plan(
             source_date_epoch: machine.source_date_epoch,
         },
         elements: planned_elements,
+        places: places(definition, &wishes, &facts),
         steps,
         slots,
         edges,
@@ -157,6 +161,25 @@ pub(crate) fn root(
     wrong.or(())?;
     let run = Run { definition, planner, inputs, elements, settled: &settled };
     run.root(preflight::asked(elements))
+}
+
+/// Where the definition says in its own keys what is wished for, by subject.
+fn places(
+    definition: &Definition,
+    wishes: &[WishRecord],
+    facts: &[Fact],
+) -> BTreeMap<String, String> {
+    let wished =
+        wishes.iter().filter_map(|record| Some((why::of(record), record.location.as_ref()?)));
+    let wished = wished.flat_map(|(subjects, at)| subjects.into_iter().map(move |s| (s, at)));
+    let own = facts.iter().filter(|fact| fact.provider == Contents::ELEMENT);
+    let arguments = own.filter_map(|fact| {
+        let argument = fact.value["argument"].as_str()?;
+        let at = contents::place_of_argument(&definition.contents, argument)?;
+        Some((why::of_argument(argument), at))
+    });
+    let arguments = arguments.flat_map(|(subjects, at)| subjects.into_iter().map(move |s| (s, at)));
+    wished.chain(arguments).map(|(subject, at)| (subject, at.to_string())).collect()
 }
 
 /// The secrets that elements are given, and where they are.
@@ -275,6 +298,7 @@ fn digest(plan: &Plan) -> Result<String, serde_json::Error> {
     value["digest"] = Value::Null;
     if let Some(all) = value.as_object_mut() {
         all.shift_remove("actions");
+        all.shift_remove("places");
     }
     for element in value["elements"].as_array_mut().into_iter().flatten() {
         element["origin"] = Value::Null;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_check::Check;
 use dibhost_definition::{
-    Definition, Diagnostic, Diagnostics, ElementGrants, FirstPartyTrust, LockedImage, scope_lines,
-    toml_key,
+    Contents, Definition, Diagnostic, Diagnostics, ElementGrants, FirstPartyTrust, LockedImage,
+    scope_lines, toml_key,
 };
 
 use crate::condition::in_words;
@@ -92,8 +92,11 @@ pub(crate) fn asked(elements: &Elements) -> Held {
     held.collect()
 }
 
-fn trusted(definition: &Definition, element: &Resolved) -> bool {
-    element.described.first_party && definition.trust.first_party == FirstPartyTrust::Shipped
+/// It need not be granted anything: it was shipped with this host, or is what the definition itself
+/// says.
+pub(crate) fn trusted(definition: &Definition, element: &Resolved) -> bool {
+    let shipped = definition.trust.first_party == FirstPartyTrust::Shipped;
+    element.described.first_party && (shipped || element.description().name == Contents::ELEMENT)
 }
 
 /// What an element holds of its requests that count now; refuses it where they are not granted.

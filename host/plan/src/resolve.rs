@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dibhost_check::Check;
-use dibhost_definition::{Definition, Diagnostic, Diagnostics, Location};
+use dibhost_definition::{Contents, Definition, Diagnostic, Diagnostics, Location};
+use dibhost_inputs::Inputs;
 use dibhost_text::did_you_mean;
 use semver::{Version, VersionReq};
 
+use crate::contents;
 use crate::description::{Description, Requirement};
 use crate::planner::{Described, ElementFailure, Planner};
 use crate::soundness;
@@ -49,7 +51,7 @@ pub(crate) fn trail(elements: &Elements, name: &str) -> (Vec<String>, Option<Loc
     let mut at = name;
     while seen.insert(at) {
         let Some(element) = elements.get(at) else { break };
-        if element.listed {
+        if element.listed || element.location.is_some() {
             return (lines, element.location.clone());
         }
         let Some(parent) = element.required_by.first() else { break };
@@ -63,12 +65,14 @@ pub(crate) fn trail(elements: &Elements, name: &str) -> (Vec<String>, Option<Loc
 pub(crate) fn resolve(
     definition: &Definition,
     planner: &dyn Planner,
+    inputs: &Inputs,
     wrong: &mut Diagnostics,
 ) -> Elements {
     let mut elements = Elements::new();
     for reference in &definition.image.elements {
         let place = reference.location.as_ref();
         match planner.describe(reference, &definition.base) {
+            _ if called(reference) == Contents::ELEMENT => wrong.push(contents::named(place)),
             Ok(described) => {
                 add(&mut elements, described, reference, Some(place.cloned()), wrong);
             }
@@ -76,9 +80,42 @@ pub(crate) fn resolve(
         }
     }
     close(definition, planner, &mut elements, wrong);
+    own(definition, planner, inputs, &mut elements, wrong);
     versions(&elements, wrong);
     conflicts(&elements, wrong);
     elements
+}
+
+/// Takes in the element that carries out what the definition says in its own keys.
+fn own(
+    definition: &Definition,
+    planner: &dyn Planner,
+    inputs: &Inputs,
+    elements: &mut Elements,
+    wrong: &mut Diagnostics,
+) {
+    if definition.contents.is_empty() {
+        return;
+    }
+    let name = Contents::ELEMENT;
+    let location = definition.contents.first_place().cloned();
+    match planner.describe(name, &definition.base) {
+        Ok(found) if found.first_party => {
+            let mut described = contents::narrowed(found, definition, inputs, wrong);
+            contents::last_of_phase(&mut described, elements.values().map(Resolved::description));
+            let (reference, listed, required_by) = (name.to_owned(), false, BTreeSet::new());
+            let own = Resolved { described, reference, location, listed, required_by };
+            elements.insert(name.to_owned(), own);
+        }
+        Ok(found) => wrong.push(contents::another(&found, location.as_ref())),
+        Err(failure) => wrong.push(not_found(planner, name, failure).at(location.as_ref())),
+    }
+}
+
+/// The name that a reference has, whatever is in the file.
+fn called(reference: &str) -> &str {
+    let called = reference.rsplit('/').next().unwrap_or(reference);
+    called.strip_suffix(".wasm").unwrap_or(called)
 }
 
 /// Takes in what is required until nothing is missing.
@@ -96,6 +133,10 @@ fn close(
             break;
         };
         match planner.describe(&name, &definition.base) {
+            _ if name == Contents::ELEMENT => {
+                let Diagnostic { message, help, .. } = contents::named(None);
+                failed.insert(name, ElementFailure { message, context: Vec::new(), help });
+            }
             Ok(described) if described.description.name == name => {
                 add(elements, described, &name, None, wrong);
             }
@@ -164,8 +205,7 @@ fn add(
 ) {
     let place = listed.clone().flatten();
     let name = described.description.name.clone();
-    let called = reference.rsplit('/').next().unwrap_or(reference);
-    let called = called.strip_suffix(".wasm").unwrap_or(called);
+    let called = called(reference);
     if Check::ElementName.holds() && called != name {
         let message = format!("the element found as `{reference}` calls itself `{name}`");
         wrong.push(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
+use dibhost_definition::Contents;
 use dibhost_text::{closest, quoted_list};
 use serde::Serialize;
 
@@ -87,6 +88,9 @@ pub struct Reason {
     /// In the element's own words: of the wish, of the value, or of the request for the grant
     /// that the wish needs.
     pub reason: Option<String>,
+    /// The line of the definition that asks, where that does: `image.toml:12:8`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
 }
 
 /// The answer to "why".
@@ -142,7 +146,7 @@ impl Plan {
         let elements = wanted_by
             .iter()
             .filter_map(|r| r.element.clone())
-            .filter(|element| element != HOST)
+            .filter(|element| element != HOST && element != Contents::ELEMENT)
             .map(|element| {
                 let how = presence(self, &element);
                 (element, how)
@@ -150,6 +154,21 @@ impl Plan {
             .collect();
         Ok(Why { outcome: outcome(self, kind, &name), kind, name, wanted_by, elements })
     }
+}
+
+fn subject(kind: Kind, name: &str) -> String {
+    format!("{}:{name}", kind.name())
+}
+
+/// The subjects that a wish is about.
+pub(crate) fn of(record: &WishRecord) -> Vec<String> {
+    named(&record.wish).into_iter().map(|(kind, name, _)| subject(kind, &name)).collect()
+}
+
+/// The subjects that an argument of the kernel is: it, and the word before its `=`.
+pub(crate) fn of_argument(argument: &str) -> Vec<String> {
+    let word = argument.split('=').next().unwrap_or_default();
+    [argument, word].map(|name| subject(Kind::KernelArgument, name)).to_vec()
 }
 
 /// Everything that can be asked for, and who wants it.
@@ -163,6 +182,7 @@ fn subjects(plan: &Plan) -> Subjects {
                 step: record.step.clone(),
                 wants,
                 reason: reason(plan, record),
+                place: None,
             };
             add(&mut subjects, kind, &name, reason);
         }
@@ -182,6 +202,7 @@ fn subjects(plan: &Plan) -> Subjects {
             step: None,
             wants: node(one),
             reason: Some(why.to_owned()),
+            place: None,
         };
         add(&mut subjects, Kind::Node, &one.name, reason);
     }
@@ -206,6 +227,7 @@ fn subjects(plan: &Plan) -> Subjects {
                         }
                     },
                     reason: None,
+                    place: None,
                 };
                 add(&mut subjects, Kind::Fact, &slot.name, reason);
             }
@@ -234,6 +256,7 @@ fn subjects(plan: &Plan) -> Subjects {
             step: None,
             wants: wants.to_owned(),
             reason: None,
+            place: None,
         };
         let named = element.listed.then(|| asks(None, "it by its name"));
         let required =
@@ -243,7 +266,12 @@ fn subjects(plan: &Plan) -> Subjects {
             .or_default()
             .extend(named.into_iter().chain(required));
     }
-    for reasons in subjects.values_mut() {
+    for ((kind, name), reasons) in &mut subjects {
+        let place = plan.places.get(&subject(*kind, name));
+        for reason in reasons.iter_mut().filter(|r| r.element.as_deref() == Some(Contents::ELEMENT))
+        {
+            reason.place = place.cloned();
+        }
         reasons.sort_by_key(|r| r.phase);
     }
     subjects
@@ -354,11 +382,15 @@ fn given(fact: &Fact) -> Reason {
         step: fact.step.clone(),
         wants: format!("{key}{}", short(&fact.value)),
         reason: None,
+        place: None,
     }
 }
 
 /// How an element came into the image: `the definition names it`.
 fn presence(plan: &Plan, name: &str) -> String {
+    if name == Contents::ELEMENT {
+        return "keys of the definition itself need it".to_owned();
+    }
     let mut told = String::new();
     let mut at = name;
     // Elements may require one another in a circle.
@@ -588,13 +620,18 @@ impl Why {
             let who = reason.element.as_ref().map_or_else(
                 || "the definition".to_owned(),
                 |element| match reason.phase {
+                    _ if reason.place.is_some() => {
+                        format!("the definition ({})", reason.place.as_deref().unwrap_or_default())
+                    }
                     Some(phase) => {
                         format!("`{}` (`{phase}`)", label(element, reason.step.as_deref()))
                     }
                     None => format!("`{element}`"),
                 },
             );
-            let why = reason.reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
+            // Who reads the line knows why it is there.
+            let why = reason.reason.as_ref().filter(|_| reason.place.is_none());
+            let why = why.map(|r| format!(": {r}")).unwrap_or_default();
             line(1, format!("{who} {verb} {}{why}", reason.wants));
         }
         for (element, how) in &self.elements {

@@ -2,6 +2,7 @@
 //! them out before the steps of their phase.
 
 use dibhost_block_device::Node;
+use dibhost_definition::Location;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -427,4 +428,7 @@ pub struct WishRecord {
     pub step: Option<String>,
     /// What it asks.
     pub wish: Wish,
+    /// The line of the definition that asks, where that does. No part of a plan that is written.
+    #[serde(skip)]
+    pub location: Option<Location>,
 }

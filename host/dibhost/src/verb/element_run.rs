@@ -41,7 +41,7 @@ pub(crate) fn run(args: &RunArgs, reporter: &Reporter) -> Result<(), Failure> {
     let step = step(args, &described.description)?;
     let given = Given::of(args, &described.description)?;
     if args.plan {
-        plan(&library, &described.description.name, step, &given, args)
+        plan(&library, &described.description, step, &given, args)
     } else {
         effects(&library, &described.description.name, step, &given, args, reporter)
     }
@@ -197,14 +197,15 @@ fn keep<T>(
 
 fn plan(
     library: &Library,
-    element: &str,
+    description: &Arc<Description>,
     step: &StepDeclaration,
     given: &Given,
     args: &RunArgs,
 ) -> Result<(), Failure> {
     let builder = surroundings::builder();
     let call = StepCall {
-        element,
+        element: &description.name,
+        description,
         step: &step.name,
         phase: step.phase,
         machine: &given.machine,

@@ -59,9 +59,9 @@ fn sentence(failure: ElementFailure) -> String {
 /// Opens and reads the inputs of a definition. What large files of them are is kept in the cache;
 /// where it cannot be, they are read again the next time.
 pub(crate) fn inputs(definition: &Definition, options: &ElementOptions) -> Inputs {
-    let places = definition.inputs.values();
+    let places = definition.all_inputs();
     let place = |i: &InputPlace| (i.name.value.clone(), definition.base.join(&i.path.value));
-    let places: Vec<_> = places.map(place).collect();
+    let places: Vec<_> = places.values().map(place).collect();
     if places.is_empty() {
         return Inputs::default();
     }

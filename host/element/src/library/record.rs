@@ -58,7 +58,7 @@ impl Library {
         let element: Arc<Element> = self.described(call.element)?;
         let code = self.code(&element, metered(call.limits))?;
         let mut tape = Tape::Record(Vec::new());
-        let answer = invoke::plan(&code, &element.about.description, call, &mut tape);
+        let answer = invoke::plan(&code, call.description, call, &mut tape);
         let ended = answer.as_ref().map(|_| Outcome::Done).map_err(Clone::clone);
         let record = Record {
             format: FORMAT,

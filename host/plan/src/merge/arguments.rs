@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use dibhost_definition::Diagnostics;
+use dibhost_definition::{Contents, Diagnostics};
 
 use super::conflict::{By, conflict};
+use crate::contents::place_of_argument;
 use crate::fact::Fact;
 
 /// The slot that they are given in.
@@ -62,13 +63,19 @@ struct Argument<'a> {
     by: By<'a>,
 }
 
-fn argument(fact: &Fact) -> Option<Argument<'_>> {
+fn argument<'a>(fact: &'a Fact, contents: &'a Contents) -> Option<Argument<'a>> {
     let text = fact.value["argument"].as_str()?;
     let (word, value) = match text.split_once('=') {
         Some((word, value)) => (word, Some(value)),
         None => (text, None),
     };
-    let by = By { element: &fact.provider, step: fact.step.as_deref(), phase: fact.phase };
+    let own = fact.provider == Contents::ELEMENT;
+    let by = By {
+        element: &fact.provider,
+        step: fact.step.as_deref(),
+        phase: fact.phase,
+        place: own.then(|| place_of_argument(contents, text)).flatten(),
+    };
     Some(Argument { word: word.replace('-', "_"), value, text, by })
 }
 
@@ -96,9 +103,10 @@ fn opposite(word: &str) -> Option<String> {
 
 /// Says which arguments contradict one another: one word with two values, unless it is one that
 /// may repeat; a word and the same with `no` before it; `ro` and `rw`.
-pub(crate) fn kernel_arguments(facts: &[Fact], wrong: &mut Diagnostics) {
+pub(crate) fn kernel_arguments(facts: &[Fact], contents: &Contents, wrong: &mut Diagnostics) {
     let mut first: BTreeMap<String, Argument<'_>> = BTreeMap::new();
-    for argument in facts.iter().filter(|f| f.slot == SLOT).filter_map(argument) {
+    let arguments = facts.iter().filter(|f| f.slot == SLOT);
+    for argument in arguments.filter_map(|fact| argument(fact, contents)) {
         if repeatable(&argument.word) {
             continue;
         }
@@ -155,7 +163,7 @@ mod tests {
             })
             .collect();
         let mut wrong = Diagnostics::default();
-        kernel_arguments(&facts, &mut wrong);
+        kernel_arguments(&facts, &Contents::default(), &mut wrong);
         wrong.or(()).map_or_else(|wrong| wrong.to_string(), |()| "fine".to_owned())
     }
 

@@ -1,6 +1,6 @@
 //! Who wished, and what is said when two wishes contradict one another.
 
-use dibhost_definition::Diagnostic;
+use dibhost_definition::{Diagnostic, Location};
 
 use crate::label::label;
 use crate::phase::Phase;
@@ -13,17 +13,27 @@ pub(super) struct By<'a> {
     /// The step, where element and phase do not say which one.
     pub(super) step: Option<&'a str>,
     pub(super) phase: Phase,
+    /// The line of the definition that asks, where that does.
+    pub(super) place: Option<&'a Location>,
 }
 
 impl<'a> By<'a> {
     pub(super) fn of(record: &'a WishRecord) -> Self {
-        Self { element: &record.element, step: record.step.as_deref(), phase: record.phase }
+        Self {
+            element: &record.element,
+            step: record.step.as_deref(),
+            phase: record.phase,
+            place: record.location.as_ref(),
+        }
     }
 }
 
 impl std::fmt::Display for By<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`{}` (`{}`)", label(self.element, self.step), self.phase)
+        match self.place {
+            Some(place) => write!(f, "the definition ({place})"),
+            None => write!(f, "`{}` (`{}`)", label(self.element, self.step), self.phase),
+        }
     }
 }
 
@@ -40,12 +50,20 @@ pub(super) fn conflict(
     } else {
         format!("{subject}: {one} wants {wants}, and {other} wants {wants_other}")
     };
-    let help = if one.element == other.element {
-        "this is for whoever wrote the element to mend"
+    let own = one.place.or(other.place);
+    let element = if one.place.is_some() { other.element } else { one.element };
+    let help = if own.is_some() && one.element != other.element {
+        format!(
+            "change the line of the definition, set a parameter of `{element}` so that they agree, or leave one of the two out"
+        )
+    } else if own.is_some() {
+        "leave one of the two out".to_owned()
+    } else if one.element == other.element {
+        "this is for whoever wrote the element to mend".to_owned()
     } else {
-        "set a parameter of one of the two so that they agree, or leave one out"
+        "set a parameter of one of the two so that they agree, or leave one out".to_owned()
     };
-    Diagnostic::new(message).with_help(help)
+    Diagnostic::new(message).at(own).with_help(help)
 }
 
 /// Adds a name to a sorted list.

@@ -26,7 +26,7 @@ pub(super) fn add(
     let merged = there.repository.clone().with_build_only(build_only);
     if merged != wanted.clone().with_build_only(build_only) {
         let first = there.wanted_by.first().cloned().unwrap_or_default();
-        let first = By { element: &first, step: None, phase: there.phase };
+        let first = By { element: &first, step: None, phase: there.phase, place: None };
         let subject = format!("the repository `{}`", wanted.name());
         wrong.push(conflict(&subject, first, "one", By::of(record), "another"));
     }

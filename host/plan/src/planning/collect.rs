@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_block_device::{Node, NodeKind};
 use dibhost_check::Check;
-use dibhost_definition::{Definition, Diagnostic, Diagnostics, Location};
+use dibhost_definition::{Contents, Definition, Diagnostic, Diagnostics, Location};
 use serde_json::Value;
 
 use super::inputs::PlanInputs;
 use super::settled::Settled;
 use crate::Phase;
+use crate::contents;
 use crate::description::StepDeclaration;
 use crate::disk::{self, Wished};
 use crate::fact::Fact;
@@ -212,8 +213,10 @@ impl Run<'_> {
         let held = answers.held.get(*name).into_iter().flatten().map(|g| g.right.clone());
         let grants = held.collect::<Grants>().with_inputs(parameters);
         let nodes = answers.nodes.seen(sees);
+        let Some(element) = self.elements.get(*name) else { return Ok(()) };
         let call = StepCall {
             element: name,
+            description: &element.described.description,
             step: &declared.name,
             phase,
             machine: &self.settled.machine,
@@ -251,7 +254,8 @@ impl Run<'_> {
                 wrong.push(self.about(name, why));
             }
             let (element, step) = ((*name).to_owned(), at.told.map(str::to_owned));
-            answers.wishes.push(WishRecord { element, phase, step, wish });
+            let location = self.place(&element, &wish).cloned();
+            answers.wishes.push(WishRecord { element, phase, step, wish, location });
         }
         for finding in findings {
             self.finding(at, finding, answers, &mut wrong);
@@ -356,6 +360,12 @@ impl Run<'_> {
                 help: finding.help,
             });
         }
+    }
+
+    /// The line of the definition that a wish comes of, where that is what asks.
+    fn place(&self, element: &str, wish: &Wish) -> Option<&Location> {
+        let own = element == Contents::ELEMENT;
+        own.then(|| contents::place(&self.definition.contents, wish)).flatten()
     }
 
     fn parameter_place(&self, element: &str, parameter: &str) -> Option<Location> {

@@ -2,6 +2,7 @@
 
 mod actions;
 mod conditions;
+mod contents;
 mod differences;
 mod disks;
 mod elements;
