@@ -169,7 +169,7 @@ impl<'a, 'i> Entry<'a, 'i> {
 
     /// How large.
     pub(super) fn size(&mut self, key: &str) -> Option<Size> {
-        self.sized(key, size::parse, SIZES.trim_start_matches("write "))
+        self.sized(key, size::size_of, SIZES.trim_start_matches("write "))
     }
 
     fn sized(

@@ -14,7 +14,7 @@ pub(super) struct Kind {
 const MOUNT: [&str; 6] = ["at", "options", "fstab", "by", "dump", "pass"];
 
 /// LVM's default.
-const EXTENT: u64 = 4 << 20;
+pub(super) const EXTENT: u64 = 4 << 20;
 
 const KINDS: [Kind; 17] = [
     Kind { name: "disk", keys: &["size", "sector-size"], read: disk },

@@ -11,10 +11,13 @@ mod kinds;
 mod read;
 mod settings;
 mod size;
+mod write;
 
 pub use error::ConfigError;
 pub use read::{Config, KEY, SETTINGS_KEY};
 pub use settings::DiskSettings;
+pub use size::{SIZES, size_of};
+pub use write::{entries, to_toml};
 
 #[cfg(test)]
 mod tests;

@@ -1,15 +1,17 @@
 //! How large a node is, as TOML says it.
 
-use dibhost_text::parse_size;
+use dibhost_text::{format_size, parse_size};
 
 use crate::node::Size;
 
 /// What a size may be, for help.
-pub(super) const SIZES: &str = "write bytes such as `200 MiB` (KiB … PiB are powers of 1024, KB … PB \
+pub const SIZES: &str = "write bytes such as `200 MiB` (KiB … PiB are powers of 1024, KB … PB \
     powers of 1000), `40%`, `40% of rest`, `rest`, `content` or `content + 64 MiB`";
 
-/// `10 GiB`, `40%`, `12.5% of rest`, `rest`, `content`, `content + 64 MiB`.
-pub(super) fn parse(text: &str) -> Option<Size> {
+/// `10 GiB`, `40%`, `12.5% of rest`, `rest`, `content`, `content + 64 MiB`; none: it is none of
+/// these.
+#[must_use]
+pub fn size_of(text: &str) -> Option<Size> {
     let text = text.trim();
     if text == "rest" {
         return Some(Size::Rest);
@@ -30,6 +32,25 @@ pub(super) fn parse(text: &str) -> Option<Size> {
         };
     }
     parse_size(text).ok().map(Size::Bytes)
+}
+
+/// As it is written.
+pub(super) fn written(size: Size) -> String {
+    let percent = |millionths: u32| {
+        let (whole, decimals) = (millionths / 10_000, millionths % 10_000);
+        match format!("{decimals:04}").trim_end_matches('0') {
+            "" => format!("{whole}%"),
+            decimals => format!("{whole}.{decimals}%"),
+        }
+    };
+    match size {
+        Size::Bytes(bytes) => format_size(bytes),
+        Size::Share(share) => percent(share),
+        Size::ShareOfRest(share) => format!("{} of rest", percent(share)),
+        Size::Rest => "rest".to_owned(),
+        Size::Content(0) => "content".to_owned(),
+        Size::Content(more) => format!("content + {}", format_size(more)),
+    }
 }
 
 /// Per cent with up to four decimals, in millionths of the whole.
@@ -78,7 +99,7 @@ mod tests {
             ("contents", None),
             ("content + ", None),
         ] {
-            assert_eq!(parse(text), size, "{text}");
+            assert_eq!(size_of(text), size, "{text}");
         }
     }
 }
