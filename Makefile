@@ -44,7 +44,7 @@ records: host ## Records the steps anew that elements' own tests replay
 	scripts/records
 
 golden: host ## Writes the golden plans, the plan's schema and its picture anew
-	DIBHOST_GOLDEN=write $(cargo) test --locked --workspace --test golden
+	DIBHOST_GOLDEN=write $(cargo) test --locked --workspace --test golden --test page
 
 test-hostile: ## Attacks the host, each time without the check that should stop it; shows what bites
 	@scripts/install-dependencies test

@@ -1,5 +1,5 @@
 //! What is diskimage-builder's: its block device YAML, in tree form, in graph form, and mixed, read as
-//! our nodes.
+//! our nodes; and the [`words`] that people type for it.
 //!
 //! ```text
 //! text ─► yaml ─► flatten ─► entries ─► nodes of DIB ─► DIB's graph and call order   (`Dib`)
@@ -21,6 +21,7 @@ mod option;
 mod parameters;
 mod partition_code;
 mod size;
+pub mod words;
 mod written;
 mod yaml;
 

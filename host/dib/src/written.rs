@@ -73,6 +73,12 @@ impl Written {
         Ok(written)
     }
 
+    /// Where each node is in the file.
+    #[must_use]
+    pub fn positions(&self) -> &[Position] {
+        &self.positions
+    }
+
     /// The graph.
     ///
     /// # Errors

@@ -1,0 +1,247 @@
+//! The elements of DIB 3.43, and what each is here.
+
+use super::fate::Fate;
+
+/// An element of DIB's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DibElement {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is here.
+    pub here: Here,
+}
+
+/// What an element of DIB's is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Here {
+    /// An element of the same name.
+    Same,
+    /// An element of another name.
+    Is(&'static str),
+    /// A user of the definition's, whom `DIB_DEV_USER_…` describe.
+    User,
+    /// No element.
+    Fate(Fate),
+}
+
+impl Here {
+    /// What it is here, as a part of a sentence.
+    #[must_use]
+    pub fn in_words(self) -> String {
+        match self {
+            Self::Same => "the same".to_owned(),
+            Self::Is(name) => format!("that is `{name}` here"),
+            Self::User => "that is a user here: `[[users]]`, or `--user NAME:KEYFILE`".to_owned(),
+            Self::Fate(answer) => answer.to_string(),
+        }
+    }
+}
+
+const RPM: Here = not_yet("no base of RPM packages is there; `debian` and `debian-minimal` are");
+const UBUNTU: Here = not_yet("Ubuntu is not there; `debian` and `debian-minimal` are nearest");
+const OTHER: Here = not_yet("no such base is there; `debian` and `debian-minimal` are");
+const RAMDISK: Here = not_yet("ramdisks are not made, images of disks are");
+const VENDOR: Here =
+    not_yet("name its packages (`packages = […]`) and its files (`[[files]]`) yourself");
+const CONTAINER: Here = not_yet("no base is taken from a container; `debian-minimal` is nearest");
+const SELINUX: Here = nothing("the bases that are there have no SELinux");
+const HELPER: Here = nothing("it serves the scripts of other elements, of which there are none");
+const DRACUT: Here =
+    not_yet("the initramfs is made by `initramfs-tools`, with what `volumes` finds");
+const PACKAGE_OF_ITS_OWN: &str = "`packages = […]` with the package of that name (`-p`)";
+
+const fn not_yet(text: &'static str) -> Here {
+    Here::Fate(Fate::NotYet(text))
+}
+
+const fn nothing(text: &'static str) -> Here {
+    Here::Fate(Fate::Nothing(text))
+}
+
+const fn instead(text: &'static str) -> Here {
+    Here::Fate(Fate::Instead(text))
+}
+
+const fn of(name: &'static str, here: Here) -> DibElement {
+    DibElement { name, here }
+}
+
+/// All of them, by name.
+pub const ELEMENTS: [DibElement; 128] = [
+    of("almalinux-container", RPM),
+    of("apt-conf", instead("`[[files]]` with `path = \"/etc/apt/apt.conf.d/90-local\"`")),
+    of(
+        "apt-preferences",
+        not_yet("`packages = [\"NAME=VERSION\"]` takes one version of a package"),
+    ),
+    of("apt-sources", instead("`[[repositories]]`; the mirror is the parameter `mirror`")),
+    of("autoupdates", instead("`packages = [\"unattended-upgrades\"]`")),
+    of("baremetal", not_yet("kernel and initramfs are in the image alone, in `/boot`")),
+    of("base", nothing("nothing is added to the elements that are named")),
+    of("block-device-efi", Here::Same),
+    of("block-device-efi-4k", Here::Same),
+    of("block-device-efi-lvm", Here::Same),
+    of("block-device-gpt", Here::Same),
+    of("block-device-mbr", Here::Same),
+    of("bootloader", Here::Same),
+    of("cache-url", HELPER),
+    of("centos", RPM),
+    of("centos-minimal", RPM),
+    of("cleanup-kernel-initrd", not_yet("what is in `/boot` stays there")),
+    of("cloud-init", Here::Same),
+    of("cloud-init-datasources", Here::Is("cloud-init")),
+    of(
+        "cloud-init-disable-resizefs",
+        instead("`[[files]]` below `/etc/cloud/cloud.cfg.d` that says `resize_rootfs: false`"),
+    ),
+    of("cloud-init-growpart", Here::Is("cloud-init")),
+    of("cloud-init-nocloud", Here::Is("cloud-init")),
+    of("containerfile", CONTAINER),
+    of("debian", Here::Same),
+    of("debian-minimal", Here::Same),
+    of("debian-systemd", Here::Is("debian-minimal")),
+    of("debian-upstart", not_yet("Debian starts with systemd; `debian-minimal` is nearest")),
+    of("debootstrap", nothing("`debian-minimal` makes the first tree by apt")),
+    of("deploy-baremetal", RAMDISK),
+    of("deploy-kexec", RAMDISK),
+    of("deploy-targetcli", RAMDISK),
+    of("deploy-tgtadm", RAMDISK),
+    of("devuser", Here::User),
+    of("dhcp-all-interfaces", nothing("`debian-minimal` asks by DHCP on every wired interface")),
+    of("dib-init-system", HELPER),
+    of("dib-python", HELPER),
+    of("dib-run-parts", HELPER),
+    of("disable-nouveau", instead("`kernel.arguments = [\"modprobe.blacklist=nouveau\"]`")),
+    of("disable-selinux", SELINUX),
+    of("dkms", instead(PACKAGE_OF_ITS_OWN)),
+    of("docker", CONTAINER),
+    of("dpkg", HELPER),
+    of("dracut-network", DRACUT),
+    of("dracut-ramdisk", RAMDISK),
+    of("dracut-regenerate", DRACUT),
+    of("dynamic-login", not_yet("`[[users]]` and `local-config` let people in")),
+    of("element-manifest", nothing("the manifest beside the image lists its elements")),
+    of("elrepo", RPM),
+    of("enable-serial-console", Here::Is("serial-console")),
+    of("ensure-venv", instead("`packages = [\"python3-venv\"]`")),
+    of("epel", RPM),
+    of("fail2ban", instead(PACKAGE_OF_ITS_OWN)),
+    of("fedora", RPM),
+    of("fedora-container", RPM),
+    of("fedora-minimal", RPM),
+    of("fips", not_yet("`kernel.arguments = [\"fips=1\"]` alone does not make a system certified")),
+    of("gentoo", OTHER),
+    of("growroot", Here::Same),
+    of("growvols", not_yet("`growroot` grows the root; `[disk.volumes]` sets sizes of the others")),
+    of("grub2", Here::Is("bootloader")),
+    of("hpdsa", VENDOR),
+    of("hwburnin", RAMDISK),
+    of("hwdiscovery", RAMDISK),
+    of("ibft-interfaces", not_yet("roots by iSCSI are not there")),
+    of("ilo", RAMDISK),
+    of("install-bin", instead("`[[files]]` with `mode = \"0755\"` below `/usr/local/bin`")),
+    of("install-static", instead("`[[files]]` with a folder as `source`")),
+    of("install-types", nothing("everything is installed from packages")),
+    of("iscsi-boot", not_yet("roots by iSCSI are not there")),
+    of("iso", not_yet("take `raw`, which firmware starts from a USB stick")),
+    of(
+        "journal-to-console",
+        instead(
+            "`[[files]]` below `/etc/systemd/journald.conf.d` that says `ForwardToConsole=yes`",
+        ),
+    ),
+    of("keylime-agent", VENDOR),
+    of("local-config", Here::Same),
+    of("lvm", Here::Is("volumes")),
+    of("manifests", nothing("a manifest is beside every image")),
+    of("mellanox", VENDOR),
+    of("modprobe", instead("`[[files]]` below `/etc/modprobe.d`")),
+    of("modprobe-blacklist", instead("`[[files]]` below `/etc/modprobe.d`")),
+    of("nm-dhcp-ib-interfaces", not_yet("networks of InfiniBand are yours to set up")),
+    of("no-final-image", not_yet("every build makes a disk")),
+    of("oat-client", VENDOR),
+    of("openeuler-minimal", RPM),
+    of("openssh-server", Here::Same),
+    of(
+        "openstack-ci-mirrors",
+        instead("the parameters `mirror` and `image-mirror` of `debian-minimal`"),
+    ),
+    of("opensuse", RPM),
+    of("opensuse-minimal", RPM),
+    of("package-installs", instead("`packages = […]` (`-p`)")),
+    of("pip-and-virtualenv", instead("`packages = [\"python3-pip\", \"python3-venv\"]`")),
+    of("pip-cache", HELPER),
+    of("pkg-map", HELPER),
+    of("posix", instead("`packages = […]` with those that are missing")),
+    of("proliant-tools", VENDOR),
+    of("pypi", not_yet("pip is configured by `[[files]]` with `path = \"/etc/pip.conf\"`")),
+    of("python-brickclient", VENDOR),
+    of("python-stow-versions", VENDOR),
+    of("ramdisk", RAMDISK),
+    of("ramdisk-base", RAMDISK),
+    of("rax-nova-agent", not_yet("`cloud-init` sets up machines of that cloud too")),
+    of("redhat-common", RPM),
+    of("replace-partition", not_yet("an image that is there is not laid out anew")),
+    of("replace-partition-redhat", not_yet("an image that is there is not laid out anew")),
+    of("rhel", RPM),
+    of("rhel-common", RPM),
+    of("rocky-container", RPM),
+    of("rpm-distro", RPM),
+    of("runtime-ssh-host-keys", Here::Is("openssh-server")),
+    of("select-boot-kernel-initrd", HELPER),
+    of("selinux-fixfiles-restore", SELINUX),
+    of("selinux-permissive", SELINUX),
+    of("simple-init", not_yet("`cloud-init` reads a config drive's network")),
+    of("source-repositories", not_yet("an element fetches from git (`fetch`)")),
+    of("stable-interface-names", nothing("systemd's names of interfaces are stable")),
+    of("svc-map", HELPER),
+    of("sysctl", instead("`[sysctl]`")),
+    of("sysprep", Here::Same),
+    of("tpm-emulator", VENDOR),
+    of("uboot", not_yet("`bootloader` is GRUB")),
+    of("ubuntu", UBUNTU),
+    of("ubuntu-common", UBUNTU),
+    of("ubuntu-minimal", UBUNTU),
+    of("ubuntu-signed", UBUNTU),
+    of("ubuntu-systemd-container", UBUNTU),
+    of("vm", Here::Same),
+    of("yum", RPM),
+    of("yum-minimal", RPM),
+    of("zipl", not_yet("`bootloader` is GRUB")),
+    of("zypper", RPM),
+    of("zypper-minimal", RPM),
+];
+
+/// DIB's element of that name.
+#[must_use]
+pub fn element(name: &str) -> Option<&'static DibElement> {
+    ELEMENTS.iter().find(|element| element.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn they_are_in_order_and_none_is_there_twice() {
+        assert!(ELEMENTS.is_sorted_by(|a, b| a.name < b.name));
+    }
+
+    #[test]
+    fn an_element_that_is_one_here_is_there() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../elements");
+        for element in ELEMENTS {
+            let there = |name: &str| folder.join(name).join("src/lib.rs").is_file();
+            match element.here {
+                Here::Same => assert!(there(element.name), "{}", element.name),
+                Here::Is(name) => {
+                    assert!(there(name), "{} is `{name}`", element.name);
+                    assert!(!there(element.name), "{} is there too", element.name);
+                }
+                Here::User | Here::Fate(_) => assert!(!there(element.name), "{}", element.name),
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Kinds of image files that DIB makes, and ones that people name files after.
+
+use super::fate::Fate;
+
+const CONVERTED: &str = "take `raw` or `qcow2`, and convert it with `qemu-img convert`";
+const ARCHIVE: &str = "a build makes disks alone; take `raw`";
+
+/// Words behind `-t`, which are endings behind `-o` too, and what becomes of each.
+const FORMATS: [(&str, Fate); 16] = [
+    ("qcow2", Fate::Same("`formats = [\"qcow2\"]`")),
+    ("raw", Fate::Same("`formats = [\"raw\"]`")),
+    ("tar", Fate::NotYet(ARCHIVE)),
+    ("tgz", Fate::NotYet(ARCHIVE)),
+    ("tar.gz", Fate::NotYet(ARCHIVE)),
+    ("tar.xz", Fate::NotYet(ARCHIVE)),
+    ("tar.zst", Fate::NotYet(ARCHIVE)),
+    ("squashfs", Fate::NotYet("a build makes disks alone; a filesystem on one can be a squashfs")),
+    ("squash", Fate::NotYet("a build makes disks alone; a filesystem on one can be a squashfs")),
+    ("docker", Fate::NotYet("no image of a container is made; take `raw`")),
+    ("aci", Fate::NotYet("rkt, which read it, has ended; take `raw`")),
+    ("vhd", Fate::NotYet("take `raw`, and `qemu-img convert -O vpc`")),
+    ("vhdx", Fate::NotYet(CONVERTED)),
+    ("vmdk", Fate::NotYet(CONVERTED)),
+    ("vdi", Fate::NotYet(CONVERTED)),
+    ("iso", Fate::NotYet("take `raw`, which firmware starts from a USB stick")),
+];
+
+/// What becomes of a format of DIB's; none: DIB has none of that name either.
+#[must_use]
+pub fn format(name: &str) -> Option<Fate> {
+    let name = name.to_ascii_lowercase();
+    FORMATS.iter().find(|(known, _)| *known == name).map(|(_, answer)| *answer)
+}
+
+/// The format that a file's name ends with, if it is one that cannot be made: with its answer.
+#[must_use]
+pub fn ending(file_name: &str) -> Option<(&'static str, Fate)> {
+    let refused = FORMATS.iter().filter(|(_, answer)| answer.refuses());
+    // The longest: `x.tar.gz` does not end in `gz`.
+    let fits = |(known, _): &&(&str, Fate)| {
+        file_name
+            .len()
+            .checked_sub(known.len() + 1)
+            .filter(|at| *at > 0 && file_name.is_char_boundary(*at))
+            .is_some_and(|at| {
+                file_name[at + 1..].eq_ignore_ascii_case(known) && &file_name[at..=at] == "."
+            })
+    };
+    refused
+        .filter(fits)
+        .max_by_key(|(known, _)| known.len())
+        .map(|(known, answer)| (*known, *answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endings_are_formats_that_cannot_be_made() {
+        for (file, known) in [
+            ("x.tar.gz", Some("tar.gz")),
+            ("x.TGZ", Some("tgz")),
+            ("image.vmdk", Some("vmdk")),
+            ("x.qcow2", None),
+            ("x.raw", None),
+            ("debian-12.5", None),
+            ("tar", None),
+            (".tar", None),
+            ("xtar", None),
+            ("ü.tar", Some("tar")),
+            ("", None),
+        ] {
+            assert_eq!(ending(file).map(|(known, _)| known), known, "{file}");
+        }
+        assert!(format("tar").unwrap().refuses());
+        assert!(!format("QCOW2").unwrap().refuses());
+        assert_eq!(format("elephant"), None);
+    }
+}
