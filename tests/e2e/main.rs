@@ -20,3 +20,4 @@ mod record;
 mod refusals;
 mod secrets;
 mod vm;
+mod words;

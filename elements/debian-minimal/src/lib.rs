@@ -46,7 +46,7 @@ pub struct DebianMinimal {
     hostname: Option<String>,
     /// `LANG` of the whole system, such as `de_DE.UTF-8`. `C.UTF-8` is there without any package;
     /// others are made by the package `locales`.
-    #[parameter(default = "C.UTF-8")]
+    #[parameter(default = "C.UTF-8", alias = "DIB_DEBOOTSTRAP_DEFAULT_LOCALE")]
     locale: String,
 }
 

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use dibhost_block_device::Node;
 use dibhost_block_device::config::DiskSettings;
+use dibhost_block_device::{Node, Size};
 use dibhost_image::{Format, Qcow2Compression};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::capability::Capability;
 use crate::contents::Contents;
+use crate::diagnostic::Diagnostic;
 use crate::limit::LimitSettings;
 use crate::location::{Location, Spanned};
 
@@ -43,6 +44,26 @@ pub struct RootFilesystem {
     pub max_online_resize: Option<Spanned<u64>>,
     /// Bytes left free on top of what its content needs.
     pub free_space: Option<Spanned<u64>>,
+    /// Settings of its kind, each from a closed list, by name.
+    pub tuning: Vec<(String, String)>,
+}
+
+/// `[disk]`: how large the disk is, and what is on it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DiskSection {
+    /// Bytes of the whole disk; of several, of each. None: from its content.
+    pub size: Option<Spanned<u64>>,
+    /// Sizes of partitions and volumes, by mount point (`/var`, `var`) or node.
+    pub volumes: Vec<VolumeSize>,
+}
+
+/// An entry of `[disk.volumes]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VolumeSize {
+    /// Which.
+    pub name: Spanned<String>,
+    /// How large.
+    pub size: Spanned<Size>,
 }
 
 /// One parameter as it was set.
@@ -148,6 +169,8 @@ pub struct Definition {
     pub image: ImageSection,
     /// `[root-filesystem]`.
     pub root_filesystem: RootFilesystem,
+    /// `[disk]`.
+    pub disk: DiskSection,
     /// `[disks]`.
     pub disks: DiskSettings,
     /// `[[block-device]]`: the nodes, in their order. Empty: elements add them.
@@ -166,6 +189,8 @@ pub struct Definition {
     pub inputs: BTreeMap<String, InputPlace>,
     /// What it says of the image's content in its own keys.
     pub contents: Contents,
+    /// What whoever reads it should know of it, and nothing that is wrong.
+    pub remarks: Vec<Diagnostic>,
     /// The folder that paths in it are relative to.
     pub base: PathBuf,
     /// The file as the person named it; none: the command line.

@@ -1,13 +1,18 @@
 //! The image definition: TOML in, [`Definition`] out, with the place of everything in it, or
 //! [`Diagnostics`] that say all that is wrong at once.
 
+mod additions;
 mod capability;
 mod command_line;
+mod compose;
 mod contents;
 pub mod date;
 mod definition;
 mod diagnostic;
+mod dib_keys;
 mod inputs;
+mod layer;
+mod layout_file;
 mod limit;
 mod location;
 mod lock;
@@ -16,21 +21,27 @@ mod reader;
 pub mod rule;
 mod secrets;
 mod stated;
+mod typed;
 mod write;
 
+pub use additions::Additions;
 pub use capability::{Capability, Scoped};
 pub use command_line::CommandLine;
+pub use compose::Chosen;
 pub use contents::{
     Contents, SYSCTL, StatedCommand, StatedFile, StatedFormat, StatedLocale, StatedNode,
     StatedPackage, StatedProgram, StatedRepository, StatedText, StatedUnit, StatedUser,
 };
 pub use definition::{
-    Definition, ElementGrants, ElementParameters, FirstPartyTrust, Grant, ImageSection, InputPlace,
-    RootFilesystem, Secret, SecretSource, Setting, Trust,
+    Definition, DiskSection, ElementGrants, ElementParameters, FirstPartyTrust, Grant,
+    ImageSection, InputPlace, RootFilesystem, Secret, SecretSource, Setting, Trust, VolumeSize,
 };
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use dib_keys::DibSurroundings;
 pub use dibhost_image::{Format, Qcow2Compression};
 pub use limit::{ElementLimits, Limit, LimitSettings, Limits, Measure};
 pub use location::{Location, Spanned};
 pub use lock::{LOCK_FILE, Lock, LockedElement, LockedImage};
+pub use parse::is_key;
+pub use typed::{TYPED, Typed};
 pub use write::{add_grants, scope_lines, toml_key, toml_text};

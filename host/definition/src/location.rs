@@ -91,21 +91,49 @@ impl<T> Deref for Spanned<T> {
     }
 }
 
-/// A text whose byte ranges can be told as lines and columns.
+/// Texts whose byte ranges can be told as lines and columns. The ranges of a text that was added
+/// begin where the one before it ends.
 pub(crate) struct Source<'a> {
+    parts: Vec<Part<'a>>,
+}
+
+/// One of the texts.
+struct Part<'a> {
     file: Arc<str>,
     text: &'a str,
-    /// Byte offset of each line's start.
+    /// Where its ranges begin.
+    from: usize,
+    /// Byte offset of each line's start, in the text.
     starts: Vec<usize>,
 }
 
 impl<'a> Source<'a> {
     pub(crate) fn new(file: &str, text: &'a str) -> Self {
-        let newlines = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1);
-        Self { file: file.into(), text, starts: std::iter::once(0).chain(newlines).collect() }
+        Self { parts: vec![Part::new(file, text, 0)] }
+    }
+
+    /// Adds a text, and says where its ranges begin.
+    pub(crate) fn add(&mut self, file: &str, text: &'a str) -> usize {
+        // One more: what stands at a text's end is not what stands at the next one's start.
+        let from = self.parts.last().map_or(0, |part| part.from + part.text.len() + 1);
+        self.parts.push(Part::new(file, text, from));
+        from
     }
 
     pub(crate) fn locate(&self, range: &Range<usize>) -> Location {
+        let after = self.parts.partition_point(|part| part.from <= range.start);
+        let part = &self.parts[after.saturating_sub(1)];
+        part.locate(&(range.start - part.from..range.end.saturating_sub(part.from)))
+    }
+}
+
+impl<'a> Part<'a> {
+    fn new(file: &str, text: &'a str, from: usize) -> Self {
+        let newlines = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1);
+        Self { file: file.into(), text, from, starts: std::iter::once(0).chain(newlines).collect() }
+    }
+
+    fn locate(&self, range: &Range<usize>) -> Location {
         let at = self.boundary(range.start);
         let line = self.starts.partition_point(|start| *start <= at) - 1;
         let start = self.starts[line];
@@ -142,6 +170,17 @@ mod tests {
         assert_eq!(at.excerpt().unwrap(), "2 | name = \"ü\"\n  |        ^^^");
         assert_eq!(source.locate(&(1..2)).column, 1, "inside of é");
         assert_eq!(source.locate(&(99..120)).to_string(), "a.toml:3:5");
+    }
+
+    #[test]
+    fn a_text_that_was_added_has_its_own_lines() {
+        let mut source = Source::new("a.toml", "x = 1\n");
+        assert_eq!(source.add("b.toml", "y = 2\nz = 3"), 7);
+        assert_eq!(source.locate(&(4..5)).to_string(), "a.toml:1:5");
+        assert_eq!(source.locate(&(6..6)).to_string(), "a.toml:2:1", "the end of the first one");
+        assert_eq!(source.locate(&(7..8)).to_string(), "b.toml:1:1");
+        assert_eq!(source.locate(&(17..18)).to_string(), "b.toml:2:5");
+        assert_eq!(source.locate(&(99..99)).to_string(), "b.toml:2:6");
     }
 
     #[test]

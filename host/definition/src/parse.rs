@@ -1,27 +1,31 @@
 //! From TOML text to a [`Definition`]. Nothing is skipped: a key that is unknown is an error,
 //! and reading goes on after an error, so that all of them are told at once.
 
+mod disk;
 mod limits;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dibhost_block_device::Node;
 use dibhost_block_device::config::{Config, ConfigError, DiskSettings};
+use dibhost_dib::words;
 use dibhost_image::{Format, Qcow2Compression};
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
 use crate::capability::Capability;
+use crate::compose::{Chosen, Files, Text, compose, gather};
 use crate::contents::{self, Contents};
 use crate::definition::{
-    Definition, ElementGrants, ElementParameters, FirstPartyTrust, Grant, ImageSection,
-    RootFilesystem, Setting, Trust,
+    Definition, DiskSection, ElementGrants, ElementParameters, FirstPartyTrust, Grant,
+    ImageSection, RootFilesystem, Setting, Trust,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::limit::LimitSettings;
-use crate::location::{Location, Source, Spanned};
-use crate::reader::{Item, Key, Reader, integer, kind, not_toml};
+use crate::location::{Location, Spanned};
+use crate::reader::{Item, Key, Reader, integer, kind};
+use crate::typed::{TYPED, Typed};
 use dibhost_text::parse_size;
 use dibhost_text::{did_you_mean, quoted_list};
 
@@ -34,9 +38,12 @@ const ARCHITECTURES: [&str; 10] = [
     "s390x",
 ];
 
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 13] = [
     "image",
+    "include",
+    "variants",
     "root-filesystem",
+    "disk",
     "disks",
     "block-device",
     "parameters",
@@ -48,8 +55,14 @@ const SECTIONS: [&str; 10] = [
 ];
 const IMAGE_KEYS: [&str; 6] =
     ["name", "elements", "formats", "arch", "source-date-epoch", "qcow2-compression"];
-const ROOT_FILESYSTEM_KEYS: [&str; 3] = ["label", "max-online-resize", "free-space"];
+const ROOT_FILESYSTEM_KEYS: [&str; 4] = ["label", "max-online-resize", "free-space", "tuning"];
 const TRUST_KEYS: [&str; 1] = ["first-party"];
+
+/// Whether a definition has a key of that name at its top.
+#[must_use]
+pub fn is_key(name: &str) -> bool {
+    SECTIONS.contains(&name) || contents::KEYS.contains(&name)
+}
 
 impl Definition {
     /// Reads a definition from text. `file` is what places are told with; paths in the
@@ -58,15 +71,18 @@ impl Definition {
     /// # Errors
     /// All that is wrong with it.
     pub fn parse(text: &str, file: &str, base: &Path) -> Result<Self, Diagnostics> {
-        let source = Source::new(file, text);
-        let (root, errors) = DeTable::parse_recoverable(text);
-        let mut wrong = Diagnostics::default();
-        wrong.extend(errors.iter().map(|error| not_toml(error, &source)));
-        // What is left of a broken text says nothing reliable about keys.
-        let root = wrong.or(root)?;
-        let mut reader = Reader { source, wrong: Diagnostics::default() };
-        let definition = reader.definition(root.get_ref(), file, base);
-        reader.wrong.or(definition)
+        let none = |_: &Path| Err(std::io::Error::other("no file is read beside a text"));
+        read(text.to_owned(), file, base, Chosen::default(), &none)
+    }
+
+    /// What was typed, as a definition. Paths in it are relative to `base`.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn of_typed(typed: &Typed, base: &Path) -> Result<Self, Diagnostics> {
+        let mut definition = read(typed.to_toml(), TYPED, base, Chosen::default(), &from_disk)?;
+        definition.file = None;
+        Ok(definition)
     }
 
     /// Reads a definition from a file; paths in it are relative to its folder.
@@ -74,6 +90,14 @@ impl Definition {
     /// # Errors
     /// When it cannot be read, or all that is wrong with it.
     pub fn load(path: &Path) -> Result<Self, Diagnostics> {
+        Self::load_chosen(path, Chosen::default())
+    }
+
+    /// The same with what is chosen of it and typed beside it.
+    ///
+    /// # Errors
+    /// When it cannot be read, or all that is wrong with it.
+    pub fn load_chosen(path: &Path, chosen: Chosen<'_>) -> Result<Self, Diagnostics> {
         let file = path.display().to_string();
         let text = std::fs::read(path).map_err(|error| {
             let help = if error.kind() == std::io::ErrorKind::NotFound {
@@ -94,12 +118,27 @@ impl Definition {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
         };
-        Self::parse(&text, &file, base)
+        read(text, &file, base, chosen, &from_disk)
     }
 }
 
+fn from_disk(path: &Path) -> std::io::Result<String> {
+    std::fs::read_to_string(path)
+}
+
+fn read(
+    text: String,
+    file: &str,
+    base: &Path,
+    chosen: Chosen<'_>,
+    files: Files<'_>,
+) -> Result<Definition, Diagnostics> {
+    let text = Text { file: file.to_owned(), text, folder: PathBuf::new() };
+    compose(&gather(text, base, files)?, base, chosen, files)
+}
+
 impl Reader<'_> {
-    fn definition(&mut self, root: &DeTable<'_>, file: &str, base: &Path) -> Definition {
+    pub(crate) fn definition(&mut self, root: &DeTable<'_>, file: &str, base: &Path) -> Definition {
         let known: Vec<&str> = SECTIONS.into_iter().chain(contents::KEYS).collect();
         self.known_keys(root, &known, "the definition");
         let image = match root.iter().find(|(key, _)| key.get_ref() == "image") {
@@ -117,6 +156,7 @@ impl Reader<'_> {
         let mut definition = Definition {
             image,
             root_filesystem: RootFilesystem::default(),
+            disk: DiskSection::default(),
             disks: DiskSettings::default(),
             block_device: Vec::new(),
             parameters: BTreeMap::new(),
@@ -126,13 +166,17 @@ impl Reader<'_> {
             secrets: BTreeMap::new(),
             inputs: BTreeMap::new(),
             contents: Contents::default(),
+            remarks: Vec::new(),
             base: base.to_owned(),
             file: Some(file.to_owned()),
         };
         for (key, item) in root {
             match key.get_ref().as_ref() {
                 "root-filesystem" => definition.root_filesystem = self.root_filesystem(key, item),
+                "disk" => definition.disk = self.disk(key, item),
                 "disks" => definition.disks = self.disks(item),
+                // A file is read by who reads files.
+                "block-device" if matches!(item.get_ref(), DeValue::String(_)) => {}
                 "block-device" => definition.block_device = self.block_device(item),
                 "parameters" => definition.parameters = self.parameters(item),
                 "grants" => definition.grants = self.grants(item),
@@ -295,6 +339,7 @@ impl Reader<'_> {
                     root.max_online_resize = self.size(item, "max-online-resize")
                 }
                 "free-space" => root.free_space = self.size(item, "free-space"),
+                "tuning" => root.tuning = self.tuning(item),
                 _ => {}
             }
         }
@@ -330,7 +375,7 @@ impl Reader<'_> {
         }
     }
 
-    fn size(&mut self, item: &Item<'_>, key: &str) -> Option<Spanned<u64>> {
+    pub(crate) fn size(&mut self, item: &Item<'_>, key: &str) -> Option<Spanned<u64>> {
         let bytes = match item.get_ref() {
             DeValue::String(text) => parse_size(text),
             value => integer(value).and_then(|n| u64::try_from(n).ok()).ok_or_else(|| {
@@ -485,6 +530,10 @@ pub(crate) fn check_arch(arch: &str) -> Result<(), Diagnostic> {
 
 pub(crate) fn check_format(name: &str) -> Result<Format, Diagnostic> {
     Format::from_name(name).ok_or_else(|| {
+        if let Some(fate) = words::format(name).filter(|fate| fate.refuses()) {
+            let message = format!("the format `{}` is not made", name.to_ascii_lowercase());
+            return Diagnostic::new(message).with_help(fate.to_string());
+        }
         let known = Format::ALL.map(Format::name);
         let help = did_you_mean(name, known)
             .unwrap_or_else(|| format!("known formats are {}", quoted_list(known)));

@@ -7,11 +7,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use dibhost_block_device::{Backend, Optimise};
 use dibhost_plan::Phase;
 
+use crate::dib_options::DibOptions;
+
 /// Builds disk images from sandboxed elements.
 #[derive(Debug, Parser)]
 #[command(
     name = "dibhost",
     version,
+    propagate_version = true,
     after_help = "Exit codes: 0 done, 1 the build failed, 2 the definition or the command line is wrong. \
                   A reader that closes the pipe early (`| head`) changes none of them."
 )]
@@ -32,10 +35,16 @@ pub(crate) struct Messages {
     /// Tell every line that programs in the image say.
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+    /// Tell only warnings, and why something failed.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Write every line into this file, and only warnings to standard error.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) logfile: Option<PathBuf>,
 }
 
 /// Where elements are, and how they run.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Elements")]
 pub(crate) struct ElementOptions {
     /// A folder with elements (`NAME.wasm`); may be given several times, the first wins.
@@ -101,6 +110,25 @@ pub(crate) enum Verb {
     #[command(after_help = "Examples:\n  dibhost grant image.toml\n  dibhost grant --write \
         image.toml\n  dibhost grant --format json image.toml")]
     Grant(GrantArgs),
+    /// Write a definition to begin with: `NAME.toml`, of what is typed, else of what is asked.
+    ///
+    /// A file that is there is never overwritten.
+    #[command(
+        after_help = "Examples:\n  dibhost init\n  dibhost init web.toml debian vm -p nginx \
+        --user deploy:key.pub --size 20GB"
+    )]
+    Init(InitArgs),
+    /// Write what diskimage-builder is told as a definition, to standard output.
+    ///
+    /// A layout in its YAML (a file, or `DIB_BLOCK_DEVICE_CONFIG`), a command line of
+    /// `disk-image-create` (in quotes or not; variables may stand before it), or an element
+    /// `block-device-…`, whose layout is written node by node.
+    #[command(
+        after_help = "Examples:\n  dibhost convert layout.yaml > image.toml\n  dibhost convert \
+        DIB_RELEASE=trixie disk-image-create -o web -p nginx vm debian\n  dibhost convert \
+        block-device-efi-lvm"
+    )]
+    Convert(ConvertArgs),
     /// Show elements, and run one step of one.
     #[command(subcommand)]
     Element(ElementVerb),
@@ -286,6 +314,13 @@ pub(crate) struct Subject {
     /// An image definition (`….toml`), or the names of elements.
     #[arg(required = true, value_name = "DEFINITION | ELEMENT...")]
     pub(crate) what: Vec<String>,
+    #[command(flatten)]
+    pub(crate) options: SubjectOptions,
+}
+
+/// What is typed beside a definition or elements.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct SubjectOptions {
     /// The image's name, and with a folder before it where it goes: `out/debian.qcow2`.
     #[arg(short, long, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
@@ -302,6 +337,32 @@ pub(crate) struct Subject {
     /// of the definition says, else what is usual.
     #[arg(long, value_enum)]
     pub(crate) optimise: Option<Purpose>,
+    /// A variant of the definition: `[variants.NAME]`.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) variant: Option<String>,
+    /// Packages, separated by commas; `!NAME` is none of them. May be given several times.
+    #[arg(short, long = "package", value_name = "PACKAGES", help_heading = "In the image")]
+    pub(crate) packages: Vec<String>,
+    /// A file or folder of this machine, by its path in the image; may be given several times.
+    #[arg(long = "file", value_name = "DEST=SOURCE", help_heading = "In the image")]
+    pub(crate) files: Vec<String>,
+    /// A user, let in by a file of public keys, else by your own; may be given several times.
+    #[arg(long = "user", value_name = "NAME[:KEYFILE]", help_heading = "In the image")]
+    pub(crate) users: Vec<String>,
+    /// A command for a shell in the image, after packages are installed; may be given several times.
+    #[arg(long = "run", value_name = "CMD", help_heading = "In the image")]
+    pub(crate) commands: Vec<String>,
+    /// The file of a secret; may be given several times.
+    #[arg(long = "secret", value_name = "NAME=FILE", help_heading = "In the image")]
+    pub(crate) secrets: Vec<String>,
+    /// A parameter of an element, or a key of a definition; may be given several times.
+    #[arg(long = "set", value_name = "ELEMENT.PARAMETER=VALUE", help_heading = "In the image")]
+    pub(crate) settings: Vec<String>,
+    /// The size of the whole disk, as `20GB` or `8GiB`; without it, from its content.
+    #[arg(long, value_name = "SIZE", help_heading = "In the image")]
+    pub(crate) size: Option<String>,
+    #[command(flatten)]
+    pub(crate) dib: DibOptions,
 }
 
 #[derive(Debug, Args)]
@@ -315,9 +376,6 @@ pub(crate) struct BuildArgs {
     /// grant --write` agrees to it.
     #[arg(long)]
     pub(crate) locked: bool,
-    /// Never use memory for the tree that is being built, but the cache's folder.
-    #[arg(long)]
-    pub(crate) no_tmpfs: bool,
     /// How many steps that do not write the image may run at the same time.
     ///
     /// Without it: as many as the machine has processors. Whatever it is, the image and what is
@@ -361,10 +419,34 @@ pub(crate) enum PlanFormat {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The definition to write (`….toml`), and the names of elements.
+    #[arg(value_name = "DEFINITION | ELEMENT...")]
+    pub(crate) what: Vec<String>,
+    #[command(flatten)]
+    pub(crate) options: SubjectOptions,
+    #[command(flatten)]
+    pub(crate) elements: ElementOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArgs {
+    #[command(flatten)]
+    pub(crate) elements: ElementOptions,
+    /// A layout (`….yaml`), an element `block-device-…`, or a command line; without it,
+    /// `DIB_BLOCK_DEVICE_CONFIG` is read.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
+    pub(crate) what: Vec<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct GrantArgs {
     /// The image definition.
     #[arg(value_name = "DEFINITION")]
     pub(crate) definition: PathBuf,
+    /// A variant of the definition: `[variants.NAME]`.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) variant: Option<String>,
     /// Put the grants that are missing into the definition, and agree in `dib.lock` to what the
     /// elements are now.
     #[arg(long)]

@@ -155,7 +155,6 @@ pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::LogFormat;
 
     const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -166,7 +165,7 @@ mod tests {
 
     #[test]
     fn what_a_build_found_is_added_to_the_file_as_it_is_by_then() {
-        let reporter = Reporter::new(LogFormat::Json, false);
+        let reporter = Reporter::silent();
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         std::fs::write(at("image.toml"), "[image]\nname = \"web\"\nelements = [\"tool\"]\n")
@@ -201,7 +200,7 @@ mod tests {
         let text = "[image]\nname = \"web\"\nelements = [\"tool\"]\n";
         let mut definition = Definition::parse(text, "typed", folder.path()).unwrap();
         definition.file = None;
-        let reporter = Reporter::new(LogFormat::Json, false);
+        let reporter = Reporter::silent();
         keep_pins(&definition, &found("tool", "https://x.example/a"), &reporter).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }

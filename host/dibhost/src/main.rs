@@ -1,6 +1,7 @@
 //! `dibhost`: parses, dispatches, reports. What is done is done below.
 
 mod cli;
+mod dib_options;
 mod failure;
 mod first_party;
 mod lock;
@@ -30,10 +31,16 @@ fn main() -> ExitCode {
         return fill(args.next().as_deref().map(Path::new));
     }
     let cli = Cli::parse();
-    let reporter = Reporter::new(cli.messages.log_format, cli.messages.verbose);
+    let reporter = Reporter::new(&cli.messages);
+    if let Err(failure) = reporter.also(false, cli.messages.logfile.as_deref()) {
+        reporter.failure(failure.message());
+        return failure.code();
+    }
     let result = match &cli.verb {
         Verb::Build(args) => verb::build::run(args, &reporter),
-        Verb::Plan(args) => verb::plan::run(args),
+        Verb::Plan(args) => verb::plan::run(args, &reporter),
+        Verb::Init(args) => verb::init::run(args, &reporter),
+        Verb::Convert(args) => verb::convert::run(args, &reporter),
         Verb::Grant(args) => verb::grant::run(args),
         Verb::BlockDevice(BlockDeviceVerb::Plan(args)) => verb::block_device::plan(args, &reporter),
         Verb::BlockDevice(BlockDeviceVerb::Build(args)) => verb::disk::build(args, &reporter),

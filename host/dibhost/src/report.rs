@@ -1,19 +1,27 @@
 //! Shows what a build tells: a progress line on a terminal, plain lines elsewhere, or JSON.
 
+use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use dibhost_engine::{Activity, Event, Level, Timing};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use crate::cli::LogFormat;
+use crate::cli::{LogFormat, Messages};
+use crate::failure::Failure;
 
 /// Where progress and messages go: standard error.
 pub(crate) struct Reporter {
     form: Form,
-    verbose: bool,
+    verbose: AtomicBool,
+    /// Warnings and failures alone.
+    quiet: bool,
+    /// Gets every line, whatever else is shown.
+    log: OnceLock<Mutex<File>>,
     begun: Instant,
     /// Lines of the running activity that were not shown, for when it fails.
     withheld: Mutex<Vec<String>>,
@@ -25,30 +33,75 @@ enum Form {
     Json,
 }
 
+/// Which lines are shown where a person wants few of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    /// All but these are left out.
+    Warning,
+    Other,
+}
+
 /// How many lines that were not shown are shown after all when a build fails.
 const WITHHELD: usize = 40;
 
 impl Reporter {
-    pub(crate) fn new(format: LogFormat, verbose: bool) -> Self {
-        let form = match format {
+    pub(crate) fn new(messages: &Messages) -> Self {
+        let form = match messages.log_format {
             LogFormat::Json => Form::Json,
+            LogFormat::Text if messages.quiet => Form::Plain,
             LogFormat::Text if std::io::stderr().is_terminal() => Form::Terminal(bar()),
             LogFormat::Text => Form::Plain,
         };
-        Self { form, verbose, begun: Instant::now(), withheld: Mutex::default() }
+        Self::with(form, messages.verbose, messages.quiet)
+    }
+
+    /// One that shows nothing but warnings.
+    #[cfg(test)]
+    pub(crate) fn silent() -> Self {
+        Self::with(Form::Plain, false, true)
+    }
+
+    fn with(form: Form, verbose: bool, quiet: bool) -> Self {
+        Self {
+            form,
+            verbose: AtomicBool::new(verbose),
+            quiet,
+            log: OnceLock::new(),
+            begun: Instant::now(),
+            withheld: Mutex::default(),
+        }
+    }
+
+    /// Shows more from now on: lines that are not shown else, and all lines in a file.
+    pub(crate) fn also(&self, verbose: bool, log: Option<&Path>) -> Result<(), Failure> {
+        if verbose {
+            self.verbose.store(true, Ordering::Relaxed);
+        }
+        if let Some(path) = log {
+            let file = File::create(path).map_err(|error| {
+                Failure::wrong(format!("writing the log file `{}`: {error}", path.display()))
+            })?;
+            // The first one that was named counts: an option goes before a variable.
+            let _ = self.log.set(Mutex::new(file));
+        }
+        Ok(())
+    }
+
+    fn is_verbose(&self) -> bool {
+        self.verbose.load(Ordering::Relaxed)
     }
 
     /// Shows one event.
     pub(crate) fn event(&self, event: &Event) {
         match &self.form {
-            Form::Json => self.write(&json_of(event).to_string()),
+            Form::Json => self.put(&json_of(event).to_string(), weight(event)),
             Form::Terminal(bar) => self.on_terminal(bar, event),
             Form::Plain => self.plainly(event),
         }
         let mut withheld = self.withheld.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Started(_) => withheld.clear(),
-            Event::Line { level: Level::Debug, source, text } if !self.verbose => {
+            Event::Line { level: Level::Debug, source, text } if !self.is_verbose() => {
                 if withheld.len() == WITHHELD {
                     withheld.remove(0);
                 }
@@ -69,7 +122,8 @@ impl Reporter {
                 bar.set_prefix("");
                 // What takes no time is in the table at the end.
                 if *took >= Duration::from_millis(500) {
-                    self.write(&format!("{:>7.1} s  {}", took.as_secs_f64(), line_of(activity)));
+                    let line = format!("{:>7.1} s  {}", took.as_secs_f64(), line_of(activity));
+                    self.put(&line, Weight::Other);
                 }
             }
             Event::Line { .. } => self.line(event),
@@ -80,7 +134,7 @@ impl Reporter {
         match event {
             Event::Started(activity) => {
                 let at = self.begun.elapsed().as_secs_f64();
-                self.write(&format!("[{at:7.1}] {}", line_of(activity)));
+                self.put(&format!("[{at:7.1}] {}", line_of(activity)), Weight::Other);
             }
             Event::Line { .. } => self.line(event),
             Event::Progress { .. } | Event::Ended { .. } => {}
@@ -90,21 +144,40 @@ impl Reporter {
     fn line(&self, event: &Event) {
         let Event::Line { level, source, text } = event else { return };
         match level {
-            Level::Debug if !self.verbose => {}
-            Level::Debug | Level::Info => self.write(&format!("           {source}: {text}")),
+            Level::Debug if !self.is_verbose() => self.log(&format!("           {source}: {text}")),
+            Level::Debug | Level::Info => {
+                self.put(&format!("           {source}: {text}"), Weight::Other);
+            }
             Level::Warning => self.write(&format!("warning: {source}: {text}")),
         }
     }
 
-    /// Writes one line to standard error. Where nobody reads it any more (`2>&1 | head`), what is
-    /// done is done all the same.
+    /// Writes one line to standard error, and into the log file.
     pub(crate) fn write(&self, line: &str) {
+        self.put(line, Weight::Warning);
+    }
+
+    /// Where nobody reads it any more (`2>&1 | head`), what is done is done all the same.
+    fn put(&self, line: &str, weight: Weight) {
+        self.log(line);
+        // As in DIB, a file of all lines takes them off the screen.
+        if weight == Weight::Other && (self.quiet || self.log.get().is_some()) {
+            return;
+        }
         let write = || {
             let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
         };
         match &self.form {
             Form::Terminal(bar) => bar.suspend(write),
             Form::Plain | Form::Json => write(),
+        }
+    }
+
+    /// A line for the file alone. A full disk is no reason to end a build.
+    fn log(&self, line: &str) {
+        if let Some(log) = self.log.get() {
+            let mut file = log.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = writeln!(file, "{line}");
         }
     }
 
@@ -126,26 +199,33 @@ impl Reporter {
     pub(crate) fn timings(&self, timings: &[Timing], total: Duration) {
         if let Form::Json = self.form {
             let total = u64::try_from(total.as_millis()).unwrap_or(u64::MAX);
-            self.write(
-                &json!({ "event": "timings", "milliseconds": total, "parts": timings }).to_string(),
-            );
+            let parts = json!({ "event": "timings", "milliseconds": total, "parts": timings });
+            self.put(&parts.to_string(), Weight::Other);
             return;
         }
         if let Form::Terminal(bar) = &self.form {
             bar.finish_and_clear();
         }
-        self.write("Where the time went:");
+        self.put("Where the time went:", Weight::Other);
         for timing in timings.iter().filter(|t| t.milliseconds >= 10) {
             let share = 100.0 * timing.milliseconds as f64 / total.as_millis().max(1) as f64;
             let phase = timing.phase.map_or("", |phase| phase.name());
             let who = timing.label().unwrap_or_else(|| "host".to_owned());
-            self.write(&format!(
+            let line = format!(
                 "{:>8.2} s {share:>4.0} %  {phase:<12}  {who:<16}  {}",
                 timing.milliseconds as f64 / 1000.0,
                 timing.name
-            ));
+            );
+            self.put(&line, Weight::Other);
         }
-        self.write(&format!("{:>8.2} s  in all", total.as_secs_f64()));
+        self.put(&format!("{:>8.2} s  in all", total.as_secs_f64()), Weight::Other);
+    }
+}
+
+fn weight(event: &Event) -> Weight {
+    match event {
+        Event::Line { level: Level::Warning, .. } => Weight::Warning,
+        _ => Weight::Other,
     }
 }
 

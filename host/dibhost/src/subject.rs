@@ -1,82 +1,291 @@
-//! What a verb is about: a definition in a file, or one that was typed.
+//! What a verb is about: a definition in a file, or one that was typed, and what was typed beside
+//! it.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use dibhost_block_device::config::DiskSettings;
 use dibhost_block_device::{Backend, Optimise};
-use dibhost_definition::{CommandLine, Definition, Format, Spanned};
+use dibhost_definition::{
+    Additions, Chosen, CommandLine, Definition, DibSurroundings, Format, Spanned, Typed,
+};
+use dibhost_dib::words::{
+    DibGiven, DibRemark, DibRequest, Environment, Fate, Here, element, not_obeyed, option, request,
+};
+use dibhost_engine::{Event, Level};
+use dibhost_plan::planner::Planner;
+use dibhost_plan::{Texts, set_typed};
 
-use crate::cli::Subject;
+use crate::cli::{ElementOptions, Subject, SubjectOptions};
 use crate::failure::Failure;
+use crate::report::Reporter;
+use crate::surroundings;
 
 /// A definition, and where its outputs go.
 pub(crate) struct Resolved {
     pub(crate) definition: Definition,
     /// Folder and name without extension.
     pub(crate) stem: PathBuf,
+    /// What was typed.
+    pub(crate) typed: Typed,
 }
 
-/// Reads the definition that was named, or makes one of what was typed.
-pub(crate) fn resolve(subject: &Subject) -> Result<Resolved, Failure> {
-    match subject.what.as_slice() {
-        [file] if Path::new(file).extension().is_some_and(|e| e == "toml") => {
-            from_file(file, subject)
-        }
-        elements => typed(elements, subject),
+/// What was typed and set, with what DIB's words in it come to.
+pub(crate) struct Asked<'a> {
+    what: &'a [String],
+    options: &'a SubjectOptions,
+    environment: Environment,
+    request: DibRequest,
+    /// The definition's file; none: elements were typed.
+    file: Option<&'a Path>,
+}
+
+impl<'a> Asked<'a> {
+    /// Takes what was typed together with the variables of the environment, of which a definition
+    /// obeys none; tells what becomes of each.
+    pub(crate) fn of(subject: &'a Subject, reporter: &Reporter) -> Result<Self, Failure> {
+        Self::with(&subject.what, &subject.options, &environment(), reporter)
     }
-}
 
-fn from_file(file: &str, subject: &Subject) -> Result<Resolved, Failure> {
-    let mut definition = Definition::load(Path::new(file)).map_err(Failure::wrong)?;
-    // What was typed beside a definition goes through the same checks as a definition that
-    // consists of nothing else.
-    let name = definition.image.name.value.clone();
-    let output = subject.output.clone().unwrap_or_else(|| PathBuf::from(&name));
-    let elements: Vec<_> = definition.image.elements.iter().map(|e| e.value.clone()).collect();
-    let over = read(&output, subject, &elements)?;
-    let typed_format = output.extension().and_then(|e| e.to_str()).and_then(Format::from_name);
-    if subject.formats.is_some() || typed_format.is_some() {
-        let kept = subject.formats.is_none();
-        let mut formats: Vec<Spanned<Format>> =
-            if kept { definition.image.formats } else { Vec::new() };
-        for format in over.image.formats {
-            if !formats.iter().any(|f| f.value == format.value) {
-                formats.push(format);
+    /// The same with other variables than the environment's.
+    pub(crate) fn with(
+        what: &'a [String],
+        options: &'a SubjectOptions,
+        variables: &BTreeMap<String, String>,
+        reporter: &Reporter,
+    ) -> Result<Self, Failure> {
+        let file = match what {
+            [file] if Path::new(file).extension().is_some_and(|e| e == "toml") => {
+                Some(Path::new(file.as_str()))
             }
+            _ => None,
+        };
+        let typed = given(options);
+        let clear = typed.iter().any(|given| given.option.id() == "c");
+        let mut environment = Environment::default();
+        if file.is_some() {
+            let set = variables.iter().filter(|(_, value)| !value.is_empty());
+            let remark = not_obeyed(set.map(|(name, _)| name.as_str()));
+            environment.remarks.extend(remark.map(DibRemark::warned));
+        } else if !clear {
+            environment = Environment::of(variables, &typed);
         }
-        definition.image.formats = formats;
+        let all: Vec<DibGiven> = environment.given.iter().cloned().chain(typed).collect();
+        let kind = environment.aliases.iter().find(|(name, _)| name == "FS_TYPE");
+        let kind = kind.map_or("ext4", |(_, kind)| kind.as_str());
+        let request = request(&all, kind).map_err(|refused| {
+            Failure::Wrong(refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        })?;
+        reporter.also(request.verbose, request.logfile.as_deref().map(Path::new))?;
+        tell(&environment.remarks, reporter);
+        tell(&request.remarks, reporter);
+        Ok(Self { what, options, environment, request, file })
     }
-    if over.image.arch.is_some() {
-        definition.image.arch = over.image.arch;
+
+    /// Where elements are, and how they run.
+    pub(crate) fn elements(&self, options: &ElementOptions) -> ElementOptions {
+        let cache = self.request.cache.as_ref().map(PathBuf::from);
+        ElementOptions { cache: options.cache.clone().or(cache), ..options.clone() }
     }
-    let typed = over.disks;
-    definition.disks.backend = typed.backend.or(definition.disks.backend);
-    definition.disks.optimise = typed.optimise.or(definition.disks.optimise);
-    let stem = stem(&output, &over.image.name.value);
-    Ok(Resolved { definition, stem })
+
+    /// No memory for the tree that is being built.
+    pub(crate) fn no_tmpfs(&self) -> bool {
+        self.request.no_tmpfs
+    }
+
+    /// Reads the definition that was named, or makes one of what was typed.
+    pub(crate) fn resolve(
+        &self,
+        library: &dyn Planner,
+        reporter: &Reporter,
+    ) -> Result<Resolved, Failure> {
+        match self.file {
+            Some(file) => self.of_file(file, library, reporter),
+            None => self.typed(library, reporter),
+        }
+    }
+
+    fn of_file(
+        &self,
+        file: &Path,
+        library: &dyn Planner,
+        reporter: &Reporter,
+    ) -> Result<Resolved, Failure> {
+        let mut typed = Typed::default();
+        typed.merge(&self.request.definition);
+        self.content(&mut typed)?;
+        let folder = std::env::current_dir().map_err(Failure::failed)?;
+        let load = |typed: &Typed| {
+            let variant = self.options.variant.as_deref();
+            let typed = (!typed.is_empty()).then_some(typed);
+            let chosen = Chosen { variant, typed, folder: Some(&folder) };
+            Definition::load_chosen(file, chosen).map_err(Failure::wrong)
+        };
+        let mut definition = load(&typed)?;
+        if !self.options.settings.is_empty() {
+            self.settings(&definition, library, &mut typed, reporter)?;
+            definition = load(&typed)?;
+        }
+        // What was typed beside a definition goes through the same checks as a definition that
+        // consists of nothing else.
+        let name = definition.image.name.value.clone();
+        let output = self.request.output.as_ref().map_or(PathBuf::from(&name), PathBuf::from);
+        let elements: Vec<_> = definition.image.elements.iter().map(|e| e.value.clone()).collect();
+        let over = self.line(&output, &elements).typed().map_err(Failure::wrong)?;
+        let over = Definition::of_typed(&over, Path::new(".")).map_err(Failure::wrong)?;
+        let typed_format = output.extension().and_then(|e| e.to_str()).and_then(Format::from_name);
+        if self.request.formats.is_some() || typed_format.is_some() {
+            let kept = self.request.formats.is_none();
+            let mut formats: Vec<Spanned<Format>> =
+                if kept { definition.image.formats } else { Vec::new() };
+            for format in over.image.formats {
+                if !formats.iter().any(|f| f.value == format.value) {
+                    formats.push(format);
+                }
+            }
+            definition.image.formats = formats;
+        }
+        if over.image.arch.is_some() {
+            definition.image.arch = over.image.arch;
+        }
+        definition.disks.backend = over.disks.backend.or(definition.disks.backend);
+        definition.disks.optimise = over.disks.optimise.or(definition.disks.optimise);
+        let stem = stem(&output, &over.image.name.value);
+        Ok(Resolved { definition, stem, typed })
+    }
+
+    fn typed(&self, library: &dyn Planner, reporter: &Reporter) -> Result<Resolved, Failure> {
+        let output = PathBuf::from(self.request.output.as_deref().unwrap_or("image"));
+        let Elements { names, devuser } = elements(self.what, library, reporter);
+        let mut typed = self.line(&output, &names).typed().map_err(Failure::wrong)?;
+        typed.merge(&self.request.definition);
+        let builder_keys = surroundings::builder().authorized_keys;
+        let around = DibSurroundings { elements: &names, devuser, builder_keys: &builder_keys };
+        let remarks = typed.obey(&self.environment.keys, around).map_err(Failure::wrong)?;
+        tell(&remarks, reporter);
+        self.content(&mut typed)?;
+        let here = Path::new(".");
+        let definition = Definition::of_typed(&typed, here).map_err(Failure::wrong)?;
+        self.settings(&definition, library, &mut typed, reporter)?;
+        let definition = Definition::of_typed(&typed, here).map_err(Failure::wrong)?;
+        if self.options.variant.is_some() {
+            return Err(Failure::wrong(
+                "`--variant` names a variant of a definition, and elements were typed\n  help: name \
+                 a definition, as `image.toml`, or leave it out",
+            ));
+        }
+        let stem = stem(&output, &definition.image.name.value);
+        Ok(Resolved { definition, stem, typed })
+    }
+
+    fn line<'l>(&'l self, output: &'l Path, elements: &'l [String]) -> CommandLine<'l> {
+        CommandLine {
+            output,
+            formats: self.request.formats.as_deref(),
+            arch: self.request.arch.as_deref(),
+            disks: DiskSettings {
+                backend: self.options.backend.map(Backend::from),
+                optimise: self.options.optimise.map(Optimise::from),
+            },
+            elements,
+            base: Path::new("."),
+        }
+    }
+
+    /// What was typed of the image's content.
+    fn content(&self, typed: &mut Typed) -> Result<(), Failure> {
+        let options = self.options;
+        let builder_keys = match options.users.is_empty() {
+            true => Vec::new(),
+            false => surroundings::builder().authorized_keys,
+        };
+        let additions = Additions {
+            packages: &self.request.packages,
+            files: &options.files,
+            commands: &options.commands,
+            users: &options.users,
+            secrets: &options.secrets,
+            size: options.size.as_deref(),
+            builder_keys: &builder_keys,
+        };
+        typed.add_content(&additions).map_err(Failure::wrong)
+    }
+
+    fn settings(
+        &self,
+        definition: &Definition,
+        library: &dyn Planner,
+        typed: &mut Typed,
+        reporter: &Reporter,
+    ) -> Result<(), Failure> {
+        let (variables, settings) = (&self.environment.aliases, &self.options.settings);
+        let texts = Texts { variables, settings };
+        let remarks = set_typed(definition, library, texts, typed).map_err(Failure::wrong)?;
+        tell(&remarks, reporter);
+        Ok(())
+    }
 }
 
-fn typed(elements: &[String], subject: &Subject) -> Result<Resolved, Failure> {
-    let output = subject.output.clone().unwrap_or_else(|| PathBuf::from("image"));
-    let definition = read(&output, subject, elements)?;
-    let stem = stem(&output, &definition.image.name.value);
-    Ok(Resolved { definition, stem })
-}
-
-fn read(output: &Path, subject: &Subject, elements: &[String]) -> Result<Definition, Failure> {
-    let disks = DiskSettings {
-        backend: subject.backend.map(Backend::from),
-        optimise: subject.optimise.map(Optimise::from),
+/// The variables of the environment; what is no text is nobody's of these.
+pub(crate) fn environment() -> BTreeMap<String, String> {
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
     };
-    Definition::from_command_line(&CommandLine {
-        output,
-        formats: subject.formats.as_deref(),
-        arch: subject.arch.as_deref(),
-        disks,
-        elements,
-        base: Path::new("."),
-    })
-    .map_err(Failure::wrong)
+    std::env::vars_os().filter_map(text).collect()
+}
+
+/// The options of DIB's that were typed, those among them that the program has itself.
+fn given(options: &SubjectOptions) -> Vec<DibGiven> {
+    let output = options.output.as_ref().map(|path| path.display().to_string());
+    let own = [("o", output), ("t", options.formats.clone()), ("a", options.arch.clone())];
+    let packages = options.packages.iter().map(|list| ("p", Some(list.clone())));
+    let own = own.into_iter().chain(packages).filter_map(|(id, value)| {
+        let option = option(id)?;
+        Some(DibGiven { option, value: value?, by: option.typed() })
+    });
+    own.chain(options.dib.given.iter().cloned()).collect()
+}
+
+/// Elements that were typed.
+struct Elements {
+    names: Vec<String>,
+    /// DIB's `devuser` was among them, which is no element here.
+    devuser: bool,
+}
+
+/// Elements by the names that they have here; what DIB's come to is told.
+fn elements(typed: &[String], library: &dyn Planner, reporter: &Reporter) -> Elements {
+    let known = library.known_names();
+    let mut elements = Elements { names: Vec::new(), devuser: false };
+    let mut remarks = Vec::new();
+    for name in typed {
+        let here = element(name).filter(|_| !known.contains(name)).map(|element| element.here);
+        match here {
+            Some(Here::Is(other)) => {
+                remarks.push(DibRemark::told(format!("`{name}` is `{other}` here")));
+                if !elements.names.iter().any(|name| name == other) {
+                    elements.names.push(other.to_owned());
+                }
+            }
+            Some(Here::User) => elements.devuser = true,
+            Some(Here::Fate(Fate::Nothing(why))) => {
+                remarks.push(DibRemark::told(format!("`{name}` is left out: {why}")));
+            }
+            // What cannot be done is refused when elements are looked for.
+            _ => elements.names.push(name.clone()),
+        }
+    }
+    tell(&remarks, reporter);
+    elements
+}
+
+fn tell(remarks: &[DibRemark], reporter: &Reporter) {
+    for remark in remarks {
+        let level = if remark.warns { Level::Warning } else { Level::Info };
+        let source = "diskimage-builder's words".to_owned();
+        reporter.event(&Event::Line { level, source, text: remark.text.clone() });
+    }
 }
 
 fn stem(output: &Path, name: &str) -> PathBuf {
@@ -87,61 +296,4 @@ fn stem(output: &Path, name: &str) -> PathBuf {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::{BackendName, Purpose};
-
-    fn subject(what: &[&str], output: Option<&str>, formats: Option<&str>) -> Subject {
-        Subject {
-            what: what.iter().map(|w| (*w).to_owned()).collect(),
-            output: output.map(PathBuf::from),
-            formats: formats.map(str::to_owned),
-            arch: None,
-            backend: None,
-            optimise: None,
-        }
-    }
-
-    #[test]
-    fn what_is_typed_beside_a_definition_comes_first() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("d.toml");
-        let text = "[image]\nname = \"d\"\nelements = [\"debian\"]\nformats = [\"raw\"]\n";
-        std::fs::write(&file, text).unwrap();
-        let file = file.to_str().unwrap();
-        for (output, formats, stem, all) in [
-            (None, None, "d", vec![Format::Raw]),
-            (Some("out/x.qcow2"), None, "out/x", vec![Format::Raw, Format::Qcow2]),
-            (Some("out/x"), Some("qcow2"), "out/x", vec![Format::Qcow2]),
-        ] {
-            let resolved = resolve(&subject(&[file], output, formats)).ok().unwrap();
-            assert_eq!(resolved.stem, Path::new(stem));
-            assert_eq!(resolved.definition.formats(), all);
-            assert_eq!(resolved.definition.image.name.value, "d");
-        }
-    }
-
-    #[test]
-    fn how_disks_are_made_can_be_typed_beside_a_definition() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("d.toml");
-        let text = "[image]\nname = \"d\"\nelements = [\"debian\"]\n[disks]\nbackend = \"loop\"\n\
-                    optimise = \"size\"\n";
-        std::fs::write(&file, text).unwrap();
-        let said = |backend, optimise| {
-            let subject = subject(&[file.to_str().unwrap()], None, None);
-            let disks = resolve(&Subject { backend, optimise, ..subject }).ok().unwrap();
-            (disks.definition.disks.backend, disks.definition.disks.optimise)
-        };
-        assert_eq!(said(None, None), (Some(Backend::Loop), Some(Optimise::Size)));
-        let typed = said(Some(BackendName::File), Some(Purpose::Speed));
-        assert_eq!(typed, (Some(Backend::File), Some(Optimise::Speed)));
-    }
-
-    #[test]
-    fn elements_can_be_typed() {
-        let resolved = resolve(&subject(&["debian", "vm"], Some("/o/x.raw"), None)).ok().unwrap();
-        assert_eq!(resolved.stem, Path::new("/o/x"));
-        assert_eq!(resolved.definition.formats(), [Format::Raw]);
-    }
-}
+mod tests;

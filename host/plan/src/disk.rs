@@ -8,6 +8,7 @@ use dibhost_definition::{Definition, Diagnostic, RootFilesystem};
 use dibhost_text::quoted_list;
 use serde_json::Value;
 
+use crate::disk_size;
 use crate::order::Key;
 use crate::plan::{PlanFinding, PlannedBlockDevice};
 
@@ -114,6 +115,7 @@ pub(crate) fn plan(
         nodes = default_nodes();
     }
     apply(&definition.root_filesystem, &mut nodes)?;
+    disk_size::apply(&definition.disk, &mut nodes)?;
     known_secrets(definition)?;
     let backend = definition.disks.backend.unwrap_or_default();
     let mut planned = PlannedBlockDevice {
@@ -192,6 +194,7 @@ fn apply(settings: &RootFilesystem, nodes: &mut [Node]) -> Result<(), Diagnostic
     {
         tunings.extend(bytes.as_ref().map(|bytes| (key.to_owned(), bytes.value.to_string())));
     }
+    tunings.extend(settings.tuning.iter().cloned());
     if settings.label.is_none() && tunings.is_empty() {
         return Ok(());
     }

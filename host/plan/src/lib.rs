@@ -11,6 +11,7 @@ pub mod description;
 pub mod diff;
 pub mod digest;
 mod disk;
+mod disk_size;
 pub mod fact;
 pub mod file;
 pub mod grant;
@@ -41,6 +42,7 @@ mod slot;
 mod slots;
 mod soundness;
 mod transaction;
+mod typed;
 pub mod validate;
 pub mod why;
 pub mod wish;
@@ -63,3 +65,4 @@ pub use transaction::{
     BootstrapWant, DebconfAnswer, GroupWant, ModuleWant, PackageWant, PlannedRepository,
     Transaction, WantedBy,
 };
+pub use typed::{Texts, set_typed, value_of};

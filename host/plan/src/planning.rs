@@ -82,6 +82,7 @@ pub fn plan(
         planned_elements(definition, &elements, parameters, &held, inputs.lock.as_ref());
     let given = crate::inputs::planned(definition, &inputs.inputs, &planned_elements);
     findings.extend(crate::inputs::idle(definition, &given));
+    findings.extend(definition.remarks.iter().map(said));
     let steps = order::steps(&elements, &order);
     let toucher = |name: &str| planned_elements.iter().any(|e| e.name == name && e.sees_target());
     let touching: BTreeSet<Phase> =
@@ -144,6 +145,17 @@ pub fn plan(
     let grown = inputs.lock.as_ref().map(|lock| lock::grown(lock, definition, &plan));
     plan.findings.extend(grown.into_iter().flatten().map(|growth| growth.finding()));
     wrong.or(plan)
+}
+
+/// What the definition itself has to say.
+fn said(remark: &Diagnostic) -> PlanFinding {
+    PlanFinding {
+        element: None,
+        phase: None,
+        location: remark.location.as_ref().map(ToString::to_string),
+        message: remark.message.clone(),
+        help: remark.help.clone(),
+    }
 }
 
 /// What the steps of `root` say of the system, with all that each element asks for: what is planned

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use dibhost_check::Check;
 use dibhost_definition::{Contents, Definition, Diagnostic, Diagnostics, Location};
+use dibhost_dib::words::{Here, element};
 use dibhost_inputs::Inputs;
 use dibhost_text::did_you_mean;
 use semver::{Version, VersionReq};
@@ -255,7 +256,10 @@ fn not_found(planner: &dyn Planner, reference: &str, failure: ElementFailure) ->
     let meant = if known.iter().any(|k| k == reference) {
         None
     } else {
-        did_you_mean(reference, known.iter().map(String::as_str))
+        let dibs =
+            element(reference).map(|element| element.here).filter(|here| *here != Here::Same);
+        dibs.map(|here| format!("diskimage-builder's `{reference}`: {}", here.in_words()))
+            .or_else(|| did_you_mean(reference, known.iter().map(String::as_str)))
     };
     Diagnostic {
         message: failure.message,

@@ -19,18 +19,21 @@ use crate::failure::Failure;
 use crate::lock::{self, Kept};
 use crate::report::Reporter;
 use crate::role::{FILL_FILESYSTEM, TARGET_WORKER};
-use crate::{subject, surroundings};
+use crate::subject::Asked;
+use crate::surroundings;
 
 /// Plans and builds.
 pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> {
-    let resolved = subject::resolve(&args.subject)?;
+    let asked = Asked::of(&args.subject, reporter)?;
+    let elements = asked.elements(&args.elements);
+    let library = super::library(&elements)?;
+    let resolved = asked.resolve(&library, reporter)?;
     for format in resolved.definition.formats() {
         let output = resolved.stem.with_added_extension(format.name());
         dibhost_image::check_output(&output).map_err(Failure::wrong)?;
     }
-    let library = super::library(&args.elements)?;
     let secrets = Arc::new(Secrets::of(&resolved.definition));
-    let inputs = super::inputs(&resolved.definition, &args.elements);
+    let inputs = super::inputs(&resolved.definition, &elements);
     let plan = super::planned(&resolved.definition, &library, inputs.clone())?;
     let kept = Kept::of(&resolved.definition)?;
     if let Some(kept) = &kept {
@@ -55,11 +58,11 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
         kept.renew(locked(&plan))?;
     }
     let options = BuildOptions {
-        cache: surroundings::cache_folder(&args.elements),
+        cache: surroundings::cache_folder(&elements),
         worker: (PathBuf::from("/proc/self/exe"), vec![OsString::from(TARGET_WORKER)]),
         filler: (PathBuf::from("/proc/self/exe"), vec![OsString::from(FILL_FILESYSTEM)]),
         stem: resolved.stem,
-        no_tmpfs: args.no_tmpfs,
+        no_tmpfs: asked.no_tmpfs(),
         jobs: args
             .jobs
             .or_else(|| thread::available_parallelism().ok())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use dibhost_definition::{Definition, LOCK_FILE, add_grants, scope_lines, toml_key};
+use dibhost_definition::{Chosen, Definition, LOCK_FILE, add_grants, scope_lines, toml_key};
 use dibhost_plan::ask::{Ask, Asking, ask};
 use serde_json::json;
 
@@ -14,7 +14,8 @@ use crate::lock::{self, Kept};
 
 /// Shows what is asked; with `--write`, grants it and agrees to what the elements are now.
 pub(crate) fn run(args: &GrantArgs) -> Result<(), Failure> {
-    let definition = Definition::load(&args.definition).map_err(Failure::wrong)?;
+    let chosen = Chosen { variant: args.variant.as_deref(), ..Chosen::default() };
+    let definition = Definition::load_chosen(&args.definition, chosen).map_err(Failure::wrong)?;
     let library = super::library(&args.elements)?;
     let kept = Kept::of(&definition)?;
     let known = kept.as_ref().and_then(Kept::image).cloned();

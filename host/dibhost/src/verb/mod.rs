@@ -3,11 +3,13 @@
 pub(crate) mod block_device;
 pub(crate) mod block_device_inspect;
 pub(crate) mod build;
+pub(crate) mod convert;
 pub(crate) mod disk;
 mod disk_secrets;
 pub(crate) mod element;
 pub(crate) mod element_run;
 pub(crate) mod grant;
+pub(crate) mod init;
 pub(crate) mod plan;
 
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! `dibhost plan`: everything a build would do, why it would, and what another build would not.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use dibhost_definition::Typed;
 use dibhost_image::Manifest;
 use dibhost_plan::Plan;
 use dibhost_plan::diff::Difference;
@@ -10,23 +11,18 @@ use serde::Serialize;
 
 use crate::cli::{PlanArgs, PlanFormat, Subject};
 use crate::failure::Failure;
-use crate::subject;
+use crate::report::Reporter;
+use crate::subject::Asked;
 
 /// Plans, and shows the plan, an answer about it, or what is different in another one.
-pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
-    let library = super::library(&args.elements)?;
-    let planned = |subject: &Subject| {
-        let subject::Resolved { definition, stem } = subject::resolve(subject)?;
-        let inputs = super::inputs(&definition, &args.elements);
-        let plan = super::planned(&definition, &library, inputs)?;
-        Ok((plan.to_be_shown().map_err(Failure::failed)?, stem))
-    };
+pub(crate) fn run(args: &PlanArgs, reporter: &Reporter) -> Result<(), Failure> {
     if args.diff {
         let [before, after] = two(&args.subject)?;
-        let difference = Difference::between(&planned(&before)?.0, &planned(&after)?.0);
+        let (before, after) = (planned(&before, args, reporter)?, planned(&after, args, reporter)?);
+        let difference = Difference::between(&before.plan, &after.plan);
         return super::show(&formatted(args.format, &difference, Difference::to_text)?);
     }
-    let (plan, stem) = planned(&args.subject)?;
+    let Shown { plan, typed, stem } = planned(&args.subject, args, reporter)?;
     let text = match (&args.why, args.format) {
         (Some(subject), format) => {
             let why = plan.why(subject).map_err(|none| unanswered(none, subject, &stem))?;
@@ -34,6 +30,7 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
         }
         (None, PlanFormat::Svg) => plan.to_svg(),
         (None, PlanFormat::Dot) => plan.to_dot(),
+        (None, PlanFormat::Text) => plan.to_text() + &as_definition(&typed),
         (None, format) => formatted(format, &plan, Plan::to_text)?,
     };
     super::show(&text)
@@ -55,6 +52,37 @@ fn unanswered(none: NoSuchSubject, subject: &str, stem: &Path) -> Failure {
     });
     let NoSuchSubject { message, help } = none;
     Failure::wrong(format!("{message}{}\n  help: {help}", built.unwrap_or_default()))
+}
+
+/// A plan, and what was typed for it, as TOML.
+struct Shown {
+    plan: Plan,
+    typed: Typed,
+    /// Folder and name of the image files, without extension.
+    stem: PathBuf,
+}
+
+fn planned(subject: &Subject, args: &PlanArgs, reporter: &Reporter) -> Result<Shown, Failure> {
+    let asked = Asked::of(subject, reporter)?;
+    let elements = asked.elements(&args.elements);
+    let library = super::library(&elements)?;
+    let resolved = asked.resolve(&library, reporter)?;
+    let inputs = super::inputs(&resolved.definition, &elements);
+    let plan = super::planned(&resolved.definition, &library, inputs)?;
+    let (typed, stem) = (resolved.typed, resolved.stem);
+    Ok(Shown { plan: plan.to_be_shown().map_err(Failure::failed)?, typed, stem })
+}
+
+/// What was typed, as the TOML that says the same.
+fn as_definition(typed: &Typed) -> String {
+    // Elements alone stand above as they were typed.
+    if !typed.says_more_than_image() {
+        return String::new();
+    }
+    let typed = typed.to_toml();
+    let lines: String =
+        typed.lines().map(|line| format!("  {line}").trim_end().to_owned() + "\n").collect();
+    format!("\nWhat was typed, as a definition says it:\n{lines}")
 }
 
 /// An answer in a format that is not a picture's.
