@@ -22,10 +22,11 @@ pub(crate) fn crypttab(layout: &Layout) -> Option<String> {
     let start = text.len();
     for volume in layout.volumes.iter().filter(|volume| volume.kind == "luks") {
         let Some(uuid) = uuid(volume) else { continue };
-        // The initramfs of a machine that is not there yet finds no device: it has to be told.
+        // The initramfs of a machine that is not there yet finds no device: it has to be told. No
+        // `discard`: what is given back shows how much of the volume is used, and where.
         let is_early = early.iter().any(|e| e.name == volume.name);
         let initramfs = if is_early { ",initramfs" } else { "" };
-        text.push_str(&format!("{} UUID={uuid} none luks,discard{initramfs}\n", volume.name));
+        text.push_str(&format!("{} UUID={uuid} none luks{initramfs}\n", volume.name));
     }
     (text.len() > start).then_some(text)
 }
@@ -38,7 +39,8 @@ pub(crate) fn mdadm(layout: &Layout) -> Option<String> {
     let start = text.len();
     for volume in layout.volumes.iter().filter(|volume| volume.kind == "raid") {
         let Some(uuid) = uuid(volume) else { continue };
-        text.push_str(&format!("ARRAY /dev/md/{} metadata=1.2 UUID={uuid}\n", volume.name));
+        // Of whichever version its metadata is.
+        text.push_str(&format!("ARRAY /dev/md/{} UUID={uuid}\n", volume.name));
     }
     (text.len() > start).then_some(text)
 }

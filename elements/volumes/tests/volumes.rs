@@ -87,11 +87,11 @@ fn crypttab_and_mdadm_conf_name_volumes_by_uuid() {
     let mut host = nested().directory("/etc");
     host.run::<Volumes>(Phase::Install).unwrap();
     let crypttab = host.text("/etc/crypttab");
-    assert!(crypttab.contains(&format!("root-crypt UUID={UUID} none luks,discard,initramfs\n")));
-    assert!(crypttab.contains(&format!("data-crypt UUID={UUID} none luks,discard\n")));
+    assert!(crypttab.contains(&format!("root-crypt UUID={UUID} none luks,initramfs\n")));
+    assert!(crypttab.contains(&format!("data-crypt UUID={UUID} none luks\n")));
     assert!(
         host.text("/etc/mdadm/mdadm.conf")
-            .contains(&format!("ARRAY /dev/md/mirror metadata=1.2 UUID={UUID}\n"))
+            .contains(&format!("ARRAY /dev/md/mirror UUID={UUID}\n"))
     );
 }
 

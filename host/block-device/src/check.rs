@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::driver::Driver;
 use crate::graph::{Filesystem, Graph, GraphError, LogicalVolume, TypeId};
 use crate::node::{Node, NodeKind, Size, TableKind};
+use crate::noun::noun;
 use crate::partition_type::{PARTITION_ATTRIBUTES, PARTITION_TYPES, mbr_type, partition_type};
+use crate::percent::percent;
 use dibhost_filesystems::{FilesystemKind, check_label, parse_tuning, parse_uuid};
 
 /// GPT keeps a name in 36 UTF-16 units.
@@ -15,27 +17,10 @@ const MOST_PARTITIONS: usize = 128;
 
 type ByName = BTreeMap<String, usize>;
 
-pub(crate) fn noun(kind: &NodeKind) -> &'static str {
-    match kind {
-        NodeKind::Disk { .. } => "disk",
-        NodeKind::Table { .. } => "partition table",
-        NodeKind::Partition { .. } => "partition",
-        NodeKind::Encryption { .. } => "encryption",
-        NodeKind::PhysicalVolume => "physical volume",
-        NodeKind::VolumeGroup { .. } => "volume group",
-        NodeKind::LogicalVolume { is_thin_pool: true, .. } => "thin pool",
-        NodeKind::LogicalVolume { .. } => "logical volume",
-        NodeKind::Filesystem { .. } => "filesystem",
-        NodeKind::Mount { .. } => "mount",
-        NodeKind::GrubBios { .. } => "grub-bios",
-        NodeKind::Driver { name, .. } => match name.as_str() {
-            "raid" => "RAID",
-            "verity" => "verity",
-            "subvolume" => "subvolume",
-            _ => "driver",
-        },
-    }
-}
+mod meant;
+mod names;
+
+pub(crate) use meant::Use;
 
 fn is_driver(kind: &NodeKind, wanted: &str) -> bool {
     matches!(kind, NodeKind::Driver { name, .. } if name == wanted)
@@ -120,8 +105,12 @@ pub(crate) fn stacking(nodes: &[Node]) -> Result<ByName, GraphError> {
                 let help = format!("a {kind} stands on {}", stands_on(&node.kind));
                 return Err(GraphError::at(&node.name, "it stands on itself", help));
             }
+            if !seen.insert(lower) {
+                let help = format!("name it once; a {kind} stands on {}", stands_on(&node.kind));
+                return Err(GraphError::at(&node.name, format!("it names `{lower}` twice"), help));
+            }
             let below = &nodes[below];
-            if !seen.insert(lower) || !one_on_one(&node.kind, &below.kind) {
+            if !one_on_one(&node.kind, &below.kind) {
                 let problem = format!("a {kind} cannot stand on {} `{lower}`", noun(&below.kind));
                 let help = format!("a {kind} stands on {}", stands_on(&node.kind));
                 return Err(GraphError::at(&node.name, problem, help));
@@ -225,8 +214,8 @@ fn sized(node: &str, size: Size) -> Result<(), GraphError> {
     match size {
         Size::Bytes(0) => Err(GraphError::at(node, "its size is 0", "write a size in bytes")),
         Size::Share(share) | Size::ShareOfRest(share) if share == 0 || share > 1_000_000 => {
-            let problem = format!("its size is {share} millionths");
-            Err(GraphError::at(node, problem, "write from 1 to 1000000"))
+            let problem = format!("its size is {}", percent(share));
+            Err(GraphError::at(node, problem, "write from 0.0001% to 100%"))
         }
         _ => Ok(()),
     }
@@ -502,6 +491,8 @@ pub(crate) fn grub_bios(
 /// What only shows when all nodes are seen.
 pub(crate) fn together(graph: &Graph) -> Result<(), GraphError> {
     crate::fstab::check(graph)?;
+    names::check(graph)?;
+    meant::check(graph)?;
     volumes(graph)?;
     for (i, mount) in graph.mounts.iter().enumerate() {
         if let Some(other) = graph.mounts[..i].iter().find(|m| m.at == mount.at) {
@@ -515,17 +506,19 @@ pub(crate) fn together(graph: &Graph) -> Result<(), GraphError> {
         }
     }
     for (i, filesystem) in graph.filesystems.iter().enumerate() {
-        let Some(label) = &filesystem.label else { continue };
-        let same = |f: &&Filesystem| f.label.as_deref() == Some(label);
-        if let Some(other) = graph.filesystems[..i].iter().find(same) {
+        let before = &graph.filesystems[..i];
+        let same = |f: &&Filesystem| f.label.is_some() && f.label == filesystem.label;
+        if let Some(other) = before.iter().find(same) {
+            let label = filesystem.label.as_deref().unwrap_or_default();
             let problem = format!("its label `{label}` is also that of `{}`", other.node);
             let help = "give it another one: filesystems are found by label";
             return Err(GraphError::at(&filesystem.node, problem, help));
         }
         let uuid = |f: &&Filesystem| f.uuid.is_some() && f.uuid == filesystem.uuid;
-        if let Some(other) = graph.filesystems[..i].iter().find(uuid) {
+        if let Some(other) = before.iter().find(uuid) {
             let problem = format!("its UUID is also that of `{}`", other.node);
-            return Err(GraphError::at(&filesystem.node, problem, "give it another one"));
+            let help = "give it another one, or leave `uuid` out: filesystems are found by UUID";
+            return Err(GraphError::at(&filesystem.node, problem, help));
         }
     }
     for (i, grub) in graph.grub.iter().enumerate() {

@@ -3,7 +3,7 @@
 //!
 //! | driver | stands on | settings |
 //! |---|---|---|
-//! | `raid` | two volumes or more | `level` 0 or 1, `name`, `chunk` in bytes |
+//! | `raid` | two volumes or more | `level` 0 or 1, `name`, `chunk` in bytes, `metadata` 1.0 or 1.2 |
 //! | `verity` | the volume with the data, the volume for the hashes | none |
 //! | `subvolume` | a btrfs filesystem | `path` below its top level, `default` |
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::graph::GraphError;
 use crate::node::{Node, NodeKind};
-use dibhost_volumes::md;
+use dibhost_volumes::md::{self, MdMetadata};
 
 /// The level of a RAID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -36,9 +36,18 @@ impl RaidLevel {
 /// What a driver's settings mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Driver {
-    Raid { level: RaidLevel, name: String, chunk: u64 },
+    Raid {
+        level: RaidLevel,
+        name: String,
+        chunk: u64,
+        /// None: by what its members are.
+        metadata: Option<MdMetadata>,
+    },
     Verity,
-    Subvolume { path: String, default: bool },
+    Subvolume {
+        path: String,
+        default: bool,
+    },
 }
 
 #[derive(Deserialize)]
@@ -49,6 +58,8 @@ struct RaidSettings {
     name: Option<String>,
     #[serde(default)]
     chunk: Option<u64>,
+    #[serde(default)]
+    metadata: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -107,7 +118,24 @@ impl Driver {
                     let help = "write at most 32 letters, digits, `-`, `_` and `.`";
                     return Err(GraphError::at(node, problem, help));
                 }
-                Ok(Self::Raid { level, name, chunk })
+                let metadata = match settings.metadata.as_deref() {
+                    None => None,
+                    Some("1.2") => Some(MdMetadata::Start),
+                    Some("1.0") if level == RaidLevel::Mirror => Some(MdMetadata::End),
+                    Some("1.0") => {
+                        let problem = "a RAID 0 with metadata 1.0";
+                        let help = "leave `metadata` out: only a mirror has a use for 1.0";
+                        return Err(GraphError::at(node, problem, help));
+                    }
+                    Some(other) => {
+                        let problem = format!(
+                            "`{}` is no version of metadata that can be made",
+                            other.escape_debug()
+                        );
+                        return Err(GraphError::at(node, problem, "write `1.0` or `1.2`"));
+                    }
+                };
+                Ok(Self::Raid { level, name, chunk, metadata })
             }
             "verity" => {
                 let VeritySettings {} = serde_json::from_str(settings).map_err(wrong)?;
@@ -148,8 +176,15 @@ mod tests {
 
     #[test]
     fn settings_are_read_and_nothing_else_is_taken() {
-        let raid = Driver::Raid { level: RaidLevel::Mirror, name: "node".into(), chunk: CHUNK };
-        assert_eq!(parse("raid", r#"{"level": 1}"#), Ok(raid));
+        let raid = |metadata| Driver::Raid {
+            level: RaidLevel::Mirror,
+            name: "node".into(),
+            chunk: CHUNK,
+            metadata,
+        };
+        assert_eq!(parse("raid", r#"{"level": 1}"#), Ok(raid(None)));
+        let end = parse("raid", r#"{"level": 1, "metadata": "1.0"}"#);
+        assert_eq!(end, Ok(raid(Some(MdMetadata::End))));
         assert_eq!(parse("verity", "{}"), Ok(Driver::Verity));
         let home = Driver::Subvolume { path: "a/@home".into(), default: false };
         assert_eq!(parse("subvolume", r#"{"path": "a/@home"}"#), Ok(home));
@@ -159,6 +194,8 @@ mod tests {
             ("raid", r#"{"level": 1, "chunk": 5000}"#),
             ("raid", r#"{"level": 1, "name": "a b"}"#),
             ("raid", r#"{"level": 1, "opts": "-f"}"#),
+            ("raid", r#"{"level": 1, "metadata": "0.90"}"#),
+            ("raid", r#"{"level": 0, "metadata": "1.0"}"#),
             ("verity", r#"{"salt": ""}"#),
             ("verity", "nothing"),
             ("subvolume", r#"{"path": "../x"}"#),

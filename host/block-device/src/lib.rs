@@ -14,6 +14,7 @@
 
 mod check;
 pub mod config;
+mod doubt;
 mod driver;
 mod existing;
 mod fact;
@@ -24,7 +25,9 @@ mod inspect;
 mod kernel;
 mod layout;
 mod node;
+mod noun;
 mod partition_type;
+mod percent;
 mod picture;
 pub mod place;
 mod position;
@@ -33,6 +36,7 @@ mod secret;
 mod show;
 mod stack;
 
+pub use doubt::Doubt;
 pub use driver::RaidLevel;
 pub use existing::{
     Content, Device, DeviceError, InstallError, InstallTo, Installation, Installed,
@@ -48,7 +52,7 @@ pub use kernel::{Filling, Unable, ViewError, with_parts};
 pub use layout::{
     DiskExtent, DiskLayout, FilesystemLayout, GroupLayout, GrubLayout, Layout, LayoutError,
     LayoutOptions, Optimise, PartitionLayout, PhysicalVolumeLayout, PoolLayout, SubvolumeLayout,
-    TableLayout, VolumeLayout, VolumeMap, layout, layout_for,
+    TableLayout, VolumeLayout, VolumeMap, layout, layout_for, layout_without_files,
 };
 pub use node::{Node, NodeKind, Size, TableKind};
 pub use partition_type::{

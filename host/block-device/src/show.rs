@@ -1,11 +1,12 @@
 //! A layout as a table for people.
 
-use crate::check::noun;
 use crate::graph::Graph;
 use crate::layout::{Layout, VolumeMap};
 use crate::node::TableKind;
+use crate::noun::noun;
 use dibhost_text::format_size as size;
 use dibhost_volumes::Extent;
+use dibhost_volumes::md::MdMetadata;
 
 pub(crate) fn extent(extent: Extent) -> String {
     format!("at {}, {}", size(extent.offset), size(extent.size))
@@ -80,12 +81,16 @@ impl Layout {
         for volume in &self.volumes {
             let what = match &volume.map {
                 VolumeMap::Luks { on, .. } => format!("LUKS2 on {on}"),
-                VolumeMap::Raid { on, level, .. } => {
+                VolumeMap::Raid { on, level, metadata, .. } => {
                     let level = match level {
                         crate::driver::RaidLevel::Stripe => 0,
                         crate::driver::RaidLevel::Mirror => 1,
                     };
-                    format!("RAID {level} on {}", on.join(", "))
+                    let metadata = match metadata {
+                        MdMetadata::Start => "",
+                        MdMetadata::End => " (metadata 1.0)",
+                    };
+                    format!("RAID {level}{metadata} on {}", on.join(", "))
                 }
                 VolumeMap::Logical { group } => format!("logical volume of {group}"),
                 VolumeMap::Thin { group, pool, .. } => format!("thin volume of {group} in {pool}"),

@@ -1,6 +1,7 @@
 //! What a graph may be, and what is known of it before it is made.
 
 use dibhost_block_device::{Graph, Node, NodeKind, Size, TableKind, partition_type};
+use dibhost_volumes::md::MdMetadata;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -72,6 +73,68 @@ fn grub_stands_on_a_disk_with_an_mbr_alone() {
     let graph = Graph::new(nodes).unwrap();
     let on = graph.grub().iter().map(|g| (g.disk.as_str(), g.partition.as_deref()));
     assert_eq!(on.collect::<Vec<_>>(), [("disk", Some("bsp")), ("dos", None)]);
+}
+
+fn driver(name: &str, settings: &str) -> NodeKind {
+    NodeKind::Driver { name: name.into(), settings: settings.into() }
+}
+
+/// A second EFI system partition, and the two as an array.
+fn mirrored_esp(settings: &str) -> Vec<Node> {
+    vec![
+        node("esp2", &["table"], partition("esp")),
+        node("esp3", &["table"], partition("esp")),
+        node("array", &["esp2", "esp3"], driver("raid", settings)),
+        node("array-fs", &["array"], filesystem("vfat", None)),
+    ]
+}
+
+/// A volume group with one volume.
+fn group(group: &str, volume: &str) -> Vec<Node> {
+    let kind = NodeKind::LogicalVolume {
+        size: Size::Bytes(4 << 20),
+        thin_pool: None,
+        is_thin_pool: false,
+        stripes: 1,
+    };
+    vec![
+        node("lvm", &["table"], partition("linux-lvm")),
+        node("pv", &["lvm"], NodeKind::PhysicalVolume),
+        node(group, &["pv"], NodeKind::VolumeGroup { extent_size: 4 << 20 }),
+        node(volume, &[group], kind),
+    ]
+}
+
+/// Where nothing else is said, the metadata of a mirror that firmware reads lies at the end.
+#[test]
+fn the_metadata_of_a_mirror_is_where_its_members_are_read() {
+    let of = |settings: &str| {
+        let mut nodes = valid();
+        nodes.extend(mirrored_esp(settings));
+        Graph::new(nodes).unwrap().raids()[0].metadata
+    };
+    assert_eq!(of(r#"{"level": 1}"#), MdMetadata::End);
+    assert_eq!(of(r#"{"level": 1, "metadata": "1.0"}"#), MdMetadata::End);
+    let mut nodes = valid();
+    nodes.push(node("spare", &["table"], partition("linux-raid")));
+    nodes.push(node("other", &["table"], partition("linux-raid")));
+    nodes.push(node("array", &["spare", "other"], driver("raid", r#"{"level": 1}"#)));
+    assert_eq!(Graph::new(nodes).unwrap().raids()[0].metadata, MdMetadata::Start);
+}
+
+#[test]
+fn what_is_hardly_meant_is_a_doubt_and_no_refusal() {
+    let mut nodes = valid();
+    nodes.retain(|node| node.name != "grub");
+    nodes.push(node("boot-fs", &["bsp"], filesystem("ext4", None)));
+    nodes.extend(group("vg", "lv"));
+    nodes.push(node("inner", &["lv"], NodeKind::PhysicalVolume));
+    let doubts = Graph::new(nodes).unwrap().doubts();
+    let said: Vec<_> = doubts.iter().map(|d| (d.node.as_str(), d.problem.as_str())).collect();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].0 == "boot-fs" && said[0].1.contains("`bsp` is a BIOS boot partition"));
+    assert!(said[1].0 == "inner" && said[1].1.contains("lvm looks for no physical volumes"));
+    assert!(Graph::new(valid()).unwrap().doubts().is_empty());
 }
 
 type Change = Box<dyn FnOnce(&mut Vec<Node>)>;
@@ -361,6 +424,146 @@ fn what_is_wrong_is_named_with_what_to_do() {
             }),
         ),
         ("that is not a name", "letters", Box::new(|n| n[0].name = "a b".into())),
+        (
+            "core image of `grub` is written into, over this filesystem",
+            "node `boot-fs`",
+            Box::new(|n| n.push(node("boot-fs", &["bsp"], filesystem("ext4", None)))),
+        ),
+        (
+            "core image of `grub`",
+            "over this physical volume",
+            Box::new(|n| n.push(node("pv", &["bsp"], N::PhysicalVolume))),
+        ),
+        (
+            "holds a boot loader from its first byte on",
+            "no filesystem",
+            Box::new(|n| *kind_of(n, "data") = partition("prep")),
+        ),
+        (
+            "the EFI system partition `data`, and no ext4",
+            "`vfat`",
+            Box::new(|n| *kind_of(n, "data") = partition("esp")),
+        ),
+        (
+            "nothing through this encryption",
+            "node `crypt`",
+            Box::new(|n| {
+                n.push(node("esp2", &["table"], partition("esp")));
+                let kind = N::Encryption { secrets: vec!["k".into()], label: None };
+                n.push(node("crypt", &["esp2"], kind));
+            }),
+        ),
+        (
+            "metadata 1.2 lies at the start of the EFI system partition `esp2`",
+            "`metadata = \"1.0\"`",
+            Box::new(|n| n.extend(mirrored_esp(r#"{"level": 1, "metadata": "1.2"}"#))),
+        ),
+        (
+            "this spreads over several",
+            "level 1, with metadata 1.0",
+            Box::new(|n| n.extend(mirrored_esp(r#"{"level": 0}"#))),
+        ),
+        (
+            "says that swap space is in it",
+            "this is ext4",
+            Box::new(|n| *kind_of(n, "data") = partition("swap")),
+        ),
+        (
+            "its UUID is also that of `data-fs`",
+            "node `spare-fs`",
+            Box::new(|n| {
+                let same = |name: &str, on: &str| {
+                    let kind = N::Filesystem {
+                        kind: "ext4".into(),
+                        label: None,
+                        uuid: Some("0fc63daf-8483-4772-8e79-3d69d8477de4".into()),
+                        tuning: vec![],
+                    };
+                    node(name, &[on], kind)
+                };
+                n[6] = same("data-fs", "data");
+                n.push(node("spare", &["table"], partition("linux-generic")));
+                n.push(same("spare-fs", "spare"));
+            }),
+        ),
+        (
+            "`/proc/own` is within `/proc`",
+            "node `esp-mount`",
+            Box::new(|n| *kind_of(n, "esp-mount") = mount("/proc/own", &[])),
+        ),
+        (
+            "`/run` is within `/run`",
+            "mount it elsewhere",
+            Box::new(|n| *kind_of(n, "esp-mount") = mount("/run", &[])),
+        ),
+        (
+            "is of a format that is only read",
+            "write `ro`",
+            Box::new(|n| {
+                *kind_of(n, "data-fs") = filesystem("squashfs", None);
+                *kind_of(n, "data-mount") = mount("/home", &["rw"]);
+            }),
+        ),
+        (
+            "stands on verity, which takes no writes",
+            "node `usr-mount`",
+            Box::new(|n| {
+                for name in ["usr", "hash"] {
+                    n.push(node(name, &["table"], partition("linux-generic")));
+                }
+                n.push(node("verity", &["usr", "hash"], driver("verity", "{}")));
+                n.push(node("usr-fs", &["verity"], filesystem("ext4", None)));
+                n.push(node("usr-mount", &["usr-fs"], mount("/usr", &["rw"])));
+            }),
+        ),
+        (
+            "it names `esp` twice",
+            "two volumes or more",
+            Box::new(|n| {
+                n.push(node("mirror", &["esp", "esp"], driver("raid", r#"{"level": 1}"#)));
+            }),
+        ),
+        (
+            "its name can be no volume group's: it is the name of a device in `/dev`",
+            "give the node another name",
+            Box::new(|n| n.extend(group("sda", "lv"))),
+        ),
+        (
+            "its name can be no logical volume's: lvm keeps names",
+            "node `snapshot1`",
+            Box::new(|n| n.extend(group("vg", "snapshot1"))),
+        ),
+        (
+            "`/dev/mapper/vg-lv` would be `lv` too",
+            "node `vg-lv`",
+            Box::new(|n| {
+                n.extend(group("vg", "lv"));
+                let kind = N::Encryption { secrets: vec!["k".into()], label: None };
+                n.push(node("vg-lv", &["lv"], kind));
+            }),
+        ),
+        (
+            "`/dev/mapper/control` is device-mapper's own",
+            "node `control`",
+            Box::new(|n| {
+                n.push(node("spare", &["table"], partition("luks")));
+                let kind = N::Encryption { secrets: vec!["k".into()], label: None };
+                n.push(node("control", &["spare"], kind));
+            }),
+        ),
+        (
+            "its size is 150%",
+            "from 0.0001% to 100%",
+            Box::new(|n| {
+                let N::Partition { size, .. } = kind_of(n, "root") else { panic!() };
+                *size = Size::Share(1_500_000);
+            }),
+        ),
+        (
+            "a path that is the same on every machine",
+            "`by = \"uuid\"`",
+            Box::new(|n| *kind_of(n, "root-mount") = mount("/", &["x-dibhost.by=path"])),
+        ),
     ];
     for (problem, also, change) in cases {
         let said = refused(change);

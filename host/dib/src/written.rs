@@ -7,8 +7,8 @@ use crate::diagnostic::Diagnostic;
 use crate::file::Dib;
 use crate::parameters::DibParameters;
 use dibhost_block_device::config::{Config, ConfigError, DiskSettings};
+use dibhost_block_device::{Doubt, Graph, GraphError};
 use dibhost_block_device::{FileError, Position};
-use dibhost_block_device::{Graph, GraphError};
 use dibhost_block_device::{Node, NodeKind};
 
 /// What a file is written in.
@@ -90,13 +90,31 @@ impl Written {
     /// The place in the file that a check of the graph found a fault in.
     #[must_use]
     pub fn locate(&self, why: &GraphError) -> FileError {
-        let is_it = |node: &Node| why.node.as_deref() == Some(node.name.as_str());
-        let at = self.nodes.iter().position(is_it).map(|i| self.positions[i]);
-        let problem = match &why.node {
-            Some(node) => format!("node `{node}`: {}", why.problem),
-            None => why.problem.clone(),
+        match &why.node {
+            Some(node) => self.at_node(node, &why.problem, &why.help),
+            None => FileError::new(Position::START, why.problem.clone(), why.help.clone()),
+        }
+    }
+
+    /// What is wrong with a node, with its place in the file: of a layout, say.
+    #[must_use]
+    pub fn at_node(&self, node: &str, problem: &str, help: &str) -> FileError {
+        FileError::new(self.place(node), format!("node `{node}`: {problem}"), help)
+    }
+
+    /// What of the graph is hardly meant.
+    #[must_use]
+    pub fn doubts(&self, graph: &Graph) -> Vec<Diagnostic> {
+        let told = |doubt: Doubt| {
+            let problem = format!("node `{}`: {}", doubt.node, doubt.problem);
+            Diagnostic::warning(self.place(&doubt.node), problem, doubt.help)
         };
-        FileError::new(at.unwrap_or(Position::START), problem, why.help.clone())
+        graph.doubts().into_iter().map(told).collect()
+    }
+
+    fn place(&self, node: &str) -> Position {
+        let at = self.nodes.iter().position(|known| known.name == node);
+        at.map_or(Position::START, |at| self.positions[at])
     }
 }
 

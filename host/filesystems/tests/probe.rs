@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use dibhost_filesystems::probe::{Signature, SignatureKind, signatures};
-use dibhost_volumes::md::{self, MdOptions, RaidLevel};
+use dibhost_volumes::md::{self, MdMetadata, MdOptions, RaidLevel};
 use dibhost_volumes::{FileMedium, Medium};
 use uuid::Uuid;
 
@@ -245,7 +245,9 @@ fn members_of_arrays_of_every_version() {
         uuid: Uuid::parse_str(ID).unwrap(),
         name: "image:root",
         level: RaidLevel::Raid1,
+        metadata: MdMetadata::Start,
         data_offset: md::DEFAULT_DATA_OFFSET,
+        in_step: true,
         time: 1,
     };
     md::create(&[&medium, &medium], &options).unwrap();

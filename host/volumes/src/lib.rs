@@ -4,7 +4,7 @@
 //! ```text
 //! tables     gpt   mbr   grub (where its images lie)
 //! volumes    lvm (thin pools too)   luks   md   verity   btrfs (its subvolumes, read)
-//! below      Medium: bytes at offsets of a file or of what stands on one
+//! below      Medium: bytes at offsets of a file or of what stands on one; qcow2 (read)
 //! ```
 //!
 //! What is written was decided elsewhere, to the last number. What is read may be anybody's: every
@@ -21,6 +21,7 @@ pub mod lvm;
 pub mod mbr;
 pub mod md;
 mod medium;
+pub mod qcow2;
 pub mod sparse;
 pub mod verity;
 

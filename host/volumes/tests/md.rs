@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dibhost_volumes::md::{
-    MdOptions, Raid0Medium, Raid1Medium, RaidLevel, create, read_superblock,
+    MdMetadata, MdOptions, Raid0Medium, Raid1Medium, RaidLevel, create, read_superblock,
 };
 use dibhost_volumes::{FileMedium, Medium};
 use uuid::{Uuid, uuid};
@@ -16,7 +16,9 @@ const UUID: Uuid = uuid!("8a4f1c0e-2b7d-5a3e-9c61-d4e5f6a7b8c9");
 
 fn options(level: RaidLevel) -> MdOptions<'static> {
     let time = 1_700_000_000;
-    MdOptions { uuid: UUID, name: "image:root", level, data_offset: MIB, time }
+    let metadata = MdMetadata::Start;
+    let name = "image:root";
+    MdOptions { uuid: UUID, name, level, metadata, data_offset: MIB, in_step: true, time }
 }
 
 fn members(folder: &Path, sizes: &[u64]) -> Vec<(PathBuf, File)> {
@@ -97,6 +99,59 @@ fn mdadm_finds_a_clean_raid_1() {
     }
 }
 
+/// A member of which the first byte is the array's, as firmware reads an EFI system partition.
+#[test]
+fn mdadm_finds_metadata_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let sizes = [9 * MIB + 512, 9 * MIB + 8192];
+    let members = members(folder.path(), &sizes);
+    let media = whole(&members);
+    let end = MdOptions { metadata: MdMetadata::End, data_offset: 0, ..options(RaidLevel::Raid1) };
+    create(&lower(&media), &end).unwrap();
+    let used = end.array_size(&sizes).unwrap();
+    assert!(used <= 9 * MIB - MdMetadata::End.beside(0) + 8192 && used % 4096 == 0);
+    for (role, (path, _)) in members.iter().enumerate() {
+        let said = examine(path);
+        for wanted in [
+            "Version : 1.0 Feature Map : 0x0",
+            "Raid Level : raid1 Raid Devices : 2",
+            "State : clean",
+            "- correct Events : 1",
+            &format!("Device Role : Active device {role} Array State : AA ('A' == active"),
+        ] {
+            assert!(said.contains(wanted), "no `{wanted}` in:\n{said}");
+        }
+    }
+    let array = Raid1Medium::new(lower(&media), 0, used).unwrap();
+    array.write_all_at(&noise(4096), 0).unwrap();
+    array.write_all_at(&noise(4096), used - 4096).unwrap();
+    for medium in &media {
+        let mut read = vec![0; 4096];
+        medium.read_exact_at(&mut read, 0).unwrap();
+        assert!(read == noise(4096));
+        let read = read_superblock(medium).unwrap().unwrap();
+        assert_eq!((read.metadata, read.data_offset, read.used_size), (MdMetadata::End, 0, used));
+    }
+    let wrong = MdOptions { data_offset: MIB, ..end };
+    assert!(wrong.array_size(&sizes).unwrap_err().to_string().contains("with metadata 1.0"));
+    assert!(end.array_size(&[128 << 10; 2]).unwrap_err().to_string().contains("no room"));
+}
+
+/// What members hold that differ where nothing was written: the kernel has to make them equal.
+#[test]
+fn mdadm_finds_a_raid_1_that_is_not_in_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let members = members(folder.path(), &[9 * MIB, 9 * MIB]);
+    let media = whole(&members);
+    let options = MdOptions { in_step: false, ..options(RaidLevel::Raid1) };
+    create(&lower(&media), &options).unwrap();
+    for (path, _) in &members {
+        let said = examine(path);
+        assert!(said.contains("State : active"), "{said}");
+    }
+    assert!(!read_superblock(&media[0]).unwrap().unwrap().clean);
+}
+
 #[test]
 fn mdadm_finds_a_clean_raid_0() {
     let folder = tempfile::tempdir().unwrap();
@@ -173,7 +228,7 @@ fn another_version_is_told_and_not_read() {
     let medium = FileMedium::whole(&members[0].1).unwrap();
     assert_eq!(read_superblock(&medium).unwrap(), None);
     let magic = 0xa92b_4efc_u32.to_le_bytes();
-    for (at, version) in [(0, "1.1"), (2 * MIB - 8192, "1.0"), (2 * MIB - 65536, "0.90")] {
+    for (at, version) in [(0, "1.1"), (2 * MIB - 65536, "0.90")] {
         medium.write_all_at(&magic, at).unwrap();
         let error = read_superblock(&medium).unwrap_err().to_string();
         assert!(error.contains(&format!("of version {version};")), "{error}");

@@ -8,6 +8,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::error::ConfigError;
 use super::size::{self, SIZES};
 use crate::node::Size;
+use crate::percent::percent;
 
 pub(super) type Item<'i> = toml::Spanned<DeValue<'i>>;
 type Key<'i> = toml::Spanned<DeString<'i>>;
@@ -169,7 +170,16 @@ impl<'a, 'i> Entry<'a, 'i> {
 
     /// How large.
     pub(super) fn size(&mut self, key: &str) -> Option<Size> {
-        self.sized(key, size::size_of, SIZES.trim_start_matches("write "))
+        let size = self.sized(key, size::size_of, SIZES.trim_start_matches("write "))?;
+        if let (Size::Share(share) | Size::ShareOfRest(share), Some((_, item))) =
+            (size, self.get(key))
+            && !(1..=1_000_000).contains(&share)
+        {
+            let problem = format!("`{key}` is {}", percent(share));
+            self.refuse(item.span(), &problem, "write from 0.0001% to 100%");
+            return None;
+        }
+        Some(size)
     }
 
     fn sized(

@@ -35,7 +35,7 @@ const KINDS: [Kind; 17] = [
     Kind { name: "logical-volume", keys: &["size", "stripes"], read: logical_volume },
     Kind { name: "thin-pool", keys: &["size", "stripes"], read: thin_pool },
     Kind { name: "thin-volume", keys: &["size", "pool"], read: thin_volume },
-    Kind { name: "raid", keys: &["level", "array", "chunk"], read: raid },
+    Kind { name: "raid", keys: &["level", "array", "chunk", "metadata"], read: raid },
     Kind { name: "verity", keys: &[], read: |_, name, on| driver(name, on, "verity", "{}".into()) },
     Kind {
         name: "filesystem",
@@ -148,6 +148,9 @@ fn raid(entry: &mut Entry<'_, '_>, name: &str, on: Vec<String>) -> Vec<Node> {
     }
     if let Some(chunk) = entry.bytes("chunk") {
         settings["chunk"] = chunk.into();
+    }
+    if let Some(metadata) = entry.text("metadata") {
+        settings["metadata"] = metadata.into();
     }
     driver(name, on, "raid", settings.to_string())
 }

@@ -14,7 +14,7 @@ mod size;
 mod write;
 
 pub use error::ConfigError;
-pub use read::{Config, KEY, SETTINGS_KEY};
+pub use read::{Config, KEY, SETTINGS_KEY, is_image_definition};
 pub use settings::DiskSettings;
 pub use size::{SIZES, size_of};
 pub use write::{entries, to_toml};

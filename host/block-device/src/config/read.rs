@@ -23,6 +23,15 @@ const MOST_ENTRIES: usize = 4096;
 /// The keys that every entry has.
 const COMMON: [&str; 3] = ["name", "type", "on"];
 
+/// Whether a text is an image definition, which says more than a block device.
+#[must_use]
+pub fn is_image_definition(text: &str) -> bool {
+    DeTable::parse_recoverable(text).0.get_ref().contains_key(IMAGE_KEY)
+}
+
+/// What every image definition has.
+const IMAGE_KEY: &str = "image";
+
 /// The nodes of `[[block-device]]`, in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
@@ -67,7 +76,8 @@ impl Config {
                 let name: &str = key.get_ref();
                 let problem = format!("`{}` does not belong here", name.escape_debug());
                 let help = "this file holds `[[block-device]]` and `[disks]`; an image definition is \
-                            built by `dibhost build`";
+                            built by `dibhost build`, and its disk is shown by `dibhost block-device \
+                            plan`";
                 wrong.push(ConfigError::new(key.span(), problem, help));
             }
         }

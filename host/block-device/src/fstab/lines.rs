@@ -27,6 +27,7 @@ fn source(
         FstabBy::Label => label(),
         FstabBy::Uuid => uuid(),
         FstabBy::Partuuid => partuuid(graph, identities, &filesystem.on),
+        FstabBy::Path => device(graph, &filesystem.on),
     }
 }
 
@@ -35,11 +36,15 @@ fn partuuid(graph: &Graph, identities: &Identities, node: &str) -> Option<String
     graph.partuuid(identities, partition).map(|id| format!("PARTUUID={id}"))
 }
 
-/// The name that device-mapper gives it.
+/// The path of what device-mapper or md make of it; none: a disk or a partition, which another
+/// machine calls by another.
 fn device(graph: &Graph, node: &str) -> Option<String> {
     let mapper = |name: &str| name.replace('-', "--");
     if let Some(volume) = graph.logical_volumes.iter().find(|v| v.node == node) {
         return Some(format!("/dev/mapper/{}-{}", mapper(&volume.group), mapper(&volume.node)));
+    }
+    if graph.raids.iter().any(|raid| raid.node == node) {
+        return Some(format!("/dev/md/{node}"));
     }
     let named = graph.encryptions.iter().any(|e| e.node == node)
         || graph.verities.iter().any(|v| v.node == node);
@@ -51,19 +56,31 @@ pub(crate) fn check(graph: &Graph) -> Result<(), GraphError> {
     for mount in graph.mounts.iter().filter(|m| m.in_fstab) {
         let Some(filesystem) = graph.filesystem(&mount.filesystem) else { continue };
         let missing = match mount.fstab.by {
-            FstabBy::Label if filesystem.label.is_none() => "label",
+            FstabBy::Label if filesystem.label.is_none() => "a label",
             FstabBy::Partuuid if !graph.partitions.iter().any(|p| p.node == filesystem.on) => {
-                "partition of its own"
+                "a partition of its own"
+            }
+            FstabBy::Path if device(graph, &filesystem.on).is_none() => {
+                "a path that is the same on every machine, as logical volumes, encryptions and RAIDs \
+                 have one"
             }
             _ => continue,
         };
-        let problem = format!("fstab is to name `{}` by what it has not: a {missing}", mount.at);
-        return Err(GraphError::at(&mount.node, problem, "write `x-dibhost.by=uuid`"));
+        let problem = format!("fstab is to name `{}` by what it has not: {missing}", mount.at);
+        return Err(GraphError::at(&mount.node, problem, "write `by = \"uuid\"`"));
     }
     Ok(())
 }
 
 impl Graph {
+    /// What names the filesystem of a mount, in fstab and wherever else it is named; none: nothing
+    /// does.
+    #[must_use]
+    pub(crate) fn source(&self, identities: &Identities, mount: &Mount) -> Option<String> {
+        let filesystem = self.filesystem(&mount.filesystem)?;
+        source(self, identities, filesystem, mount.fstab.by)
+    }
+
     /// The image's `/etc/fstab`: by label where there is one, else by UUID, unless a mount says
     /// otherwise; `/` first, parents before what is mounted below them, swap last.
     #[must_use]
@@ -71,9 +88,7 @@ impl Graph {
         let mut lines = String::new();
         for mount in self.mounts.iter().filter(|m| m.in_fstab) {
             let Some(filesystem) = self.filesystem(&mount.filesystem) else { continue };
-            let Some(source) = source(self, identities, filesystem, mount.fstab.by) else {
-                continue;
-            };
+            let Some(source) = self.source(identities, mount) else { continue };
             let options = match self.fstab_options(mount) {
                 options if options.is_empty() => "defaults".to_owned(),
                 options => options.join(","),

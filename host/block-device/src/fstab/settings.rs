@@ -17,10 +17,12 @@ pub enum FstabBy {
     Uuid,
     /// `PARTUUID=`.
     Partuuid,
+    /// The path of its device: what device-mapper and md call it.
+    Path,
 }
 
 /// How fstab writes a mount. Said by mount options that begin with `x-dibhost.`, which fstab does not
-/// get to see: `x-dibhost.by=label|uuid|partuuid`, `x-dibhost.dump=N`, `x-dibhost.pass=N`.
+/// get to see: `x-dibhost.by=label|uuid|partuuid|path`, `x-dibhost.dump=N`, `x-dibhost.pass=N`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct FstabSettings {
@@ -47,13 +49,14 @@ impl FstabSettings {
                 Some(("by", "label")) => settings.by = FstabBy::Label,
                 Some(("by", "uuid")) => settings.by = FstabBy::Uuid,
                 Some(("by", "partuuid")) => settings.by = FstabBy::Partuuid,
+                Some(("by", "path")) => settings.by = FstabBy::Path,
                 Some(("dump", text)) if digit(text).is_some() => {
                     settings.dump = digit(text).unwrap_or_default();
                 }
                 Some(("pass", text)) if digit(text).is_some() => settings.pass = digit(text),
                 _ => {
                     let problem = format!("`{option}` is no option of fstab's own");
-                    let help = "write `x-dibhost.by=` `label`, `uuid` or `partuuid`, `x-dibhost.dump=` or `x-dibhost.pass=` a digit";
+                    let help = "write `x-dibhost.by=` `label`, `uuid`, `partuuid` or `path`, `x-dibhost.dump=` or `x-dibhost.pass=` a digit";
                     return Err(GraphError::at(node, problem, help));
                 }
             }

@@ -8,10 +8,11 @@ use super::parts::{
     Disk, Encryption, GrubBios, LogicalVolume, Mount, Partition, PhysicalVolume, Raid, Subvolume,
     Table, Verity, VolumeGroup,
 };
-use crate::check;
-use crate::driver::Driver;
+use crate::check::{self, Use};
+use crate::driver::{Driver, RaidLevel};
 use crate::fstab::FstabSettings;
 use crate::node::{Node, NodeKind, TableKind};
+use dibhost_volumes::md::MdMetadata;
 
 /// Counts the partitions of a table.
 #[derive(Default)]
@@ -64,6 +65,8 @@ impl Graph {
             subvolumes: Vec::new(),
         };
         let mut numbers: BTreeMap<&str, Numbers> = BTreeMap::new();
+        // Mirrors of which nobody says where their metadata lies.
+        let mut unsaid = Vec::new();
         for node in &nodes {
             let name = node.name.clone();
             let on = |i: usize| node.on.get(i).cloned().unwrap_or_default();
@@ -160,9 +163,14 @@ impl Graph {
                     graph.logical_volumes.push(volume);
                 }
                 NodeKind::Driver { .. } => match Driver::of(node)? {
-                    Some(Driver::Raid { level, name: array, chunk }) => {
+                    Some(Driver::Raid { level, name: array, chunk, metadata }) => {
                         let on = node.on.clone();
-                        graph.raids.push(Raid { node: name, on, level, name: array, chunk });
+                        if metadata.is_none() && level == RaidLevel::Mirror {
+                            unsaid.push(graph.raids.len());
+                        }
+                        let metadata = metadata.unwrap_or_default();
+                        let raid = Raid { node: name, on, level, name: array, chunk, metadata };
+                        graph.raids.push(raid);
                     }
                     Some(Driver::Verity) => {
                         graph.verities.push(Verity { node: name, data: on(0), hash: on(1) });
@@ -175,9 +183,17 @@ impl Graph {
                 },
             }
         }
+        for at in unsaid {
+            let raid = &mut graph.raids[at];
+            let of_firmware =
+                |p: &Partition| raid.on.contains(&p.node) && Use::of(p) == Some(Use::Esp);
+            if graph.partitions.iter().any(of_firmware) {
+                raid.metadata = MdMetadata::End;
+            }
+        }
         graph.mounts.sort_by(|a, b| a.at.cmp(&b.at));
-        check::together(&graph)?;
         graph.nodes = nodes;
+        check::together(&graph)?;
         Ok(graph)
     }
 

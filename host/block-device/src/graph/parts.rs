@@ -1,6 +1,7 @@
 //! What a graph is made of, each with what it stands on.
 
 use dibhost_filesystems::{FilesystemKind, FilesystemUuid, Tuning};
+use dibhost_volumes::md::MdMetadata;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -141,6 +142,8 @@ pub struct Raid {
     pub name: String,
     /// Bytes.
     pub chunk: u64,
+    /// Where its superblocks lie.
+    pub metadata: MdMetadata,
 }
 
 /// A dm-verity device.

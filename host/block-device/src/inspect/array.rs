@@ -9,7 +9,7 @@ use super::ground::{Map, VolumeAt};
 use super::node::{Draft, NodeAt, Wish};
 use crate::driver::{Driver, MD_NAME};
 use crate::node::{Node, NodeKind};
-use dibhost_volumes::md::{self, MdSuperblock, RaidLevel};
+use dibhost_volumes::md::{self, MdMetadata, MdSuperblock, RaidLevel};
 
 /// Members that are named where some are missing.
 const MOST_NAMED: usize = 8;
@@ -112,7 +112,8 @@ impl Finder<'_> {
         let first = self.members[members[0]].superblock.clone();
         let unlike = members.iter().find(|at| {
             let other = &self.members[**at].superblock;
-            (other.level, other.members) != (first.level, first.members)
+            (other.level, other.members, other.metadata)
+                != (first.level, first.members, first.metadata)
                 || (other.data_offset, other.used_size) != (first.data_offset, first.used_size)
         });
         if let Some(unlike) = unlike {
@@ -153,6 +154,9 @@ impl Finder<'_> {
             RaidLevel::Raid0 { chunk } => serde_json::json!({"level": 0, "chunk": chunk}),
             RaidLevel::Raid1 => serde_json::json!({"level": 1}),
         };
+        if array.metadata == MdMetadata::End {
+            settings["metadata"] = array.metadata.name().into();
+        }
         if !name.is_empty() {
             settings["name"] = name.clone().into();
         }
@@ -166,7 +170,7 @@ impl Finder<'_> {
         draft.notes = notes;
         draft.facts.uuid = Some(array.uuid.to_string());
         draft.facts.label = Some(array.name.clone()).filter(|name| !name.is_empty());
-        draft.facts.version = Some("1.2".to_owned());
+        draft.facts.version = Some(array.metadata.name().to_owned());
         if name != array.name {
             draft.notes.push("a graph cannot have its name".to_owned());
         }
@@ -175,7 +179,7 @@ impl Finder<'_> {
             draft.notes.push(format!("a graph cannot have it: {}", wrong.problem));
         }
         if !array.clean {
-            draft.notes.push("its members were not in sync".to_owned());
+            draft.notes.push("its members are not in step: the kernel makes them so".to_owned());
         }
         let node = self.add(draft);
         let (level, data_offset) = (array.level, array.data_offset);

@@ -2,6 +2,7 @@
 
 use dibhost_filesystems::FilesystemKind;
 use dibhost_filesystems::probe::{Signature, SignatureKind, signatures};
+use dibhost_volumes::md::MdMetadata;
 use dibhost_volumes::verity;
 
 use super::finder::Finder;
@@ -61,7 +62,10 @@ impl Finder<'_> {
             SignatureKind::Mbr if found.len() > 1 && self.is_no_table(volume) => 1,
             _ => 0,
         };
-        for other in found.iter().skip(also + 1) {
+        // A member with its metadata at the end begins as what is in the array.
+        let is_outer = first.kind == SignatureKind::RaidMember
+            && first.version.as_deref() == Some(MdMetadata::End.name());
+        for other in found.iter().skip(also + 1).filter(|_| !is_outer) {
             // A hybrid MBR is of the GPT.
             if (found[also].kind, other.kind) != (SignatureKind::Gpt, SignatureKind::Mbr) {
                 self.note(volume, format!("it carries a second signature: {other}"));

@@ -35,6 +35,21 @@ pub enum ViewError {
     /// Something is mounted in it.
     #[error("something is mounted at {0}, in the tree: unmount it, for it is no part of the tree")]
     Mounted(PathBuf),
+    /// A mount point is a link, or lies behind one.
+    #[error(
+        "the tree {folder}: `{link}` is a link to `{target}`, and `{mount}` is a mount point: mount it \
+         where the link leads to, or let the tree have a folder there"
+    )]
+    Link {
+        /// The folder.
+        folder: PathBuf,
+        /// The mount point.
+        mount: String,
+        /// The link, a path of the tree.
+        link: PathBuf,
+        /// What it says.
+        target: PathBuf,
+    },
     /// It could not be copied.
     #[error(
         "the tree {folder}: {source}: root needs no copy of it, and others cannot copy what is not theirs"
@@ -70,6 +85,13 @@ pub fn with_parts<R: Send>(
     if let Some(at) = mounted_in(&root).map_err(failed("looking for mounts in it"))? {
         return Err(ViewError::Mounted(at));
     }
+    for mount in mounts {
+        let link = link_on_the_way(&root, mount).map_err(failed("looking for its mount points"))?;
+        if let Some((link, target)) = link {
+            let (folder, mount) = (folder.to_owned(), (*mount).to_owned());
+            return Err(ViewError::Link { folder, mount, link, target });
+        }
+    }
     let making = "making a folder for its parts";
     let there = mounts.iter().all(|mount| part_of(&root, mount).is_ok());
     let bound = there && is_root();
@@ -103,6 +125,24 @@ pub fn with_parts<R: Send>(
         copied(&root, mounts, &view, cancel)?
     };
     Ok(act(&mut tree))
+}
+
+/// The first link on the way to a mount point, as a path of the tree, and what it says.
+fn link_on_the_way(root: &Path, mount: &str) -> io::Result<Option<(PathBuf, PathBuf)>> {
+    let mut at = PathBuf::new();
+    for name in Path::new(mount.trim_start_matches('/')) {
+        at.push(name);
+        let path = root.join(&at);
+        match fs::symlink_metadata(&path) {
+            Ok(stat) if stat.is_symlink() => {
+                return Ok(Some((Path::new("/").join(at), fs::read_link(path)?)));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 /// A mount point's folder in the tree; no link is followed.
@@ -193,4 +233,26 @@ fn copied(
         }
     }
     FolderTree::split(&to, &aside, mounts, cancel.clone()).map_err(failed("splitting a copy of it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_point_that_is_a_link_is_told_with_where_it_leads() {
+        let tree = tempfile::tempdir().unwrap();
+        fs::create_dir_all(tree.path().join("usr/home")).unwrap();
+        std::os::unix::fs::symlink("usr/home", tree.path().join("home")).unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let view = |mounts: &[&str]| {
+            with_parts(tree.path(), mounts, scratch.path(), &Cancel::new(), |_| ())
+        };
+        for mount in ["/home", "/home/someone"] {
+            let said = view(&["/", mount]).unwrap_err().to_string();
+            let wanted = format!("`/home` is a link to `usr/home`, and `{mount}` is a mount point");
+            assert!(said.contains(&wanted), "{said}");
+        }
+        view(&["/", "/usr/home"]).unwrap();
+    }
 }

@@ -147,10 +147,12 @@ impl Given<'_> {
         Ok(())
     }
 
-    /// What the table on a disk has against being placed.
+    /// What stands on a disk and has no size that is known.
     fn why_not(&self, disk: &str) -> Option<LayoutError> {
-        let table = self.needs.graph.tables.iter().find(|table| table.disk == disk)?;
-        self.needs.placed(table, None).err()
+        match self.needs.graph.tables.iter().find(|table| table.disk == disk) {
+            Some(table) => self.needs.placed(table, None).err(),
+            None => self.needs.unknown(disk),
+        }
     }
 
     fn table(&mut self, name: &str) -> Result<(), LayoutError> {
@@ -194,11 +196,14 @@ impl Given<'_> {
         let graph = self.needs.graph;
         if let Some(raid) = graph.raids.iter().find(|raid| raid.node == name) {
             let sizes = raid.on.iter().map(|on| self.size_of(on)).collect::<Result<Vec<_>, _>>()?;
+            let data_offset = self.needs.options.member_start(raid.metadata);
             let options = MdOptions {
                 uuid: self.id(name)?,
                 name: &raid.name,
                 level: raid.level.of_md(raid.chunk),
-                data_offset: self.needs.options.member_start(),
+                metadata: raid.metadata,
+                data_offset,
+                in_step: true,
                 time: 0,
             };
             let help = "make the members larger, or equally large";
@@ -211,7 +216,8 @@ impl Given<'_> {
                 level: raid.level,
                 name: raid.name.clone(),
                 chunk: raid.chunk,
-                data_offset: self.needs.options.member_start(),
+                metadata: raid.metadata,
+                data_offset,
                 member_size,
             };
             return self.volume(name, size, map);

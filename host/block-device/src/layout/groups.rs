@@ -7,6 +7,7 @@ use crate::identity::Identities;
 use crate::layout::need::{Needs, Taken};
 use crate::layout::types::{GroupLayout, LayoutError, PhysicalVolumeLayout, PoolLayout, refused};
 use crate::node::Size;
+use crate::percent::percent;
 use dibhost_text::rounded_size;
 use dibhost_volumes::lvm::{
     self, LogicalVolumeKind, LogicalVolumeRequest, LvmError, LvmId, PhysicalVolumeRequest,
@@ -81,7 +82,12 @@ fn wrong(group: &str, volumes: &[&LogicalVolume], error: &LvmError) -> LayoutErr
     };
     // The spare of pools is lvm's, and no node.
     let node = if volumes.iter().any(|v| v.node == named) { named } else { group };
-    refused(node, error.to_string(), "make its physical volumes larger, or the volume smaller")
+    let help = match error {
+        LvmError::Name { .. } => "give the node another name",
+        LvmError::PhysicalVolume { .. } => "make what the physical volume stands on larger",
+        _ => "make its physical volumes larger, or the volume smaller",
+    };
+    refused(node, error.to_string(), help)
 }
 
 /// Bytes of each volume, of a group that has `whole` of them. Shares are rounded down to extents, as
@@ -136,7 +142,12 @@ fn bytes_of(
     let size = |(size, volume): (Option<u64>, &&LogicalVolume)| {
         let size = size.unwrap_or_else(|| rest(volume));
         if size == 0 {
-            let problem = "there is nothing left for it in its group";
+            let problem = match volume.size {
+                Size::Share(share) | Size::ShareOfRest(share) => {
+                    format!("{} of its group come to less than one extent", percent(share))
+                }
+                _ => "there is nothing left for it in its group".to_owned(),
+            };
             return Err(refused(&volume.node, problem, "make the physical volumes larger"));
         }
         Ok(size)

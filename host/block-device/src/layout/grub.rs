@@ -7,6 +7,10 @@ use dibhost_text::rounded_size;
 use dibhost_volumes::Extent;
 use dibhost_volumes::grub;
 
+/// Bytes that a core image is taken to have where there is no tree yet: more than it comes to with the
+/// modules for LVM, RAID and btrfs together.
+pub(crate) const ASSUMED_CORE: u64 = 256 << 10;
+
 /// GRUB without its place.
 pub(crate) struct Images<'a> {
     pub(crate) node: &'a GrubBios,
@@ -23,18 +27,30 @@ pub(crate) fn images<'a>(
     tree: &mut dyn Tree,
 ) -> Result<Images<'a>, LayoutError> {
     let help = "let the element that wishes for it make both with grub-mkimage";
-    let find = |path: &str, tree: &mut dyn Tree| {
-        let mount = graph.mount_holding(path).map_or("/", |mount| mount.at.as_str());
-        let below = relative_to(mount, path).unwrap_or(path);
-        let content = tree.read(mount, below).map_err(|error| {
+    let mut find = |path: &str| {
+        let (mount, below) = place(graph, path);
+        let content = tree.read(&mount, &below).map_err(|error| {
             refused(&grub.node, format!("`{path}` cannot be read ({error})"), help)
         })?;
-        Ok(((mount.to_owned(), below.to_owned()), content))
+        Ok(((mount, below), content))
     };
-    let (boot_image, boot) = find(&grub.boot_image, tree)?;
-    let (core_image, core) = find(&grub.core_image, tree)?;
+    let (boot_image, boot) = find(&grub.boot_image)?;
+    let (core_image, core) = find(&grub.core_image)?;
     grub::check(&boot, &core).map_err(|problem| refused(&grub.node, problem, help))?;
     Ok(Images { node: grub, core: core.len() as u64, boot_image, core_image })
+}
+
+/// GRUB before there is a tree to find its images in.
+pub(crate) fn assumed<'a>(graph: &Graph, grub: &'a GrubBios) -> Images<'a> {
+    let (boot_image, core_image) = (place(graph, &grub.boot_image), place(graph, &grub.core_image));
+    Images { node: grub, core: ASSUMED_CORE, boot_image, core_image }
+}
+
+/// The mount that holds a path of the image, and the path below it.
+fn place(graph: &Graph, path: &str) -> (String, String) {
+    let mount = graph.mount_holding(path).map_or("/", |mount| mount.at.as_str());
+    let below = relative_to(mount, path).unwrap_or(path);
+    (mount.to_owned(), below.to_owned())
 }
 
 impl Images<'_> {

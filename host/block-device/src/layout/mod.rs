@@ -56,15 +56,7 @@ pub fn layout_for(
     tree: &mut dyn Tree,
     options: LayoutOptions,
 ) -> Result<Layout, LayoutError> {
-    if graph.disks.is_empty() {
-        let help = "add a node that is a disk";
-        return Err(refused("disk", "there is no disk", help));
-    }
-    let sized = graph
-        .filesystems
-        .iter()
-        .map(|filesystem| Sized::count(graph, filesystem, tree, options))
-        .collect::<Result<Vec<_>, _>>()?;
+    let sized = sized(graph, tree, options)?;
     let grub = graph
         .grub
         .iter()
@@ -72,4 +64,34 @@ pub fn layout_for(
         .collect::<Result<Vec<_>, _>>()?;
     let needs = Needs { graph, sized: &sized, grub: &grub, options };
     give::give(&needs, identities)
+}
+
+/// Lays out the disks before there is a tree: what takes its size from its content is as small as
+/// can be, and GRUB's core image has 256 KiB. `tree` has the mount points, with nothing in them.
+///
+/// # Errors
+/// As [`layout`].
+pub fn layout_without_files(
+    graph: &Graph,
+    identities: &Identities,
+    tree: &mut dyn Tree,
+    options: LayoutOptions,
+) -> Result<Layout, LayoutError> {
+    let sized = sized(graph, tree, options)?;
+    let grub: Vec<_> = graph.grub.iter().map(|grub| grub::assumed(graph, grub)).collect();
+    let needs = Needs { graph, sized: &sized, grub: &grub, options };
+    give::give(&needs, identities)
+}
+
+fn sized<'a>(
+    graph: &'a Graph,
+    tree: &mut dyn Tree,
+    options: LayoutOptions,
+) -> Result<Vec<Sized<'a>>, LayoutError> {
+    if graph.disks.is_empty() {
+        let help = "add a node that is a disk";
+        return Err(refused("disk", "there is no disk", help));
+    }
+    let count = |filesystem| Sized::count(graph, filesystem, tree, options);
+    graph.filesystems.iter().map(count).collect()
 }

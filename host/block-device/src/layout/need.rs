@@ -13,6 +13,15 @@ use crate::place::{self, Ground};
 use dibhost_volumes::lvm;
 use dibhost_volumes::verity;
 
+/// Millionths of a whole.
+const WHOLE: u64 = 1_000_000;
+
+/// The least whole of which so many millionths are so many bytes.
+fn part_of(bytes: u64, share: u64) -> Option<u64> {
+    let whole = (u128::from(bytes) * u128::from(WHOLE)).div_ceil(u128::from(share.max(1)));
+    u64::try_from(whole).ok()
+}
+
 /// Bytes of a group that are taken.
 pub(crate) struct Taken {
     extent_size: u64,
@@ -94,7 +103,8 @@ impl Needs<'_> {
                 RaidLevel::Mirror => self.of(above)?,
                 RaidLevel::Stripe => self.of(above)?.div_ceil(members).next_multiple_of(raid.chunk),
             };
-            return Some(data + self.options.member_start());
+            let start = self.options.member_start(raid.metadata);
+            return Some(data + raid.metadata.beside(start));
         }
         let verity = self.graph.verities.iter().find(|verity| verity.node == above)?;
         let data = self.of(above)?.next_multiple_of(verity::BLOCK);
@@ -148,14 +158,88 @@ impl Needs<'_> {
         let group = groups.find(|group| group.on.iter().any(|on| on == node))?;
         // With several, nobody says which of them takes what.
         let [_] = group.on.as_slice() else { return None };
+        self.group(group)?.checked_add(self.options.extents_start())
+    }
+
+    /// Bytes that a group needs for its volumes; none: one of them has no size that is known.
+    ///
+    /// A share is of the whole, so the whole is as large as the largest makes it, and what takes no
+    /// share has to fit into what the shares leave.
+    fn group(&self, group: &VolumeGroup) -> Option<u64> {
         let mut taken = Taken::of(group);
-        for volume in self.graph.logical_volumes.iter().filter(|v| v.group == group.node) {
-            if volume.thin_pool.is_none() {
+        let (mut shares, mut whole) = (0u64, 0u64);
+        let own = |v: &&LogicalVolume| v.group == group.node && v.thin_pool.is_none();
+        for volume in self.graph.logical_volumes.iter().filter(own) {
+            let Size::Share(share) = volume.size else {
                 let bytes = self.logical_volume(volume)?;
                 taken.add(volume, lvm::round(bytes, taken.step(volume)));
-            }
+                continue;
+            };
+            let content = match volume.is_thin_pool {
+                true => self.pool(&volume.node, 0)?,
+                false => self.of(&volume.node)?,
+            };
+            let bytes = lvm::round(content, taken.step(volume));
+            let bytes = bytes.checked_add(taken.beside(volume, bytes))?;
+            whole = whole.max(part_of(bytes, u64::from(share))?);
+            shares = shares.checked_add(u64::from(share))?;
         }
-        taken.bytes.checked_add(self.options.extents_start())
+        let all = match WHOLE.checked_sub(shares)? {
+            0 if taken.bytes > 0 => return None,
+            0 => whole,
+            left => whole.max(part_of(taken.bytes, left)?),
+        };
+        Some(lvm::round(all, group.extent_size))
+    }
+
+    /// Why what a disk, partition or volume must offer is not known, by the node that does not say.
+    pub(crate) fn unknown(&self, node: &str) -> Option<LayoutError> {
+        let mut above =
+            self.graph.above(node).filter(|n| !matches!(n.kind, NodeKind::GrubBios { .. }));
+        let above = above.next()?;
+        if above.kind != NodeKind::PhysicalVolume {
+            return self.unknown(&above.name);
+        }
+        let mut groups = self.graph.volume_groups.iter();
+        let group = groups.find(|group| group.on.contains(&above.name))?;
+        if group.on.len() > 1 {
+            let problem = format!(
+                "it is one of the {} physical volumes of `{}`, and nothing says how much each of them \
+                 takes",
+                group.on.len(),
+                group.node
+            );
+            return Some(refused(
+                &above.name,
+                problem,
+                "write the size of what it stands on in bytes",
+            ));
+        }
+        let own = |v: &&LogicalVolume| v.group == group.node && v.thin_pool.is_none();
+        let volumes: Vec<_> = self.graph.logical_volumes.iter().filter(own).collect();
+        let is_share = |v: &LogicalVolume| matches!(v.size, Size::Share(_) | Size::ShareOfRest(_));
+        let unsaid = |v: &&&LogicalVolume| !is_share(v) && self.logical_volume(v).is_none();
+        if let Some(volume) = volumes.iter().find(unsaid) {
+            let problem = "its size comes from its content, and there is none to know";
+            let help = "put a filesystem on it, or write its size in bytes";
+            let here = || refused(&volume.node, problem, help);
+            return Some(self.unknown(&volume.node).unwrap_or_else(here));
+        }
+        let empty = |v: &&&LogicalVolume| {
+            let pool = v.is_thin_pool.then(|| self.pool(&v.node, 0)).flatten();
+            is_share(v) && pool.or_else(|| self.of(&v.node)).is_none()
+        };
+        let of_rest = |v: &&&LogicalVolume| matches!(v.size, Size::ShareOfRest(_));
+        let mut shares = volumes.iter().filter(|v| is_share(v));
+        let volume = volumes.iter().find(empty).or_else(|| volumes.iter().find(of_rest));
+        let volume = volume.or_else(|| shares.next())?;
+        let problem = format!(
+            "it takes a share of `{}`, whose size comes from its content, and with this share comes to \
+             none",
+            group.node
+        );
+        let help = "give the disk a size, or let the volume take `rest` or its content";
+        Some(refused(&volume.node, problem, help))
     }
 
     /// Bytes that a pool takes from its content, and `extra` ones; none: nothing on its volumes says
@@ -248,7 +332,15 @@ impl Needs<'_> {
                 })
             }
         };
-        placed.map_err(|no| refused(&partitions[no.index].node, no.problem, no.help))
+        placed.map_err(|no| {
+            let (node, size) = (&partitions[no.index].node, partitions[no.index].size);
+            let of_content = matches!(size, Size::Content(_) | Size::Rest);
+            let deeper =
+                (of_content && requests[no.index].content.is_none() && ground.disk.is_none())
+                    .then(|| self.unknown(node))
+                    .flatten();
+            deeper.unwrap_or_else(|| refused(node, no.problem, no.help))
+        })
     }
 
     /// Where partitions of a table begin, bytes.

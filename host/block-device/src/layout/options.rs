@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use dibhost_volumes::{luks, lvm, md};
+use dibhost_volumes::md::{self, MdMetadata};
+use dibhost_volumes::{luks, lvm};
 
 /// A purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -62,10 +63,11 @@ impl LayoutOptions {
     }
 
     /// Bytes before the data of a RAID's member.
-    pub(crate) fn member_start(self) -> u64 {
-        match self.optimise {
-            Some(Optimise::Speed) => 4 * MIB,
-            None | Some(Optimise::Size) => md::DEFAULT_DATA_OFFSET,
+    pub(crate) fn member_start(self, metadata: MdMetadata) -> u64 {
+        match (metadata, self.optimise) {
+            (MdMetadata::End, _) => 0,
+            (MdMetadata::Start, Some(Optimise::Speed)) => 4 * MIB,
+            (MdMetadata::Start, None | Some(Optimise::Size)) => md::DEFAULT_DATA_OFFSET,
         }
     }
 

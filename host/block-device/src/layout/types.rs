@@ -12,6 +12,7 @@ use dibhost_filesystems::FormatLayout;
 use dibhost_volumes::Extent;
 use dibhost_volumes::lvm;
 use dibhost_volumes::mbr::Extended;
+use dibhost_volumes::md::MdMetadata;
 
 /// A disk that cannot be laid out.
 #[derive(Debug, thiserror::Error)]
@@ -208,6 +209,8 @@ pub enum VolumeMap {
         name: String,
         /// Bytes.
         chunk: u64,
+        /// Where its superblocks lie.
+        metadata: MdMetadata,
         /// Bytes of each member before its data.
         data_offset: u64,
         /// Bytes of each member that are used.

@@ -1,6 +1,5 @@
 //! Where the partitions of a GPT lie: arithmetic alone.
 
-use dibhost_text::rounded_size;
 use dibhost_volumes::Extent;
 
 use super::ground::{Ground, NoPlace};
@@ -86,13 +85,7 @@ pub(crate) fn place(ground: &Ground, requests: &[Request]) -> Result<(Vec<Extent
         let end = ground.end().unwrap_or(u64::MAX);
         if size == 0 || extent.end() > end {
             let left = end.saturating_sub(cursor);
-            let problem = format!(
-                "it needs {} and {} of the disk are left",
-                rounded_size(size),
-                rounded_size(left)
-            );
-            let help = "make the disk larger, or a partition before it smaller";
-            return Err(NoPlace { index, problem, help });
+            return Err(NoPlace::too_little(index, requests[index].size, size, left));
         }
         extents.push(extent);
         cursor = rounded(index, extent.end(), step)?;

@@ -1,5 +1,10 @@
 //! What partitions are placed on, and why one has no place.
 
+use dibhost_text::rounded_size;
+
+use crate::node::Size;
+use crate::percent::percent;
+
 /// A disk that partitions are placed on.
 #[derive(Debug, Clone, Copy)]
 pub struct Ground {
@@ -31,6 +36,25 @@ impl NoPlace {
             problem: "its size is beyond what a disk can have".to_owned(),
             help: "write a smaller size",
         }
+    }
+
+    /// It needs `size` bytes, and the disk has `left` from where it would lie.
+    pub(crate) fn too_little(index: usize, asked: Size, size: u64, left: u64) -> Self {
+        let help = "make the disk larger, or another partition smaller";
+        let problem = match asked {
+            Size::Rest => "nothing of the disk is left for it".to_owned(),
+            Size::Share(share) | Size::ShareOfRest(share) if size == 0 => {
+                format!(
+                    "{} of the disk come to less than the least that a partition has",
+                    percent(share)
+                )
+            }
+            _ => {
+                let (size, left) = (rounded_size(size), rounded_size(left));
+                format!("it needs {size} and {left} of the disk are left")
+            }
+        };
+        Self { index, problem, help }
     }
 
     pub(crate) fn share_of_unknown(index: usize) -> Self {

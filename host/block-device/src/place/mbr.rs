@@ -102,11 +102,8 @@ pub fn place(ground: &Ground, requests: &[Request]) -> Result<Placed, NoPlace> {
         };
         let extent = Extent { offset: cursor + if request.logical { step } else { 0 }, size };
         if size == 0 || extent.end() > end {
-            let left = rounded_size(end.saturating_sub(extent.offset));
-            let problem =
-                format!("it needs {} and {left} of the disk are left", rounded_size(size));
-            let help = "make the disk larger, or a partition before it smaller";
-            return Err(NoPlace { index, problem, help });
+            let left = end.saturating_sub(extent.offset);
+            return Err(NoPlace::too_little(index, request.size, size, left));
         }
         if extent.end() > reach(sector) {
             let most = rounded_size(reach(sector));

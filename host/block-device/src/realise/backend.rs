@@ -17,6 +17,9 @@ use crate::graph::{Filesystem, Graph, GraphError};
 use crate::kernel::{self, Unable};
 use crate::layout::Layout;
 
+/// Folders that every system has, with a bit that no prototype of `mkfs.xfs` can say.
+const STICKY: [&str; 2] = ["/tmp", "/var/tmp"];
+
 /// What makes disks in files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -54,6 +57,38 @@ impl Backend {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The back-end that can make the disks of an image whatever is in it, and why that is not
+    /// `file`: the node, and what it takes the kernel for.
+    #[must_use]
+    pub fn of_image(graph: &Graph) -> (Self, Option<(String, String)>) {
+        match Self::File.check_image(graph) {
+            Err(GraphError { node: Some(node), problem, .. }) => {
+                (Self::Loop, Some((node, problem)))
+            }
+            _ => (Self::File, None),
+        }
+    }
+
+    /// What it cannot make of an image, for every system has in it what it cannot.
+    ///
+    /// # Errors
+    /// As [`Backend::check_graph`]; and an xfs that holds `/tmp` or `/var/tmp`, if this back-end does
+    /// without the kernel.
+    pub fn check_image(self, graph: &Graph) -> Result<(), GraphError> {
+        self.check_graph(graph)?;
+        for folder in STICKY.into_iter().filter(|_| self == Self::File) {
+            let holding = graph.mount_holding(folder);
+            let holding = holding.and_then(|mount| graph.filesystem(&mount.filesystem));
+            if let Some(xfs) = holding.filter(|f| f.kind == FilesystemKind::Xfs) {
+                let problem = format!(
+                    "the back-end `file` fills no xfs that holds `{folder}`, a folder with the sticky bit"
+                );
+                return Err(GraphError::at(&xfs.node, problem, "use the back-end `loop`, or ext4"));
+            }
+        }
+        Ok(())
     }
 
     /// What it may be unable to make of a tree, which is known when the tree is: the nodes, and why.

@@ -89,7 +89,7 @@ impl SparseFile {
 
 /// Whether a volume that nothing was written to reads as zeros, if its disks do: what is decrypted
 /// does not, and what a thin pool never gave does, whatever the pool lies on.
-fn reads_zeros(layout: &Layout, node: &str, disks: bool) -> bool {
+pub(super) fn reads_zeros(layout: &Layout, node: &str, disks: bool) -> bool {
     if let Some((_, table)) = layout.partition(node) {
         return reads_zeros(layout, &table.on, disks);
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use dibhost_sys::SecretBytes;
 
 use super::error::RealiseError;
+use super::filesystems::reads_zeros;
 use super::means::{Means, Realise, Realised};
 use crate::graph::TypeId;
 use crate::identity::signature;
@@ -45,7 +46,7 @@ pub(crate) fn make(
         to.cancel.check()?;
         match left.remove(next) {
             Part::Table(table) => self::table(stack, table)?,
-            Part::Volume(volume) => self::volume(stack, volume, to, means.scratch)?,
+            Part::Volume(volume) => self::volume(stack, volume, to, means)?,
             Part::Group(group) => self::group(stack, group, to)?,
         }
     }
@@ -200,9 +201,9 @@ fn volume(
     stack: &mut Stack<'_>,
     volume: &VolumeLayout,
     to: &Realise<'_>,
-    folder: &Path,
+    means: &Means<'_>,
 ) -> Result<(), RealiseError> {
-    let node = &volume.node;
+    let (node, folder) = (&volume.node, means.scratch);
     match &volume.map {
         VolumeMap::Luks { on, data_offset, sector_size, secrets, label } => {
             let secret = |name: &String| {
@@ -245,12 +246,15 @@ fn volume(
             stack.keys.insert(node.clone(), key);
             Ok(())
         }
-        VolumeMap::Raid { on, level, name, chunk, data_offset, .. } => {
+        VolumeMap::Raid { on, level, name, chunk, metadata, data_offset, .. } => {
             let options = MdOptions {
                 uuid: volume.id,
                 name,
                 level: level.of_md(*chunk),
+                metadata: *metadata,
                 data_offset: *data_offset,
+                // What is decrypted of blocks that nobody wrote is another noise on each member.
+                in_step: reads_zeros(stack.layout, node, means.zeroed),
                 time: u64::try_from(to.time).unwrap_or_default(),
             };
             let create = &mut |members: &[&dyn Medium]| {

@@ -56,10 +56,27 @@ array() {
         grep -q 'Checksum : .* - correct' "$OUT/examine" || fail "mdadm --examine $member"
     done
     mdadm --assemble "$md" "$@"
+    [ "$level" != raid1 ] || in_step "/sys/block/${md##*/}/md"
     mdadm --detail "$md" >"$OUT/detail"
     grep -q "Raid Level : $level\$" "$OUT/detail" || fail "the level of $md"
     grep -qE 'State : (clean|active) *$' "$OUT/detail" || fail "the state of $md: $(grep State "$OUT/detail")"
     is "active devices of $md" "$(sed -n 's/.*Active Devices : //p' "$OUT/detail")" $#
+}
+
+# in_step FOLDER: a mirror whose halves are not made equal yet becomes so, and then they are, wherever
+# the kernel looks
+in_step() {
+    mdadm --readwrite "$md" 2>/dev/null || :
+    echo 1000000 >"$1/sync_speed_min"
+    idle "$1"
+    echo check >"$1/sync_action"
+    idle "$1"
+    is "mismatches of $md" "$(cat "$1/mismatch_cnt")" 0
+}
+
+# idle FOLDER: waits until an array does nothing by itself
+idle() {
+    until [ "$(cat "$1/sync_action")" = idle ]; do sleep 0.1; done
 }
 
 # group NAME DEVICES...: activates a volume group

@@ -43,7 +43,7 @@ pub(crate) fn comparable(graph: &Graph, made: Option<&Made<'_>>) -> BTreeMap<Str
                 let raid = graph.raids().iter().find(|raid| raid.node == node.name).unwrap();
                 *settings = match raid.level {
                     RaidLevel::Stripe => format!("0 {} {}", raid.name, raid.chunk),
-                    RaidLevel::Mirror => format!("1 {}", raid.name),
+                    RaidLevel::Mirror => format!("1 {} {}", raid.name, raid.metadata.name()),
                 };
             }
             NodeKind::Disk { size, .. } => {

@@ -1,5 +1,5 @@
-//! Layouts by themselves: pictures of them, layouts for a purpose, and graphs that nobody thought
-//! of.
+//! Layouts by themselves: pictures of them, layouts for a purpose, graphs that nobody thought of, and
+//! what is said of those that do not fit.
 
 #[path = "../built/mod.rs"]
 mod built;
@@ -8,3 +8,4 @@ mod mutation;
 mod picture;
 mod purpose;
 mod random;
+mod words;

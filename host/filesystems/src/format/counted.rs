@@ -11,7 +11,8 @@ use super::{btrfs, packed, swap, xfs};
 use crate::ext4::{self, Revision};
 use crate::fat;
 use crate::filesystem::{
-    Ext4Tuning, FilesystemKind, FilesystemUuid, FreeTuning, PackedTuning, Tuning, VfatTuning,
+    Ext4Tuning, FatBits, FilesystemKind, FilesystemUuid, FreeTuning, PackedTuning, Tuning,
+    VfatTuning,
 };
 use crate::identity::FilesystemIdentity;
 use crate::tree::RootFolder;
@@ -62,6 +63,34 @@ fn revision(kind: FilesystemKind) -> Revision {
 fn does_not_fit(size: u64, missing: u64) -> Problem {
     let (size, missing) = (rounded_size(size), rounded_size(missing));
     (format!("its files do not fit into {size}: {missing} are missing"), FIT.to_owned())
+}
+
+/// No FAT has such a size: how large they are on these sectors.
+fn no_fat(size: u64, sector: u64, bits: Option<FatBits>) -> Problem {
+    let least = |bits| rounded_size(fat::bytes_for(&fat::Folder::default(), 0, sector, Some(bits)));
+    let (size, sixteen) = (rounded_size(size), least(FatBits::Sixteen));
+    match bits {
+        Some(FatBits::Sixteen) => {
+            let problem =
+                format!("FAT16 cannot have a size of {size} in sectors of {sector} bytes");
+            (problem, format!("make it {sixteen} at least, and no larger than FAT16 reaches"))
+        }
+        Some(FatBits::ThirtyTwo) => {
+            let problem =
+                format!("FAT32 cannot have a size of {size} in sectors of {sector} bytes");
+            let least = least(FatBits::ThirtyTwo);
+            (
+                problem,
+                format!(
+                    "make it {least} at least; without `fat-bits` it is FAT16, from {sixteen} on"
+                ),
+            )
+        }
+        None => {
+            let problem = format!("FAT cannot have a size of {size} in sectors of {sector} bytes");
+            (problem, format!("make it {sixteen} at least"))
+        }
+    }
 }
 
 impl Counted {
@@ -219,8 +248,7 @@ impl Counted {
                     return Err(no_identity());
                 };
                 let Some(geometry) = fat::Geometry::new(size, sector, tuning.fat_bits) else {
-                    let problem = format!("FAT cannot have a size of {}", rounded_size(size));
-                    return Err((problem, "make it 4 MiB at least; FAT32, 34 MiB".to_owned()));
+                    return Err(no_fat(size, sector, tuning.fat_bits));
                 };
                 let clusters = folder.clusters(&geometry);
                 if clusters > geometry.clusters || !folder.root_fits(&geometry) {

@@ -17,32 +17,170 @@ const PARTS: [&str; 17] = [
     "_pmspare", "_rimage", "_rmeta", "_tdata", "_tmeta", "_vdata", "_vorigin", "_wcorig",
 ];
 /// What lies in `/dev` of about every Linux: a volume group's folder cannot be made beside it.
-const DEVICES: [&str; 24] = [
+const DEVICES: &[&str] = &[
+    "autofs",
     "block",
     "bsg",
+    "btrfs-control",
     "bus",
+    "cdrom",
     "char",
     "console",
     "core",
     "cpu",
+    "cpu_dma_latency",
+    "cuse",
     "disk",
+    "dm-user",
+    "dma_heap",
     "dri",
+    "dvd",
+    "dvdrw",
+    "ecryptfs",
     "fd",
     "full",
+    "fuse",
+    "gpiochip",
+    "hpet",
     "hugepages",
+    "hwrng",
+    "initctl",
     "input",
     "kmsg",
+    "kvm",
+    "log",
+    "loop-control",
     "mapper",
+    "mcelog",
+    "md",
     "mem",
     "mqueue",
     "net",
     "null",
+    "nvme-fabrics",
+    "nvram",
+    "port",
+    "ppp",
+    "ptmx",
     "pts",
     "random",
+    "rfkill",
+    "rtc",
+    "sev",
+    "sg",
     "shm",
+    "snapshot",
     "snd",
+    "stderr",
+    "stdin",
+    "stdout",
+    "tpmrm",
+    "tty",
+    "udmabuf",
+    "uhid",
+    "uinput",
+    "urandom",
+    "usb",
+    "userfaultfd",
+    "userio",
+    "vboxguest",
+    "vfio",
+    "vga_arbiter",
+    "vhci",
+    "vhost-net",
+    "vhost-vsock",
+    "vsock",
+    "watchdog",
     "zero",
+    "zfs",
 ];
+/// What devices are called by that a machine has any number of: the word, and what comes behind it.
+const NUMBERED: &[(&str, Tail)] = &[
+    ("dm-", Tail::Number),
+    ("drbd", Tail::Number),
+    ("fb", Tail::Number),
+    ("fd", Tail::Number),
+    ("gpiochip", Tail::Number),
+    ("hidraw", Tail::Number),
+    ("hvc", Tail::Number),
+    ("hwmon", Tail::Number),
+    ("i2c-", Tail::Number),
+    ("lirc", Tail::Number),
+    ("loop", Tail::NumberAndPart),
+    ("lp", Tail::Number),
+    ("md", Tail::NumberAndPart),
+    ("media", Tail::Number),
+    ("mmcblk", Tail::NumberAndPart),
+    ("mtd", Tail::Number),
+    ("mtdblock", Tail::Number),
+    ("nbd", Tail::NumberAndPart),
+    ("nst", Tail::Number),
+    ("nvme", Tail::Namespace),
+    ("parport", Tail::Number),
+    ("pmem", Tail::NumberAndPart),
+    ("pps", Tail::Number),
+    ("ptp", Tail::Number),
+    ("ram", Tail::Number),
+    ("rbd", Tail::NumberAndPart),
+    ("rtc", Tail::Number),
+    ("scd", Tail::Number),
+    ("sd", Tail::Letters),
+    ("sg", Tail::Number),
+    ("spidev", Tail::Number),
+    ("sr", Tail::Number),
+    ("st", Tail::Number),
+    ("tpm", Tail::Number),
+    ("tty", Tail::Number),
+    ("ttyS", Tail::Number),
+    ("ubd", Tail::Letters),
+    ("vcs", Tail::Number),
+    ("vd", Tail::Letters),
+    ("watchdog", Tail::Number),
+    ("xvd", Tail::Letters),
+    ("zram", Tail::Number),
+];
+
+/// What comes behind the word of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// `loop0`.
+    Number,
+    /// `mmcblk0` and `mmcblk0p1`.
+    NumberAndPart,
+    /// `sda` and `sda1`. Two letters are 702 disks; more may well be a word.
+    Letters,
+    /// `nvme0`, `nvme0n1` and `nvme0n1p1`.
+    Namespace,
+}
+
+impl Tail {
+    fn is(self, tail: &str) -> bool {
+        let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let numbers = |text: &str, between: char, most: usize| {
+            text.split(between).count() <= most && text.split(between).all(number)
+        };
+        match self {
+            Self::Number => number(tail),
+            Self::NumberAndPart => numbers(tail, 'p', 2),
+            Self::Letters => {
+                let rest = tail.trim_start_matches(|c: char| c.is_ascii_lowercase());
+                let letters = tail.len() - rest.len();
+                (1..=2).contains(&letters) && (rest.is_empty() || number(rest))
+            }
+            Self::Namespace => match tail.split_once('n') {
+                Some((controller, namespace)) => number(controller) && numbers(namespace, 'p', 2),
+                None => number(tail),
+            },
+        }
+    }
+}
+
+/// Whether the kernel or udev gives a device of `/dev` this name.
+fn is_device(name: &str) -> bool {
+    let numbered =
+        |(word, tail): &(&str, Tail)| name.strip_prefix(word).is_some_and(|t| tail.is(t));
+    DEVICES.contains(&name) || NUMBERED.iter().any(numbered)
+}
 
 /// Whether it is made of what lvm takes: the reader's check, for hidden volumes' names too.
 pub(super) fn well_formed(name: &str) -> Result<(), &'static str> {
@@ -69,7 +207,9 @@ pub(super) fn well_formed(name: &str) -> Result<(), &'static str> {
 /// # Errors
 /// When lvm would not take it.
 pub fn check_volume_group_name(name: &str) -> Result<(), LvmError> {
-    let reserved = DEVICES.contains(&name).then_some("it is the name of something in `/dev`");
+    let reserved = is_device(name).then_some(
+        "it is the name of a device in `/dev`, where the group's volumes lie in a folder of its name",
+    );
     match well_formed(name).err().or(reserved) {
         Some(why) => Err(LvmError::Name { what: "volume group", name: name.to_owned(), why }),
         None => Ok(()),
@@ -118,8 +258,42 @@ mod tests {
             check_volume_group_name(bad).unwrap();
             assert!(check_logical_volume_name("vg", bad).is_err(), "{bad}");
         }
-        assert!(check_volume_group_name("mapper").is_err());
-        check_logical_volume_name("vg", "mapper").unwrap();
+        for device in [
+            "mapper",
+            "sda",
+            "sdb3",
+            "sdaa",
+            "vda1",
+            "xvdf",
+            "nvme0",
+            "nvme0n1",
+            "nvme1n2p3",
+            "md0",
+        ]
+        .into_iter()
+        .chain([
+            "md",
+            "md127p1",
+            "dm-0",
+            "loop0",
+            "loop7p1",
+            "mmcblk0p2",
+            "sr0",
+            "zram0",
+            "nbd3",
+            "tty",
+        ])
+        .chain(["ttyS0", "urandom", "fuse", "kvm", "loop-control", "ram0"])
+        {
+            assert!(check_volume_group_name(device).is_err(), "{device}");
+            check_logical_volume_name("vg", device).unwrap();
+        }
+        for word in [
+            "sd", "sdata", "vdata", "mda", "md0x", "loopback", "nvme", "nvme0n", "nvme0p1",
+            "data0", "ram", "st",
+        ] {
+            check_volume_group_name(word).unwrap();
+        }
     }
 
     #[test]

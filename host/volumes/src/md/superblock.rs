@@ -1,12 +1,17 @@
 //! The superblock: what it says, and how it lies on a member.
 
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::error::MdError;
 use crate::medium::Medium;
 
-/// Bytes from a member's start to its superblock: what makes it version 1.2.
+/// Bytes from a member's start to its superblock of version 1.2.
 pub(super) const OFFSET: u64 = 4096;
+
+/// What version 1.0 leaves free between the data and the superblock, bytes: room for a bitmap, which
+/// version 1.2 has before the data.
+const BITMAP: u64 = 128 << 10;
 
 /// Bytes from a member's start to its data when nobody says otherwise: a multiple of what disks
 /// like to be written in, with room for a bitmap.
@@ -53,6 +58,49 @@ pub enum RaidLevel {
     Raid1,
 }
 
+/// Where the superblock of a member lies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub enum MdMetadata {
+    /// Version 1.0: near the end. A member's first byte is the array's, so that who knows nothing of
+    /// arrays (firmware, for one) reads each member of a RAID 1 as what is in it.
+    #[serde(rename = "1.0")]
+    End,
+    /// Version 1.2: 4096 bytes from the start, before the data.
+    #[default]
+    #[serde(rename = "1.2")]
+    Start,
+}
+
+impl MdMetadata {
+    /// As `mdadm` calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::End => "1.0",
+            Self::Start => "1.2",
+        }
+    }
+
+    /// Where it lies on a member of so many bytes; none: it is too small for one.
+    fn offset(self, size: u64) -> Option<u64> {
+        match self {
+            // The last multiple of 4096 that has 8192 bytes behind it.
+            Self::End => size.checked_sub(2 * BYTES as u64).map(|at| at - at % 4096),
+            Self::Start => Some(OFFSET),
+        }
+    }
+
+    /// Bytes that a member has to have beside its data, which begins at `data_offset`.
+    #[must_use]
+    pub fn beside(self, data_offset: u64) -> u64 {
+        match self {
+            // The superblock, what is behind it, and what a size is rounded to.
+            Self::End => BITMAP + 4 * BYTES as u64,
+            Self::Start => data_offset,
+        }
+    }
+}
+
 /// What an array is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MdOptions<'a> {
@@ -63,8 +111,14 @@ pub struct MdOptions<'a> {
     pub name: &'a str,
     /// How bytes lie on the members.
     pub level: RaidLevel,
-    /// Bytes from a member's start to its data ([`DEFAULT_DATA_OFFSET`]), a multiple of 4096.
+    /// Where the superblocks lie.
+    pub metadata: MdMetadata,
+    /// Bytes from a member's start to its data ([`DEFAULT_DATA_OFFSET`]), a multiple of 4096; with
+    /// [`MdMetadata::End`] 0.
     pub data_offset: u64,
+    /// The members of a RAID 1 hold the same wherever the array reaches. Where they do not, the
+    /// kernel makes them when it first puts the array together.
+    pub in_step: bool,
     /// Seconds since 1970 (`SOURCE_DATE_EPOCH`), when the array was made.
     pub time: u64,
 }
@@ -78,6 +132,8 @@ pub struct MdSuperblock {
     pub name: String,
     /// How bytes lie on the members.
     pub level: RaidLevel,
+    /// Where it lies.
+    pub metadata: MdMetadata,
     /// Members of the array.
     pub members: u32,
     /// The number of this one.
@@ -113,12 +169,20 @@ impl MdOptions<'_> {
                 "an array named `{name}`: names have 1 to {MOST_NAME} bytes and no control characters"
             ));
         }
-        // The kernel refuses data that begins within the superblock.
-        if !self.data_offset.is_multiple_of(4096) || self.data_offset < OFFSET + BYTES as u64 {
-            let offset = self.data_offset;
-            return unfit(format!(
-                "data at byte {offset} of the members: it begins at a multiple of 4096, and at 8192 or after it"
-            ));
+        let offset = self.data_offset;
+        match self.metadata {
+            // The kernel refuses data that begins within the superblock.
+            MdMetadata::Start if !offset.is_multiple_of(4096) || offset < OFFSET + BYTES as u64 => {
+                return unfit(format!(
+                    "data at byte {offset} of the members: it begins at a multiple of 4096, and at 8192 or after it"
+                ));
+            }
+            MdMetadata::End if offset != 0 => {
+                return unfit(format!(
+                    "data at byte {offset} of the members: with metadata 1.0 it begins with their first"
+                ));
+            }
+            MdMetadata::Start | MdMetadata::End => {}
         }
         if self.time >> 40 != 0 {
             return unfit(format!("a time of {} s: md has 40 bits for it", self.time));
@@ -135,12 +199,18 @@ impl MdOptions<'_> {
         // The smallest decides: with members of which each has as much data as the others, a
         // RAID 0 has one zone, which all kernels lay out alike.
         let smallest = sizes.iter().min().copied().unwrap_or_default();
-        let used = smallest.saturating_sub(self.data_offset);
+        let used = match self.metadata {
+            MdMetadata::Start => smallest.saturating_sub(offset),
+            MdMetadata::End => {
+                let end = self.metadata.offset(smallest).unwrap_or_default();
+                end.saturating_sub(BITMAP)
+            }
+        };
         let used = used - used % step;
         if used == 0 {
-            let offset = self.data_offset;
+            let beside = self.metadata.beside(offset);
             return unfit(format!(
-                "a member of {smallest} bytes has no room for data, which begins at byte {offset}"
+                "a member of {smallest} bytes has no room for data beside {beside} bytes of metadata"
             ));
         }
         Ok(used)
@@ -168,6 +238,7 @@ impl MdOptions<'_> {
             uuid: self.uuid,
             name: self.name.to_owned(),
             level: self.level,
+            metadata: self.metadata,
             members,
             role,
             device: Uuid::new_v5(&self.uuid, &role.to_le_bytes()),
@@ -176,7 +247,8 @@ impl MdOptions<'_> {
             used_size,
             time: self.time,
             events: 1,
-            clean: true,
+            // A RAID 0 has nothing that could be out of step.
+            clean: self.in_step || self.level != RaidLevel::Raid1,
         };
         Ok((0..members).map(superblock).collect())
     }
@@ -213,8 +285,8 @@ fn uuid_at(bytes: &[u8], at: usize) -> Uuid {
 }
 
 impl MdSuperblock {
-    /// As it lies on the disk.
-    pub(super) fn encode(&self) -> Vec<u8> {
+    /// As it lies on the disk, so many bytes from the member's start.
+    pub(super) fn encode(&self, offset: u64) -> Vec<u8> {
         let mut bytes = vec![0; BYTES];
         let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
         // RAID 0 takes what each member has: `mdadm` says no size there.
@@ -235,7 +307,7 @@ impl MdSuperblock {
         put(92, &self.members.to_le_bytes());
         put(128, &(self.data_offset / SECTOR).to_le_bytes());
         put(136, &(self.data_size / SECTOR).to_le_bytes());
-        put(144, &(OFFSET / SECTOR).to_le_bytes());
+        put(144, &(offset / SECTOR).to_le_bytes());
         put(160, &self.role.to_le_bytes());
         put(168, self.device.as_bytes());
         put(192, &self.time.to_le_bytes());
@@ -254,11 +326,10 @@ impl MdSuperblock {
 }
 
 /// Where superblocks of other versions lie, which are told and not read: at the start (1.1), and
-/// near the end (1.0, 0.90).
+/// near the end (0.90).
 fn elsewhere(size: u64) -> impl Iterator<Item = (u64, &'static str)> {
     let old = (size - size % (64 << 10)).checked_sub(64 << 10);
-    let end = size.checked_sub(8192).map(|at| at - at % 4096);
-    let places = [(Some(0), "1.1"), (end, "1.0"), (old, "0.90")];
+    let places = [(Some(0), "1.1"), (old, "0.90")];
     places.into_iter().filter_map(|(at, version)| Some((at?, version)))
 }
 
@@ -278,18 +349,30 @@ pub fn read_superblock(medium: &dyn Medium) -> Result<Option<MdSuperblock>, MdEr
         medium.read_exact_at(&mut magic, at)?;
         Ok(u32::from_le_bytes(magic) == MAGIC)
     };
-    if size < OFFSET + BYTES as u64 || !magic_at(OFFSET)? {
+    let mut found = None;
+    for metadata in [MdMetadata::Start, MdMetadata::End] {
+        let at = metadata.offset(size).filter(|at| at + BYTES as u64 <= size);
+        if let Some(at) = at
+            && magic_at(at)?
+        {
+            found = Some((metadata, at));
+            break;
+        }
+    }
+    let Some((metadata, place)) = found else {
         for (at, version) in elsewhere(size) {
             if magic_at(at)? {
-                return not(format!("at byte {at} is of version {version}; only 1.2 is known"));
+                return not(format!(
+                    "at byte {at} is of version {version}; only 1.0 and 1.2 are known"
+                ));
             }
         }
         return Ok(None);
-    }
+    };
     let mut bytes = vec![0; BYTES];
-    medium.read_exact_at(&mut bytes, OFFSET)?;
+    medium.read_exact_at(&mut bytes, place)?;
     let (version, features) = (u32_at(&bytes, 4), u32_at(&bytes, 8));
-    if version != 1 || u64_at(&bytes, 144) != OFFSET / SECTOR {
+    if version != 1 || u64_at(&bytes, 144) != place / SECTOR {
         return not(format!("is of version {version}, at sector {}", u64_at(&bytes, 144)));
     }
     let roles = u32_at(&bytes, 220) as usize;
@@ -323,7 +406,8 @@ pub fn read_superblock(medium: &dyn Medium) -> Result<Option<MdSuperblock>, MdEr
         })
     };
     let (data_offset, data_size) = (in_bytes(128, "data offset")?, in_bytes(136, "data size")?);
-    if data_offset.checked_add(data_size).is_none_or(|end| end > size) || data_size == 0 {
+    let last = if metadata == MdMetadata::End { place } else { size };
+    if data_offset.checked_add(data_size).is_none_or(|end| end > last) || data_size == 0 {
         return not(format!("has {data_size} bytes of data at byte {data_offset} of {size}"));
     }
     let chunk = u64::from(u32_at(&bytes, 88)) * SECTOR;
@@ -354,6 +438,7 @@ pub fn read_superblock(medium: &dyn Medium) -> Result<Option<MdSuperblock>, MdEr
         uuid: uuid_at(&bytes, 16),
         name,
         level,
+        metadata,
         members,
         role,
         device: uuid_at(&bytes, 168),
@@ -376,7 +461,9 @@ pub fn create(members: &[&dyn Medium], options: &MdOptions<'_>) -> Result<(), Md
     let sizes: Vec<_> = members.iter().map(|member| member.size()).collect();
     let superblocks = options.superblocks(&sizes)?;
     for (member, superblock) in members.iter().zip(superblocks) {
-        member.write_all_at(&superblock.encode(), OFFSET)?;
+        // Each has room for it: `superblocks` saw to that.
+        let at = options.metadata.offset(member.size()).unwrap_or(OFFSET);
+        member.write_all_at(&superblock.encode(at), at)?;
     }
     Ok(())
 }
@@ -398,16 +485,23 @@ mod tests {
             uuid in any::<u128>(),
             time in 0u64..1 << 40,
             blocks in 2u64..500,
+            (at_the_end, in_step) in any::<(bool, bool)>(),
         ) {
             let level = power.map_or(RaidLevel::Raid1, |p| RaidLevel::Raid0 { chunk: 1 << p });
             let uuid = Uuid::from_u128(uuid);
+            let (metadata, data_offset) = match at_the_end {
+                true => (MdMetadata::End, 0),
+                false => (MdMetadata::Start, blocks * 4096),
+            };
             let options =
-                MdOptions { uuid, name: &name, level, data_offset: blocks * 4096, time };
+                MdOptions { uuid, name: &name, level, metadata, data_offset, in_step, time };
             let file = tempfile::tempfile().unwrap();
             file.set_len(size).unwrap();
             let medium = FileMedium::whole(&file).unwrap();
+            let at = metadata.offset(size).unwrap();
             for superblock in options.superblocks(&vec![size; count]).unwrap() {
-                medium.write_all_at(&superblock.encode(), OFFSET).unwrap();
+                prop_assert!(data_offset + superblock.used_size <= size);
+                medium.write_all_at(&superblock.encode(at), at).unwrap();
                 prop_assert_eq!(read_superblock(&medium).unwrap(), Some(superblock));
             }
         }
@@ -419,11 +513,13 @@ mod tests {
                 uuid: Uuid::nil(),
                 name: "image:root",
                 level: RaidLevel::Raid1,
+                metadata: MdMetadata::Start,
                 data_offset: DEFAULT_DATA_OFFSET,
+                in_step: true,
                 time: 1,
             };
             let superblock = options.superblocks(&[4 << 20, 4 << 20]).unwrap().remove(0);
-            let mut bytes = superblock.encode();
+            let mut bytes = superblock.encode(OFFSET);
             bytes[at] ^= with;
             let file = tempfile::tempfile().unwrap();
             file.set_len(4 << 20).unwrap();
