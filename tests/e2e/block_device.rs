@@ -89,6 +89,103 @@ mount = "/"
     Ok(())
 }
 
+/// GRUB's images are in no tree yet, and the definition's elements add nodes of their own.
+#[test]
+fn a_layout_with_grub_and_a_definition_are_planned_before_there_are_files() -> Result<()> {
+    let dibhost = dibhost()?;
+    let grub = r#"
+block-device = [
+  { name = "disk", type = "disk" },
+  { name = "table", type = "gpt", on = "disk" },
+  { name = "bios", type = "partition", on = "table", partition-type = "bios-boot", size = "content" },
+  { name = "root", type = "partition", on = "table", size = "content" },
+  { name = "root-fs", type = "filesystem", on = "root", format = "ext4", mount = "/" },
+"#;
+    let text = format!(
+        "{grub}  {{ name = \"grub\", type = \"grub-bios\", on = [\"disk\", \"bios\"] }},\n]\n"
+    );
+    let file = dibhost.write("grub.toml", &text)?.display().to_string();
+    let said = dibhost.run(&["block-device", "plan", &file])?.expect_code(0)?;
+    ensure!(said.stdout.contains("GRUB"), "{}", said.stdout);
+
+    let text = format!(
+        "{grub}]\n[image]\nname = \"own\"\nelements = [\"debian-minimal\", \"bootloader\"]\narch = \"amd64\"\n"
+    );
+    let file = dibhost.write("image.toml", &text)?.display().to_string();
+    let said = dibhost.run(&["block-device", "plan", &file])?.expect_code(0)?;
+    ensure!(said.stdout.contains("GRUB"), "{}", said.stdout);
+    let said = dibhost.run(&["block-device", "plan", "--graph", &file])?.expect_code(0)?;
+    ensure!(said.stdout.contains("grub: grub-bios on disk, bios"), "{}", said.stdout);
+    let said = dibhost.run(&["block-device", "plan", "--size", "4GiB", &file])?.expect_code(2)?;
+    ensure!(said.stderr.contains("`size` of the node that is the disk"), "{}", said.stderr);
+    Ok(())
+}
+
+/// What does not fit is told at its node's place, and what is hardly meant is a warning there.
+#[test]
+fn what_is_wrong_with_a_layout_has_its_place() -> Result<()> {
+    let dibhost = dibhost()?;
+    let text = r#"
+[[block-device]]
+name = "disk"
+type = "disk"
+size = "64 MiB"
+
+[[block-device]]
+name = "table"
+type = "gpt"
+on = "disk"
+
+[[block-device]]
+name = "boot"
+type = "partition"
+on = "table"
+partition-type = "bios-boot"
+size = "62 MiB"
+
+[[block-device]]
+name = "boot-fs"
+type = "filesystem"
+on = "boot"
+format = "ext4"
+mount = "/"
+"#;
+    let file = dibhost.write("layout.toml", text)?.display().to_string();
+    let said = dibhost.run(&["block-device", "plan", &file])?.expect_code(0)?;
+    let warned = "layout.toml:19:1: node `boot-fs`: `boot` is a BIOS boot partition";
+    ensure!(said.stderr.contains(warned), "{}", said.stderr);
+    let more = "[[block-device]]\nname = \"rest\"\ntype = \"partition\"\non = \"table\"\nsize = \"rest\"\n";
+    let file = dibhost.write("layout.toml", &format!("{text}{more}"))?.display().to_string();
+    let said = dibhost.run(&["block-device", "plan", &file])?.expect_code(2)?;
+    let refused = "layout.toml:25:1: node `rest`: nothing of the disk is left for it";
+    ensure!(said.stderr.contains(refused), "{}", said.stderr);
+    Ok(())
+}
+
+/// A qcow2 is no empty raw disk.
+#[test]
+fn a_qcow2_is_inspected_as_the_disk_that_it_holds() -> Result<()> {
+    let dibhost = dibhost()?;
+    let tree = tree(&dibhost)?;
+    let file = dibhost.write("layout.toml", &layout("ext4"))?.display().to_string();
+    let raw = path(&dibhost, "disk.raw");
+    dibhost.run(&["block-device", "build", &file, "--tree", &tree, "-o", &raw])?.expect_code(0)?;
+    let inspect = |disk: &str| -> Result<String> {
+        Ok(dibhost.run(&["block-device", "inspect", disk])?.expect_code(0)?.stdout)
+    };
+    let wanted = inspect(&raw)?;
+    ensure!(wanted.contains("ext4"), "{wanted}");
+    for options in [&[][..], &["-c", "-o", "compression_type=zstd"], &["-c"]] {
+        let folder = dibhost.folder().join("packed");
+        fs::create_dir_all(&folder)?;
+        let packed = folder.join("disk.qcow2").display().to_string();
+        tool::run("qemu-img", &[&["convert", "-O", "qcow2"], options, &[&raw, &packed]].concat())?;
+        ensure!(inspect(&packed)? == wanted, "{options:?}: {}", inspect(&packed)?);
+        fs::remove_file(&packed)?;
+    }
+    Ok(())
+}
+
 /// A disk with a small `/boot` and the rest for `/`.
 const TWO: &str = r#"
 [[block-device]]

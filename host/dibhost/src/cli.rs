@@ -167,6 +167,7 @@ pub(crate) enum BlockDeviceVerb {
     Install(BlockDeviceInstallArgs),
     /// Read disks back: the graph of tables, volumes and filesystems that would make them.
     ///
+    /// Takes raw images, qcow2 and block devices.
     /// Writes nothing, mounts nothing, and needs no more than to read the disks. Give all disks that
     /// belong together: a volume group or an array is found when all of it is. What a disk does not
     /// say (mount points, settings, names of secrets) is listed as not known. Ends with 1 if
@@ -247,7 +248,8 @@ pub(crate) struct BlockDeviceInstallArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct BlockDevicePlanArgs {
-    /// `….toml` with `[[block-device]]`, else diskimage-builder's YAML, as a tree or as a graph.
+    /// `….toml` with `[[block-device]]`, or an image definition, whose elements add to it; else
+    /// diskimage-builder's YAML, as a tree or as a graph.
     pub(crate) file: PathBuf,
     /// The size of a disk that states none, as `4GiB`; without it, from the content.
     #[arg(long)]
@@ -263,6 +265,8 @@ pub(crate) struct BlockDevicePlanArgs {
     /// How it is written to standard output.
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: LayoutFormat,
+    #[command(flatten)]
+    pub(crate) elements: ElementOptions,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -294,7 +298,8 @@ pub(crate) enum LayoutFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct BlockDeviceInspectArgs {
-    /// Raw images or block devices; each is called by its file's name, without `.raw` and `.img`.
+    /// Raw images, qcow2 or block devices; each is called by its file's name, without `.raw`,
+    /// `.img` and `.qcow2`.
     #[arg(required = true, value_name = "DISK")]
     pub(crate) disks: Vec<PathBuf>,
     /// A passphrase or keyfile that opens an encryption: `NAME=FILE`, byte for byte, at most

@@ -14,7 +14,7 @@ use dibhost_plan::action::{Action, Work, with_versions};
 use dibhost_plan::{CANNOT_RUN_HELP, Observed, Phase, Plan, PlannedDropIn, Taint};
 use dibhost_registry::{Fetch, Fetcher, Found, Outside, Pins};
 use dibhost_sys::{Cancel, Program};
-use dibhost_tree::{ProgramLimits, TargetError, Worker, WorkerOptions, Workshop};
+use dibhost_tree::{ProgramLimits, TargetError, Worker, WorkerOptions, Workshop, can_give_network};
 
 use crate::accounts;
 use crate::base::{Base, Distributions};
@@ -191,6 +191,11 @@ fn on_this_machine(
         dibhost_sys::can_run(&plan.image.arch).map_err(|why| {
             BuildFailure::new(format!("programs of the image do not run here: {why}"))
                 .with_help(CANNOT_RUN_HELP)
+        })?;
+    }
+    if plan.reaches_network() {
+        can_give_network().map_err(|e| {
+            BuildFailure::new(e).doing("looking whether this machine can give programs a network")
         })?;
     }
     let graph = finish::graph(plan)?;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use dibhost_block_device::LayoutError;
 use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::{Phase, Step};
 
@@ -20,6 +21,8 @@ pub struct BuildFailure {
     pub context: Vec<String>,
     /// What to do.
     pub help: Option<String>,
+    /// The node of the block device that it is about.
+    pub node: Option<String>,
     /// The person cancelled it.
     pub cancelled: bool,
 }
@@ -41,6 +44,20 @@ impl BuildFailure {
             context: failure.context,
             help: failure.help,
             ..Self::default()
+        }
+    }
+
+    /// A disk that cannot be laid out for what is in the tree.
+    #[must_use]
+    pub fn of_layout(error: LayoutError) -> Self {
+        match error {
+            LayoutError::Refused { node, problem, help } => Self {
+                message: format!("the block-device node `{node}`: {problem}"),
+                help: Some(help),
+                node: Some(node),
+                ..Self::default()
+            },
+            error @ LayoutError::Tree { .. } => Self::new(error),
         }
     }
 

@@ -118,6 +118,7 @@ pub(crate) fn write_fstab(plan: &Plan, tree: &mut dyn Target) -> Result<(), Buil
         Change::Write { path, content: content.into_bytes(), attributes: Attributes::default() },
     ];
     for mount in graph.mounts() {
+        no_link(tree, &mount.at)?;
         let path = TargetPath::new(&mount.at).map_err(BuildFailure::new)?;
         if path != TargetPath::root() {
             changes.push(Change::MakeDirectory { path, attributes: Attributes::default() });
@@ -125,6 +126,28 @@ pub(crate) fn write_fstab(plan: &Plan, tree: &mut dyn Target) -> Result<(), Buil
     }
     tree.apply(&Scope::all(), &changes)
         .map_err(|e| BuildFailure::new(e).doing("writing /etc/fstab"))
+}
+
+/// Refuses a mount point that packages or elements made a link of: nothing is mounted on one.
+fn no_link(tree: &mut dyn Target, at: &str) -> Result<(), BuildFailure> {
+    if at == "/" {
+        return Ok(());
+    }
+    let ends = at.char_indices().filter(|(i, c)| *i > 0 && *c == '/').map(|(i, _)| i);
+    for end in ends.chain([at.len()]) {
+        let path = TargetPath::new(&at[..end]).map_err(BuildFailure::new)?;
+        let stat = tree.stat(&Scope::all(), &path).map_err(BuildFailure::new)?;
+        if let Some(target) = stat.and_then(|stat| stat.link_target) {
+            let problem = format!(
+                "`{at}` is a mount point, and `{}` is a link to `{target}` in the image",
+                path.as_str()
+            );
+            return Err(BuildFailure::new(problem)
+                .with_help("mount it where the link leads to, or have a folder there instead")
+                .doing("making the mount points"));
+        }
+    }
+    Ok(())
 }
 
 /// Makes the disks of the plan's block device in a folder.
@@ -147,7 +170,8 @@ fn disks(
     let mut tree = TreeInParts::split(workshop, &mount_points, finish.filler.clone())
         .map_err(|e| BuildFailure::new(e).doing("splitting the tree at its mount points"))?;
     let options = plan.block_device.layout_options();
-    let layout = layout_for(&graph, &identities, &mut tree, options).map_err(BuildFailure::new)?;
+    let layout = layout_for(&graph, &identities, &mut tree, options)
+        .map_err(|e| BuildFailure::of_layout(e).doing("laying out the disk"))?;
     teller.end(running);
 
     let running = teller.begin("write the disk");

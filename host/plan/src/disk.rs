@@ -1,9 +1,9 @@
 //! The block device as far as it is planned: nodes that the definition states or elements wished
 //! for (or the default), the definition's settings of the root filesystem, and what both come to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use dibhost_block_device::{Graph, GraphError, Node, NodeKind};
+use dibhost_block_device::{Backend, Graph, GraphError, Node, NodeKind};
 use dibhost_definition::{Definition, Diagnostic, RootFilesystem};
 use dibhost_text::quoted_list;
 use serde_json::Value;
@@ -89,6 +89,13 @@ impl Wished {
         Ok(())
     }
 
+    /// The elements that added nodes, and whether the definition states some.
+    pub(crate) fn adders(&self) -> (BTreeSet<&str>, bool) {
+        let by = self.added_by.values();
+        let stated = self.added_by.values().any(Option::is_none);
+        (by.flatten().map(|(element, _)| element.as_str()).collect(), stated)
+    }
+
     /// The nodes that a step sees.
     pub(crate) fn seen(&self, sees: impl Fn(&Key) -> bool) -> Vec<Node> {
         let shown = |by: &Option<Key>| by.as_ref().is_none_or(&sees);
@@ -117,7 +124,16 @@ pub(crate) fn plan(
     apply(&definition.root_filesystem, &mut nodes)?;
     disk_size::apply(&definition.disk, &mut nodes)?;
     known_secrets(definition)?;
-    let backend = definition.disks.backend.unwrap_or_default();
+    let graph = Graph::of_image(nodes.clone())
+        .map_err(|error| refused(error, "makes no sense", &wished, definition))?;
+    let (backend, chosen) = match definition.disks.backend {
+        Some(backend) => (backend, None),
+        None => Backend::of_image(&graph),
+    };
+    backend.check_image(&graph).map_err(|mut error| {
+        USE_LOOP.clone_into(&mut error.help);
+        refused(error, "cannot be made", &wished, definition)
+    })?;
     let mut planned = PlannedBlockDevice {
         seed,
         nodes,
@@ -126,27 +142,40 @@ pub(crate) fn plan(
         backend,
         optimise: definition.disks.optimise,
     };
-    let graph = Graph::of_image(planned.nodes.clone())
-        .map_err(|error| refused(error, "makes no sense", &wished, definition))?;
-    backend.check_graph(&graph).map_err(|mut error| {
-        USE_LOOP.clone_into(&mut error.help);
-        refused(error, "cannot be made", &wished, definition)
-    })?;
     let identities = graph.identities(&planned.seed_bytes());
     planned.identities = serde_json::to_value(&identities).map_err(|error| {
         Diagnostic::new(format!("the identities of the block device are no JSON: {error}"))
     })?;
-    let doubts = backend.doubts(&graph).map(|(node, why)| PlanFinding {
-        element: None,
+    let place = |node: &str| {
+        let stated = definition.block_device.iter().find(|n| n.value.name == node);
+        stated.and_then(|node| node.location.as_ref()).map(ToString::to_string)
+    };
+    let remark = |node: &str, message: String, help: &str| PlanFinding {
+        element: wished.added_by.get(node).cloned().flatten().map(|(element, _)| element),
         phase: None,
-        location: None,
-        message: format!(
-            "the block-device node `{node}` may be refused when the tree is there: {why}"
-        ),
-        help: Some(USE_LOOP.to_owned()),
+        location: place(node),
+        message,
+        help: Some(help.to_owned()),
+    };
+    let chosen = chosen.map(|(node, why)| {
+        let message = format!(
+            "the disks are made by the back-end `loop`, as root and with loop devices, for the \
+             block-device node `{node}`: {why}"
+        );
+        remark(&node, message, "say so yourself: `--backend loop`, or\n[disks]\nbackend = \"loop\"")
     });
+    let doubts = backend.doubts(&graph).map(|(node, why)| {
+        let message =
+            format!("the block-device node `{node}` may be refused when the tree is there: {why}");
+        remark(node, message, USE_LOOP)
+    });
+    let meant = graph.doubts().into_iter().map(|doubt| {
+        let message = format!("the block-device node `{}`: {}", doubt.node, doubt.problem);
+        remark(&doubt.node, message, doubt.help)
+    });
+    let findings = chosen.into_iter().chain(doubts).chain(meant).collect();
     let fact = graph.layout_fact(&identities);
-    Ok((planned, fact, doubts.collect()))
+    Ok((planned, fact, findings))
 }
 
 /// One ext4 filesystem on the whole disk: what DIB makes where there is no `vm`.

@@ -14,7 +14,7 @@ use crate::action::Action;
 use crate::description::Condition;
 use crate::fact::Fact;
 use crate::file::FileNode;
-use crate::grant::{Grants, Right};
+use crate::grant::{Grants, Right, Start};
 use crate::label::label;
 use crate::planner::TargetMachine;
 use crate::slot::{PlannedSlot, Timing};
@@ -547,6 +547,18 @@ impl Plan {
             && self.passwords.is_empty()
             && self.unit_states.is_empty();
         !nothing || self.elements.iter().any(starts)
+    }
+
+    /// Whether programs of a step that runs may reach the network.
+    #[must_use]
+    pub fn reaches_network(&self) -> bool {
+        let network = |e: &PlannedElement| {
+            e.grants.iter().any(|g| matches!(g.right, Right::Exec(Start::Network)))
+        };
+        self.steps
+            .iter()
+            .filter(|step| !step.plan_only)
+            .any(|step| self.element(&step.element).is_some_and(network))
     }
 
     /// The element of that name.

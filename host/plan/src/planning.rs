@@ -1,6 +1,7 @@
 //! From a definition to a plan.
 
 mod collect;
+mod idle;
 mod inputs;
 mod settled;
 

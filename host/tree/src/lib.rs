@@ -16,6 +16,7 @@ pub mod worker;
 pub use command::{Command, Deferred, Line, Output, ReadOnlyBind, StandIn, StandInPlace};
 pub use error::{Over, TargetError};
 pub use limits::ProgramLimits;
+pub use network::can_give_network;
 pub use path::{PathError, TargetPath};
 pub use simulated::SimulatedTarget;
 pub use tree::{

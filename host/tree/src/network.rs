@@ -72,6 +72,29 @@ fn parse(resolv: &str) -> Vec<IpAddr> {
     addresses.filter(|a| !a.is_loopback() && !a.is_unspecified()).collect()
 }
 
+/// Where pasta and the shell are looked for.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+fn no_pasta() -> TargetError {
+    TargetError::Unsupported(
+        "programs in the target get their network by `pasta`, which is not installed: \
+         `apt-get install passt`"
+            .to_owned(),
+    )
+}
+
+/// Whether there is what gives programs a network, before one of them needs it.
+///
+/// # Errors
+/// `pasta` is not installed.
+pub fn can_give_network() -> Result<(), TargetError> {
+    if is_in(PATH, "pasta") { Ok(()) } else { Err(no_pasta()) }
+}
+
+fn is_in(path: &str, program: &str) -> bool {
+    path.split(':').any(|folder| std::path::Path::new(folder).join(program).is_file())
+}
+
 impl Network {
     /// Sets one up.
     ///
@@ -86,7 +109,7 @@ impl Network {
         command
             .args(["--", "/bin/sh", "-c", HOLDER])
             .env_clear()
-            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("PATH", PATH)
             .current_dir("/")
             .uid(NOBODY)
             .gid(NOBODY)
@@ -95,11 +118,7 @@ impl Network {
             .stderr(Stdio::piped())
             .process_group(0);
         let mut pasta = command.spawn().map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => TargetError::Unsupported(
-                "programs in the target get their network by `pasta`, which is not installed: \
-                 `apt-get install passt`"
-                    .to_owned(),
-            ),
+            std::io::ErrorKind::NotFound => no_pasta(),
             _ => os("starting `pasta`", error),
         })?;
         let pid = Pid::from_child(&pasta);
@@ -175,5 +194,15 @@ mod tests {
             ["192.0.2.1", "2001:db8::1"].iter().map(|a| a.parse().unwrap()).collect();
         assert_eq!(parse(text), expected);
         assert_eq!(parse("nameserver 127.0.0.1\n"), Vec::<IpAddr>::new());
+    }
+
+    #[test]
+    fn a_program_is_looked_for_in_each_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = format!("/nowhere:{}", folder.path().display());
+        assert!(!is_in(&path, "pasta"));
+        std::fs::write(folder.path().join("pasta"), "").unwrap();
+        assert!(is_in(&path, "pasta") && !is_in("/nowhere", "pasta"));
+        assert!(no_pasta().to_string().contains("`apt-get install passt`"));
     }
 }

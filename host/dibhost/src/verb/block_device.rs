@@ -2,7 +2,12 @@
 
 use std::path::Path;
 
-use dibhost_block_device::{FileError, LayoutOptions, Optimise, layout_for, seed_of};
+use dibhost_block_device::config::is_image_definition;
+use dibhost_block_device::{
+    FileError, Graph, Identities, Layout, LayoutError, LayoutOptions, Optimise,
+    layout_without_files, seed_of,
+};
+use dibhost_definition::Definition;
 use dibhost_dib::{Diagnostic, Dib, DibParameters};
 use dibhost_dib::{Syntax, Written};
 use dibhost_engine::{Event, Level};
@@ -17,24 +22,69 @@ use crate::report::Reporter;
 /// Shows the graph of a file, or where everything will lie.
 pub(crate) fn plan(args: &BlockDevicePlanArgs, reporter: &Reporter) -> Result<(), Failure> {
     let source = Source::read(&args.file, args.size.as_deref())?;
+    if source.is_image() {
+        return plan_image(args);
+    }
     if args.graph {
         return source.show_graph(args.format, reporter);
     }
     let written = source.written(reporter)?;
-    let graph = written.graph().map_err(|wrong| source.wrong(&[wrong]))?;
-    // Nothing is in it yet: what takes its size from its content is as small as can be.
+    let graph = source.graph(&written, reporter)?;
+    let identities = graph.identities(&seed_of(&source.text));
+    let layout = without_files(&graph, &identities, made_for(args.optimise, &written))?
+        .map_err(|error| source.unlaid(&written, error))?;
+    show(&layout, args.format)
+}
+
+/// Shows the disks of an image definition, with the nodes that its elements add.
+fn plan_image(args: &BlockDevicePlanArgs) -> Result<(), Failure> {
+    if args.size.is_some() {
+        let help = "state it in the definition, `size` of the node that is the disk";
+        return Err(Failure::wrong(format!(
+            "`--size` is for a file that says a block device alone\n  help: {help}"
+        )));
+    }
+    let definition = Definition::load(&args.file).map_err(Failure::wrong)?;
+    let library = super::library(&args.elements)?;
+    let inputs = super::inputs(&definition, &args.elements);
+    let device = super::planned(&definition, &library, inputs)?.block_device;
+    let graph = Graph::of_image(device.nodes.clone()).map_err(Failure::wrong)?;
+    if args.graph {
+        return match args.format {
+            LayoutFormat::Svg => Err(no_picture()),
+            LayoutFormat::Text => super::show(&graph.to_text()),
+            LayoutFormat::Json => super::show(&json(&device.nodes)?),
+        };
+    }
+    let identities = graph.identities(&device.seed_bytes());
+    let optimise = args.optimise.map(Optimise::from).or(device.optimise);
+    let layout = without_files(&graph, &identities, LayoutOptions { optimise })?
+        .map_err(|error| Failure::Wrong(format!("{}: {error}", args.file.display())))?;
+    show(&layout, args.format)
+}
+
+/// Nothing is in it yet: what takes its size from its content is as small as can be.
+fn without_files(
+    graph: &Graph,
+    identities: &Identities,
+    options: LayoutOptions,
+) -> Result<Result<Layout, LayoutError>, Failure> {
     let empty = tempfile::tempdir().map_err(Failure::failed)?;
     let parts = graph.mounts().iter().map(|mount| (mount.at.as_str(), empty.path()));
     let mut tree = FolderTree::of_parts(parts, Cancel::new()).map_err(Failure::failed)?;
-    let (identities, options) =
-        (graph.identities(&seed_of(&source.text)), made_for(args.optimise, &written));
-    let layout = layout_for(&graph, &identities, &mut tree, options)
-        .map_err(|error| Failure::Wrong(format!("{}: {error}", source.name)))?;
-    match args.format {
+    Ok(layout_without_files(graph, identities, &mut tree, options))
+}
+
+fn show(layout: &Layout, format: LayoutFormat) -> Result<(), Failure> {
+    match format {
         LayoutFormat::Text => super::show(&layout.to_text()),
-        LayoutFormat::Json => super::show(&json(&layout)?),
+        LayoutFormat::Json => super::show(&json(layout)?),
         LayoutFormat::Svg => super::show(&layout.to_svg()),
     }
+}
+
+fn no_picture() -> Failure {
+    Failure::wrong("`--format svg` draws a layout, and `--graph` stops before it: leave one out")
 }
 
 /// What the layout is made for: what was typed counts before what the file says.
@@ -71,11 +121,32 @@ impl Source {
         Ok(written)
     }
 
+    /// Whether it says more than a block device: an image.
+    fn is_image(&self) -> bool {
+        self.syntax == Syntax::Toml && is_image_definition(&self.text)
+    }
+
+    /// The graph of its nodes; what is hardly meant is told.
+    pub(super) fn graph(&self, written: &Written, reporter: &Reporter) -> Result<Graph, Failure> {
+        let graph = written.graph().map_err(|wrong| self.wrong(&[wrong]))?;
+        self.warn(&written.doubts(&graph), reporter);
+        Ok(graph)
+    }
+
+    /// What a layout has against being made, at the place of its node.
+    pub(super) fn unlaid(&self, written: &Written, error: LayoutError) -> Failure {
+        match error {
+            LayoutError::Refused { node, problem, help } => {
+                self.wrong(&[written.at_node(&node, &problem, &help)])
+            }
+            error @ LayoutError::Tree { .. } => Failure::failed(error),
+        }
+    }
+
     /// DIB's graph of DIB's files, which keeps DIB's names and order; of ours, the nodes.
     fn show_graph(&self, format: LayoutFormat, reporter: &Reporter) -> Result<(), Failure> {
         if format == LayoutFormat::Svg {
-            let why = "`--format svg` draws a layout, and `--graph` stops before it: leave one out";
-            return Err(Failure::wrong(why));
+            return Err(no_picture());
         }
         if self.syntax == Syntax::DibYaml {
             let dib = Dib::parse(&self.text, &self.parameters).map_err(|e| self.wrong(&[e]))?;
@@ -86,7 +157,7 @@ impl Source {
             };
         }
         let written = self.written(reporter)?;
-        let graph = written.graph().map_err(|wrong| self.wrong(&[wrong]))?;
+        let graph = self.graph(&written, reporter)?;
         match format {
             LayoutFormat::Text | LayoutFormat::Svg => super::show(&graph.to_text()),
             LayoutFormat::Json => super::show(&json(&written.nodes)?),

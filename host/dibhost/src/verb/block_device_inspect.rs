@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use dibhost_block_device::{InspectSecret, InspectedDisk};
 use dibhost_sys::{SecretBytes, leave_no_core};
-use dibhost_volumes::FileMedium;
+use dibhost_volumes::qcow2::{Qcow2Error, Qcow2Medium, is_qcow2};
+use dibhost_volumes::{FileMedium, Medium};
 
 use crate::cli::{BlockDeviceInspectArgs, DataFormat};
 use crate::failure::Failure;
@@ -38,7 +39,7 @@ pub(crate) fn inspect(args: &BlockDeviceInspectArgs) -> Result<(), Failure> {
         let kind = file.metadata().map_err(failed)?.file_type();
         if !kind.is_file() && !kind.is_block_device() {
             return Err(Failure::Wrong(format!(
-                "`{shown}` is neither a file nor a block device\n  help: give a raw image or a disk"
+                "`{shown}` is neither a file nor a block device\n  help: give a raw image, a qcow2 or a disk"
             )));
         }
         let sector = match kind.is_block_device() {
@@ -54,12 +55,21 @@ pub(crate) fn inspect(args: &BlockDeviceInspectArgs) -> Result<(), Failure> {
             FileMedium::whole(file).map_err(failed)
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let disks: Vec<_> = files
+    let unpacked = files
         .iter()
         .zip(&media)
-        .map(|((name, _, sector_size), medium)| InspectedDisk {
+        .map(|((name, ..), medium)| {
+            let failed = |error: Qcow2Error| Failure::failed(format!("reading `{name}`: {error}"));
+            let packed = is_qcow2(medium).map_err(|error| failed(error.into()))?;
+            packed.then(|| Qcow2Medium::new(medium)).transpose().map_err(failed)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let disks: Vec<_> = files
+        .iter()
+        .zip(media.iter().zip(&unpacked))
+        .map(|((name, _, sector_size), (medium, unpacked))| InspectedDisk {
             name: name.clone(),
-            medium,
+            medium: unpacked.as_ref().map_or(medium as &dyn Medium, |disk| disk),
             sector_size: *sector_size,
         })
         .collect();
@@ -82,7 +92,7 @@ pub(crate) fn inspect(args: &BlockDeviceInspectArgs) -> Result<(), Failure> {
 /// A disk is called by its file.
 fn name_of(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let plain = [".raw", ".img"].iter().find_map(|end| name.strip_suffix(end));
+    let plain = [".raw", ".img", ".qcow2"].iter().find_map(|end| name.strip_suffix(end));
     plain.filter(|plain| !plain.is_empty()).map_or(name.clone(), str::to_owned)
 }
 
@@ -111,7 +121,7 @@ mod tests {
     #[test]
     fn disks_are_called_by_their_files() {
         for (path, name) in
-            [("/a/root.raw", "root"), ("x.img", "x"), ("/dev/sda", "sda"), (".raw", ".raw")]
+            [("/a/root.raw", "root"), ("x.qcow2", "x"), ("/dev/sda", "sda"), (".raw", ".raw")]
         {
             assert_eq!(name_of(Path::new(path)), name);
         }

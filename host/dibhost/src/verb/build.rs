@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use dibhost_engine::{BuildOptions, Event, Level, Outcome, Secrets};
+use dibhost_definition::Definition;
+use dibhost_engine::{BuildFailure, BuildOptions, Event, Level, Outcome, Secrets};
 use dibhost_plan::Plan;
 use dibhost_plan::lock::locked;
 use dibhost_registry::Outside;
@@ -81,11 +82,21 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
         if failure.cancelled {
             Failure::failed("cancelled; nothing of the build is left")
         } else {
-            Failure::failed(failure)
+            Failure::failed(placed(failure, &resolved.definition))
         }
     })?;
     lock::keep_pins(&resolved.definition, &outcome.pins, reporter)?;
     report(&plan, &outcome, reporter)
+}
+
+/// Says where the definition states the node of the block device that a failure is about.
+fn placed(failure: BuildFailure, definition: &Definition) -> BuildFailure {
+    let about = failure.node.as_ref();
+    let stated = definition.block_device.iter().find(|node| Some(&node.value.name) == about);
+    match stated.and_then(|node| node.location.as_ref()) {
+        Some(location) => failure.doing(format!("making the node that {location} states")),
+        None => failure,
+    }
 }
 
 /// A secret that is not there would end the build when it has half an image.

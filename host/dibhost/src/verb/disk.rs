@@ -7,9 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use dibhost_block_device::{
     Backend, Device, DeviceError, Graph, InstallError, InstallTo, Installation, Layout,
-    LayoutError, LayoutOptions, NodeKind, Realise, RealiseError, Realised, ViewError, layout_for,
-    seed_of, with_parts,
+    LayoutOptions, NodeKind, Realise, RealiseError, Realised, ViewError, layout_for, seed_of,
+    with_parts,
 };
+use dibhost_dib::Written;
 use dibhost_engine::{Event, Level};
 use dibhost_filesystems::Tree;
 use dibhost_image::{Placed, Scratch, put_in_place};
@@ -26,7 +27,7 @@ use crate::report::Reporter;
 pub(crate) fn build(args: &BlockDeviceBuildArgs, reporter: &Reporter) -> Result<(), Failure> {
     let source = Source::read(&args.what.file, args.size.as_deref())?;
     let written = source.written(reporter)?;
-    let graph = written.graph().map_err(|wrong| source.wrong(&[wrong]))?;
+    let graph = source.graph(&written, reporter)?;
     let backend = args.backend.map(Backend::from).or(written.settings.backend).unwrap_or_default();
     backend.check_graph(&graph).map_err(|wrong| source.wrong(&[written.locate(&wrong)]))?;
     backend.check_machine(&graph).map_err(Failure::failed)?;
@@ -43,9 +44,9 @@ pub(crate) fn build(args: &BlockDeviceBuildArgs, reporter: &Reporter) -> Result<
     let disks: BTreeMap<String, PathBuf> =
         outputs.keys().map(|node| (node.clone(), scratch.path().join(node))).collect();
     let made = with_parts(&args.what.tree, &mounts(&graph), scratch.path(), &cancel, |tree| {
-        let layout = lay_out(&source, &graph, options, tree)?;
+        let layout = lay_out(&source, &written, &graph, options, tree)?;
         let to = Realise { disks: &disks, secrets: &secrets, time, cancel: &cancel };
-        backend.realise(&layout, tree, &to).map_err(|error| unmade(&source, &error))
+        backend.realise(&layout, tree, &to).map_err(|error| unmade(&source, &written, &error))
     });
     let realised = made.map_err(unseen).flatten().map_err(said)?;
     let placed = |(node, output): (&String, &PathBuf)| Placed {
@@ -70,7 +71,7 @@ pub(crate) fn install(args: &BlockDeviceInstallArgs, reporter: &Reporter) -> Res
             *size = Some(size.unwrap_or(0).max(whole));
         }
     }
-    let graph = written.graph().map_err(|wrong| source.wrong(&[wrong]))?;
+    let graph = source.graph(&written, reporter)?;
     let secrets = FileSecrets::read(&args.what.secret, &graph, &source.name)?;
     let options = made_for(args.what.optimise, &written);
     let cancel = Cancel::new();
@@ -79,9 +80,12 @@ pub(crate) fn install(args: &BlockDeviceInstallArgs, reporter: &Reporter) -> Res
     let held = Scratch::create(&folder).map_err(Failure::failed)?;
     let scratch = held.path();
     let done = with_parts(&args.what.tree, &mounts(&graph), scratch, &cancel, |tree| {
-        let layout = lay_out(&source, &graph, options, tree)?;
+        let layout = lay_out(&source, &written, &graph, options, tree)?;
         let installation = Installation::new(&layout, &device).map_err(|error| match error {
-            DeviceError::Node { .. } => Failure::Wrong(format!("{}: {error}", source.name)),
+            DeviceError::Node { device, node, problem, help } => {
+                let problem = format!("{problem}; {device} is not written");
+                source.wrong(&[written.at_node(&node, &problem, &help)])
+            }
             error => Failure::failed(error),
         })?;
         super::show(&installation.to_text())?;
@@ -94,7 +98,7 @@ pub(crate) fn install(args: &BlockDeviceInstallArgs, reporter: &Reporter) -> Res
         let to = InstallTo { scratch, secrets: &secrets, time, cancel: &cancel };
         let installed = installation.write(tree, overwrite, &to);
         installed.map(Some).map_err(|error| match error {
-            InstallError::Realise(error) => unmade(&source, &error),
+            InstallError::Realise(error) => unmade(&source, &written, &error),
             InstallError::Half { device, state, source } if source.is_cancelled() => {
                 Failure::failed(format!("cancelled\n  {device} is half written: {state}"))
             }
@@ -117,21 +121,22 @@ fn mounts(graph: &Graph) -> Vec<&str> {
 
 fn lay_out(
     source: &Source,
+    written: &Written,
     graph: &Graph,
     options: LayoutOptions,
     tree: &mut dyn Tree,
 ) -> Result<Layout, Failure> {
     let identities = graph.identities(&seed_of(&source.text));
-    layout_for(graph, &identities, tree, options).map_err(|error| match error {
-        LayoutError::Tree { .. } => Failure::failed(error),
-        error => Failure::Wrong(format!("{}: {error}", source.name)),
-    })
+    layout_for(graph, &identities, tree, options).map_err(|error| source.unlaid(written, error))
 }
 
-fn unmade(source: &Source, error: &RealiseError) -> Failure {
+fn unmade(source: &Source, written: &Written, error: &RealiseError) -> Failure {
     match error {
         RealiseError::Cancelled(_) => Failure::failed("cancelled"),
-        RealiseError::NeedsKernel { .. } => Failure::Wrong(format!("{}: {error}", source.name)),
+        RealiseError::NeedsKernel { node, kind, why } => {
+            let problem = format!("the back-end `file` cannot fill this {kind}: {why}");
+            source.wrong(&[written.at_node(node, &problem, "use the back-end `loop`, or ext4")])
+        }
         error => Failure::failed(error),
     }
 }

@@ -7,6 +7,7 @@ use dibhost_check::Check;
 use dibhost_definition::{Contents, Definition, Diagnostic, Diagnostics, Location};
 use serde_json::Value;
 
+use super::idle;
 use super::inputs::PlanInputs;
 use super::settled::Settled;
 use crate::Phase;
@@ -112,6 +113,7 @@ impl Run<'_> {
             wrong.or(())?;
             if phase == Phase::BlockDevice {
                 let wished = std::mem::take(&mut answers.nodes);
+                answers.findings.extend(idle::settings(self.definition, self.elements, &wished));
                 let (planned, layout, doubts) = disk::plan(self.definition, wished, seed.clone())?;
                 answers.findings.extend(doubts);
                 answers.nodes.restore(&planned.nodes);

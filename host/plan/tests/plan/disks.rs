@@ -6,6 +6,7 @@ use dibhost_plan::description::ParameterKind;
 use dibhost_plan::diff::Difference;
 use dibhost_plan::planner::StepAnswer;
 use dibhost_plan::wish::Wish;
+use serde_json::json;
 
 use crate::elements::{debian, element, plan_text, refused_text};
 
@@ -142,9 +143,9 @@ mount = "/"
 
 #[test]
 fn what_the_back_end_cannot_make_is_refused_with_the_one_that_can() {
-    let refused = refused_text(SUBVOLUME, &[debian()]);
+    let refused = refused_text(&format!("[disks]\nbackend = \"file\"\n{SUBVOLUME}"), &[debian()]);
     for told in [
-        "image.toml:15:1",
+        "image.toml:17:1",
         "the block-device node `system` cannot be made: the back-end `file`",
         "use the back-end `loop`",
         "[disks]",
@@ -159,6 +160,29 @@ fn what_the_back_end_cannot_make_is_refused_with_the_one_that_can() {
     assert!(said.contains("made by the back-end loop: the kernel mounts"), "{said}");
     let json = serde_json::to_value(&plan).unwrap();
     assert_eq!(json["block-device"]["backend"], "loop");
+}
+
+/// `/tmp` has the sticky bit in every tree, which no prototype of xfs can say: it was found when all
+/// packages were in.
+#[test]
+fn the_back_end_that_can_is_taken_where_nobody_says_which() {
+    let xfs = LUKS.replace("\"ext4\"", "\"xfs\"");
+    for (text, node, line) in [(SUBVOLUME, "system", 15), (&xfs, "filesystem", 0)] {
+        let plan = plan_text(text, &[debian()]).unwrap();
+        assert_eq!(plan.block_device.backend, Backend::Loop);
+        let about = format!(
+            "by the back-end `loop`, as root and with loop devices, for the block-device node `{node}`"
+        );
+        let finding = plan.findings.iter().find(|f| f.message.contains(&about));
+        let finding = finding.unwrap_or_else(|| panic!("no {about} in {:?}", plan.findings));
+        assert!(line == 0 || finding.location.as_deref() == Some("image.toml:15:1"), "{finding:?}");
+        assert!(finding.help.as_deref().unwrap().contains("--backend loop"));
+    }
+    let refused = refused_text(&format!("[disks]\nbackend = \"file\"\n{xfs}"), &[debian()]);
+    assert!(refused.contains("fills no xfs that holds `/tmp`"), "{refused}");
+    assert!(refused.contains("use the back-end `loop`"), "{refused}");
+    let usual = plan_text(LUKS, &[debian()]).unwrap();
+    assert_eq!(usual.block_device.backend, Backend::File);
 }
 
 #[test]
@@ -199,11 +223,75 @@ fn settings_of_the_root_filesystem_reach_it_below_a_subvolume() {
 
 #[test]
 fn what_the_back_end_may_be_unable_to_make_is_said_before() {
-    let text = LUKS.replace("\"ext4\"", "\"xfs\"");
+    let text = format!(
+        "{LUKS}{}",
+        r#"
+[[block-device]]
+name = "data-disk"
+type = "disk"
+
+[[block-device]]
+name = "data"
+type = "filesystem"
+on = "data-disk"
+format = "xfs"
+mount = "/srv"
+"#
+    );
     let said = |text: &str| plan_text(text, &[debian()]).unwrap().to_text();
     let by_file = said(&text);
-    assert!(by_file.contains("the block-device node `filesystem` may be refused"), "{by_file}");
+    assert!(by_file.contains("the block-device node `data` may be refused"), "{by_file}");
     assert!(by_file.contains("--backend loop"), "{by_file}");
     let by_loop = said(&format!("[disks]\nbackend = \"loop\"\n{text}"));
     assert!(!by_loop.contains("may be refused"), "{by_loop}");
+}
+
+#[test]
+fn what_is_hardly_meant_is_said_at_its_place() {
+    let text = r#"
+[[block-device]]
+name = "disk"
+type = "disk"
+
+[[block-device]]
+name = "table"
+type = "gpt"
+on = "disk"
+
+[[block-device]]
+name = "bios"
+type = "partition"
+on = "table"
+partition-type = "bios-boot"
+size = "64 MiB"
+
+[[block-device]]
+name = "root"
+type = "filesystem"
+on = "bios"
+format = "ext4"
+mount = "/"
+"#;
+    let plan = plan_text(text, &[debian()]).unwrap();
+    let finding =
+        plan.findings.iter().find(|f| f.message.contains("`bios` is a BIOS boot partition"));
+    assert_eq!(finding.unwrap().location.as_deref(), Some("image.toml:22:1"));
+}
+
+/// A layout that gives way to another one had its parameters, and nobody said that they did nothing.
+#[test]
+fn settings_of_a_layout_that_is_not_taken_are_told() {
+    let vm = || {
+        let layout = element("vm")
+            .parameter("esp-size", ParameterKind::Integer, Some(json!(64)))
+            .stands_in_for("layout");
+        layout.plan_only(Phase::BlockDevice)
+    };
+    let text = format!("[parameters.vm]\nesp-size = 100\n{LUKS}");
+    let plan = plan_text(&text, &[debian(), vm()]).unwrap();
+    let finding = plan.findings.iter().find(|f| f.message.contains("it has no effect on the disk"));
+    let finding = finding.unwrap_or_else(|| panic!("{:?}", plan.findings));
+    assert!(finding.message.contains("`vm`, of its parameter `esp-size`"), "{finding:?}");
+    assert!(finding.message.contains("`[[block-device]]` of the definition says"), "{finding:?}");
+    assert_eq!(finding.location.as_deref(), Some("image.toml:5:12"));
 }
