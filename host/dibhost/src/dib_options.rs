@@ -27,8 +27,13 @@ fn argument(option: &DibOption) -> Arg {
         argument = argument.long(long);
     }
     match option.value {
-        // The last one counts, as with `getopt`.
-        Some(value) => argument.value_name(value).action(ArgAction::Set).overrides_with(id),
+        // The last one counts, and whatever comes after it is its value, as with `getopt`:
+        // `--mkfs-options '-i 16384'`.
+        Some(value) => argument
+            .value_name(value)
+            .action(ArgAction::Set)
+            .overrides_with(id)
+            .allow_hyphen_values(true),
         None => argument.action(ArgAction::Count),
     }
 }
