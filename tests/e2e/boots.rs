@@ -125,9 +125,11 @@ fn root_on_a_subvolume_of_btrfs() -> Result<()> {
                 [parameters.block-device-btrfs]\nsubvolumes = true\n";
     let definition = dibhost.write("subvolumes.toml", text)?;
     let definition = definition.to_str().context("a path in UTF-8")?;
-    let refused = dibhost.run(&["build", definition])?.expect_code(2)?;
-    ensure!(refused.stderr.contains("use the back-end `loop`"), "{}", refused.stderr);
-    dibhost.run(&["build", "--backend", "loop", definition])?.expect_code(0)?;
+    let plan = dibhost.run(&["plan", definition])?.expect_code(0)?.stdout;
+    ensure!(plan.contains("loop"), "the back-end is not chosen: {plan}");
+    let refused = dibhost.run(&["build", "--backend", "file", definition])?.expect_code(2)?;
+    ensure!(refused.stderr.contains("`loop`"), "{}", refused.stderr);
+    dibhost.run(&["build", definition])?.expect_code(0)?;
     let image = dibhost.folder().join("subvolumes.qcow2");
     let raw = disk::raw_of(&image, dibhost.folder())?;
     let partitions = disk::partitions(&raw)?;

@@ -90,8 +90,7 @@ fn crypttab_and_mdadm_conf_name_volumes_by_uuid() {
     assert!(crypttab.contains(&format!("root-crypt UUID={UUID} none luks,initramfs\n")));
     assert!(crypttab.contains(&format!("data-crypt UUID={UUID} none luks\n")));
     assert!(
-        host.text("/etc/mdadm/mdadm.conf")
-            .contains(&format!("ARRAY /dev/md/mirror UUID={UUID}\n"))
+        host.text("/etc/mdadm/mdadm.conf").contains(&format!("ARRAY /dev/md/mirror UUID={UUID}\n"))
     );
 }
 

@@ -517,10 +517,11 @@ fn what_is_wrong_is_named_with_what_to_do() {
             }),
         ),
         (
-            "it names `esp` twice",
+            "it names `half` twice",
             "two volumes or more",
             Box::new(|n| {
-                n.push(node("mirror", &["esp", "esp"], driver("raid", r#"{"level": 1}"#)));
+                n.push(node("half", &["table"], partition("raid")));
+                n.push(node("mirror", &["half", "half"], driver("raid", r#"{"level": 1}"#)));
             }),
         ),
         (

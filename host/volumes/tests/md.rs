@@ -109,7 +109,7 @@ fn mdadm_finds_metadata_at_the_end() {
     let end = MdOptions { metadata: MdMetadata::End, data_offset: 0, ..options(RaidLevel::Raid1) };
     create(&lower(&media), &end).unwrap();
     let used = end.array_size(&sizes).unwrap();
-    assert!(used <= 9 * MIB - MdMetadata::End.beside(0) + 8192 && used % 4096 == 0);
+    assert!(used <= 9 * MIB - MdMetadata::End.beside(0) + 8192 && used.is_multiple_of(4096));
     for (role, (path, _)) in members.iter().enumerate() {
         let said = examine(path);
         for wanted in [

@@ -275,7 +275,7 @@ mount = "/"
     let plan = plan_text(text, &[debian()]).unwrap();
     let finding =
         plan.findings.iter().find(|f| f.message.contains("`bios` is a BIOS boot partition"));
-    assert_eq!(finding.unwrap().location.as_deref(), Some("image.toml:22:1"));
+    assert_eq!(finding.unwrap().location.as_deref(), Some("image.toml:21:1"));
 }
 
 /// A layout that gives way to another one had its parameters, and nobody said that they did nothing.
