@@ -7,6 +7,7 @@ mod block_device;
 mod block_device_killed;
 mod block_device_secrets;
 mod boots;
+mod contents;
 mod faults;
 mod fetch;
 mod filesystem;

@@ -105,6 +105,11 @@ fn derived(plan: &Value) -> Vec<(String, String)> {
             }),
         );
     }
+    // Where the definition says something, whoever reads it has it somewhere else.
+    for place in plan["places"].as_object().into_iter().flat_map(|places| places.values()) {
+        let name = place.as_str().and_then(|place| place.rsplit('/').next());
+        add(place, name.unwrap_or_default());
+    }
     identities("derived:", &plan["block-device"]["identities"], &mut found);
     // Keys derive from the components; what the inputs are stands elsewhere in the plan.
     for action in plan["actions"].as_array().into_iter().flatten() {

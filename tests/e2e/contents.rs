@@ -1,0 +1,212 @@
+//! What a definition says in keys of its own, in an image that is looked at and booted.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use dibhost_machine::{BOOT, Key, SSH};
+use dibhost_tests::mirror::system_archive;
+use dibhost_tests::{dibhost, disk, machine};
+
+/// Signs the suites of Debian 12.
+const KEYRING: &str = "/etc/apt/trusted.gpg.d/debian-archive-bookworm-automatic.asc";
+
+fn definition(key: &str, archive: &str) -> String {
+    format!(
+        r#"
+packages = ["hello", "figlet=2*", "!nano"]
+hostname = "web.example.org"
+locale = "de_DE.UTF-8"
+timezone = "Europe/Berlin"
+
+[image]
+name = "alone"
+arch = "amd64"
+elements = ["debian-minimal", "vm", "serial-console", "openssh-server"]
+
+[[files]]
+path = "/etc/motd"
+content = "Hello.\n"
+mode = "0640"
+owner = "deploy"
+group = "adm"
+
+[[files]]
+path = "/opt/deep/er/site"
+source = "site"
+
+[[files]]
+path = "/opt/deep/er/site/b.txt"
+content = "mine\n"
+
+[[files]]
+path = "/lib/systemd/link"
+link = "/etc/motd"
+
+[[files]]
+path = "/etc/issue.net"
+remove = true
+
+[[files]]
+path = "/srv/empty"
+directory = true
+mode = "1777"
+
+[[users]]
+name = "deploy"
+authorized-keys = ["{key}"]
+groups = ["adm"]
+sudo = "nopasswd"
+password = "deploy"
+comment = "Deploys"
+uid = 1234
+
+[[units]]
+name = "hello.service"
+source = "hello.service"
+state = "enabled"
+
+[[units]]
+name = "hello.service"
+drop-in = "10-more.conf"
+content = "[Service]\nEnvironment=WORD=dropped"
+
+[[units]]
+name = "apt-daily.timer"
+state = "masked"
+
+[[repositories]]
+name = "more"
+url = "{archive}"
+suites = ["bookworm-backports"]
+components = ["main"]
+key = "archive.asc"
+priority = 50
+
+[[commands]]
+script = "note.py.sh"
+environment = {{ WORD = "said" }}
+
+[[commands]]
+run = ["sh", "-c", "cat /etc/hostname >> /srv/note"]
+
+[[commands]]
+phase = "pre-install"
+run = ["sh", "-c", "command -v hello || echo 'not yet' > /srv/early"]
+
+[sysctl]
+"vm.swappiness" = 7
+
+[kernel]
+arguments = ["quiet", "dibhost.test=1"]
+
+[secrets]
+deploy = {{ environment = "DEPLOY" }}
+
+[root-filesystem]
+free-space = "200MiB"
+"#
+    )
+}
+
+#[test]
+fn all_that_a_definition_says_is_in_the_image_and_in_the_machine() -> Result<()> {
+    let dibhost = dibhost()?.env("DEPLOY", "correct horse");
+    let key = Key::generate(dibhost.folder())?;
+    let text = definition(&key.public, &system_archive()?);
+    dibhost.write("alone.toml", &text)?;
+    dibhost.write("archive.asc", &std::fs::read_to_string(KEYRING)?)?;
+    dibhost.write("site/a.txt", "theirs\n")?;
+    dibhost.write("site/b.txt", "theirs\n")?;
+    let unit = "[Service]\nType=oneshot\nRemainAfterExit=yes\n\
+                ExecStart=/bin/sh -c 'echo $WORD > /run/hello'\n\
+                [Install]\nWantedBy=multi-user.target\n";
+    dibhost.write("hello.service", unit)?;
+    dibhost.write("note.py.sh", "#!/bin/sh -e\necho \"$WORD $0\" > /srv/note\n")?;
+
+    why_names_the_lines(&dibhost)?;
+    dibhost.run(&["build", "alone.toml", "-o", "alone", "-t", "qcow2,raw"])?.expect_code(0)?;
+    let raw = dibhost.folder().join("alone.raw");
+    let partitions = disk::partitions(&raw)?;
+    let root = partitions.last().context("a disk has a partition")?;
+    check_tree(&disk::extract(&raw, root, dibhost.folder())?)?;
+
+    machine(dibhost.folder().join("alone.qcow2")).login("deploy", &key).see(|machine| {
+        machine.wait_for("web login:", BOOT)?;
+        machine.wait_for_ssh(SSH)?;
+        for (command, says) in [
+            ("hostname", "web.example.org"),
+            ("getent hosts web | awk '{print $1}'", "127.0.1.1"),
+            ("date +%Z | grep -c CES*T", "1"),
+            ("LC_ALL=de_DE.UTF-8 locale title", "German locale for Germany"),
+            ("id -un; id -u", "deploy\n1234"),
+            ("sudo -n id -u", "0"),
+            ("cat /run/hello", "dropped"),
+            ("systemctl is-enabled apt-daily.timer || true", "masked"),
+            ("cat /proc/sys/vm/swappiness", "7"),
+            ("grep -c 'quiet dibhost.test=1' /proc/cmdline", "1"),
+            ("hello", "Hallo, Welt!"),
+            ("systemctl --failed --no-legend --plain | cat", ""),
+        ] {
+            let said = machine.ssh_text(command)?;
+            ensure!(said.trim() == says, "`{command}` says {said:?} and not {says:?}");
+        }
+        Ok(machine.power_off()?)
+    })
+}
+
+/// Each subject and the line that it stands in.
+fn why_names_the_lines(dibhost: &dibhost_tests::Dibhost) -> Result<()> {
+    for (subject, place) in [
+        ("package:hello", "alone.toml:2:13"),
+        ("package:figlet", "alone.toml:2:22"),
+        ("package:locales", "alone.toml:4:10"),
+        ("package:tzdata", "alone.toml:5:12"),
+        ("file:/etc/hostname", "alone.toml:3:12"),
+        ("file:/etc/motd", "alone.toml:13:8"),
+        ("file:/opt/deep/er/site/a.txt", "alone.toml:20:8"),
+        ("file:/opt/deep/er/site/b.txt", "alone.toml:24:8"),
+        ("user:deploy", "alone.toml:41:8"),
+        ("unit:apt-daily.timer", "alone.toml:60:8"),
+        ("repository:more", "alone.toml:64:8"),
+        ("file:/etc/sysctl.d/90-dibhost.conf", "alone.toml:83:1"),
+        ("kernel-argument:quiet", "alone.toml:86:14"),
+    ] {
+        let told = dibhost.run(&["plan", "--why", subject, "alone.toml"])?.expect_code(0)?.stdout;
+        ensure!(told.contains(&format!("the definition ({place})")), "{subject}: {told}");
+    }
+    Ok(())
+}
+
+fn check_tree(root: &Path) -> Result<()> {
+    let read = |path: &str| -> Result<String> {
+        let bytes = disk::read_file(root, path)?.with_context(|| format!("no {path}"))?;
+        Ok(String::from_utf8(bytes)?)
+    };
+    for (path, text) in [
+        ("/etc/hostname", "web.example.org\n"),
+        ("/etc/timezone", "Europe/Berlin\n"),
+        ("/etc/default/locale", "LANG=de_DE.UTF-8\n"),
+        ("/etc/motd", "Hello.\n"),
+        ("/opt/deep/er/site/a.txt", "theirs\n"),
+        ("/opt/deep/er/site/b.txt", "mine\n"),
+        ("/srv/early", "not yet\n"),
+        ("/srv/note", "said /var/tmp/dibhost-definition/note.py.sh\nweb.example.org\n"),
+    ] {
+        let there = read(path)?;
+        ensure!(there == text, "{path} is {there:?}");
+    }
+    let sources = read("/etc/apt/sources.list.d/more.sources")?;
+    ensure!(sources.contains("bookworm-backports"), "{sources}");
+    let motd = disk::stat(root, "/etc/motd")?;
+    ensure!(motd.contains("Mode:  0640") && motd.contains("User:  1234"), "{motd}");
+    ensure!(disk::stat(root, "/srv/empty")?.contains("Mode:  01777"));
+    let zone = disk::stat(root, "/etc/localtime")?;
+    ensure!(zone.contains("/usr/share/zoneinfo/Europe/Berlin"), "{zone}");
+    ensure!(disk::read_file(root, "/etc/issue.net")?.is_none());
+    ensure!(disk::read_file(root, "/usr/bin/figlet-figlet")?.is_some());
+    ensure!(!disk::list(root, "/var/tmp")?.iter().any(|name| name.contains("dibhost")));
+    let shadow = read("/etc/shadow")?;
+    let hash = shadow.lines().find(|line| line.starts_with("deploy:")).context("no deploy")?;
+    ensure!(hash.starts_with("deploy:$y$"), "{hash}");
+    Ok(())
+}
