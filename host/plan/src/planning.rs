@@ -240,6 +240,7 @@ fn planned_elements(
     lock: Option<&LockedImage>,
 ) -> Vec<PlannedElement> {
     let pins = |name| Some(lock?.get(name)?.pins.clone());
+    let set = |name| Some(definition.parameters.get(name)?.settings.keys().cloned().collect());
     let planned = elements.iter().map(|(name, element)| PlannedElement {
         name: name.clone(),
         version: element.description().version.clone(),
@@ -251,6 +252,7 @@ fn planned_elements(
         required_by: element.required_by.iter().cloned().collect(),
         listed: element.listed,
         parameters: parameters.remove(name).unwrap_or_default(),
+        parameters_set: set(name).unwrap_or_default(),
         grants: held.get(name).cloned().unwrap_or_default(),
         pins: pins(name).unwrap_or_default(),
         limits: definition.limits.of(name),
@@ -316,6 +318,9 @@ fn digest(plan: &Plan) -> Result<String, serde_json::Error> {
     for element in value["elements"].as_array_mut().into_iter().flatten() {
         element["origin"] = Value::Null;
         element["reference"] = Value::Null;
+        if let Some(element) = element.as_object_mut() {
+            element.shift_remove("parameters-set");
+        }
     }
     let secrets = value.get_mut("secrets").and_then(Value::as_array_mut);
     for secret in secrets.into_iter().flatten() {

@@ -1,0 +1,86 @@
+//! Who can log in to a machine of the image, as far as the plan knows: by what was wished for, not by
+//! what a package brings.
+
+use std::collections::BTreeMap;
+
+use crate::plan::Plan;
+use crate::wish::{Sudo, UnitState, User};
+
+/// Packages that have a server of SSH in them, on one distribution or the other.
+const SERVERS: [&str; 3] = ["openssh-server", "openssh", "dropbear"];
+
+/// The package that gives users and keys to a machine when it first starts.
+const CLOUD_INIT: &str = "cloud-init";
+
+/// Someone who can log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The user.
+    pub user: String,
+    /// How, the end of a sentence that begins with the user: `by SSH with 2 keys`.
+    pub how: String,
+}
+
+impl Plan {
+    /// Who can log in, by name; whoever cloud-init lets in at the end. Nobody: what is built is a
+    /// machine that only a console without a password, or a mounted disk, lets in.
+    #[must_use]
+    pub fn logins(&self) -> Vec<Login> {
+        // The last is what was wished for in all phases.
+        let users: BTreeMap<&str, &User> =
+            self.users.iter().map(|user| (user.user.name.as_str(), &user.user)).collect();
+        let mut names: Vec<&str> = users.keys().copied().collect();
+        names.extend(self.passwords.iter().map(|password| password.user.as_str()));
+        names.sort_unstable();
+        names.dedup();
+        let mut logins: Vec<Login> =
+            names.iter().filter_map(|name| self.login(name, users.get(name).copied())).collect();
+        logins.extend(self.by_cloud_init());
+        logins
+    }
+
+    fn login(&self, name: &str, user: Option<&User>) -> Option<Login> {
+        let mut ways = Vec::new();
+        let keys = user.map_or(0, |user| user.authorized_keys.len());
+        if keys > 0 && self.has_ssh() {
+            ways.push(format!("by SSH with {keys} {}", if keys == 1 { "key" } else { "keys" }));
+        }
+        if let Some(password) = self.passwords.iter().find(|p| p.user == name) {
+            ways.push(format!("with the password that the secret `{}` is", password.secret));
+        } else if user.is_some_and(|user| user.password_hash.is_some()) {
+            ways.push("with the password whose hash is given".to_owned());
+        }
+        if ways.is_empty() {
+            return None;
+        }
+        let mut how = ways.join(" or ");
+        match user.and_then(|user| user.sudo) {
+            Some(Sudo::Nopasswd) => how.push_str("; is root by `sudo`, without a password"),
+            Some(Sudo::Password) => how.push_str("; is root by `sudo`, with the password"),
+            Some(Sudo::None) | None => {}
+        }
+        Some(Login { user: name.to_owned(), how })
+    }
+
+    fn by_cloud_init(&self) -> Option<Login> {
+        if !self.installs(&[CLOUD_INIT]) {
+            return None;
+        }
+        let system = self.facts_of("dib:os/distribution@1").next();
+        let user = system.and_then(|fact| fact.value["default-user"].as_str()).unwrap_or("root");
+        let how = "with the keys or the password that cloud-init is given where the machine runs";
+        Some(Login { user: user.to_owned(), how: how.to_owned() })
+    }
+
+    fn has_ssh(&self) -> bool {
+        let enabled = |unit: &str| matches!(unit, "ssh.service" | "sshd.service" | "ssh.socket");
+        let mut states = self.unit_states.iter();
+        self.installs(&SERVERS)
+            || states.any(|unit| unit.state == UnitState::Enabled && enabled(&unit.unit))
+    }
+
+    fn installs(&self, names: &[&str]) -> bool {
+        let mut packages = self.transactions.iter().flat_map(|t| &t.install);
+        packages.any(|package| names.contains(&package.name.as_str()))
+    }
+}
