@@ -121,7 +121,7 @@ mod tests {
     fn the_lines_for_a_grant_are_toml() {
         assert_eq!(
             grant_lines("motd", &Right::Rootfs(Access::Write, "/etc/\"x\"\n".to_owned())),
-            "[grants.motd]\nrootfs = [\"write /etc/\\\"x\\\"\\u000A\"]"
+            "[grants.motd]\nrootfs = [\"write /etc/\\\"x\\\"\\n\"]"
         );
     }
 }
