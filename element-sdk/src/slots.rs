@@ -153,6 +153,9 @@ pub struct LayoutMount {
     /// Mount options.
     #[serde(default)]
     pub options: Vec<String>,
+    /// What names it in fstab: `LABEL=root`, `UUID=…`, `PARTUUID=…`, or a path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 /// What lies between partitions and filesystems: LVM, LUKS, RAID, verity.

@@ -99,6 +99,7 @@ fn what_the_host_provides_is_read() {
         label: Some("cloudimg-rootfs".into()),
         uuid: Some("00000000-0000-5000-8000-000000000002".into()),
         options: vec!["discard".into()],
+        source: Some("LABEL=cloudimg-rootfs".into()),
     };
     assert_eq!(layout.mount("/"), Some(&root));
     assert_eq!(layout.mount("/boot"), None);

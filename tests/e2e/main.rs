@@ -11,6 +11,7 @@ mod contents;
 mod faults;
 mod fetch;
 mod filesystem;
+mod grows;
 mod inputs;
 mod languages;
 mod lock;

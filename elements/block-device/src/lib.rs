@@ -24,8 +24,8 @@ pub use nodes::has_bios;
 pub struct Settings {
     /// As Debian names it.
     pub arch: String,
-    /// The label of the root filesystem.
-    pub root_label: String,
+    /// The label of the root filesystem; none: by its kind.
+    pub root_label: Option<String>,
     /// Its kind.
     pub root_filesystem: String,
     /// Space beyond the content of each filesystem that grows, in MiB.
@@ -71,13 +71,15 @@ macro_rules! preset {
         /// The element.
         #[derive(dibhost_element_sdk::Parameters)]
         pub struct $name {
-            /// The label of the root filesystem.
-            #[parameter(default = "cloudimg-rootfs", alias = "DIB_ROOT_LABEL")]
-            root_label: String,
+            /// The label of the root filesystem; none: `cloudimg-rootfs`, and of an xfs, which takes 12
+            /// bytes, `img-rootfs`.
+            #[parameter(alias = "DIB_ROOT_LABEL")]
+            root_label: Option<String>,
             /// The kind of the root filesystem.
             #[parameter(default = "ext4", alias = "FS_TYPE")]
             root_filesystem: String,
-            /// Space beyond its content in each filesystem that fills, in MiB.
+            /// Space beyond its content in each filesystem that fills, in MiB; a `/var` of its own has
+            /// 512 more.
             #[parameter(default = 32)]
             free_space: u32,
             /// The size of the EFI system partition in MiB, where there is one.

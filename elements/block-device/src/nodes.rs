@@ -12,6 +12,10 @@ const MIB: u64 = 1 << 20;
 /// Space in `/boot` for a kernel and an initramfs that come later.
 const BOOT_SPARE: u64 = 256 * MIB;
 
+/// Space in a `/var` of its own beyond that of other filesystems: `apt-get update` alone takes 130 MB
+/// of lists and caches, and nothing makes it larger while the machine boots.
+const VAR_SPARE: u64 = 512 * MIB;
+
 /// The parameter that names what opens the disk.
 pub(crate) const PASSPHRASE: &str = "passphrase";
 
@@ -76,9 +80,23 @@ pub(crate) fn boot(table: &str) -> [Node; 3] {
     ]
 }
 
+/// The label of a root filesystem where nobody says another one: what DIB has, which for xfs is shorter,
+/// and none where the kind has no labels.
+fn default_label(kind: &str) -> Option<&'static str> {
+    match kind {
+        "xfs" => Some("img-rootfs"),
+        "squashfs" | "erofs" => None,
+        _ => Some("cloudimg-rootfs"),
+    }
+}
+
 /// The root filesystem.
 pub(crate) fn root(settings: &Settings, on: &str) -> [Node; 2] {
-    let root = Filesystem::new(&settings.root_filesystem).label(&settings.root_label);
+    let kind = settings.root_filesystem.as_str();
+    let mut root = Filesystem::new(kind);
+    if let Some(label) = settings.root_label.as_deref().or_else(|| default_label(kind)) {
+        root = root.label(label);
+    }
     [
         Node::filesystem("root-filesystem", on, root),
         Node::mount("root-mount", "root-filesystem", Mount::new("/")),
@@ -110,9 +128,10 @@ pub(crate) fn group(name: &str, physical_volume: &str, on: &str) -> [Node; 2] {
 }
 
 /// A logical volume as large as what is in it and the space to spare.
-pub(crate) fn volume(settings: &Settings, name: &str, group: &str) -> Node {
+pub(crate) fn volume(settings: &Settings, name: &str, group: &str, at: &str) -> Node {
+    let spare = if at == "/var" { VAR_SPARE } else { 0 };
     let kind = NodeKind::LogicalVolume {
-        size: settings.free(),
+        size: Size::Content(u64::from(settings.free_space) * MIB + spare),
         thin_pool: None,
         is_thin_pool: false,
         stripes: 1,

@@ -79,10 +79,18 @@ impl Place {
 /// A word that means itself to the shell and to GRUB.
 fn is_plain(word: &str) -> bool {
     !word.is_empty()
-        && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+'))
+        && word
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | ':' | '@'))
 }
 
+/// What names a filesystem: the word before the `=`, and the name.
 fn named(mount: &LayoutMount) -> Result<(&'static str, &str)> {
+    // As fstab has it, where GRUB knows filesystems by that too.
+    let source = mount.source.as_deref().and_then(|source| source.split_once('='));
+    if let Some(("UUID", uuid)) = source.filter(|(_, name)| is_plain(name)) {
+        return Ok(("UUID", uuid));
+    }
     let plain =
         |name: &'static str, value: Option<&'_ String>| value.filter(|v| is_plain(v)).map(|_| name);
     if plain("LABEL", mount.label.as_ref()).is_some() {
@@ -92,13 +100,19 @@ fn named(mount: &LayoutMount) -> Result<(&'static str, &str)> {
         return Ok(("UUID", mount.uuid.as_deref().unwrap_or_default()));
     }
     Err(Error::new(format!(
-        "The filesystem at `{}` has neither a label of letters, digits, `-`, `_`, `.` and `+` nor \
-         a UUID, by which it could be found at boot.",
+        "The filesystem at `{}` has neither a label of letters, digits, `-`, `_`, `.`, `+`, `:` \
+         and `@` nor a UUID, by which it could be found at boot.",
         mount.at
     )))
 }
 
+/// What the kernel is told that the root filesystem is on: what fstab names it by.
 fn device(mount: &LayoutMount) -> Result<String> {
+    let plain =
+        |source: &&String| source.split(['=', '/']).all(|part| part.is_empty() || is_plain(part));
+    if let Some(source) = mount.source.as_ref().filter(plain) {
+        return Ok(source.clone());
+    }
     let (name, value) = named(mount)?;
     Ok(format!("{name}={value}"))
 }
@@ -190,6 +204,7 @@ mod tests {
             label: label.map(str::to_owned),
             uuid: uuid.map(str::to_owned),
             options: Vec::new(),
+            source: None,
         }
     }
 
@@ -218,6 +233,24 @@ mod tests {
         let search = "search --no-floppy --hint=hd0,msdos5 --label root --set=root";
         assert_eq!(place.search(), search);
         assert_eq!(place.early(), format!("{search}\nset prefix=($root)/boot/grub\n"));
+    }
+
+    /// Two names of one filesystem are two answers where the label is another one's too.
+    #[test]
+    fn the_kernel_is_told_what_fstab_says() {
+        for (source, root, search) in [
+            ("LABEL=root", "LABEL=root", "--label root"),
+            ("UUID=1-2", "UUID=1-2", "--fs-uuid 1-2"),
+            ("PARTUUID=3-4", "PARTUUID=3-4", "--label root"),
+            ("/dev/mapper/vg-lv--root", "/dev/mapper/vg-lv--root", "--label root"),
+            ("LABEL=a;b", "LABEL=root", "--label root"),
+        ] {
+            let mut mount = mount("/", "ext4", Some("root"), Some("1-2"));
+            mount.source = Some(source.to_owned());
+            let place = Place::of(&layout(vec![mount])).unwrap();
+            assert_eq!(place.root, root);
+            assert_eq!(place.search(), format!("search --no-floppy {search} --set=root"));
+        }
     }
 
     #[test]

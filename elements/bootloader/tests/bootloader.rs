@@ -32,6 +32,7 @@ fn mount(at: &str, filesystem: &str, label: &str) -> LayoutMount {
         label: Some(label.to_owned()),
         uuid: None,
         options: Vec::new(),
+        source: None,
     }
 }
 

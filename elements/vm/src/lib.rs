@@ -9,9 +9,10 @@ use dibhost_element_sdk::{
 /// The element.
 #[derive(Parameters)]
 pub struct Vm {
-    /// The label of the root filesystem.
-    #[parameter(default = "cloudimg-rootfs", alias = "DIB_ROOT_LABEL")]
-    root_label: String,
+    /// The label of the root filesystem; none: `cloudimg-rootfs`, and of an xfs, which takes 12 bytes,
+    /// `img-rootfs`.
+    #[parameter(alias = "DIB_ROOT_LABEL")]
+    root_label: Option<String>,
     /// The kind of the root filesystem: `ext4`, or another one that the host can make.
     #[parameter(default = "ext4", alias = "FS_TYPE")]
     root_filesystem: String,

@@ -26,6 +26,7 @@ fn mount(at: &str, on: &str, filesystem: &str) -> LayoutMount {
         label: Some("x".to_owned()),
         uuid: None,
         options: Vec::new(),
+        source: None,
     }
 }
 

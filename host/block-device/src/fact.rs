@@ -28,6 +28,7 @@ impl Graph {
                 "label": filesystem.label,
                 "uuid": uuid(&filesystem.node),
                 "options": self.fstab_options(mount),
+                "source": self.source(identities, mount),
             }))
         };
         let kind = |table: &Table| match table.kind {

@@ -137,6 +137,26 @@ fn what_is_hardly_meant_is_a_doubt_and_no_refusal() {
     assert!(Graph::new(valid()).unwrap().doubts().is_empty());
 }
 
+/// Whatever names a filesystem, the fact says it as fstab does, for the boot menu to say it too.
+#[test]
+fn the_fact_names_filesystems_as_fstab_does() {
+    for by in ["label", "uuid", "partuuid", "path", ""] {
+        let mut nodes = valid();
+        let by = if by.is_empty() { vec![] } else { vec![format!("x-dibhost.by={by}")] };
+        if by == ["x-dibhost.by=path"] {
+            nodes.extend(group("vg", "lv"));
+            nodes[8].on = vec!["lv".into()];
+        }
+        let options = by.iter().map(String::as_str).collect::<Vec<_>>();
+        *kind_of(&mut nodes, "root-mount") = mount("/", &options);
+        let graph = Graph::new(nodes).unwrap();
+        let identities = graph.identities(&[1; 32]);
+        let fstab = graph.fstab(&identities);
+        let first = fstab.split(' ').next().unwrap();
+        assert_eq!(graph.layout_fact(&identities)["mounts"][0]["source"], first, "{by:?}");
+    }
+}
+
 type Change = Box<dyn FnOnce(&mut Vec<Node>)>;
 
 fn refused(change: impl FnOnce(&mut Vec<Node>)) -> String {
@@ -177,6 +197,7 @@ fn the_layout_fact() {
             "label": "cloudimg-rootfs",
             "uuid": identities.filesystems["root-fs"].uuid.to_string(),
             "options": [],
+            "source": "LABEL=cloudimg-rootfs",
         })
     );
     let kinds: Vec<_> = fact["partitions"].as_array().unwrap().iter().map(|p| &p["type"]).collect();

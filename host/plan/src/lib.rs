@@ -21,6 +21,7 @@ mod label;
 mod left;
 mod limits;
 pub mod lock;
+mod login;
 mod merge;
 mod observed;
 pub mod openpgp;

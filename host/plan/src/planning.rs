@@ -24,6 +24,7 @@ use crate::fact::Fact;
 use crate::left::{left_empty, no_first_tree, unknown_extensions};
 use crate::limits;
 use crate::lock;
+use crate::login;
 use crate::merge;
 use crate::order;
 use crate::parameters::{self, Parameters, one_line};
@@ -134,6 +135,8 @@ pub fn plan(
     };
     let remarks = accounts::remarks(&plan.users, &plan.passwords, &plan.transactions);
     plan.findings.extend(remarks);
+    let locked_out = login::nobody(&plan);
+    plan.findings.extend(locked_out);
     plan.actions = actions::actions(&plan);
     plan.digest = digest(&plan).unwrap_or_else(|error| {
         wrong.push(Diagnostic::new(format!("the plan is no JSON: {error}")));

@@ -5,10 +5,10 @@ use dibhost_plan::Phase;
 use dibhost_plan::description::ParameterKind;
 use dibhost_plan::diff::Difference;
 use dibhost_plan::planner::StepAnswer;
-use dibhost_plan::wish::Wish;
+use dibhost_plan::wish::{User, Wish};
 use serde_json::json;
 
-use crate::elements::{debian, element, plan_text, refused_text};
+use crate::elements::{Element, debian, element, install, plan_text, refused_text, user};
 
 const LUKS: &str = r#"
 [secrets]
@@ -294,4 +294,28 @@ fn settings_of_a_layout_that_is_not_taken_are_told() {
     assert!(finding.message.contains("`vm`, of its parameter `esp-size`"), "{finding:?}");
     assert!(finding.message.contains("`[[block-device]]` of the definition says"), "{finding:?}");
     assert_eq!(finding.location.as_deref(), Some("image.toml:5:12"));
+}
+
+/// Of a machine, which has a boot loader: nobody logs in to a container.
+#[test]
+fn a_machine_that_nobody_can_log_in_to_is_told() {
+    const LOADER: &str = "dib:boot/loader@1";
+    let loader = || {
+        element("loader").provides(Phase::Install, LOADER).plan_only(Phase::Install).gives(&[(
+            LOADER,
+            "",
+            json!({"name": "grub", "firmware": ["bios"]}),
+        )])
+    };
+    let told = |elements: &[Element]| {
+        let plan = plan_text("", elements).unwrap();
+        plan.findings.iter().any(|f| f.message.contains("nobody can log in"))
+    };
+    let with = |wish: Wish| element("a").wishes(Phase::Install, &[wish]);
+    let keyed = User { authorized_keys: vec!["ssh-ed25519 AAAA".to_owned()], ..user("deploy") };
+    assert!(told(&[debian(), loader()]));
+    assert!(told(&[debian(), loader(), with(Wish::User(user("deploy")))]));
+    assert!(!told(&[debian()]));
+    assert!(!told(&[debian(), loader(), with(Wish::User(keyed))]));
+    assert!(!told(&[debian(), loader(), with(install("cloud-init"))]));
 }
