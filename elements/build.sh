@@ -5,8 +5,9 @@
 #   elements/build.sh --only FOLDER [--out DIR]   the element in FOLDER
 #
 # DIR/NAME.wasm is written only when it changed. DIR/digests.txt lists those that come with
-# dibhost (`sha256:… NAME`; not the examples, which hold nothing without a grant). The digests are
-# those of the sources: no path of the builder is in a component.
+# dibhost (`sha256:… NAME`). The examples are in DIR/examples: nobody who lists elements, or mistypes
+# the name of one, means them. The digests are those of the sources: no path of the builder is in a
+# component.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
@@ -139,9 +140,18 @@ digests=
 for folder in "$@"; do
     name=$(sed -n 's/^name = "\(.*\)"$/\1/p' "$folder/Cargo.toml" | head -n 1)
     file=$(printf '%s' "$name" | tr - _).wasm
-    place "$out/$name.wasm" <"$target_dir/$target/release/$file"
+    made=$target_dir/$target/release/$file
     case $folder in
-    "$here"/examples/*) continue ;;
+    "$here"/examples/*)
+        mkdir -p "$out/examples"
+        place "$out/examples/$name.wasm" <"$made"
+        # Where they were before.
+        rm -f "$out/$name.wasm"
+        continue
+        ;;
+    esac
+    place "$out/$name.wasm" <"$made"
+    case $folder in
     "$here"/*) ;;
     *) continue ;;
     esac

@@ -38,7 +38,7 @@ const RUNS: usize = 100;
 /// Elements by path, and the waiters' grants: what a definition of the menu needs.
 fn menu() -> Result<(Vec<String>, String)> {
     let out = repository().join("out");
-    let names = ["cook-rust", "waiter-rust"].map(|name| ("elements", name));
+    let names = ["cook-rust", "waiter-rust"].map(|name| ("elements/examples", name));
     let scripts = ["cook-python", "cook-javascript", "cook-c", "waiter-python"];
     let names = names.into_iter().chain(scripts.map(|name| ("languages", name)));
     let mut paths = Vec::new();

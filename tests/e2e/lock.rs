@@ -10,7 +10,7 @@ const GRANT: &str = "[grants.motd]   # wide enough for anything\nrootfs = [\"wri
 /// An image of `motd` alone. Its build fails, for there is no `/etc` to write to; the lock file is
 /// settled before that.
 fn definition(dibhost: &Dibhost, rest: &str) -> Result<()> {
-    let motd = repository().join("out/elements/motd.wasm");
+    let motd = repository().join("out/elements/examples/motd.wasm");
     // As somebody else's: shadowing no name of the host's, but of other bytes it would be one.
     let text = format!(
         "# mine\n[image]\nname = \"x\"   # short\nelements = [\"{}\"]\n\n[parameters.motd]\ntext = \"hi\"\n{rest}",

@@ -42,7 +42,7 @@ fn a_plan_needs_no_root() -> Result<()> {
 #[test]
 fn a_plan_names_every_step_edge_wish_and_grant() -> Result<()> {
     let dibhost = dibhost()?;
-    let text = dibhost.run(&["plan", &example()?])?.expect_code(0)?.stdout;
+    let text = dibhost.run(&["plan", "--verbose", &example()?])?.expect_code(0)?.stdout;
     let json = dibhost.run(&["plan", "--format", "json", &example()?])?.expect_code(0)?.stdout;
     let plan: Value = serde_json::from_str(&json)?;
     let list = |key: &str| plan[key].as_array().cloned().unwrap_or_default();
@@ -86,6 +86,64 @@ fn a_plan_names_every_step_edge_wish_and_grant() -> Result<()> {
 }
 
 #[test]
+fn a_plan_begins_with_what_people_look_for_and_folds_what_shipped_elements_hold() -> Result<()> {
+    let dibhost = dibhost()?;
+    let text = dibhost.run(&["plan", &example()?])?.expect_code(0)?.stdout;
+    let head: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
+    for words in [
+        "image debian-vm for amd64",
+        "debian 12 (bookworm), by apt from the builder's own mirror",
+        "debian-vm.qcow2",
+        "/boot/efi  vfat, 64 MiB",
+        "by BIOS and UEFI, grub, with console=tty0 console=ttyS0,115200",
+        "`debian` with the keys or the password that cloud-init is given",
+    ] {
+        ensure!(head.iter().any(|line| line.contains(words)), "`{words}` does not begin:\n{text}");
+    }
+    ensure!(head.len() <= 12, "{text}");
+    for folded in ["grant ", "wishes for", "(planned only)"] {
+        ensure!(!text.contains(folded), "`{folded}` is in:\n{text}");
+    }
+    // What the definition sets is told; what it leaves as it is, is not.
+    ensure!(text.contains("parameter release  \"bookworm\""), "{text}");
+    ensure!(!text.contains("parameter esp-size"), "{text}");
+    // No line of a plan is there four times, whatever it says.
+    for line in text.lines().filter(|line| line.trim().len() > 20) {
+        let times = text.lines().filter(|other| other.trim() == line.trim()).count();
+        ensure!(times < 4, "{times} times `{line}`");
+    }
+    let last: Vec<&str> = text.lines().rev().take_while(|line| !line.is_empty()).collect();
+    ensure!(last.last() == Some(&"summary"), "{text}");
+    ensure!(last.iter().any(|line| line.contains("11 elements")), "{text}");
+
+    // What somebody else's element may do is told whole.
+    let motd = repository().join("examples/debian-motd.toml");
+    let motd = motd.to_str().context("the repository's path is text")?;
+    let text = dibhost.run(&["plan", motd])?.expect_code(0)?.stdout;
+    ensure!(text.contains("motd (1.0.0; not shipped with dibhost)"), "{text}");
+    ensure!(text.matches("grant ").count() == 1, "{text}");
+    ensure!(text.contains("grant rootfs write /etc/motd  to write the message"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn examples_are_in_no_list_of_elements() -> Result<()> {
+    let shipped = repository().join("out/elements");
+    let shipped = std::env::var_os("DIBHOST_ELEMENTS").map_or(shipped, Into::into);
+    let dibhost = dibhost()?.env("DIBHOST_ELEMENTS", &shipped);
+    let listed = dibhost.run(&["element", "list"])?.expect_code(0)?.stdout;
+    ensure!(listed.lines().count() > 20 && listed.contains("debian-minimal"), "{listed}");
+    ensure!(!listed.contains("not shipped"), "{listed}");
+    for example in ["fake-os", "cook-rust", "waiter-rust", "motd", "site"] {
+        ensure!(!listed.lines().any(|line| line.split(' ').next() == Some(example)), "{listed}");
+    }
+    // And one that is nearly called so is not taken for it.
+    let said = dibhost.run(&["plan", "fake-oss"])?.expect_code(2)?.stderr;
+    ensure!(!said.contains("fake-os`"), "{said}");
+    Ok(())
+}
+
+#[test]
 fn a_plan_says_why() -> Result<()> {
     let dibhost = dibhost()?;
     let why = |subject: &str| dibhost.run(&["plan", "--why", subject, &example()?]);
@@ -119,11 +177,24 @@ fn a_plan_says_why() -> Result<()> {
 fn two_plans_are_compared() -> Result<()> {
     let dibhost = dibhost()?;
     let equal = dibhost.run(&["plan", "--diff", &example()?, &example()?])?.expect_code(0)?;
-    ensure!(equal.stdout == "the plans are equal\n", "{}", equal.stdout);
+    ensure!(equal.stdout == "The plans are equal.\n", "{}", equal.stdout);
     let other = std::fs::read_to_string(example()?)?.replace("\"growroot\"", "\"openssh-server\"");
     let other = dibhost.write("other.toml", &other)?;
     let other = other.to_str().context("a path in UTF-8")?;
     let told = dibhost.run(&["plan", "--diff", &example()?, other])?.expect_code(0)?.stdout;
+    for words in [
+        "The element `growroot` 0.1.0 goes.\n",
+        "The unit `dibhost-growroot.service` is no longer enabled, in `install`.\n",
+        "actions have to be done anew",
+    ] {
+        ensure!(told.contains(words), "`{words}` is not in:\n{told}");
+    }
+    // A step that went with its element, and a wish that was merged with others, is told as that.
+    for words in ["sha256:", "{", "grants", "wishes"] {
+        ensure!(!told.contains(words), "`{words}` is in:\n{told}");
+    }
+    let all = ["plan", "--verbose", "--diff", &example()?, other];
+    let told = dibhost.run(&all)?.expect_code(0)?.stdout;
     for words in ["elements\n", "  - growroot", "  - growroot install package e2fsprogs"] {
         ensure!(told.contains(words), "`{words}` is not in:\n{told}");
     }

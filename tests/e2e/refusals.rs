@@ -45,7 +45,7 @@ fn an_unknown_parameter() -> Result<()> {
 
 #[test]
 fn a_missing_parameter() -> Result<()> {
-    let motd = repository().join("out/elements/motd.wasm");
+    let motd = repository().join("out/elements/examples/motd.wasm");
     let grant = "[grants.motd]\nrootfs = [\"write /etc/motd\"]";
     let text = definition(&format!("\"debian-minimal\", \"{}\"", motd.display()), grant);
     refused(&text, &["`text`", "[parameters.motd]"])
@@ -59,7 +59,7 @@ fn a_wrong_type() -> Result<()> {
 
 #[test]
 fn a_missing_grant_comes_with_the_lines_to_add() -> Result<()> {
-    let motd = repository().join("out/elements/motd.wasm");
+    let motd = repository().join("out/elements/examples/motd.wasm");
     let parameter = "[parameters.motd]\ntext = \"hello\"";
     let text = definition(&format!("\"debian-minimal\", \"{}\"", motd.display()), parameter);
     refused(&text, &["motd", "[grants.motd]", "rootfs = [\"write /etc/motd\"]"])

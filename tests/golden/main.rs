@@ -5,6 +5,7 @@
 //! diff of a commit. What changes with the compiler (digests of components and all that derives
 //! from them) is left out.
 
+mod catalogue;
 mod slots;
 
 use std::collections::BTreeSet;
@@ -193,7 +194,13 @@ fn every_plan_is_as_committed() -> Result<()> {
     for case in cases()? {
         let json: Value = serde_json::from_str(&planned(&case, "json")?)?;
         let derived = derived(&json);
-        for (extension, text) in [("txt", planned(&case, "text")?), ("json", pretty(&json)?)] {
+        let mut forms = vec![("txt", planned(&case, "text")?), ("json", pretty(&json)?)];
+        if case.name.starts_with("example-") {
+            let mut case = Case { name: case.name.clone(), arguments: case.arguments.clone() };
+            case.arguments.insert(0, "--verbose".to_owned());
+            forms.push(("verbose.txt", planned(&case, "text")?));
+        }
+        for (extension, text) in forms {
             let name = format!("{}.{extension}", case.name);
             pinned(&golden().join(&name), &filtered(&text, &derived), &mut wrong)?;
             names.insert(name);
@@ -279,6 +286,15 @@ fn the_table_of_slots_is_as_the_schemas_and_the_elements_have_it() -> Result<()>
     let now = format!("{before}{}{table}{}{after}", TABLE.0, TABLE.1);
     let mut wrong = Vec::new();
     pinned(&path, &now, &mut wrong)?;
+    told(wrong)
+}
+
+#[test]
+fn the_catalogue_of_elements_is_as_they_describe_themselves() -> Result<()> {
+    let listed = dibhost()?.run(&["element", "list", "--format", "json"])?.expect_code(0)?.stdout;
+    let page = catalogue::page(&serde_json::from_str(&listed)?)?;
+    let mut wrong = Vec::new();
+    pinned(&repository().join("docs/catalogue.md"), &page, &mut wrong)?;
     told(wrong)
 }
 

@@ -116,7 +116,9 @@ impl Dibhost {
         command.args(args).current_dir(folder).stdin(Stdio::null()).env_clear();
         command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("HOME", home).env("TMPDIR", temporary).env("LC_ALL", "C.UTF-8");
-        command.env("DIBHOST_CACHE", &self.cache).env("DIBHOST_ELEMENTS", &self.elements);
+        // The examples are in no list; a test may name them all the same.
+        let elements = std::env::join_paths([&self.elements, &self.elements.join("examples")])?;
+        command.env("DIBHOST_CACHE", &self.cache).env("DIBHOST_ELEMENTS", elements);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         Ok(command)
     }

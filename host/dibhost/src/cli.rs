@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use dibhost_block_device::{Backend, Optimise};
 use dibhost_plan::Phase;
 
@@ -32,7 +33,8 @@ pub(crate) struct Messages {
     /// How progress and messages are written to standard error.
     #[arg(long, value_enum, default_value = "text", global = true)]
     pub(crate) log_format: LogFormat,
-    /// Tell every line that programs in the image say.
+    /// Tell all: every line that programs in the image say; in a plan, parameters and grants of all
+    /// elements, what they tell one another, and keys.
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
     /// Tell only warnings, and why something failed.
@@ -98,10 +100,12 @@ pub(crate) enum Verb {
     )]
     Build(BuildArgs),
     /// Show everything a build would do, without root and without the network.
-    #[command(after_help = "Examples:\n  dibhost plan image.toml\n  dibhost plan --format json \
-        image.toml\n  dibhost plan debian vm\n  dibhost plan --why package:openssh-server \
+    #[command(
+        after_help = "Examples:\n  dibhost plan image.toml\n  dibhost plan --verbose image.toml\n  \
+        dibhost plan --format json image.toml\n  dibhost plan debian vm\n  dibhost plan --why package:openssh-server \
         image.toml\n  dibhost plan --format svg image.toml > plan.svg\n  dibhost plan --diff \
-        before.toml after.toml")]
+        before.toml after.toml"
+    )]
     Plan(PlanArgs),
     /// Show what elements ask for and why, and grant it.
     ///
@@ -135,6 +139,23 @@ pub(crate) enum Verb {
     /// The block device by itself: plan it, build it of a tree, install it.
     #[command(subcommand)]
     BlockDevice(BlockDeviceVerb),
+    /// Write what a shell completes of this command line to standard output.
+    ///
+    /// `make install` and the Debian package put it where the shells look for it.
+    #[command(
+        after_help = "Examples:\n  source <(dibhost completions bash)\n  dibhost completions \
+        fish > ~/.config/fish/completions/dibhost.fish"
+    )]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the manual pages of all verbs into a folder: for `make install`.
+    #[command(hide = true)]
+    ManPages {
+        /// The folder, made when it is not there.
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

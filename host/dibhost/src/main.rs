@@ -1,5 +1,6 @@
 //! `dibhost`: parses, dispatches, reports. What is done is done below.
 
+mod boot;
 mod cli;
 mod dib_options;
 mod failure;
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     }
     let result = match &cli.verb {
         Verb::Build(args) => verb::build::run(args, &reporter),
-        Verb::Plan(args) => verb::plan::run(args, &reporter),
+        Verb::Plan(args) => verb::plan::run(args, cli.messages.verbose, &reporter),
         Verb::Init(args) => verb::init::run(args, &reporter),
         Verb::Convert(args) => verb::convert::run(args, &reporter),
         Verb::Grant(args) => verb::grant::run(args),
@@ -55,6 +56,8 @@ fn main() -> ExitCode {
             verb::element::inspect(elements, element, *format)
         }
         Verb::Element(ElementVerb::Run(args)) => verb::element_run::run(args, &reporter),
+        Verb::Completions { shell } => verb::shell::completions(*shell),
+        Verb::ManPages { folder } => verb::shell::man_pages(folder),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -195,6 +195,15 @@ impl Reporter {
         self.write(&format!("error: {message}"));
     }
 
+    /// Shows what a person may do next; a program that reads JSON knows.
+    pub(crate) fn advice(&self, what: &str, lines: &[String]) {
+        if let Form::Json = self.form {
+            return;
+        }
+        self.write(what);
+        lines.iter().for_each(|line| self.write(&format!("  {line}")));
+    }
+
     /// Shows where the time went.
     pub(crate) fn timings(&self, timings: &[Timing], total: Duration) {
         if let Form::Json = self.form {

@@ -25,7 +25,7 @@ use crate::record::Tape;
 use crate::runner::Runner;
 use crate::side_by_side::{ReadyStep, SideBySide, run_side_by_side};
 use crate::trusted::TrustedFolder;
-use dibhost_text::harmless;
+use dibhost_text::{harmless, quoted_list};
 
 /// Where elements are and how they are made to run.
 #[derive(Debug, Clone, Default)]
@@ -266,10 +266,13 @@ impl Library {
         let file = format!("{reference}.wasm");
         let path = self.folders.iter().map(|f| f.join(&file)).find(|p| p.is_file());
         path.ok_or_else(|| {
-            let places: Vec<_> =
-                self.folders.iter().map(|f| format!("`{}`", f.display())).collect();
-            let places = if places.is_empty() { "no folder".to_owned() } else { places.join(", ") };
-            ElementFailure::new(format!("there is no element `{reference}` in {places}"))
+            let places: Vec<_> = self.folders.iter().map(|f| f.display().to_string()).collect();
+            let places = match places.is_empty() {
+                true => "there is no folder of elements".to_owned(),
+                false => format!("it was looked for in {}", quoted_list(&places)),
+            };
+            ElementFailure::new(format!("there is no element `{reference}`"))
+                .with_help(format!("`dibhost element list` lists those that there are; {places}"))
         })
     }
 

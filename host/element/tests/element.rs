@@ -779,7 +779,8 @@ fn what_is_no_element_is_refused_with_a_sentence() {
     );
 
     let absent = bench.library().describe("absent", Path::new("/")).unwrap_err();
-    assert!(absent.message.starts_with("there is no element `absent` in"), "{absent}");
+    assert_eq!(absent.message, "there is no element `absent`");
+    assert!(absent.help.is_some_and(|help| help.contains("`dibhost element list`")));
     let path = bench.library().describe("./absent.wasm", Path::new("/nowhere")).unwrap_err();
     assert!(path.message.contains("there is no file `/nowhere/./absent.wasm`"), "{path}");
 }

@@ -74,6 +74,7 @@ mod tests {
             pins: std::collections::BTreeMap::new(),
             limits: dibhost_definition::Limits::default(),
             parameters: std::collections::BTreeMap::new(),
+            parameters_set: std::collections::BTreeSet::new(),
             grants: vec![HeldGrant {
                 right: Right::of(capability, scope).unwrap(),
                 reason: String::new(),

@@ -11,8 +11,8 @@ use crate::action::{Action, first_difference};
 use crate::digest::canonical;
 use crate::label::label;
 use crate::parameters::one_line;
+use crate::phrases::short;
 use crate::plan::Plan;
-use crate::render::short;
 use crate::wish::Wish;
 
 /// The parts of a plan that are compared, as they are told.

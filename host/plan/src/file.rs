@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use dibhost_text::format_size;
+use dibhost_text::readable_size;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -85,9 +85,9 @@ impl fmt::Display for Content {
             Some(text) if text.chars().count() <= SHOWN => write!(f, "{text:?}"),
             Some(text) => {
                 let begins: String = text.chars().take(SHOWN).collect();
-                write!(f, "{} beginning {begins:?}", format_size(self.size))
+                write!(f, "{} beginning {begins:?}", readable_size(self.size))
             }
-            None => write!(f, "{} of {}", format_size(self.size), &self.digest),
+            None => write!(f, "{} of {}", readable_size(self.size), &self.digest),
         }
     }
 }

@@ -20,8 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Phase;
 use crate::description::Timing;
+use crate::phrases::{account, how, node, source, state};
 use crate::plan::{FactEdge, HOST, Plan};
-use crate::render::{account, how, node, source, state};
 use crate::transaction::{PackageWant, Transaction};
 use crate::wish::{Bootstrap, UnitState};
 

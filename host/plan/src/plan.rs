@@ -111,6 +111,10 @@ pub struct PlannedElement {
     pub listed: bool,
     /// Set ones and defaults, checked. Of a secret its name, never more.
     pub parameters: BTreeMap<String, Value>,
+    /// Those of them that the definition sets; no part of the digest of the plan, for a default that
+    /// is written out is the same build.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub parameters_set: BTreeSet<String>,
     /// What it holds, in order.
     #[schemars(with = "Vec<HeldGrantText>")]
     pub grants: Vec<HeldGrant>,

@@ -24,7 +24,6 @@ use crate::fact::Fact;
 use crate::left::{left_empty, no_first_tree, unknown_extensions};
 use crate::limits;
 use crate::lock;
-use crate::login;
 use crate::merge;
 use crate::order;
 use crate::parameters::{self, Parameters, one_line};
@@ -135,8 +134,7 @@ pub fn plan(
     };
     let remarks = accounts::remarks(&plan.users, &plan.passwords, &plan.transactions);
     plan.findings.extend(remarks);
-    let locked_out = login::nobody(&plan);
-    plan.findings.extend(locked_out);
+    plan.findings.extend(plan.nobody_logs_in());
     plan.actions = actions::actions(&plan);
     plan.digest = digest(&plan).unwrap_or_else(|error| {
         wrong.push(Diagnostic::new(format!("the plan is no JSON: {error}")));
@@ -243,6 +241,7 @@ fn planned_elements(
     lock: Option<&LockedImage>,
 ) -> Vec<PlannedElement> {
     let pins = |name| Some(lock?.get(name)?.pins.clone());
+    let set = |name| Some(definition.parameters.get(name)?.settings.keys().cloned().collect());
     let planned = elements.iter().map(|(name, element)| PlannedElement {
         name: name.clone(),
         version: element.description().version.clone(),
@@ -254,6 +253,7 @@ fn planned_elements(
         required_by: element.required_by.iter().cloned().collect(),
         listed: element.listed,
         parameters: parameters.remove(name).unwrap_or_default(),
+        parameters_set: set(name).unwrap_or_default(),
         grants: held.get(name).cloned().unwrap_or_default(),
         pins: pins(name).unwrap_or_default(),
         limits: definition.limits.of(name),
@@ -319,6 +319,9 @@ fn digest(plan: &Plan) -> Result<String, serde_json::Error> {
     for element in value["elements"].as_array_mut().into_iter().flatten() {
         element["origin"] = Value::Null;
         element["reference"] = Value::Null;
+        if let Some(element) = element.as_object_mut() {
+            element.shift_remove("parameters-set");
+        }
     }
     let secrets = value.get_mut("secrets").and_then(Value::as_array_mut);
     for secret in secrets.into_iter().flatten() {

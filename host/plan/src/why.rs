@@ -12,8 +12,8 @@ use crate::fact::Fact;
 use crate::grant::{Grants, Right, permits};
 use crate::label::label;
 use crate::parameters::one_line;
+use crate::phrases::{account, node, place, short, source, state, wanted};
 use crate::plan::{HOST, Plan};
-use crate::render::{account, node, place, short, source, state, wanted};
 use crate::transaction::PackageWant;
 use crate::wish::{Bootstrap, ModuleStream, PackageGroup, PackageWish, Wish, WishRecord};
 

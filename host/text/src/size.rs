@@ -36,10 +36,24 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     })
 }
 
-/// A size for people: the largest binary unit that leaves a whole number.
+/// A size for people: the largest binary unit that leaves a whole number, or the decimal one where
+/// that was meant (`20 GB` is no whole number of MiB). Reads back as what it is.
 #[must_use]
 pub fn format_size(bytes: u64) -> String {
-    quantity::format(bytes, &UNITS[..5], "B")
+    let binary = quantity::format(bytes, &UNITS[..5], "B");
+    let decimal = quantity::format(bytes, &UNITS[7..11], "B");
+    if decimal.ends_with(" B") || decimal.len() >= binary.len() { binary } else { decimal }
+}
+
+/// The same where a person reads it: one whose whole number has more digits than anybody reads is
+/// said in tenths, and then to the byte.
+#[must_use]
+pub fn readable_size(bytes: u64) -> String {
+    let exact = format_size(bytes);
+    if exact.find(' ').is_some_and(|digits| digits <= 4) {
+        return exact;
+    }
+    format!("{} ({bytes} bytes)", short_size(bytes))
 }
 
 /// The same in three digits or four, tenths where there is room for them, rounded: for pictures.
@@ -120,8 +134,23 @@ mod tests {
     }
 
     #[test]
+    fn a_person_reads_no_more_than_four_digits() {
+        for (bytes, exact, read) in [
+            (1186, "1186 B", "1186 B"),
+            (20_000_000_000, "20 GB", "20 GB"),
+            (4_000_000, "4 MB", "4 MB"),
+            (20 << 30, "20 GiB", "20 GiB"),
+            (2000, "2000 B", "2000 B"),
+            (1_288_490_188, "1288490188 B", "1.2 GiB (1288490188 bytes)"),
+            (12_345, "12345 B", "12.1 KiB (12345 bytes)"),
+        ] {
+            assert_eq!((format_size(bytes).as_str(), readable_size(bytes).as_str()), (exact, read));
+        }
+    }
+
+    #[test]
     fn sizes_are_written_as_they_would_be_read() {
-        for bytes in [0, 1, 1023, 1024, 64 << 20, 1 << 50, (1 << 30) + 1] {
+        for bytes in [0, 1, 1023, 1024, 64 << 20, 1 << 50, (1 << 30) + 1, 20_000_000_000] {
             assert_eq!(parse_size(&format_size(bytes)), Ok(bytes));
         }
     }

@@ -12,6 +12,7 @@ use dibhost_plan::Plan;
 use dibhost_plan::lock::locked;
 use dibhost_registry::Outside;
 use dibhost_sys::Cancel;
+use dibhost_text::short_size;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -21,7 +22,7 @@ use crate::lock::{self, Kept};
 use crate::report::Reporter;
 use crate::role::{FILL_FILESYSTEM, TARGET_WORKER};
 use crate::subject::Asked;
-use crate::surroundings;
+use crate::{boot, surroundings};
 
 /// Plans and builds.
 pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> {
@@ -133,7 +134,7 @@ fn report(plan: &Plan, outcome: &Outcome, reporter: &Reporter) -> Result<(), Fai
     reporter.timings(&outcome.timings, outcome.took);
     let mut text = String::new();
     for output in &outcome.outputs {
-        let (size, disk) = (mebibytes(output.bytes), mebibytes(output.virtual_size));
+        let (size, disk) = (short_size(output.bytes), short_size(output.virtual_size));
         text +=
             &format!("{}  {size} (disk of {disk})  sha256:{}\n", show(&output.path), output.sha256);
     }
@@ -141,13 +142,13 @@ fn report(plan: &Plan, outcome: &Outcome, reporter: &Reporter) -> Result<(), Fai
         text += &format!("{}\n", show(path));
     }
     text += &format!("plan {}\n", plan.digest);
-    super::show(&text)
+    super::show(&text)?;
+    if let Some(commands) = boot::commands(plan, outcome) {
+        reporter.advice("To try it, on a disk of its own that may be thrown away:", &commands);
+    }
+    Ok(())
 }
 
 fn show(path: &Path) -> String {
     path.display().to_string()
-}
-
-fn mebibytes(bytes: u64) -> String {
-    format!("{} MiB", bytes.div_ceil(1 << 20))
 }

@@ -11,6 +11,7 @@ pub(crate) mod element_run;
 pub(crate) mod grant;
 pub(crate) mod init;
 pub(crate) mod plan;
+pub(crate) mod shell;
 
 use std::time::Duration;
 

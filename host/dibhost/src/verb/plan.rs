@@ -15,12 +15,13 @@ use crate::report::Reporter;
 use crate::subject::Asked;
 
 /// Plans, and shows the plan, an answer about it, or what is different in another one.
-pub(crate) fn run(args: &PlanArgs, reporter: &Reporter) -> Result<(), Failure> {
+pub(crate) fn run(args: &PlanArgs, verbose: bool, reporter: &Reporter) -> Result<(), Failure> {
     if args.diff {
         let [before, after] = two(&args.subject)?;
         let (before, after) = (planned(&before, args, reporter)?, planned(&after, args, reporter)?);
         let difference = Difference::between(&before.plan, &after.plan);
-        return super::show(&formatted(args.format, &difference, Difference::to_text)?);
+        let told = if verbose { Difference::to_text } else { Difference::to_sentences };
+        return super::show(&formatted(args.format, &difference, told)?);
     }
     let Shown { plan, typed, stem } = planned(&args.subject, args, reporter)?;
     let text = match (&args.why, args.format) {
@@ -30,7 +31,10 @@ pub(crate) fn run(args: &PlanArgs, reporter: &Reporter) -> Result<(), Failure> {
         }
         (None, PlanFormat::Svg) => plan.to_svg(),
         (None, PlanFormat::Dot) => plan.to_dot(),
-        (None, PlanFormat::Text) => plan.to_text() + &as_definition(&typed),
+        (None, PlanFormat::Text) => {
+            let told = if verbose { Plan::to_text } else { Plan::to_overview };
+            told(&plan) + &as_definition(&typed)
+        }
         (None, format) => formatted(format, &plan, Plan::to_text)?,
     };
     super::show(&text)

@@ -378,6 +378,7 @@ impl Bench {
                 required_by: Vec::new(),
                 listed: true,
                 parameters: BTreeMap::new(),
+                parameters_set: std::collections::BTreeSet::new(),
                 grants: grants.iter().map(grant).collect(),
                 pins: BTreeMap::new(),
                 limits: dibhost_definition::Limits::default(),

@@ -8,7 +8,7 @@ use super::conflict::{By, conflict};
 use super::wanted::note_with_reason;
 use super::{answers, repositories};
 use crate::Phase;
-use crate::render::wanted;
+use crate::phrases::wanted;
 use crate::transaction::{
     BootstrapWant, DebconfAnswer, GroupWant, ModuleWant, PackageWant, Transaction,
 };

@@ -12,6 +12,7 @@ mod files;
 mod inputs;
 mod orders;
 mod pictures;
+mod readings;
 mod reasons;
 mod refusals;
 mod secrets;

@@ -66,10 +66,15 @@ exec = ["*"]
 fn the_text_names_every_step_edge_wish_and_grant() {
     let plan = plan_text(DEFINITION, &everything()).unwrap();
     insta::assert_snapshot!(plan.to_text().replace(&plan.digest, "sha256:…"), @r#"
-    image debian-vm (amd64)
-      formats            qcow2 (zstd), raw
+    image debian-vm for amd64
+      system             debian 12 (bookworm), by apt from the builder's own mirror
+      outputs            debian-vm.qcow2 (compression: zstd), debian-vm.raw
+      disk               as large as its content, without partitions
+                         /  ext4, the whole disk
+      boots              not by itself: no element is a boot loader
+      packages           2 by their names, and what those depend on, which is known when they are resolved
+      log in             nobody: no user is given a key or a password, and no element brings cloud-init
       source date epoch  1704067200
-      plan               sha256:…
 
     elements
       bootloader (1.0.0; shipped): The element bootloader
@@ -84,7 +89,7 @@ fn the_text_names_every_step_edge_wish_and_grant() {
         from /shelf/kernel.wasm sha256:35e6b3197aa4ad26179c4b4de911c6dc7cad21220075be6f55aae157dff8c345
         grant facts dib:boot/kernel@1  it provides this slot in `post-install`
         grant packages *               for packages
-      motd (1.0.0): The element motd
+      motd (1.0.0; not shipped with dibhost): The element motd
         from /shelf/motd.wasm sha256:fd098b953279e6569cb9d330fd2eee82cfbf7528e092ffb6a084bd19af6ef227
         grant accounts *              for accounts
         grant rootfs write /etc/motd  for rootfs
@@ -163,6 +168,13 @@ fn the_text_names_every_step_edge_wish_and_grant() {
         help: take it away, or set `first-party = "explicit"` in `[trust]`
       image.toml:15:25: `motd` is granted `rootfs` `read /usr` and never asks for it
         help: take the grant away: an element can do no more than it asks for
+
+    summary
+      made of    5 elements, 1 of them not shipped with dibhost
+      asked for  2 packages, 1 user, 1 unit, 7 steps
+      done by    16 actions
+      findings   2 remarks, above
+      plan       sha256:…
     "#);
     assert!(plan.to_text().lines().all(|line| line.trim_end() == line));
 }
