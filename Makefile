@@ -7,8 +7,11 @@ out := $(CURDIR)/out
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dibhost/target
 cargo := scripts/cargo
 
+export PREFIX ?= /usr/local
+export DESTDIR ?=
+
 .DEFAULT_GOAL := help
-.PHONY: help build elements host languages image test test-all test-hostile records golden lint bench bench-disk bench-plan bench-step clean
+.PHONY: help build elements host languages install uninstall deb image test test-all test-hostile records golden lint bench bench-disk bench-plan bench-step clean
 
 help: ## Lists these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -28,6 +31,17 @@ elements:
 languages: ## Builds the examples in C, JavaScript and Python (out/languages/*.wasm)
 	@elements/examples/build-languages.sh --out $(out)/languages
 
+install: ## Installs what `make build` made below PREFIX (/usr/local), or DESTDIR/PREFIX
+	@scripts/install $(out)
+
+uninstall: ## Takes it away again
+	@scripts/install --uninstall $(out)
+
+deb: ## Makes a Debian package, out/dibhost_VERSION_ARCH.deb
+	@scripts/install-dependencies deb
+	@$(MAKE) --no-print-directory host
+	@scripts/make-deb $(out)
+
 image: ## Makes out/debian-vm.qcow2, from nothing, and shows how to boot it
 	@scripts/install-dependencies image
 	@$(MAKE) --no-print-directory host
@@ -43,7 +57,7 @@ test-all: ## Runs every test, the long ones, all fuzz targets and `make test-hos
 records: host ## Records the steps anew that elements' own tests replay
 	scripts/records
 
-golden: host ## Writes the golden plans, the plan's schema and its picture anew
+golden: host ## Writes what is made from the program anew: golden plans, schemas, picture, pages
 	DIBHOST_GOLDEN=write $(cargo) test --locked --workspace --test golden --test page
 
 test-hostile: ## Attacks the host, each time without the check that should stop it; shows what bites

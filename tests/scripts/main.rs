@@ -1,5 +1,7 @@
 //! What is run around the program: installing it, packaging it, showing what it made.
 
 mod apt_get;
+mod deb;
+mod install;
 mod publish;
 mod show_image;
