@@ -42,9 +42,10 @@ fn one(element: &Value) -> Result<String> {
     if !parameters.is_empty() {
         told.push_str("\n| parameter | kind | default | |\n|---|---|---|---|\n");
         for parameter in parameters {
-            let default = match &parameter["default"] {
-                Value::Null => "none: has to be set".to_owned(),
-                value => format!("`{value}`"),
+            let default = match parameter.get("default") {
+                None => "has to be set".to_owned(),
+                Some(Value::Null) => "none".to_owned(),
+                Some(value) => format!("`{value}`"),
             };
             told.push_str(&format!(
                 "| `{}` | {} | {} | {} |\n",

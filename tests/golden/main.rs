@@ -249,6 +249,14 @@ fn the_schema_of_the_json_form_is_as_committed_and_fits_every_plan() -> Result<(
 }
 
 #[test]
+fn the_schema_of_definitions_is_as_committed() -> Result<()> {
+    let schema = dibhost()?.run(&["schema"])?.expect_code(0)?.stdout;
+    let mut wrong = Vec::new();
+    pinned(&repository().join("docs/definition.schema.json"), &schema, &mut wrong)?;
+    told(wrong)
+}
+
+#[test]
 fn every_shipped_element_is_in_a_plan() -> Result<()> {
     let mut seen = BTreeSet::new();
     for case in cases()? {

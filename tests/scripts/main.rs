@@ -5,3 +5,4 @@ mod deb;
 mod install;
 mod publish;
 mod show_image;
+mod taplo;

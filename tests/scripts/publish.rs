@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use dibhost_tests::repository;
 
 #[test]
-fn the_sdk_is_packed_with_the_contract_that_it_is_made_of() -> Result<()> {
+fn the_sdk_builds_from_what_is_packed() -> Result<()> {
     let package = |arguments: &[&str]| -> Result<(String, String)> {
         let packed = Command::new(repository().join("scripts/cargo"))
             .args(["package", "--locked", "--allow-dirty"])
@@ -22,10 +22,10 @@ fn the_sdk_is_packed_with_the_contract_that_it_is_made_of() -> Result<()> {
     for file in ["wit/worlds.wit", "wit/host.wit", "wit/slots/boot-loader@1.json", "README.md"] {
         ensure!(listed.lines().any(|line| line == file), "no {file} in:\n{listed}");
     }
-    // The derive macros are nowhere published yet: the two are packed together.
-    let both = ["-p", "dibhost-element-sdk-derive", "-p", "dibhost-element-sdk", "--no-verify"];
-    let (_, said) = package(&both)?;
-    ensure!(said.contains("Packaged") && !said.contains("warning"), "{said}");
+    // Each is unpacked by itself, away from the repository, and compiled there; the SDK takes the
+    // packed derive macros, as they are nowhere published yet.
+    let (_, said) = package(&["-p", "dibhost-element-sdk-derive", "-p", "dibhost-element-sdk"])?;
+    ensure!(said.contains("Verifying dibhost-element-sdk v") && !said.contains("warning"), "{said}");
     Ok(())
 }
 

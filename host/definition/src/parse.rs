@@ -33,7 +33,7 @@ use dibhost_text::{did_you_mean, quoted_list};
 const NAME_LIMIT: usize = 200;
 
 /// Machines as Debian names them.
-const ARCHITECTURES: [&str; 10] = [
+pub(crate) const ARCHITECTURES: [&str; 10] = [
     "amd64", "arm64", "armel", "armhf", "i386", "loong64", "mips64el", "ppc64el", "riscv64",
     "s390x",
 ];

@@ -150,6 +150,15 @@ pub(crate) enum Verb {
         /// The shell.
         shell: Shell,
     },
+    /// Write the JSON Schema of image definitions to standard output, for editors.
+    ///
+    /// An editor that knows TOML (VS Code with Even Better TOML, Helix, Neovim: all by taplo)
+    /// completes keys and marks mistakes by it where a definition's first line names it.
+    #[command(
+        after_help = "Example:\n  dibhost schema > dibhost.schema.json\n  and at the top of image.toml: \
+        #:schema ./dibhost.schema.json"
+    )]
+    Schema,
     /// Write the manual pages of all verbs into a folder: for `make install`.
     #[command(hide = true)]
     ManPages {

@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         }
         Verb::Element(ElementVerb::Run(args)) => verb::element_run::run(args, &reporter),
         Verb::Completions { shell } => verb::shell::completions(*shell),
+        Verb::Schema => verb::shell::schema(),
         Verb::ManPages { folder } => verb::shell::man_pages(folder),
     };
     match result {

@@ -11,7 +11,7 @@ pub(super) struct Kind {
 }
 
 /// The keys of a mount.
-const MOUNT: [&str; 6] = ["at", "options", "fstab", "by", "dump", "pass"];
+pub(super) const MOUNT: [&str; 6] = ["at", "options", "fstab", "by", "dump", "pass"];
 
 /// LVM's default.
 pub(super) const EXTENT: u64 = 4 << 20;

@@ -9,12 +9,14 @@ mod entry;
 mod error;
 mod kinds;
 mod read;
+mod schema;
 mod settings;
 mod size;
 mod write;
 
 pub use error::ConfigError;
 pub use read::{Config, KEY, SETTINGS_KEY, is_image_definition};
+pub use schema::{bytes_schema, nodes_schema, settings_schema, size_schema};
 pub use settings::DiskSettings;
 pub use size::{SIZES, size_of};
 pub use write::{entries, to_toml};

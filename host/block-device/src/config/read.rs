@@ -21,7 +21,7 @@ pub const SETTINGS_KEY: &str = "disks";
 const MOST_ENTRIES: usize = 4096;
 
 /// The keys that every entry has.
-const COMMON: [&str; 3] = ["name", "type", "on"];
+pub(super) const COMMON: [&str; 3] = ["name", "type", "on"];
 
 /// Whether a text is an image definition, which says more than a block device.
 #[must_use]

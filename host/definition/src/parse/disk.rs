@@ -1,5 +1,6 @@
 //! `[disk]`, and the settings of the root filesystem that have no key of their own.
 
+use dibhost_block_device::Size;
 use dibhost_block_device::config::{SIZES, size_of};
 use toml::de::DeValue;
 
@@ -41,7 +42,7 @@ impl Reader<'_> {
         for (key, item) in table {
             let size = match item.get_ref() {
                 DeValue::String(text) => size_of(text),
-                _ => None,
+                value => integer(value).and_then(|n| u64::try_from(n).ok()).map(Size::Bytes),
             };
             let Some(size) = size else {
                 let is = match item.get_ref() {

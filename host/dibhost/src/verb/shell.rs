@@ -1,4 +1,5 @@
-//! What a shell and `man` know of the program: made of the command line itself.
+//! What shells, `man` and editors know of the program: made of the command line itself, and of what
+//! reads definitions.
 
 use std::path::Path;
 
@@ -13,6 +14,11 @@ pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "dibhost", &mut script);
     super::show(&String::from_utf8(script).map_err(Failure::failed)?)
+}
+
+/// Writes the schema of definitions, which editors complete by, to standard output.
+pub(crate) fn schema() -> Result<(), Failure> {
+    super::show(&format!("{:#}\n", dibhost_definition::schema()))
 }
 
 /// Writes a page for the program, and one for each verb, into a folder: `dibhost-plan.1`.
