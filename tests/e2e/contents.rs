@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use dibhost_machine::{BOOT, Key, SSH};
+use dibhost_machine::{BOOT, Firmware, Key, SSH};
 use dibhost_tests::mirror::system_archive;
-use dibhost_tests::{dibhost, disk, machine};
+use dibhost_tests::{Dibhost, dibhost, disk, machine};
+use serde_json::Value;
 
 /// Signs the suites of Debian 12.
 const KEYRING: &str = "/etc/apt/trusted.gpg.d/debian-archive-bookworm-automatic.asc";
@@ -100,20 +101,74 @@ run = ["sh", "-c", "command -v hello || echo 'not yet' > /srv/early"]
 arguments = ["quiet", "dibhost.test=1"]
 
 [secrets]
-deploy = {{ environment = "DEPLOY" }}
-
-[root-filesystem]
-free-space = "200MiB"
+deploy = {{ file = "password" }}
 "#
     )
 }
 
+/// The same as it is typed.
+fn options(key: &str, archive: &str) -> Vec<String> {
+    let settings = [
+        "hostname=web.example.org".to_owned(),
+        "locale=de_DE.UTF-8".to_owned(),
+        "timezone=Europe/Berlin".to_owned(),
+        r#"files=[
+            { path = "/etc/motd", content = "Hello.\n", mode = "0640", owner = "deploy", group = "adm" },
+            { path = "/opt/deep/er/site/b.txt", content = "mine\n" },
+            { path = "/lib/systemd/link", link = "/etc/motd" },
+            { path = "/etc/issue.net", remove = true },
+            { path = "/srv/empty", directory = true, mode = "1777" },
+        ]"#
+        .to_owned(),
+        format!(
+            r#"users=[{{ name = "deploy", authorized-keys = ["{key}"], groups = ["adm"], sudo = "nopasswd", password = "deploy", comment = "Deploys", uid = 1234 }}]"#
+        ),
+        r#"units=[
+            { name = "hello.service", source = "hello.service", state = "enabled" },
+            { name = "hello.service", drop-in = "10-more.conf", content = "[Service]\nEnvironment=WORD=dropped" },
+            { name = "apt-daily.timer", state = "masked" },
+        ]"#
+        .to_owned(),
+        format!(
+            r#"repositories=[{{ name = "more", url = "{archive}", suites = ["bookworm-backports"], components = ["main"], key = "archive.asc", priority = 50 }}]"#
+        ),
+        r#"commands=[
+            { script = "note.py.sh", environment = { WORD = "said" } },
+            { run = ["sh", "-c", "cat /etc/hostname >> /srv/note"] },
+            { phase = "pre-install", run = ["sh", "-c", "command -v hello || echo 'not yet' > /srv/early"] },
+        ]"#
+        .to_owned(),
+        "sysctl.vm.swappiness=7".to_owned(),
+        "kernel.arguments=['quiet', 'dibhost.test=1']".to_owned(),
+    ];
+    let words = ["debian-minimal", "vm", "serial-console", "openssh-server", "-a", "amd64"];
+    let words = words.into_iter().chain([
+        "-p",
+        "hello,figlet=2*,!nano",
+        "--file",
+        "/opt/deep/er/site=site",
+        "--secret",
+        "deploy=password",
+    ]);
+    let settings = settings.into_iter().flat_map(|setting| ["--set".to_owned(), setting]);
+    words.map(str::to_owned).chain(settings).collect()
+}
+
+/// What a plan comes to: two that are equal make the same bits.
+fn digest(dibhost: &Dibhost, what: &[String]) -> Result<String> {
+    let words = ["plan", "--format", "json", "-o", "alone", "-t", "qcow2,raw"].map(str::to_owned);
+    let words: Vec<String> = words.into_iter().chain(what.iter().cloned()).collect();
+    let plan: Value = serde_json::from_str(&dibhost.run(&words)?.expect_code(0)?.stdout)?;
+    Ok(plan["digest"].as_str().context("a plan has a digest")?.to_owned())
+}
+
 #[test]
 fn all_that_a_definition_says_is_in_the_image_and_in_the_machine() -> Result<()> {
-    let dibhost = dibhost()?.env("DEPLOY", "correct horse");
+    let dibhost = dibhost()?;
     let key = Key::generate(dibhost.folder())?;
-    let text = definition(&key.public, &system_archive()?);
-    dibhost.write("alone.toml", &text)?;
+    let archive = system_archive()?;
+    dibhost.write("alone.toml", &definition(&key.public, &archive))?;
+    dibhost.write("password", "correct horse")?;
     dibhost.write("archive.asc", &std::fs::read_to_string(KEYRING)?)?;
     dibhost.write("site/a.txt", "theirs\n")?;
     dibhost.write("site/b.txt", "theirs\n")?;
@@ -124,13 +179,27 @@ fn all_that_a_definition_says_is_in_the_image_and_in_the_machine() -> Result<()>
     dibhost.write("note.py.sh", "#!/bin/sh -e\necho \"$WORD $0\" > /srv/note\n")?;
 
     why_names_the_lines(&dibhost)?;
+    let defined = digest(&dibhost, &["alone.toml".to_owned()])?;
+    ensure!(digest(&dibhost, &options(&key.public, &archive))? == defined);
+    let mut less = options(&key.public, &archive);
+    less.truncate(less.len() - 2);
+    ensure!(digest(&dibhost, &less)? != defined, "a setting that counts for nothing");
+
     dibhost.run(&["build", "alone.toml", "-o", "alone", "-t", "qcow2,raw"])?.expect_code(0)?;
     let raw = dibhost.folder().join("alone.raw");
     let partitions = disk::partitions(&raw)?;
     let root = partitions.last().context("a disk has a partition")?;
     check_tree(&disk::extract(&raw, root, dibhost.folder())?)?;
 
-    machine(dibhost.folder().join("alone.qcow2")).login("deploy", &key).see(|machine| {
+    for firmware in [Firmware::SeaBios, Firmware::Ovmf] {
+        runs(&dibhost, firmware, &key).with_context(|| format!("under {firmware:?}"))?;
+    }
+    Ok(())
+}
+
+fn runs(dibhost: &Dibhost, firmware: Firmware, key: &Key) -> Result<()> {
+    let machine = machine(dibhost.folder().join("alone.qcow2")).firmware(firmware);
+    machine.login("deploy", key).see(|machine| {
         machine.wait_for("web login:", BOOT)?;
         machine.wait_for_ssh(SSH)?;
         for (command, says) in [
@@ -155,7 +224,7 @@ fn all_that_a_definition_says_is_in_the_image_and_in_the_machine() -> Result<()>
 }
 
 /// Each subject and the line that it stands in.
-fn why_names_the_lines(dibhost: &dibhost_tests::Dibhost) -> Result<()> {
+fn why_names_the_lines(dibhost: &Dibhost) -> Result<()> {
     for (subject, place) in [
         ("package:hello", "alone.toml:2:13"),
         ("package:figlet", "alone.toml:2:22"),

@@ -77,8 +77,8 @@ pub fn efi_lvm(settings: &Settings) -> Result<Vec<Node>> {
 /// `/`, `/var` and `/home` on volumes of `vg`; the root filesystem stands on `root`.
 fn volumes(settings: &Settings, on: &str) -> Vec<Node> {
     let mut nodes = Vec::new();
-    for (name, at) in [("lv_root", "/"), ("lv_var", "/var"), ("lv_home", "/home")] {
-        nodes.push(volume(settings, name, "vg", at));
+    for name in ["lv_root", "lv_var", "lv_home"] {
+        nodes.push(volume(settings, name, "vg"));
     }
     nodes.extend(root(settings, on));
     nodes.extend(filesystem(settings, "var", "lv_var", "/var"));

@@ -78,9 +78,9 @@ macro_rules! preset {
             /// The kind of the root filesystem.
             #[parameter(default = "ext4", alias = "FS_TYPE")]
             root_filesystem: String,
-            /// Space beyond its content in each filesystem that fills, in MiB; a `/var` of its own has
-            /// 512 more.
-            #[parameter(default = 32)]
+            /// Space beyond its content in each filesystem that fills, in MiB: for logs, keys and lists
+            /// of packages where nothing makes it larger at boot.
+            #[parameter(default = 384)]
             free_space: u32,
             /// The size of the EFI system partition in MiB, where there is one.
             #[parameter(default = 64)]

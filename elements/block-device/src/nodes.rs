@@ -12,10 +12,6 @@ const MIB: u64 = 1 << 20;
 /// Space in `/boot` for a kernel and an initramfs that come later.
 const BOOT_SPARE: u64 = 256 * MIB;
 
-/// Space in a `/var` of its own beyond that of other filesystems: `apt-get update` alone takes 130 MB
-/// of lists and caches, and nothing makes it larger while the machine boots.
-const VAR_SPARE: u64 = 512 * MIB;
-
 /// The parameter that names what opens the disk.
 pub(crate) const PASSPHRASE: &str = "passphrase";
 
@@ -128,10 +124,9 @@ pub(crate) fn group(name: &str, physical_volume: &str, on: &str) -> [Node; 2] {
 }
 
 /// A logical volume as large as what is in it and the space to spare.
-pub(crate) fn volume(settings: &Settings, name: &str, group: &str, at: &str) -> Node {
-    let spare = if at == "/var" { VAR_SPARE } else { 0 };
+pub(crate) fn volume(settings: &Settings, name: &str, group: &str) -> Node {
     let kind = NodeKind::LogicalVolume {
-        size: Size::Content(u64::from(settings.free_space) * MIB + spare),
+        size: settings.free(),
         thin_pool: None,
         is_thin_pool: false,
         stripes: 1,

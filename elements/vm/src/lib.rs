@@ -16,9 +16,9 @@ pub struct Vm {
     /// The kind of the root filesystem: `ext4`, or another one that the host can make.
     #[parameter(default = "ext4", alias = "FS_TYPE")]
     root_filesystem: String,
-    /// Space in the root filesystem beyond its content, in MiB. It grows at boot with `growroot`
-    /// or cloud-init; this is for what runs before.
-    #[parameter(default = 32)]
+    /// Space in the root filesystem beyond its content, in MiB: for logs, keys and lists of packages
+    /// where nothing makes it larger at boot, as `growroot` and cloud-init do.
+    #[parameter(default = 384)]
     free_space: u32,
     /// The size of the EFI system partition in MiB.
     #[parameter(default = 64)]

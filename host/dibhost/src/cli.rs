@@ -390,7 +390,8 @@ pub(crate) struct SubjectOptions {
     /// The file of a secret; may be given several times.
     #[arg(long = "secret", value_name = "NAME=FILE", help_heading = "In the image")]
     pub(crate) secrets: Vec<String>,
-    /// A parameter of an element, or a key of a definition; may be given several times.
+    /// A parameter of an element, or a key of a definition, whose lists it adds to; may be given
+    /// several times.
     #[arg(long = "set", value_name = "ELEMENT.PARAMETER=VALUE", help_heading = "In the image")]
     pub(crate) settings: Vec<String>,
     /// The size of the whole disk, as `20GB` or `8GiB`; without it, from its content.

@@ -64,7 +64,7 @@ pub fn set_typed(
         let path = path.trim();
         let Some((element, name)) = path.split_once('.') else {
             match is_key(path) {
-                true => typed.set(&[path], plain(text)),
+                true => lay(typed, &[path], text),
                 false => wrong.push(no_setting(setting)),
             }
             continue;
@@ -77,7 +77,7 @@ pub fn set_typed(
                     "sysctl" => typed.set(&[element, name], text),
                     _ => {
                         let path: Vec<&str> = path.split('.').collect();
-                        typed.set(&path, plain(text));
+                        lay(typed, &path, text);
                     }
                 }
             }
@@ -85,6 +85,14 @@ pub fn set_typed(
         }
     }
     wrong.or(remarks)
+}
+
+/// As definitions are laid over one another: lists add, anything else is set.
+fn lay(typed: &mut Typed, path: &[&str], text: &str) {
+    match plain(text) {
+        Value::Array(list) => typed.add(path, list),
+        value => typed.set(path, value),
+    }
 }
 
 fn no_setting(setting: &str) -> Diagnostic {
