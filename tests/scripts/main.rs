@@ -3,6 +3,7 @@
 mod apt_get;
 mod deb;
 mod install;
+mod links;
 mod publish;
 mod show_image;
 mod taplo;

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The source of the rules is diskimage-builder 3.43.0, `diskimage_builder/block_device/`. What
-//! differs is a fault there or a limit here, and listed in `docs/block-device.md`. Messages that
+//! differs is a fault there or a limit here, and listed in `docs/block-device-yaml.md`. Messages that
 //! DIB has are DIB's, capital letters and all: people search for them.
 
 mod convert;
