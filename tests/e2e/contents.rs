@@ -238,6 +238,8 @@ fn why_names_the_lines(dibhost: &Dibhost) -> Result<()> {
         ("unit:apt-daily.timer", "alone.toml:60:8"),
         ("repository:more", "alone.toml:64:8"),
         ("file:/etc/sysctl.d/90-dibhost.conf", "alone.toml:83:1"),
+        ("command:note.py.sh", "alone.toml:71:1"),
+        ("command:sh -c cat /etc/hostname >> /srv/note", "alone.toml:75:1"),
         ("kernel-argument:quiet", "alone.toml:86:14"),
     ] {
         let told = dibhost.run(&["plan", "--why", subject, "alone.toml"])?.expect_code(0)?.stdout;

@@ -431,8 +431,9 @@ pub(crate) struct PlanArgs {
     pub(crate) format: PlanFormat,
     /// Tell only who wants this, and why: `KIND:NAME`.
     ///
-    /// Kinds are `element`, `fact` (a slot), `group`, `kernel-argument`, `node` (of the block
-    /// device), `package`, `repository`, `unit` (or `service`) and `user`.
+    /// Kinds are `command` (its words, or its script), `element`, `fact` (a slot), `file`, `group`,
+    /// `kernel-argument`, `node` (of the block device), `package`, `repository`, `unit` (or
+    /// `service`) and `user`.
     #[arg(long, value_name = "SUBJECT", conflicts_with = "diff")]
     pub(crate) why: Option<String>,
     /// Tell only in what the plans of two definitions differ.

@@ -193,7 +193,10 @@ fn places(
         Some((why::of_argument(argument), at))
     });
     let arguments = arguments.flat_map(|(subjects, at)| subjects.into_iter().map(move |s| (s, at)));
-    wished.chain(arguments).map(|(subject, at)| (subject, at.to_string())).collect()
+    let commands = definition.contents.commands.iter();
+    let commands = commands.filter_map(|c| Some((why::of_command(c), c.location.as_ref()?)));
+    let all = wished.chain(arguments).chain(commands);
+    all.map(|(subject, at)| (subject, at.to_string())).collect()
 }
 
 /// The secrets that elements are given, and where they are.

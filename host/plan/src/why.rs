@@ -1,9 +1,11 @@
 //! Why something is in an image: who asked for it, in which phase, in whose words.
 
+mod command;
+
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use dibhost_definition::Contents;
+use dibhost_definition::{Contents, StatedCommand};
 use dibhost_text::{closest, quoted_list};
 use serde::Serialize;
 
@@ -24,6 +26,8 @@ const KERNEL_ARGUMENT: &str = "dib:boot/kernel-argument@1";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// A command of the definition, by its words or its script.
+    Command,
     /// An element of the image.
     Element,
     /// A slot, and all values in it.
@@ -48,7 +52,8 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, with the words they are written as; the first is the usual one.
-    const ALL: [(Self, &'static [&'static str]); 10] = [
+    const ALL: [(Self, &'static [&'static str]); 11] = [
+        (Self::Command, &["command", "run"]),
         (Self::Element, &["element"]),
         (Self::Fact, &["fact", "slot"]),
         (Self::File, &["file", "path"]),
@@ -171,6 +176,11 @@ pub(crate) fn of_argument(argument: &str) -> Vec<String> {
     [argument, word].map(|name| subject(Kind::KernelArgument, name)).to_vec()
 }
 
+/// The subject that a command of the definition is.
+pub(crate) fn of_command(command: &StatedCommand) -> String {
+    subject(Kind::Command, &command::name_of(command))
+}
+
 /// Everything that can be asked for, and who wants it.
 fn subjects(plan: &Plan) -> Subjects {
     let mut subjects = Subjects::new();
@@ -248,6 +258,17 @@ fn subjects(plan: &Plan) -> Subjects {
             }
             add(&mut subjects, Kind::KernelArgument, argument, reason);
         }
+    }
+    for command in command::commands(plan) {
+        let reason = Reason {
+            element: Some(Contents::ELEMENT.to_owned()),
+            phase: Some(command.phase),
+            step: None,
+            wants: "it run".to_owned(),
+            reason: None,
+            place: None,
+        };
+        add(&mut subjects, Kind::Command, &command.name, reason);
     }
     for element in &plan.elements {
         let asks = |element: Option<String>, wants: &str| Reason {
@@ -428,6 +449,13 @@ fn outcome(plan: &Plan, kind: Kind, name: &str) -> Vec<String> {
         if readers.is_empty() { "nobody".to_owned() } else { readers.join(", ") }
     };
     match kind {
+        Kind::Command => command::commands(plan)
+            .iter()
+            .filter(|command| command.name == name)
+            .map(|command| {
+                format!("runs in `{}`, after the steps of other elements", command.phase)
+            })
+            .collect(),
         Kind::Element => plan
             .element(name)
             .map(|e| format!("{}, found at {}", e.version, e.origin))
