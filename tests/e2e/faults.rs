@@ -114,7 +114,8 @@ fn a_full_disk_where_the_image_goes() -> Result<()> {
     let dibhost = dibhost()?;
     let out = dibhost.folder().join("out");
     let _disk = SmallDisk::mount(&out, "20M")?;
-    fails(&dibhost, &["build", "-o", "out/x", "debian-minimal"], &["space"])
+    let says = ["out` has no room for the image: its content is ", " are free there", "-o FOLDER"];
+    fails(&dibhost, &["build", "-o", "out/x", "debian-minimal"], &says)
 }
 
 #[test]

@@ -40,6 +40,17 @@ impl<'a> TreeInParts<'a> {
         Ok(Self { workshop, parts, filler })
     }
 
+    /// Bytes of all files, without holes.
+    pub(crate) fn content(&mut self) -> io::Result<u64> {
+        let mounts: Vec<String> = self.parts.keys().cloned().collect();
+        let mut content = 0;
+        for mount in mounts {
+            let files = self.known(&mount)?.iter().filter(|entry| entry.kind == EntryKind::File);
+            content += files.map(|file| file.size.saturating_sub(file.holes)).sum::<u64>();
+        }
+        Ok(content)
+    }
+
     fn known(&mut self, mount: &str) -> io::Result<&[TreeEntry]> {
         let missing = || io::Error::other(format!("the tree has no part for `{mount}`"));
         let part = self.parts.get_mut(mount).ok_or_else(missing)?;

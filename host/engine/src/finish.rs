@@ -8,6 +8,7 @@ use dibhost_element::SecretStore;
 use dibhost_packages::InstalledPackage;
 use dibhost_plan::Plan;
 use dibhost_sys::{Cancel, Program, SecretBytes};
+use dibhost_text::readable_size;
 use dibhost_tree::{Attributes, Change, Scope, Target, TargetPath, Tree as _, Workshop};
 
 use crate::disk::TreeInParts;
@@ -56,7 +57,7 @@ impl Finish<'_> {
     ) -> Result<(), BuildFailure> {
         self.disks = match self.output.needs() {
             Needs::Tree => None,
-            Needs::Disk { folder } => Some(disks(self, tree, &folder, teller)?),
+            Needs::Disk { folder, place } => Some(disks(self, tree, (&folder, &place), teller)?),
         };
         Ok(())
     }
@@ -150,11 +151,26 @@ fn no_link(tree: &mut dyn Target, at: &str) -> Result<(), BuildFailure> {
     Ok(())
 }
 
-/// Makes the disks of the plan's block device in a folder.
+/// Refuses a folder whose filesystem has no room for what is in the image, before it is half full
+/// of it. Image files may take more.
+fn room(content: u64, (folder, place): (&Path, &Path)) -> Result<(), BuildFailure> {
+    let free = rustix::fs::statvfs(folder).map_err(|e| BuildFailure::new(std::io::Error::from(e)))?;
+    let free = free.f_bavail.saturating_mul(free.f_frsize);
+    if free >= content {
+        return Ok(());
+    }
+    // Scratch folders lie in the folder of the output.
+    let place = place.parent().unwrap_or(place).display();
+    let (content, free) = (readable_size(content), readable_size(free));
+    let why = format!("`{place}` has no room for the image: its content is {content}, and {free} are free there");
+    Err(BuildFailure::new(why).with_help("free some, or have the image written elsewhere: `-o FOLDER/NAME`"))
+}
+
+/// Makes the disks of the plan's block device in a folder, which has a name for people.
 fn disks(
     finish: &Finish<'_>,
     workshop: &mut dyn Workshop,
-    folder: &Path,
+    (folder, place): (&Path, &Path),
     teller: &mut Teller<'_>,
 ) -> Result<Disks, BuildFailure> {
     let plan = finish.plan;
@@ -172,6 +188,8 @@ fn disks(
     let options = plan.block_device.layout_options();
     let layout = layout_for(&graph, &identities, &mut tree, options)
         .map_err(|e| BuildFailure::of_layout(e).doing("laying out the disk"))?;
+    let content = tree.content().map_err(BuildFailure::new)?;
+    room(content, (folder, place)).map_err(|e| e.doing("laying out the disk"))?;
     teller.end(running);
 
     let running = teller.begin("write the disk");

@@ -31,7 +31,8 @@ impl<'a> ImageFiles<'a> {
 
 impl Output for ImageFiles<'_> {
     fn needs(&self) -> Needs {
-        Needs::Disk { folder: self.scratch.path().to_owned() }
+        let (folder, place) = (self.scratch.path(), self.scratch.place());
+        Needs::Disk { folder: folder.to_owned(), place: place.to_owned() }
     }
 
     fn make(&mut self, source: Source<'_>, formats: &[Format]) -> Result<(), BuildFailure> {
@@ -157,7 +158,7 @@ mod tests {
         let output: &mut dyn Output = if real { &mut image_files } else { &mut simulated };
         let disks = match output.needs() {
             Needs::Tree => None,
-            Needs::Disk { folder } => {
+            Needs::Disk { folder, .. } => {
                 let disk = folder.join("disk-root.raw");
                 std::fs::write(&disk, vec![7; 4096]).unwrap();
                 let files = vec![("root".to_owned(), disk)];

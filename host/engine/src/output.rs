@@ -21,6 +21,8 @@ pub enum Needs {
     Disk {
         /// Where they are made: files that the output may take.
         folder: PathBuf,
+        /// The same as a person knows it.
+        place: PathBuf,
     },
 }
 
