@@ -25,7 +25,10 @@ fn the_sdk_builds_from_what_is_packed() -> Result<()> {
     // Each is unpacked by itself, away from the repository, and compiled there; the SDK takes the
     // packed derive macros, as they are nowhere published yet.
     let (_, said) = package(&["-p", "dibhost-element-sdk-derive", "-p", "dibhost-element-sdk"])?;
-    ensure!(said.contains("Verifying dibhost-element-sdk v") && !said.contains("warning"), "{said}");
+    ensure!(
+        said.contains("Verifying dibhost-element-sdk v") && !said.contains("warning"),
+        "{said}"
+    );
     Ok(())
 }
 

@@ -27,7 +27,9 @@ fn taplo() -> Result<PathBuf> {
 
 fn checked(taplo: &Path, schema: &Path, file: &Path) -> Result<Output> {
     let mut command = Command::new(taplo);
-    command.args(["lint", "--no-auto-config", "--schema"]).arg(format!("file://{}", schema.display()));
+    command
+        .args(["lint", "--no-auto-config", "--schema"])
+        .arg(format!("file://{}", schema.display()));
     command.arg(file).current_dir(file.parent().context("a file is in a folder")?);
     command.output().context("starting taplo")
 }
@@ -54,7 +56,10 @@ fn taplo_takes_every_example_and_marks_what_is_wrong() -> Result<()> {
         ("[image]\nname = \"x\"\nelements = \"debian\"\n", "array"),
         ("[image]\nname = \"x\"\nelements = [\"debian\"]\narch = \"x86_64\"\n", "x86_64"),
         ("[image]\nname = \"x\"\nelements = [\"debian\"]\n[gants.a]\nexec = [\"sh\"]\n", "gants"),
-        ("[image]\nname = \"x\"\nelements = [\"a\"]\n[[block-device]]\nname = \"d\"\ntype = \"dsik\"\n", "dsik"),
+        (
+            "[image]\nname = \"x\"\nelements = [\"a\"]\n[[block-device]]\nname = \"d\"\ntype = \"dsik\"\n",
+            "dsik",
+        ),
     ] {
         let file = folder.path().join("wrong.toml");
         std::fs::write(&file, wrong)?;
@@ -73,7 +78,9 @@ fn a_definition_names_its_schema_itself() -> Result<()> {
     let taplo = taplo()?;
     for (key, fits) in [("name", true), ("nmae", false)] {
         let file = folder.path().join("image.toml");
-        let text = format!("#:schema ./definition.schema.json\n[image]\n{key} = \"x\"\nelements = [\"a\"]\n");
+        let text = format!(
+            "#:schema ./definition.schema.json\n[image]\n{key} = \"x\"\nelements = [\"a\"]\n"
+        );
         std::fs::write(&file, text)?;
         let checked = Command::new(&taplo)
             .args(["lint", "--no-auto-config"])

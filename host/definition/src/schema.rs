@@ -98,13 +98,15 @@ fn image(required: &[&str]) -> Value {
                     "examples": [formats],
                 }),
             ),
-            (
-                "arch",
-                word("The machine, as Debian names it.", &crate::parse::ARCHITECTURES),
-            ),
+            ("arch", word("The machine, as Debian names it.", &crate::parse::ARCHITECTURES)),
             (
                 "source-date-epoch",
-                number("Seconds since 1970: no file in the image is younger.", 0, i64::MAX, 1_704_067_200),
+                number(
+                    "Seconds since 1970: no file in the image is younger.",
+                    0,
+                    i64::MAX,
+                    1_704_067_200,
+                ),
             ),
             (
                 "qcow2-compression",
@@ -123,10 +125,7 @@ fn root_filesystem() -> Value {
         "Settings of the filesystem that is mounted at `/`.",
         vec![
             ("label", fitting("At most 16 bytes.", "^[!-~]{1,16}$", "root")),
-            (
-                "max-online-resize",
-                bytes_schema("How far the mounted filesystem can grow later."),
-            ),
+            ("max-online-resize", bytes_schema("How far the mounted filesystem can grow later.")),
             ("free-space", bytes_schema("Free bytes beside the content.")),
             (
                 "tuning",

@@ -37,7 +37,8 @@ fn tables(schema: &Value, way: &mut Vec<Way>, found: &mut Vec<Known>) {
         way.pop();
     }
     if schema["items"]["properties"].is_object() {
-        let example = schema["examples"][0][0].as_object().expect("a list of tables has an example");
+        let example =
+            schema["examples"][0][0].as_object().expect("a list of tables has an example");
         way.push(Way::Entry(example.clone()));
         tables(&schema["items"], way, found);
         way.pop();
@@ -198,7 +199,8 @@ fn every_key_takes_the_same_values_in_both() {
             }
             keys += 1;
             let at = format!("`{key}` of {:?}", known.way);
-            let examples = schema["examples"].as_array().unwrap_or_else(|| panic!("{at}: no example"));
+            let examples =
+                schema["examples"].as_array().unwrap_or_else(|| panic!("{at}: no example"));
             for example in examples {
                 let tried = around(&known, key, example);
                 assert!(
@@ -267,7 +269,8 @@ fn what_is_needed_is_needed_in_both() {
 
 fn files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder);
-    let entries = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let entries =
+        std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|e| e == "toml"));
     files.sort();

@@ -1,14 +1,20 @@
 //! Elements that behave and elements that do not, from file to answer.
 
 mod common;
+#[path = "element/facts.rs"]
+mod facts;
 #[path = "element/fetch.rs"]
 mod fetch;
 #[path = "element/limits.rs"]
 mod limits;
 #[path = "element/record.rs"]
 mod record;
+#[path = "element/rights.rs"]
+mod rights;
 #[path = "element/secrets.rs"]
 mod secrets;
+#[path = "element/words.rs"]
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
@@ -393,236 +399,6 @@ fn a_gibibyte_is_refused_by_name() {
 }
 
 #[test]
-fn an_undeclared_slot_is_neither_written_nor_read() {
-    let guest = Guest::new("sly")
-        .provides(KERNEL)
-        .plan(|m| m.provide("dib:boot/kernel-argument@1", "k", r#"{"argument":"quiet"}"#))
-        .run(|m| m.consume("dib:os/distribution@1"));
-    let bench = Bench::with(&guest);
-    let failure = bench.plan("sly", &none()).unwrap_err();
-    assert_eq!(
-        failure.message,
-        "its step `install` does not declare that it provides `dib:boot/kernel-argument@1`"
-    );
-    let failure = bench.run("sly", &none()).unwrap_err();
-    assert_eq!(
-        failure.message,
-        "its step `install` does not declare that it consumes `dib:os/distribution@1`"
-    );
-}
-
-#[test]
-fn a_fact_has_its_time_its_schema_and_one_value_for_a_key() {
-    let said = |guest: Guest, running: bool| {
-        let guest = guest.provides(ARGUMENT).provides(KERNEL).consumes("dib:boot/kernel@1");
-        let bench = Bench::with(&guest);
-        let held = grants(&[("facts", "dib:boot/*")]);
-        let failure = if running {
-            bench.run("x", &held).unwrap_err()
-        } else {
-            bench.plan("x", &held).unwrap_err()
-        };
-        failure.message
-    };
-    let argument = r#"{"argument":"quiet"}"#;
-    let early = Guest::new("x").plan(|m| m.provide("dib:boot/kernel@1", "1", KERNEL_VALUE));
-    assert_eq!(said(early, false), "`dib:boot/kernel@1` is observed: it is provided in `run`");
-    let late = Guest::new("x").run(move |m| m.provide("dib:boot/kernel-argument@1", "1", argument));
-    assert!(said(late, true).contains("is planned: it is provided in `plan`"));
-    let reads = Guest::new("x").plan(|m| m.consume("dib:boot/kernel@1"));
-    assert!(said(reads, false).contains("so `plan` cannot read it"));
-    // Of a slot that is not the host's, too, which no step of the build gives while planning.
-    let reads = Guest::new("x").consumes("acme:x/y@1").plan(|m| m.consume("acme:x/y@1"));
-    assert!(said(reads, false).contains("`acme:x/y@1` is observed while building"));
-    let bad = Guest::new("x")
-        .plan(|m| m.provide("dib:boot/kernel-argument@1", "1", r#"{"argument":"two words"}"#));
-    assert!(said(bad, false).contains("does not fit its schema"));
-    let no_json = Guest::new("x").plan(|m| m.provide("dib:boot/kernel-argument@1", "1", "{"));
-    assert!(said(no_json, false).contains("is no JSON"));
-    let twice = Guest::new("x").plan(move |m| {
-        let first = m.provide("dib:boot/kernel-argument@1", "1", argument);
-        first + &m.provide("dib:boot/kernel-argument@1", "1", r#"{"argument":"debug"}"#)
-    });
-    assert!(said(twice, false).contains("another value of this step with the key `1`"));
-}
-
-#[test]
-fn a_slot_of_the_host_is_written_with_its_grant_only() {
-    let guest = Guest::new("x")
-        .provides(ARGUMENT)
-        .provides(KERNEL)
-        .plan(|m| m.provide("dib:boot/kernel-argument@1", "k", r#"{"argument":"init=/evil"}"#))
-        .run(|m| m.provide("dib:boot/kernel@1", "1", KERNEL_VALUE));
-    let bench = Bench::with(&guest);
-    for other in [none(), grants(&[("facts", "dib:users/*"), ("rootfs", "write /")])] {
-        let failure = bench.plan("x", &other).unwrap_err();
-        assert_eq!(failure.message, "`facts` of `dib:boot/kernel-argument@1` is not granted");
-        assert_eq!(
-            failure.help.unwrap(),
-            "add this to the image definition:\n[grants.x]\nfacts = [\"dib:boot/kernel-argument@1\"]"
-        );
-        let failure = bench.run("x", &other).unwrap_err();
-        assert_eq!(failure.message, "`facts` of `dib:boot/kernel@1` is not granted");
-    }
-    let held = grants(&[("facts", "dib:boot/*")]);
-    assert_eq!(bench.plan("x", &held).unwrap().facts.len(), 1);
-    assert_eq!(bench.run("x", &held).unwrap().observed.facts.len(), 1);
-}
-
-#[test]
-fn an_element_reads_the_facts_it_was_given() {
-    let guest = Guest::new("reader").consumes("dib:boot/kernel-argument@1").plan(|m| {
-        let two = "(if (i32.ne (i32.load offset=8 (i32.const 1024)) (i32.const 2))
-                       (then unreachable))";
-        m.consume("dib:boot/kernel-argument@1") + two
-    });
-    let mut bench = Bench::with(&guest);
-    let fact = |key: &str| Fact {
-        slot: "dib:boot/kernel-argument@1".into(),
-        provider: "p".into(),
-        phase: Phase::Install,
-        step: None,
-        key: key.into(),
-        value: json!({"argument": "quiet"}),
-    };
-    bench.facts.insert("dib:boot/kernel-argument@1".into(), vec![fact("1"), fact("2")]);
-    bench.plan("reader", &none()).unwrap();
-}
-
-/// Two components that talk both ways within one phase: `a` has two steps in it.
-fn talk() -> [Guest; 2] {
-    const TEXT: Option<&str> = Some("{\"type\": \"string\"}");
-    let one = "(if (i32.ne (i32.load offset=8 (i32.const 1024)) (i32.const 1)) (then unreachable))";
-    let mut a = Guest::new("a").plan(move |m| {
-        let ask = m.provide("x:question/v@1", "", "\"how much?\"");
-        let hear = m.consume("x:answer/v@1");
-        // Told apart by the length of their names: `ask` and `hear`.
-        format!(
-            "(if (i32.eq (local.get $step-length) (i32.const 3)) (then {ask}) (else {hear} {one}))"
-        )
-    });
-    let step = |name, provides, consumes| GuestStep {
-        name,
-        phase: 3,
-        provides,
-        consumes,
-        plan_only: true,
-        ..GuestStep::default()
-    };
-    a.steps = vec![
-        step("ask", vec![("x:question/v@1", 2, 0, TEXT)], vec![]),
-        step("hear", vec![], vec!["x:answer/v@1"]),
-    ];
-    let b = Guest::new("b").consumes("x:question/v@1").provides(("x:answer/v@1", 2, 0, TEXT)).plan(
-        move |m| {
-            m.consume("x:question/v@1") + one + &m.provide("x:answer/v@1", "", "\"forty-two\"")
-        },
-    );
-    [a, b]
-}
-
-#[test]
-fn two_components_talk_both_ways_within_one_phase_a_hundred_times_the_same() {
-    let bench = Bench::new();
-    for guest in talk() {
-        guest.install(bench.folder.path());
-    }
-    let text = "[image]\nname = \"talk\"\nelements = [\"b\", \"a\"]\n";
-    let definition = Definition::parse(text, "image.toml", Path::new(".")).unwrap();
-    let inputs = PlanInputs::for_arch("amd64");
-    let library = bench.library();
-    let first = dibhost_plan::plan(&definition, &library, &inputs).unwrap();
-    let steps: Vec<String> = first.steps_of(Phase::Install).map(|step| step.label()).collect();
-    assert_eq!(steps, ["a/ask", "b", "a/hear"]);
-    for run in 0..100 {
-        let plan = dibhost_plan::plan(&definition, &library, &inputs).unwrap();
-        assert_eq!(plan, first, "run {run}");
-    }
-}
-
-/// What a build is told of `x`, planned alone.
-fn findings(bench: &Bench) -> Result<Vec<String>, String> {
-    let text = "[image]\nname = \"x\"\nelements = [\"./x.wasm\"]\n";
-    let definition = Definition::parse(text, "image.toml", bench.folder.path()).unwrap();
-    let inputs = PlanInputs::for_arch("amd64");
-    let plan = dibhost_plan::plan(&definition, &bench.library(), &inputs);
-    let findings = plan.map_err(|wrong| wrong.to_string())?.findings;
-    Ok(findings.into_iter().filter(|f| f.element.is_some()).map(|f| f.message).collect())
-}
-
-#[test]
-fn an_extension_that_nobody_knows_is_told_in_the_plan() {
-    let mut guest = Guest::new("x")
-        .provides(("x:y/z@1", 2, 0, Some("{}")))
-        .consumes("dib:boot/kernel-argument@1");
-    guest.steps[0].extension = Some("speed");
-    let bench = Bench::with(&guest);
-    let told = findings(&bench).unwrap();
-    assert_eq!(
-        told,
-        [
-            "`x` says `speed` of its slot `x:y/z@1`, which this host does not know and does without",
-            "`x` says `speed` of its step `install`, which this host does not know and does without",
-            "`x` says `speed` of its use of the slot `dib:boot/kernel-argument@1`, which this host does not know and does without",
-        ]
-    );
-}
-
-#[test]
-fn an_extension_of_a_wish_is_told_once_and_one_that_insists_is_refused() {
-    let saying = |key: &'static str| {
-        Guest::new("x").requests("packages", "vim").plan(move |m| {
-            let one = m.request_package_saying("vim", "install", Some(key));
-            one.clone() + &one
-        })
-    };
-    let held = grants(&[("packages", "vim")]);
-    let bench = Bench::with(&saying("colour"));
-    let planned = bench.plan("x", &held).unwrap();
-    assert_eq!(planned.wishes.len(), 2);
-    let told: Vec<&str> = planned.findings.iter().map(|f| f.message.as_str()).collect();
-    assert_eq!(
-        told,
-        ["it says `colour` of the package `vim`, which this host does not know and does without"]
-    );
-    let failure = Bench::with(&saying("!colour")).plan("x", &held).unwrap_err();
-    assert_eq!(failure.message, "this host does not know `!colour`, which the element insists on");
-    let mut insists = Guest::new("x").provides(("x:y/z@1", 2, 0, Some("{}")));
-    insists.steps[0].extension = Some("!speed");
-    let failure = Bench::with(&insists).library().describe("x", Path::new("/")).unwrap_err();
-    assert!(failure.message.contains("does not know `!speed`"), "{}", failure.message);
-}
-
-#[test]
-fn an_extension_of_a_file_is_told_while_the_step_runs() {
-    let saying = |key: &'static str| {
-        Guest::new("x")
-            .requests("rootfs", "write /")
-            .run(move |m| m.write_file_saying("/motd", "x", Some(key)))
-    };
-    let held = grants(&[("rootfs", "write /")]);
-    let bench = Bench::with(&saying("colour"));
-    let (mut target, mut heard) = (target(), Heard::default());
-    bench.run_on("x", &held, &mut target, &mut heard).unwrap();
-    let told = "it says `colour` of `/motd`, which this host does not know and does without";
-    assert_eq!(heard.log, [(Level::Warn, told.to_owned())]);
-    let failure = Bench::with(&saying("!colour")).run("x", &held).unwrap_err();
-    assert!(failure.message.contains("does not know `!colour`"), "{}", failure.message);
-}
-
-#[test]
-fn a_word_that_this_host_does_not_know_is_refused_with_those_it_knows() {
-    let guest = Guest::new("x")
-        .requests("packages", "vim")
-        .plan(|m| m.request_package_saying("vim", "freeze", None));
-    let failure = Bench::with(&guest).plan("x", &grants(&[("packages", "vim")])).unwrap_err();
-    assert_eq!(
-        failure.message,
-        "`freeze` is no wish for a package: this host knows `install`, `build-only`, `remove` and `hold`"
-    );
-}
-
-#[test]
 fn a_step_of_another_name_is_not_run() {
     let bench = Bench::with(&Guest::new("x"));
     let library = bench.library();
@@ -644,67 +420,6 @@ fn a_step_of_another_name_is_not_run() {
     };
     let failure = library.run_step(&call, &mut target(), &mut Heard::default()).unwrap_err();
     assert_eq!(failure.message, "declares no step `hear` to run in phase `install`");
-}
-
-#[test]
-fn what_is_not_granted_is_denied_with_the_line_to_add() {
-    let guest = Guest::new("motd")
-        .requests("rootfs", "write /etc/motd")
-        .requests("packages", "vim")
-        .plan(|m| m.request_package("vim"))
-        .run(|m| m.write_file("/etc/motd", "x"));
-    let bench = Bench::with(&guest);
-    let failure = bench.plan("motd", &none()).unwrap_err();
-    assert_eq!(failure.message, "`packages` of `vim` is not granted");
-    assert_eq!(
-        failure.help.unwrap(),
-        "add this to the image definition:\n[grants.motd]\npackages = [\"vim\"]"
-    );
-    let failure = bench.run("motd", &none()).unwrap_err();
-    assert!(failure.message.starts_with("`rootfs` of `read /` is not granted"), "{failure}");
-
-    // Granted there, and written elsewhere.
-    let guest = Guest::new("motd").run(|m| m.write_file("/root/x", "x"));
-    let bench = Bench::with(&guest);
-    let mut target = target();
-    for folder in ["etc", "root"] {
-        std::fs::create_dir(target.tree().join(folder)).unwrap();
-    }
-    let held = grants(&[("rootfs", "write /etc")]);
-    let failure = bench.run_on("motd", &held, &mut target, &mut Heard::default()).unwrap_err();
-    assert!(failure.message.contains("is outside of what it may write"), "{failure}");
-    assert!(failure.help.unwrap().contains("rootfs = [\"write /root"));
-    assert!(!target.tree().join("root/x").exists());
-}
-
-#[test]
-fn what_was_never_requested_says_who_has_to_ask() {
-    let guest = Guest::new("asks").plan(|m| m.set_service("ssh.service"));
-    let failure = Bench::with(&guest).plan("asks", &none()).unwrap_err();
-    assert_eq!(
-        failure.message,
-        "`services` of `ssh.service` is not granted: `asks` requests no `services` in its description"
-    );
-    assert!(failure.help.unwrap().contains("[grants.asks]\nservices = [\"ssh.service\"]"));
-}
-
-#[test]
-fn a_wish_is_made_while_planning_and_an_effect_while_running() {
-    let held = grants(&[("packages", "*"), ("rootfs", "write /"), ("exec", "*")]);
-    let guest =
-        Guest::new("x").run(|m| m.request_package("vim")).plan(|m| m.run_program("true", &[]));
-    let bench = Bench::with(&guest);
-    let failure = bench.run("x", &held).unwrap_err();
-    assert!(failure.message.contains("wishes are made in `plan`"), "{failure}");
-    let failure = bench.plan("x", &held).unwrap_err();
-    assert!(failure.message.contains("only `run` has effects"), "{failure}");
-}
-
-#[test]
-fn a_wish_with_an_unsound_string_is_refused() {
-    let guest = Guest::new("x").plan(|m| m.request_package("-o Dir::Etc=/evil"));
-    let failure = Bench::with(&guest).plan("x", &grants(&[("packages", "*")])).unwrap_err();
-    assert!(failure.message.contains("-o Dir::Etc=/evil"), "{failure}");
 }
 
 #[test]

@@ -154,7 +154,8 @@ fn no_link(tree: &mut dyn Target, at: &str) -> Result<(), BuildFailure> {
 /// Refuses a folder whose filesystem has no room for what is in the image, before it is half full
 /// of it. Image files may take more.
 fn room(content: u64, (folder, place): (&Path, &Path)) -> Result<(), BuildFailure> {
-    let free = rustix::fs::statvfs(folder).map_err(|e| BuildFailure::new(std::io::Error::from(e)))?;
+    let free =
+        rustix::fs::statvfs(folder).map_err(|e| BuildFailure::new(std::io::Error::from(e)))?;
     let free = free.f_bavail.saturating_mul(free.f_frsize);
     if free >= content {
         return Ok(());
@@ -162,8 +163,11 @@ fn room(content: u64, (folder, place): (&Path, &Path)) -> Result<(), BuildFailur
     // Scratch folders lie in the folder of the output.
     let place = place.parent().unwrap_or(place).display();
     let (content, free) = (readable_size(content), readable_size(free));
-    let why = format!("`{place}` has no room for the image: its content is {content}, and {free} are free there");
-    Err(BuildFailure::new(why).with_help("free some, or have the image written elsewhere: `-o FOLDER/NAME`"))
+    let why = format!(
+        "`{place}` has no room for the image: its content is {content}, and {free} are free there"
+    );
+    Err(BuildFailure::new(why)
+        .with_help("free some, or have the image written elsewhere: `-o FOLDER/NAME`"))
 }
 
 /// Makes the disks of the plan's block device in a folder, which has a name for people.

@@ -89,7 +89,8 @@ impl Plan {
         let by = AT_BOOT.into_iter().find(|name| self.installs(&[name]))?;
         let system = self.facts_of("dib:os/distribution@1").next();
         let user = system.and_then(|fact| fact.value["default-user"].as_str()).unwrap_or("root");
-        let how = format!("with the keys or the password that {by} is given where the machine runs");
+        let how =
+            format!("with the keys or the password that {by} is given where the machine runs");
         Some(Login { user: user.to_owned(), how })
     }
 

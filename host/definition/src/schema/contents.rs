@@ -9,7 +9,13 @@ use super::shape::{
 /// The keys, as they are told of.
 pub(super) fn keys() -> Vec<(&'static str, Value)> {
     vec![
-        ("packages", texts("Packages to install; `!name` removes one, `name=8.*` wants a version.", &["nginx", "!snapd", "curl=8.*"])),
+        (
+            "packages",
+            texts(
+                "Packages to install; `!name` removes one, `name=8.*` wants a version.",
+                &["nginx", "!snapd", "curl=8.*"],
+            ),
+        ),
         ("hostname", text("The machine's name.", "web")),
         ("locale", text("The system's language.", "en_US.UTF-8")),
         ("timezone", text("The time zone.", "Europe/Berlin")),
@@ -53,14 +59,24 @@ fn users() -> Value {
         ("authorized-keys", texts("Public keys that log in by SSH.", &[key])),
         ("groups", texts("Groups that it is in.", &["adm"])),
         ("sudo", word("How it becomes root.", &["nopasswd", "password", "none"])),
-        ("password", fitting("The name of a secret in `[secrets]`.", super::NAME, "deploy-password")),
+        (
+            "password",
+            fitting("The name of a secret in `[secrets]`.", super::NAME, "deploy-password"),
+        ),
         ("shell", fitting("Its shell.", "^/", "/bin/bash")),
         ("home", fitting("Its home.", "^/", "/srv/deploy")),
         ("uid", id("Its number.")),
         ("gid", id("The number of its group.")),
         ("system", boolean("It is an account of the system.")),
         ("comment", text("Its full name.", "Deployment")),
-        ("expires", fitting("The first day on which nobody can log in with it.", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "2030-12-31")),
+        (
+            "expires",
+            fitting(
+                "The first day on which nobody can log in with it.",
+                "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+                "2030-12-31",
+            ),
+        ),
         ("change-password", boolean("Its password has to be changed at the first login.")),
     ];
     let each = table("An account.", keys, &["name"]);
@@ -142,7 +158,8 @@ fn commands() -> Value {
         "finalise",
         "cleanup",
     ];
-    let mut run = texts("A program of the image and its arguments; no shell.", &["systemctl", "preset-all"]);
+    let mut run =
+        texts("A program of the image and its arguments; no shell.", &["systemctl", "preset-all"]);
     run["minItems"] = 1.into();
     let environment = json!({
         "description": "Variables, on top of a small clean environment.",
@@ -154,11 +171,18 @@ fn commands() -> Value {
     let keys = vec![
         ("phase", word("When it runs.", &phases)),
         ("run", run),
-        ("script", text("A file beside the definition, whose first line names its interpreter.", "scripts/x.sh")),
+        (
+            "script",
+            text(
+                "A file beside the definition, whose first line names its interpreter.",
+                "scripts/x.sh",
+            ),
+        ),
         ("environment", environment),
         ("network", boolean("It may reach the network.")),
     ];
-    let each = with_one_of(table("A program that runs in the image.", keys, &[]), &["run", "script"]);
+    let each =
+        with_one_of(table("A program that runs in the image.", keys, &[]), &["run", "script"]);
     tables("Programs that run in the image while it is built.", each, json!({"run": ["true"]}))
 }
 

@@ -16,7 +16,13 @@ fn logins(wishes: &[Wish]) -> Vec<String> {
 }
 
 fn with_key(name: &str) -> User {
-    User { authorized_keys: vec!["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEfnq3ksTDgrQmE1TSgEzWL0nXhBMZsYCUNHVTjPqPpP me".to_owned()], ..user(name) }
+    User {
+        authorized_keys: vec![
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEfnq3ksTDgrQmE1TSgEzWL0nXhBMZsYCUNHVTjPqPpP me"
+                .to_owned(),
+        ],
+        ..user(name)
+    }
 }
 
 #[test]
