@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use dibhost_tests::leftovers::Snapshot;
-use dibhost_tests::{dibhost, repository};
+use dibhost_tests::{dibhost, repository, tool};
 
 /// A definition that is fine but for what is put in.
 fn definition(elements: &str, rest: &str) -> String {
@@ -117,5 +117,38 @@ fn an_image_for_a_machine_whose_programs_do_not_run_here() -> Result<()> {
         ensure!(refused.stderr.contains(words), "no `{words}` in:\n{}", refused.stderr);
     }
     ensure!(std::fs::read_dir(&out)?.next().is_none(), "something was made");
+    Ok(())
+}
+
+/// What never ends, or never begins, is told and not waited for.
+#[test]
+fn a_definition_that_is_no_file_is_refused_at_once() -> Result<()> {
+    let dibhost = dibhost()?;
+    let at = |name: &str| dibhost.folder().join(name);
+    std::os::unix::fs::symlink("/dev/zero", at("zero.toml"))?;
+    std::os::unix::fs::symlink("/dev/zero", at("zero.yaml"))?;
+    tool::run("mkfifo", &[at("pipe.toml").to_str().context("a path in UTF-8")?])?;
+    for arguments in [
+        &["plan", "zero.toml"][..],
+        &["plan", "pipe.toml"],
+        &["grant", "pipe.toml"],
+        &["block-device", "plan", "zero.yaml"],
+        &["convert", "zero.yaml"],
+    ] {
+        let outcome = dibhost.run(arguments)?.expect_code(2)?;
+        let said = &outcome.stderr;
+        ensure!(said.contains("no regular file"), "{arguments:?}: {said}");
+    }
+    // So are the files beside one.
+    dibhost.write(
+        "image.toml",
+        "include = [\"zero.toml\"]\n[image]\nname = \"x\"\nelements = [\"debian\"]\n",
+    )?;
+    let said = dibhost.run(&["plan", "image.toml"])?.expect_code(2)?.stderr;
+    ensure!(said.contains("image.toml:1:12") && said.contains("no regular file"), "{said}");
+    dibhost.write("image.toml", "[image]\nname = \"x\"\nelements = [\"debian\"]\n")?;
+    std::os::unix::fs::symlink("/dev/zero", at("dib.lock"))?;
+    let said = dibhost.run(&["plan", "image.toml"])?.expect_code(2)?.stderr;
+    ensure!(said.contains("dib.lock") && said.contains("no regular file"), "{said}");
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use dibhost_sys::read_written;
 use dibhost_text::parse_size;
 use serde_json::{Value, json};
 
@@ -111,7 +112,7 @@ fn user_of(text: &str, builder_keys: &[String]) -> Result<Value, Diagnostic> {
 /// The public keys of a file, as `authorized_keys` has them.
 pub(crate) fn keys_of(file: &Path) -> Result<Vec<String>, Diagnostic> {
     let shown = file.display();
-    let text = std::fs::read_to_string(file).map_err(|error| {
+    let text = read_written(file).map_err(|error| {
         Diagnostic::new(format!("the keys of `{shown}` cannot be read: {error}"))
             .with_help("name a file of public keys, as `~/.ssh/id_ed25519.pub`")
     })?;

@@ -6,6 +6,7 @@ use dibhost_block_device::Node;
 use dibhost_block_device::config::entries;
 use dibhost_dib::words::{DibKey, DibRemark, UserPart};
 use dibhost_dib::{DibParameters, Syntax, Written};
+use dibhost_sys::read_written;
 use serde_json::{Map, Value, json};
 
 use crate::additions::keys_of;
@@ -139,7 +140,7 @@ impl Obeying<'_> {
         let (text, file) = match value.strip_prefix("file://") {
             None => (value.to_owned(), name.to_owned()),
             Some(file) => {
-                let text = std::fs::read_to_string(file).map_err(|error| {
+                let text = read_written(Path::new(file)).map_err(|error| {
                     Diagnostic::new(format!("`{file}` cannot be read: {error}")).with_help(
                         "behind `file://` stands a path, of the current folder or with `/`",
                     )

@@ -25,6 +25,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use dibhost_sys::{WRITTEN_BY_HAND, read_regular};
 use toml::de::{DeTable, DeValue};
 
 use crate::capability::{Capability, Scoped};
@@ -101,7 +102,7 @@ impl Lock {
     /// When it cannot be read, or all that is wrong with it.
     pub fn load(path: &Path) -> Result<Option<Self>, Diagnostics> {
         let file = path.display().to_string();
-        let bytes = match std::fs::read(path) {
+        let bytes = match read_regular(path, WRITTEN_BY_HAND) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => {

@@ -11,6 +11,7 @@ use dibhost_block_device::Node;
 use dibhost_block_device::config::{Config, ConfigError, DiskSettings};
 use dibhost_dib::words;
 use dibhost_image::{Format, Qcow2Compression};
+use dibhost_sys::{WRITTEN_BY_HAND, read_regular, read_written};
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
@@ -99,9 +100,11 @@ impl Definition {
     /// When it cannot be read, or all that is wrong with it.
     pub fn load_chosen(path: &Path, chosen: Chosen<'_>) -> Result<Self, Diagnostics> {
         let file = path.display().to_string();
-        let text = std::fs::read(path).map_err(|error| {
+        let text = read_regular(path, WRITTEN_BY_HAND).map_err(|error| {
             let help = if error.kind() == std::io::ErrorKind::NotFound {
                 "give the path of an image definition, a TOML file with an `[image]` table"
+            } else if error.kind() == std::io::ErrorKind::InvalidInput {
+                "write it into a file, and give the path of that"
             } else {
                 "make the file readable, or give the path of another one"
             };
@@ -123,7 +126,7 @@ impl Definition {
 }
 
 fn from_disk(path: &Path) -> std::io::Result<String> {
-    std::fs::read_to_string(path)
+    read_written(path)
 }
 
 fn read(

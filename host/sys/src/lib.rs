@@ -8,6 +8,7 @@ mod held;
 mod machine;
 mod process;
 mod program;
+mod regular;
 mod secret;
 
 pub use block::{
@@ -20,6 +21,7 @@ pub use held::{HeldFolder, swappable};
 pub use machine::{CannotRun, can_run, own_machine};
 pub use process::{Forked, Namespaces, close_on_exec, fork};
 pub use program::{Program, ProgramError, ProgramOutput};
+pub use regular::{WRITTEN_BY_HAND, read_regular, read_written};
 pub use secret::{SecretBytes, leave_no_core};
 
 mod account;

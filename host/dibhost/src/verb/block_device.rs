@@ -105,7 +105,7 @@ pub(super) struct Source {
 impl Source {
     pub(super) fn read(file: &Path, size: Option<&str>) -> Result<Self, Failure> {
         let name = file.display().to_string();
-        let text = std::fs::read_to_string(file)
+        let text = dibhost_sys::read_written(file)
             .map_err(|error| Failure::wrong(format!("reading `{name}`: {error}")))?;
         let size = size.map(parse_size).transpose();
         let image_size = size.map_err(|why| Failure::wrong(format!("`--size`: {why}")))?;

@@ -57,7 +57,7 @@ fn is_layout(file: &str) -> bool {
 }
 
 fn layout_file(file: &str, reporter: &Reporter) -> Result<(), Failure> {
-    let text = std::fs::read_to_string(file)
+    let text = dibhost_sys::read_written(Path::new(file))
         .map_err(|error| Failure::wrong(format!("reading `{file}`: {error}")))?;
     let stem = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or("image");
     layout(&text, file, stem, reporter)

@@ -174,7 +174,7 @@ fn facts(file: &Path) -> Result<Vec<Fact>, Failure> {
 }
 
 fn read(file: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(file)
+    dibhost_sys::read_written(file)
         .map_err(|e| Failure::wrong(format!("reading `{}`: {e}", file.display())))
 }
 

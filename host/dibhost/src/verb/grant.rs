@@ -37,7 +37,7 @@ pub(crate) fn run(args: &GrantArgs) -> Result<(), Failure> {
     };
     if args.write {
         if !missing.is_empty() {
-            let old = std::fs::read_to_string(&args.definition).map_err(|error| {
+            let old = dibhost_sys::read_written(&args.definition).map_err(|error| {
                 Failure::failed(format!("reading `{}`: {error}", args.definition.display()))
             })?;
             let new = add_grants(&old, &missing).map_err(Failure::wrong)?;

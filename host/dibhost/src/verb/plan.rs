@@ -43,7 +43,7 @@ pub(crate) fn run(args: &PlanArgs, verbose: bool, reporter: &Reporter) -> Result
 /// What nothing in the plan wants, and of a package what the last build knows of it.
 fn unanswered(none: NoSuchSubject, subject: &str, stem: &Path) -> Failure {
     let file = stem.with_added_extension("manifest.json");
-    let built = std::fs::read_to_string(&file).ok().and_then(|text| Manifest::parse(&text).ok());
+    let built = dibhost_sys::read_written(&file).ok().and_then(|text| Manifest::parse(&text).ok());
     let name = subject.strip_prefix("package:").unwrap_or_default();
     let found = built.into_iter().flat_map(|built| built.packages).find(|p| p.name == name);
     let built = found.map(|package| {
