@@ -68,6 +68,7 @@ checks! {
     CacheKey "cache-key" "a key of the cache as a path";
     CallBytes "call-bytes" "more bytes than one call hands over";
     Changes "changes" "more changes than one call applies";
+    CompileMemory "compile-memory" "a component that takes more memory to compile than there is for it";
     CompileTime "compile-time" "a component that takes too long to compile";
     ComponentBytes "component-bytes" "a component larger than any is";
     ComponentOnly "component-only" "a file that is no component: native code that passes for one";

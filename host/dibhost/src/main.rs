@@ -21,11 +21,14 @@ use dibhost_sys::Cancel;
 
 use crate::cli::{BlockDeviceVerb, Cli, ElementVerb, Verb};
 use crate::report::Reporter;
-use crate::role::{FILL_FILESYSTEM, TARGET_WORKER};
+use crate::role::{COMPILE_COMPONENT, FILL_FILESYSTEM, TARGET_WORKER};
 
 fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|arg| arg == TARGET_WORKER) {
         return dibhost_tree::worker::main();
+    }
+    if std::env::args_os().nth(1).is_some_and(|arg| arg == COMPILE_COMPONENT) {
+        return dibhost_element::compile_component(std::env::args_os().skip(2));
     }
     let mut args = std::env::args_os().skip(1);
     if args.next().is_some_and(|arg| arg == FILL_FILESYSTEM) {

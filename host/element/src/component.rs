@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::Duration;
 
 use dibhost_check::Check;
 use dibhost_plan::planner::ElementFailure;
-use dibhost_text::format_duration;
+use dibhost_sys::Program;
 use semver::Version;
-use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::apart::{self, Compiled};
 use crate::bindings::ElementPre;
 use crate::engine::{Compiler, Runtime, Runtimes};
+use crate::limits::LoadLimits;
 use crate::state::State;
 use crate::trusted::TrustedFolder;
 use dibhost_text::harmless;
@@ -73,18 +73,20 @@ pub(crate) struct Loader {
     compiler: Compiler,
     pub(crate) folder: Option<TrustedFolder>,
     compiled: AtomicUsize,
-    /// How long compiling may take.
-    patience: Duration,
+    limits: LoadLimits,
+    /// What compiles, apart from this process; none: this process.
+    apart: Option<Program>,
 }
 
 impl Loader {
     pub(crate) fn new(
         compiler: Compiler,
         folder: Option<TrustedFolder>,
-        patience: Duration,
+        limits: LoadLimits,
+        apart: Option<Program>,
     ) -> Self {
         let (runtimes, compiled) = (Runtimes::default(), AtomicUsize::new(0));
-        Self { runtimes, compiler, folder, compiled, patience }
+        Self { runtimes, compiler, folder, compiled, limits, apart }
     }
 
     /// How many components were compiled, as opposed to taken from the cache.
@@ -107,19 +109,19 @@ impl Loader {
         let mut refused = None;
         for &compiler in self.compilers() {
             let runtime = self.runtime(compiler, metered)?;
-            let Some(compiled) = self.compile(&runtime.engine, bytes) else {
-                return Err(too_long(self.patience, shown));
-            };
-            match compiled {
-                Ok(component) => {
+            match self.compile(&runtime, bytes, shown)? {
+                Compiled::Code(code) => {
                     self.compiled.fetch_add(1, Ordering::Relaxed);
-                    self.keep(&runtime, digest, &component)?;
+                    if let Some(folder) = &self.folder {
+                        folder.write(&file_name(&runtime, digest), &code)?;
+                    }
+                    let component = own_code(&runtime, &code, shown)?;
                     return link(runtime, &component, shown);
                 }
-                Err(error) => refused = Some(error),
+                Compiled::Refused(why) => refused = Some(why),
             }
         }
-        let why = refused.map(|e| format!(": {}", harmless(&format!("{e:#}"), 1000)));
+        let why = refused.map(|why| format!(": {}", harmless(&why, 1000)));
         Err(ElementFailure::new(format!(
             "`{shown}` is no sound component{}",
             why.unwrap_or_default()
@@ -142,22 +144,35 @@ impl Loader {
         Ok(None)
     }
 
-    /// Compiles on a thread of its own. None: it took too long; the thread, which cannot be
-    /// stopped, is left to itself, and ends with the process.
-    fn compile(&self, engine: &Engine, bytes: &[u8]) -> Option<wasmtime::Result<Component>> {
+    /// Compiles apart from this process where there is a program for it, else on a thread of its own,
+    /// which cannot be stopped: after too long it is left to itself, and ends with the process.
+    fn compile(
+        &self,
+        runtime: &Runtime,
+        bytes: &[u8],
+        shown: &str,
+    ) -> Result<Compiled, ElementFailure> {
+        let here = |code: wasmtime::Result<Vec<u8>>| match code {
+            Ok(code) => Compiled::Code(code),
+            Err(error) => Compiled::Refused(format!("{error:#}")),
+        };
         if !Check::CompileTime.holds() {
-            return Some(Component::from_binary(engine, bytes));
+            return Ok(here(runtime.engine.precompile_component(bytes)));
         }
-        let (engine, bytes) = (engine.clone(), bytes.to_vec());
+        if let Some(program) = self.apart.as_ref().filter(|_| Check::CompileMemory.holds()) {
+            let settings = (runtime.compiler, runtime.metered);
+            return apart::compile(program, settings, bytes, &self.limits, shown);
+        }
+        let (engine, bytes) = (runtime.engine.clone(), bytes.to_vec());
         let (answer, wait) = std::sync::mpsc::sync_channel(1);
         std::thread::spawn(move || {
-            let _ = answer.send(Component::from_binary(&engine, &bytes));
+            let _ = answer.send(engine.precompile_component(&bytes));
         });
-        match wait.recv_timeout(self.patience) {
-            Ok(compiled) => Some(compiled),
-            Err(RecvTimeoutError::Timeout) => None,
+        match wait.recv_timeout(self.limits.compile) {
+            Ok(compiled) => Ok(here(compiled)),
+            Err(RecvTimeoutError::Timeout) => Err(apart::too_long(self.limits.compile, shown)),
             Err(RecvTimeoutError::Disconnected) => {
-                Some(Err(wasmtime::Error::msg("the compiler itself failed")))
+                Ok(Compiled::Refused("the compiler itself failed".to_owned()))
             }
         }
     }
@@ -200,25 +215,18 @@ impl Loader {
         // One that does not fit (which its name should tell) is compiled again and replaced.
         Ok(component.ok().map(|component| (runtime, component)))
     }
-
-    fn keep(
-        &self,
-        runtime: &Runtime,
-        digest: &str,
-        component: &Component,
-    ) -> Result<(), ElementFailure> {
-        let Some(folder) = &self.folder else { return Ok(()) };
-        let code = component.serialize().map_err(|error| {
-            ElementFailure::new(format!("serialising compiled code failed: {error:#}"))
-        })?;
-        folder.write(&file_name(runtime, digest), &code)
-    }
 }
 
-fn too_long(patience: Duration, shown: &str) -> ElementFailure {
-    let patience = format_duration(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX));
-    ElementFailure::new(format!("`{shown}` takes longer than {patience} to compile"))
-        .with_help("an element is compiled once and kept; one that takes so long is larger or more tangled than any known one")
+/// Code that was just compiled, of this version and these settings.
+fn own_code(runtime: &Runtime, code: &[u8], shown: &str) -> Result<Component, ElementFailure> {
+    #[expect(
+        unsafe_code,
+        reason = "wasmtime runs what these bytes say; our own compiler wrote them"
+    )]
+    // SAFETY: they come of wasmtime's compiler, in this process or in one of this same program that
+    // nobody else can write to or speaks for.
+    let component = unsafe { Component::deserialize(&runtime.engine, code) };
+    component.map_err(|e| ElementFailure::new(format!("taking up the code of `{shown}`: {e:#}")))
 }
 
 fn file_name(runtime: &Runtime, digest: &str) -> String {

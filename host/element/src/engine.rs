@@ -76,26 +76,31 @@ impl Hasher for Stable {
     }
 }
 
+/// wasmtime, set up: who compiles and who runs have the same settings.
+pub(crate) fn engine(compiler: Compiler, metered: bool) -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    config
+        .strategy(match compiler {
+            Compiler::Winch => Strategy::Winch,
+            Compiler::Cranelift => Strategy::Cranelift,
+        })
+        .epoch_interruption(true)
+        .consume_fuel(metered)
+        // Pooling pays from about a thousand instances in one process.
+        .allocation_strategy(InstanceAllocationStrategy::OnDemand)
+        .concurrency_support(false)
+        // A step is a function of what it was given, on every processor.
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .wasm_features(WasmFeatures::THREADS, false)
+        .wasm_features(WasmFeatures::GC, false)
+        .wasm_features(WasmFeatures::MEMORY64, false);
+    Engine::new(&config)
+}
+
 impl Runtime {
     fn new(compiler: Compiler, metered: bool) -> wasmtime::Result<Self> {
-        let mut config = Config::new();
-        config
-            .strategy(match compiler {
-                Compiler::Winch => Strategy::Winch,
-                Compiler::Cranelift => Strategy::Cranelift,
-            })
-            .epoch_interruption(true)
-            .consume_fuel(metered)
-            // Pooling pays from about a thousand instances in one process.
-            .allocation_strategy(InstanceAllocationStrategy::OnDemand)
-            .concurrency_support(false)
-            // A step is a function of what it was given, on every processor.
-            .cranelift_nan_canonicalization(true)
-            .relaxed_simd_deterministic(true)
-            .wasm_features(WasmFeatures::THREADS, false)
-            .wasm_features(WasmFeatures::GC, false)
-            .wasm_features(WasmFeatures::MEMORY64, false);
-        let engine = Engine::new(&config)?;
+        let engine = engine(compiler, metered)?;
         let mut linker = Linker::new(&engine);
         crate::wasi::add_to_linker(&mut linker)?;
         crate::interface::add_to_linker(&mut linker)?;

@@ -3,7 +3,8 @@
 //! ```text
 //! Library ─ finds NAME.wasm, knows its digest, caches its description
 //!    │
-//!    ├─ component   checks what a file is, compiles it (Winch, else Cranelift)
+//!    ├─ component   checks what a file is, has it compiled (Winch, else Cranelift)
+//!    │    └─ apart      in a process of its own, with limits of memory and time
 //!    ├─ trusted     the folder of compiled code: 0700, ours, no link
 //!    └─ invoke      one store, one call: describe, plan or run
 //!         └─ interface/*   one module per WIT interface: linker, scope, state
@@ -13,6 +14,7 @@
 //! the observer is done on the caller's thread ([`Library::run_step`]). Several may run at the same
 //! time ([`run_side_by_side`]).
 
+mod apart;
 mod bindings;
 mod component;
 mod convert;
@@ -42,6 +44,7 @@ mod trusted;
 mod wasi;
 mod wire;
 
+pub use apart::compile_component;
 pub use effects::Effects;
 pub use engine::Compiler;
 pub use invoke::{Prepared, RunCall};

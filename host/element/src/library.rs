@@ -12,6 +12,7 @@ use dibhost_definition::{Limit, Limits};
 use dibhost_plan::description::Description;
 use dibhost_plan::digest::sha256;
 use dibhost_plan::planner::{Described, ElementFailure, Planner, StepAnswer, StepCall};
+use dibhost_sys::Program;
 use dibhost_tree::Target;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,9 @@ pub struct LibraryOptions {
     pub load: LoadLimits,
     /// How long a step may run, whatever the limits of a call say.
     pub step_time: Option<Duration>,
+    /// A program that calls [`compile_component`](crate::compile_component) with the arguments that
+    /// come after its own; none: components are compiled in this process.
+    pub compile: Option<Program>,
 }
 
 /// An element as `dibhost element inspect` shows it.
@@ -159,7 +163,7 @@ impl Library {
         Ok(Self {
             folders: options.folders,
             first_party: options.first_party,
-            loader: Loader::new(options.compiler, folder, options.load.compile),
+            loader: Loader::new(options.compiler, folder, options.load.clone(), options.compile),
             load: options.load,
             step_time: options.step_time,
             known: Mutex::default(),

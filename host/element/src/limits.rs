@@ -16,6 +16,9 @@ pub struct LoadLimits {
     pub component: u64,
     /// How long its compilation may take.
     pub compile: Duration,
+    /// Bytes of memory that its compilation may take, beside [`COMPILE_MEMORY_BY_BYTE`] for each of
+    /// its own.
+    pub compile_memory: u64,
     /// How long `describe` may take.
     pub describe: Duration,
 }
@@ -27,11 +30,26 @@ impl Default for LoadLimits {
             component: 64 << 20,
             // Cranelift needs 11 s of a processor for Python's; a busy machine ten times that.
             compile: Duration::from_mins(5),
+            // The elements that come with dibhost take 60 MiB each.
+            compile_memory: 384 << 20,
             // It is pure and takes microseconds; a Python element needs 0.5 s under load.
             describe: Duration::from_secs(5),
         }
     }
 }
+
+impl LoadLimits {
+    /// Bytes of memory that the compilation of a component of that many bytes may take.
+    pub(crate) fn compile_memory(&self, bytes: u64) -> u64 {
+        self.compile_memory.saturating_add(bytes.saturating_mul(COMPILE_MEMORY_BY_BYTE))
+    }
+}
+
+/// Cranelift takes some 60 for a byte of Python's interpreter, whose functions are many.
+const COMPILE_MEMORY_BY_BYTE: u64 = 100;
+
+/// Bytes of native code: a few times as many as the largest component has.
+pub(crate) const CODE_BYTES: usize = 512 << 20;
 
 /// Linear memory of `describe`, whose answer serves every definition, so that none can set it:
 /// twice what a Python element needs for its interpreter and its modules.

@@ -1,5 +1,6 @@
 //! Elements that are not what they say, or ask for what nobody gave.
 
+use anyhow::Result;
 use dibhost_check::Check;
 use serde_json::json;
 
@@ -112,6 +113,14 @@ pub(crate) fn all() -> Vec<Case> {
             })
             .says("a component is at most 64 MiB")
             .second_wall("is no sound component"),
+        Case::on(Check::CompileMemory, "a_component_of_a_few_bytes_that_fills_the_compilers_memory")
+            .has_a_step()
+            .arranged(|dibhost| {
+                std::fs::write(dibhost.folder().join("hostile.wasm"), doubled(28)?)?;
+                Ok(())
+            })
+            .says("of memory to be compiled")
+            .goes_on(),
         Case::held_by("wasmtime", "a_description_that_never_ends")
             .with(|script| script.description["summary"] = json!(0))
             .has_a_step()
@@ -141,4 +150,13 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// A component that is made of two of the next smaller one, and so on: 700 bytes, and as many
+/// instances as two to the power of `depth`.
+fn doubled(depth: usize) -> Result<Vec<u8>> {
+    let two = "(instance (instantiate 0)) (instance (instantiate 0))";
+    let leaf = "(component (core module) (core instance (instantiate 0)))".to_owned();
+    let whole = (0..depth).fold(leaf, |inner, _| format!("(component {inner} {two})"));
+    Ok(wat::parse_str(whole)?)
 }

@@ -21,10 +21,12 @@ use dibhost_engine::Secrets;
 use dibhost_inputs::{Inputs, Known};
 use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::{DEFAULT_SOURCE_DATE_EPOCH, Plan, PlanInputs, plan};
+use dibhost_sys::Program;
 
 use crate::cli::{CompilerName, ElementOptions};
 use crate::failure::Failure;
 use crate::lock::Kept;
+use crate::role::COMPILE_COMPONENT;
 use crate::{first_party, surroundings};
 
 /// Opens the library of elements.
@@ -35,6 +37,7 @@ pub(crate) fn library(options: &ElementOptions) -> Result<Library, Failure> {
         cache: Some(surroundings::cache_folder(options).join("elements")),
         load: LoadLimits::default(),
         step_time: options.step_timeout.map(Duration::from_secs),
+        compile: Some(Program::new("/proc/self/exe").arg(COMPILE_COMPONENT)),
         compiler: match options.compiler {
             CompilerName::Winch => Compiler::Winch,
             CompilerName::Cranelift => Compiler::Cranelift,
