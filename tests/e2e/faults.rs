@@ -180,6 +180,36 @@ fn sigkill_leaves_nothing_in_the_kernel_and_files_until_the_next_start() -> Resu
     Ok(())
 }
 
+/// A step that is run by itself has a tree too, which goes with the next start.
+#[test]
+fn a_step_by_itself_that_is_killed_leaves_its_tree_until_the_next_start() -> Result<()> {
+    let dibhost = dibhost()?.empty_cache();
+    let step = ["element", "run", "motd", "--phase", "install", "--parameter", "text=hello"];
+    let large = ["--tree", "/usr/share"];
+    let mut running = dibhost.spawn(&[&step[..], &large[..]].concat())?;
+    let work = dibhost.folder().join("cache/work");
+    let trees = || -> Result<Vec<std::path::PathBuf>> {
+        let folders = std::fs::read_dir(&work).into_iter().flatten();
+        let folders: Vec<_> = folders.collect::<std::io::Result<_>>()?;
+        let trees = folders.into_iter().map(|folder| folder.path().join("run/tree/doc"));
+        Ok(trees.filter(|tree| tree.exists()).collect())
+    };
+    let until = std::time::Instant::now() + LONG;
+    while trees()?.is_empty() {
+        ensure!(std::time::Instant::now() < until, "no tree in {}", work.display());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    running.signal(Signal::KILL)?;
+    running.wait(LONG)?;
+    ensure!(trees()?.len() == 1, "what it left is where the next start looks");
+    let own = dibhost.folder().join("own");
+    std::fs::create_dir_all(own.join("etc"))?;
+    let own = own.to_str().context("a path in UTF-8")?;
+    dibhost.run(&[&step[..], &["--tree", own]].concat())?.expect_code(0)?;
+    ensure!(trees()?.is_empty(), "the next start leaves it");
+    Ok(())
+}
+
 /// Killed while the kernel has the filesystem mounted: nobody is left to undo it.
 #[test]
 fn sigkill_while_the_kernel_fills_a_filesystem_leaves_nothing_in_it() -> Result<()> {

@@ -242,12 +242,13 @@ fn effects(
 ) -> Result<(), Failure> {
     let cancel = Cancel::new();
     super::build::cancelled_by_signals(&cancel)?;
-    let mut scratch = Scratch::of(args.tree.as_deref(), &cancel)?;
-    // None is handed over: what is recorded is kept in a file.
-    let secrets: Arc<dyn SecretStore> = Arc::new(NoSecrets);
     let work = open_cache(&surroundings::cache_folder(&args.elements)).map_err(Failure::failed)?;
+    // Before what is in it: it is removed after that, and by the next start where this one is killed.
     let held = WorkFolder::create(&work.join("work"))
         .map_err(|e| Failure::failed(format!("making a work folder in the cache: {e}")))?;
+    let mut scratch = Scratch::of(args.tree.as_deref(), held.path(), &cancel)?;
+    // None is handed over: what is recorded is kept in a file.
+    let secrets: Arc<dyn SecretStore> = Arc::new(NoSecrets);
     let remote = Remote {
         fetch: Arc::new(
             Fetcher::open(
@@ -326,22 +327,12 @@ fn replay(
 /// A tree to work on, thrown away afterwards: the real target for root, whose programs run as in
 /// a build, else its simulated twin, which runs none.
 enum Scratch {
-    Real { worker: Worker, _folder: Folder },
+    Real(Worker),
     Simulated(SimulatedTarget),
 }
 
-/// A folder that goes with its value.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left lies in the temporary folder, under a name that says whose it is.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 impl Scratch {
-    fn of(tree: Option<&Path>, cancel: &Cancel) -> Result<Self, Failure> {
+    fn of(tree: Option<&Path>, held: &Path, cancel: &Cancel) -> Result<Self, Failure> {
         if !dibhost_sys::is_root() {
             let no_programs = |command: &dibhost_tree::Command, _: &mut dyn FnMut(_)| {
                 Err(TargetError::Invalid(format!(
@@ -355,13 +346,12 @@ impl Scratch {
             copy(tree, &target.tree(), cancel)?;
             return Ok(Self::Simulated(target));
         }
-        let work = std::env::temp_dir().join(format!("dibhost-run-{}", std::process::id()));
+        let work = held.join("run");
         // A tree may hold what only root may read.
         std::fs::DirBuilder::new()
             .mode(0o700)
             .create(&work)
             .map_err(|e| Failure::failed(format!("making `{}`: {e}", work.display())))?;
-        let folder = Folder(work.clone());
         let options = WorkerOptions {
             program: PathBuf::from("/proc/self/exe"),
             args: vec![OsString::from(TARGET_WORKER)],
@@ -372,12 +362,12 @@ impl Scratch {
         };
         let worker = Worker::start(&options, cancel).map_err(Failure::failed)?;
         copy(tree, &work.join("tree"), cancel)?;
-        Ok(Self::Real { worker, _folder: folder })
+        Ok(Self::Real(worker))
     }
 
     fn target(&mut self) -> &mut dyn Target {
         match self {
-            Self::Real { worker, .. } => worker,
+            Self::Real(worker) => worker,
             Self::Simulated(target) => target,
         }
     }
