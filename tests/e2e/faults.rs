@@ -186,7 +186,7 @@ fn a_step_by_itself_that_is_killed_leaves_its_tree_until_the_next_start() -> Res
     let dibhost = dibhost()?.empty_cache();
     let step = ["element", "run", "motd", "--phase", "install", "--parameter", "text=hello"];
     let large = ["--tree", "/usr/share"];
-    let mut running = dibhost.spawn(&[&step[..], &large[..]].concat())?;
+    let running = dibhost.spawn(&[&step[..], &large[..]].concat())?;
     let work = dibhost.folder().join("cache/work");
     let trees = || -> Result<Vec<std::path::PathBuf>> {
         let folders = std::fs::read_dir(&work).into_iter().flatten();

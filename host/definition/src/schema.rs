@@ -11,10 +11,7 @@ use serde_json::{Value, json};
 
 use crate::capability::Capability;
 use crate::limit::{Limit, Measure};
-use shape::{fitting, named, number, table, text, texts, with_one_of, word};
-
-/// Names of secrets and inputs.
-const NAME: &str = "^[A-Za-z0-9._][A-Za-z0-9._-]*$";
+use shape::{NAME, fitting, named, number, table, text, texts, with_one_of, word};
 
 /// The schema.
 #[must_use]

@@ -202,13 +202,7 @@ mod tests {
     fn a_disk_of_a_size_is_filled_down_to_the_root() {
         assert_eq!(
             sizes(LVM, "[disk]\nsize = \"20GB\"").unwrap(),
-            [
-                "disk 19531250 KiB",
-                "esp 64 MiB",
-                "root rest",
-                "lv_root rest",
-                "lv_var content + 32 MiB"
-            ]
+            ["disk 20 GB", "esp 64 MiB", "root rest", "lv_root rest", "lv_var content + 32 MiB"]
         );
         // What takes the rest already keeps it.
         let taken = LVM.replace(

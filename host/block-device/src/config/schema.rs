@@ -58,9 +58,13 @@ pub fn nodes_schema() -> Value {
             }
         }
         let keys: Vec<&str> = COMMON.iter().chain(kind.keys).copied().collect();
+        let mut then = json!({"propertyNames": {"enum": keys}, "required": required});
+        if kind.name == "disk" {
+            then["properties"] = json!({"size": bytes_schema("Bytes.")});
+        }
         each.push(json!({
             "if": {"properties": {"type": {"const": kind.name}}, "required": ["type"]},
-            "then": {"propertyNames": {"enum": keys}, "required": required},
+            "then": then,
         }));
     }
     json!({

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::shape::{
-    boolean, fitting, named, number, only_true, table, tables, text, texts, with_one_of, word,
+    NAME, boolean, fitting, named, number, only_true, table, tables, text, texts, with_one_of, word,
 };
 
 /// The keys, as they are told of.
@@ -59,10 +59,7 @@ fn users() -> Value {
         ("authorized-keys", texts("Public keys that log in by SSH.", &[key])),
         ("groups", texts("Groups that it is in.", &["adm"])),
         ("sudo", word("How it becomes root.", &["nopasswd", "password", "none"])),
-        (
-            "password",
-            fitting("The name of a secret in `[secrets]`.", super::NAME, "deploy-password"),
-        ),
+        ("password", fitting("The name of a secret in `[secrets]`.", NAME, "deploy-password")),
         ("shell", fitting("Its shell.", "^/", "/bin/bash")),
         ("home", fitting("Its home.", "^/", "/srv/deploy")),
         ("uid", id("Its number.")),
@@ -91,8 +88,15 @@ fn units() -> Value {
         ("drop-in", text("The drop-in that the text is, without `.conf`.", "10-limits.conf")),
         ("state", word("What becomes of it.", &["enabled", "disabled", "masked"])),
     ];
-    let each = table("A unit.", keys, &["name"]);
-    tables("Units of the init system.", each, json!({"name": "ssh.service", "state": "enabled"}))
+    let mut each = table("A unit.", keys, &["name"]);
+    let says = ["content", "source", "state"];
+    each["anyOf"] = says.iter().map(|key| json!({"required": [key]})).collect();
+    each["not"] = json!({"required": ["content", "source"]});
+    each["dependencies"] = json!({
+        "drop-in": {"anyOf": [{"required": ["content"]}, {"required": ["source"]}]},
+    });
+    let example = json!({"name": "hello.service", "content": "[Unit]\n", "state": "enabled"});
+    tables("Units of the init system.", each, example)
 }
 
 fn repositories() -> Value {

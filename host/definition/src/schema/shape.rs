@@ -2,6 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+/// Names of secrets and inputs.
+pub(super) const NAME: &str = "^[A-Za-z0-9._][A-Za-z0-9._-]*$";
+
 /// A text.
 pub(super) fn text(description: &str, example: &str) -> Value {
     json!({"description": description, "type": "string", "examples": [example]})

@@ -62,7 +62,7 @@ fn what_differs_is_told_by_its_name() {
 
     facts
       ~ dib:block-device/layout@1 host block-device
-          mounts: [{"at":"/","filesystem":"ext4","label":"cloudimg-rootfs","on":"disk","options":[],"uuid":"derived"}] → [{"at":"/","filesystem":"ext4","label":"root","on":"disk","options":[],"uuid":"derived"}]
+          mounts: [{"at":"/","filesystem":"ext4","label":"cloudimg-rootfs","on":"disk","options":[],"source":"LABEL=cloudimg-rootfs","uuid":"derived"}] → [{"at":"/","filesystem":"ext4","label":"root","on":"disk","options":[],"source":"LABEL=root","uuid":"derived"}]
       ~ dib:boot/kernel-argument@1 serial-console install console
           argument: "console=ttyS0" → "console=ttyS1"
 

@@ -312,7 +312,13 @@ fn a_machine_that_nobody_can_log_in_to_is_told() {
         plan.findings.iter().any(|f| f.message.contains("nobody can log in"))
     };
     let with = |wish: Wish| element("a").wishes(Phase::Install, &[wish]);
-    let keyed = User { authorized_keys: vec!["ssh-ed25519 AAAA".to_owned()], ..user("deploy") };
+    let keyed = User {
+        authorized_keys: vec![
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEfnq3ksTDgrQmE1TSgEzWL0nXhBMZsYCUNHVTjPqPpP"
+                .to_owned(),
+        ],
+        ..user("deploy")
+    };
     assert!(told(&[debian(), loader()]));
     assert!(told(&[debian(), loader(), with(Wish::User(user("deploy")))]));
     assert!(!told(&[debian()]));

@@ -143,7 +143,7 @@ fn a_subject_that_is_not_there_is_answered_with_what_may_be_meant() {
     `curl` does not say what kind of thing it is
       help: did you mean `package:curl`?
     `` does not say what kind of thing it is
-      help: write the kind before it, as in `package:openssh-server`; kinds are `element`, `fact`, `file`, `group`, `kernel-argument`, `node`, `package`, `repository`, `unit` and `user`
+      help: write the kind before it, as in `package:openssh-server`; kinds are `command`, `element`, `fact`, `file`, `group`, `kernel-argument`, `node`, `package`, `repository`, `unit` and `user`
     nothing in the plan is called `repository:x`
       help: the plan has no repository
     nothing in the plan is called `node:zzz`

@@ -133,7 +133,7 @@ fn the_text_names_every_step_edge_wish_and_grant() {
 
     facts
       dib:block-device/layout@1 (one, planned)
-        host (block-device)  {"grub-bios":[],"mounts":[{"at":"/","filesystem":"ext4","label":"root","on":"disk","options":[],"uuid":"40412b8b-f6b0-58c2-a0d6-c4c315f5169e"}],"partitions":[]…
+        host (block-device)  {"grub-bios":[],"mounts":[{"at":"/","filesystem":"ext4","label":"root","on":"disk","options":[],"source":"LABEL=root","uuid":"40412b8b-f6b0-58c2-a0d6-c4c315f51…
       dib:boot/kernel-argument@1 (many, planned)
         serial-console (install)  console: {"argument":"console=ttyS0,115200","reason":"to see the boot"}
       dib:boot/kernel@1 (many, observed)
@@ -155,13 +155,13 @@ fn the_text_names_every_step_edge_wish_and_grant() {
       cf6112ca0650  set units in `install`
       bedd087a4d95  run `motd` in `install`
       b23480dbdf43  run `serial-console` in `install`
-      401ae0fc467b  run `bootloader` in `install`
-      b6e089262cd9  run `kernel` in `post-install`
-      04ebb353bd93  write `/etc/fstab`
-      482c92c7497a  run `update-initramfs` once in `finalise`
-      ee019c54930e  write the disk
-      76a29344c080  make the qcow2 image
-      dba76d080ac1  make the raw image
+      1f7fcd55bf10  run `bootloader` in `install`
+      af7063705d1b  run `kernel` in `post-install`
+      a028ceb29cd1  write `/etc/fstab`
+      b97551db9f4a  run `update-initramfs` once in `finalise`
+      04f3a1c856d7  write the disk
+      7de9d4dbfea3  make the qcow2 image
+      ce6509521d3f  make the raw image
 
     findings
       image.toml:18:9: `[grants.kernel]` changes nothing: elements shipped with this host hold what they request
