@@ -16,6 +16,7 @@ mod inputs;
 mod languages;
 mod lock;
 mod misbehaviour;
+mod mistakes;
 mod pipes;
 mod plan;
 mod record;

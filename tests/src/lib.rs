@@ -8,6 +8,7 @@
 pub mod disk;
 pub mod leftovers;
 pub mod mirror;
+pub mod mistakes;
 pub mod program;
 pub mod tool;
 

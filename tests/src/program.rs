@@ -95,6 +95,12 @@ impl Dibhost {
         &self.program
     }
 
+    /// Where the elements are.
+    #[must_use]
+    pub fn elements(&self) -> &Path {
+        &self.elements
+    }
+
     /// Uses a cache of its own: nothing has been downloaded or compiled yet.
     #[must_use]
     pub fn empty_cache(mut self) -> Self {

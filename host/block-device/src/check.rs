@@ -9,6 +9,7 @@ use crate::noun::noun;
 use crate::partition_type::{PARTITION_ATTRIBUTES, PARTITION_TYPES, mbr_type, partition_type};
 use crate::percent::percent;
 use dibhost_filesystems::{FilesystemKind, check_label, parse_tuning, parse_uuid};
+use dibhost_text::did_you_mean;
 
 /// GPT keeps a name in 36 UTF-16 units.
 const GPT_NAME_UNITS: usize = 36;
@@ -21,6 +22,14 @@ mod meant;
 mod names;
 
 pub(crate) use meant::Use;
+
+/// What to do about a word that is none of these.
+fn near_or(word: &str, known: &[&str], else_said: &str) -> String {
+    match did_you_mean(word, known.iter().copied()) {
+        Some(near) => format!("{near} {else_said}"),
+        None => else_said.to_owned(),
+    }
+}
 
 fn is_driver(kind: &NodeKind, wanted: &str) -> bool {
     matches!(kind, NodeKind::Driver { name, .. } if name == wanted)
@@ -82,11 +91,11 @@ pub(crate) fn stacking(nodes: &[Node]) -> Result<ByName, GraphError> {
         let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if node.name.is_empty() || node.name.len() > 64 || !node.name.chars().all(fine) {
             let help = "name it with at most 64 letters, digits, `-`, `_` and `.`";
-            return Err(GraphError::at(&node.name, "that is not a name", help));
+            return Err(GraphError::at(&node.name, "that is not a name", help).of("name"));
         }
         if by_name.insert(node.name.clone(), i).is_some() {
             let help = "give each node a name of its own";
-            return Err(GraphError::at(&node.name, "two nodes have this name", help));
+            return Err(GraphError::at(&node.name, "two nodes have this name", help).of("name"));
         }
     }
     let mut occupied: BTreeMap<&str, &str> = BTreeMap::new();
@@ -96,24 +105,31 @@ pub(crate) fn stacking(nodes: &[Node]) -> Result<ByName, GraphError> {
         let mut seen = BTreeSet::new();
         for lower in &node.on {
             let Some(&below) = by_name.get(lower) else {
-                let names: Vec<&str> = nodes.iter().map(|n| n.name.as_str()).collect();
+                // Itself is no node to stand on.
+                let others = nodes.iter().filter(|other| other.name != node.name);
+                let names: Vec<&str> = others.map(|n| n.name.as_str()).collect();
                 let problem = format!("it stands on `{}`, which is no node", lower.escape_debug());
-                let help = format!("the nodes are `{}`", names.join("`, `"));
-                return Err(GraphError::at(&node.name, problem, help));
+                let known = match names.is_empty() {
+                    true => "there is no other node".to_owned(),
+                    false => format!("the nodes are `{}`", names.join("`, `")),
+                };
+                let help = near_or(lower, &names, &known);
+                return Err(GraphError::at(&node.name, problem, help).of("on"));
             };
             if *lower == node.name {
                 let help = format!("a {kind} stands on {}", stands_on(&node.kind));
-                return Err(GraphError::at(&node.name, "it stands on itself", help));
+                return Err(GraphError::at(&node.name, "it stands on itself", help).of("on"));
             }
             if !seen.insert(lower) {
                 let help = format!("name it once; a {kind} stands on {}", stands_on(&node.kind));
-                return Err(GraphError::at(&node.name, format!("it names `{lower}` twice"), help));
+                let problem = format!("it names `{lower}` twice");
+                return Err(GraphError::at(&node.name, problem, help).of("on"));
             }
             let below = &nodes[below];
             if !one_on_one(&node.kind, &below.kind) {
                 let problem = format!("a {kind} cannot stand on {} `{lower}`", noun(&below.kind));
                 let help = format!("a {kind} stands on {}", stands_on(&node.kind));
-                return Err(GraphError::at(&node.name, problem, help));
+                return Err(GraphError::at(&node.name, problem, help).of("on"));
             }
             let shared = matches!(
                 node.kind,
@@ -124,7 +140,7 @@ pub(crate) fn stacking(nodes: &[Node]) -> Result<ByName, GraphError> {
             if !shared && let Some(other) = occupied.insert(lower, &node.name) {
                 let problem = format!("`{lower}` already carries `{other}`");
                 let help = "let only one of them stand on it";
-                return Err(GraphError::at(&node.name, problem, help));
+                return Err(GraphError::at(&node.name, problem, help).of("on"));
             }
         }
         let count = node.on.len();
@@ -139,7 +155,7 @@ pub(crate) fn stacking(nodes: &[Node]) -> Result<ByName, GraphError> {
         if !fine {
             let problem = format!("it stands on {count} nodes");
             let help = format!("a {kind} stands on {}", stands_on(&node.kind));
-            return Err(GraphError::at(&node.name, problem, help));
+            return Err(GraphError::at(&node.name, problem, help).of("on"));
         }
     }
     cycles(nodes, &by_name)?;
@@ -165,7 +181,8 @@ fn cycles(nodes: &[Node], by_name: &ByName) -> Result<(), GraphError> {
         None => Ok(()),
         Some(i) => {
             let help = "let one of the nodes below it stand on a disk";
-            Err(GraphError::at(&nodes[i].name, "it stands on itself, by way of others", help))
+            let problem = "it stands on itself, by way of others";
+            Err(GraphError::at(&nodes[i].name, problem, help).of("on"))
         }
     }
 }
@@ -173,17 +190,18 @@ fn cycles(nodes: &[Node], by_name: &ByName) -> Result<(), GraphError> {
 pub(crate) fn disk(node: &str, size: Option<u64>, sector_size: u32) -> Result<(), GraphError> {
     if sector_size != 512 && sector_size != 4096 {
         let problem = format!("a sector of {sector_size} bytes");
-        return Err(GraphError::at(node, problem, "write 512 or 4096"));
+        return Err(GraphError::at(node, problem, "write 512 or 4096").of("sector-size"));
     }
     match size {
         Some(size) if size % u64::from(sector_size) != 0 => {
             let problem = format!("{size} bytes are not whole sectors of {sector_size} bytes");
             let whole = size.next_multiple_of(u64::from(sector_size));
-            Err(GraphError::at(node, problem, format!("write {whole}")))
+            Err(GraphError::at(node, problem, format!("write {whole}")).of("size"))
         }
         Some(size) if !(1 << 20..=1 << 60).contains(&size) => {
             let problem = format!("a disk of {size} bytes");
-            Err(GraphError::at(node, problem, "write at least 1 MiB and at most 1 EiB"))
+            let help = "write at least 1 MiB and at most 1 EiB";
+            Err(GraphError::at(node, problem, help).of("size"))
         }
         _ => Ok(()),
     }
@@ -195,7 +213,8 @@ pub(crate) fn alignment(node: &str, alignment: Option<u64>) -> Result<(), GraphE
         None => Ok(()),
         Some(bytes) => {
             let problem = format!("an alignment of {bytes} bytes");
-            Err(GraphError::at(node, problem, "write a power of two from 4096 to 1 GiB"))
+            let help = "write a power of two from 4096 to 1 GiB";
+            Err(GraphError::at(node, problem, help).of("alignment"))
         }
     }
 }
@@ -212,10 +231,12 @@ pub(crate) struct Marks {
 
 fn sized(node: &str, size: Size) -> Result<(), GraphError> {
     match size {
-        Size::Bytes(0) => Err(GraphError::at(node, "its size is 0", "write a size in bytes")),
+        Size::Bytes(0) => {
+            Err(GraphError::at(node, "its size is 0", "write a size in bytes").of("size"))
+        }
         Size::Share(share) | Size::ShareOfRest(share) if share == 0 || share > 1_000_000 => {
             let problem = format!("its size is {}", percent(share));
-            Err(GraphError::at(node, problem, "write from 0.0001% to 100%"))
+            Err(GraphError::at(node, problem, "write from 0.0001% to 100%").of("size"))
         }
         _ => Ok(()),
     }
@@ -232,11 +253,12 @@ pub(crate) fn partition(
     let units = label.encode_utf16().count();
     if units > GPT_NAME_UNITS {
         let problem = format!("the label `{}` has {units} UTF-16 units", label.escape_debug());
-        return Err(GraphError::at(node, problem, format!("a GPT takes {GPT_NAME_UNITS}")));
+        let help = format!("a GPT takes {GPT_NAME_UNITS}");
+        return Err(GraphError::at(node, problem, help).of("label"));
     }
     if label.chars().any(char::is_control) {
         let problem = format!("the label `{}` has a control character", label.escape_debug());
-        return Err(GraphError::at(node, problem, "use printable characters"));
+        return Err(GraphError::at(node, problem, "use printable characters").of("label"));
     }
     let id = match table {
         TableKind::Gpt => partition_type(type_id).map(TypeId::Gpt),
@@ -250,7 +272,8 @@ pub(crate) fn partition(
             TableKind::Mbr => "two hexadecimal digits but `00`",
         };
         let help = format!("write {what}, or one of `{}`", names.join("`, `"));
-        return Err(GraphError::at(node, problem, help));
+        let help = near_or(type_id, &names, &help);
+        return Err(GraphError::at(node, problem, help).of("partition-type"));
     };
     sized(node, size)?;
     let mut marks = Marks::default();
@@ -263,13 +286,17 @@ pub(crate) fn partition(
             (_, TableKind::Gpt, Some((_, bit))) => marks.bits |= 1 << bit,
             (_, TableKind::Mbr, _) => {
                 let problem = format!("an MBR has no attribute `{}`", attribute.escape_debug());
-                return Err(GraphError::at(node, problem, "it has `active` and `logical`"));
+                let help =
+                    near_or(attribute, &["active", "logical"], "it has `active` and `logical`");
+                return Err(GraphError::at(node, problem, help).of("attributes"));
             }
             _ => {
-                let names: Vec<&str> = PARTITION_ATTRIBUTES.iter().map(|(name, _)| *name).collect();
+                let names = PARTITION_ATTRIBUTES.iter().map(|(name, _)| *name);
+                let names: Vec<&str> = ["hybrid"].into_iter().chain(names).collect();
                 let problem = format!("`{}` is no attribute", attribute.escape_debug());
-                let help = format!("the attributes are `hybrid`, `{}`", names.join("`, `"));
-                return Err(GraphError::at(node, problem, help));
+                let help = format!("the attributes are `{}`", names.join("`, `"));
+                let help = near_or(attribute, &names, &help);
+                return Err(GraphError::at(node, problem, help).of("attributes"));
             }
         }
     }
@@ -289,12 +316,12 @@ pub(crate) fn encryption(
     if secrets.is_empty() || secrets.len() > KEY_SLOTS {
         let problem = format!("{} secrets open it", secrets.len());
         let help = format!("name one secret at least and {KEY_SLOTS} at most");
-        return Err(GraphError::at(node, problem, help));
+        return Err(GraphError::at(node, problem, help).of("secrets"));
     }
     for (i, secret) in secrets.iter().enumerate() {
         if secrets[..i].contains(secret) {
             let problem = format!("the secret `{}` is there twice", secret.escape_debug());
-            return Err(GraphError::at(node, problem, "name it once"));
+            return Err(GraphError::at(node, problem, "name it once").of("secrets"));
         }
     }
     let Some(label) = label else { return Ok(()) };
@@ -302,7 +329,7 @@ pub(crate) fn encryption(
     if label.is_empty() || label.len() > LUKS_LABEL || !label.chars().all(fine) {
         let problem = format!("`{}` is no label of LUKS", label.escape_debug());
         let help = format!("write at most {LUKS_LABEL} letters, digits and `-_.+:@`");
-        return Err(GraphError::at(node, problem, help));
+        return Err(GraphError::at(node, problem, help).of("label"));
     }
     Ok(())
 }
@@ -312,7 +339,8 @@ pub(crate) fn volume_group(node: &str, extent_size: u64) -> Result<(), GraphErro
         return Ok(());
     }
     let problem = format!("extents of {extent_size} bytes");
-    Err(GraphError::at(node, problem, "write a power of two from 128 KiB to 16 GiB"))
+    let help = "write a power of two from 128 KiB to 16 GiB";
+    Err(GraphError::at(node, problem, help).of("extent-size"))
 }
 
 pub(crate) fn logical_volume(
@@ -326,7 +354,7 @@ pub(crate) fn logical_volume(
     if volume.stripes as usize > members {
         let problem = format!("{} stripes over {members} physical volumes", volume.stripes);
         let help = "add physical volumes to its group, or make it less striped";
-        return Err(GraphError::at(node, problem, help));
+        return Err(GraphError::at(node, problem, help).of("stripes"));
     }
     let Some(pool) = &volume.thin_pool else { return Ok(()) };
     let is_pool = |pool: &Node| {
@@ -339,11 +367,15 @@ pub(crate) fn logical_volume(
     }
     if !by_name.get(pool).is_some_and(|i| is_pool(&nodes[*i])) {
         let problem = format!("`{}` is no thin pool of its group", pool.escape_debug());
-        return Err(GraphError::at(node, problem, "name a pool of the same volume group"));
+        let pools: Vec<&str> =
+            nodes.iter().filter(|other| is_pool(other)).map(|other| other.name.as_str()).collect();
+        let help = near_or(pool, &pools, "name a pool of the same volume group");
+        return Err(GraphError::at(node, problem, help).of("pool"));
     }
     if matches!(volume.size, Size::Rest | Size::Share(_) | Size::ShareOfRest(_)) {
         let help = "say how large it claims to be, in bytes or by its content";
-        return Err(GraphError::at(node, "a thin volume takes no share of its group", help));
+        let problem = "a thin volume takes no share of its group";
+        return Err(GraphError::at(node, problem, help).of("size"));
     }
     Ok(())
 }
@@ -356,18 +388,24 @@ pub(crate) fn filesystem(
     uuid: Option<&str>,
     tuning: &[(String, String)],
 ) -> Result<Filesystem, GraphError> {
-    let at = |(problem, help): (String, String)| GraphError::at(node, problem, help);
+    let at = |key: &str| {
+        let key = key.to_owned();
+        move |(problem, help): (String, String)| GraphError::at(node, problem, help).of(key)
+    };
     let Some(kind) = FilesystemKind::by_name(kind) else {
         let names = FilesystemKind::ALL.map(FilesystemKind::name);
         let problem = format!("`{}` is no kind of filesystem", kind.escape_debug());
-        let help = format!("the kinds are `{}`", names.join("`, `"));
-        return Err(GraphError::at(node, problem, help));
+        let help = near_or(kind, &names, &format!("the kinds are `{}`", names.join("`, `")));
+        return Err(GraphError::at(node, problem, help).of("format"));
     };
     if let Some(label) = label {
-        check_label(kind, label).map_err(at)?;
+        check_label(kind, label).map_err(at("label"))?;
     }
-    let uuid = uuid.map(|text| parse_uuid(kind, text)).transpose().map_err(at)?;
-    let tuning = parse_tuning(kind, tuning).map_err(at)?;
+    let uuid = uuid.map(|text| parse_uuid(kind, text)).transpose().map_err(at("uuid"))?;
+    // The one that is wrong by itself; none where two of them are one.
+    let wrong = tuning.iter().find(|one| parse_tuning(kind, std::slice::from_ref(one)).is_err());
+    let key = wrong.map_or("tuning".to_owned(), |(key, _)| format!("tuning.{key}"));
+    let tuning = parse_tuning(kind, tuning).map_err(at(&key))?;
     Ok(Filesystem { node: node.to_owned(), on, kind, label: label.clone(), uuid, tuning })
 }
 
@@ -382,7 +420,8 @@ pub(crate) fn image_file(node: &str, what: &str, path: &str) -> Result<(), Graph
         return Ok(());
     }
     let problem = format!("`{what}` is `{}`", path.escape_debug());
-    Err(GraphError::at(node, problem, "write the absolute path of a file in the image"))
+    let help = "write the absolute path of a file in the image";
+    Err(GraphError::at(node, problem, help).of(what))
 }
 
 pub(crate) fn mount(node: &str, at: &str, options: &[String]) -> Result<(), GraphError> {
@@ -391,7 +430,7 @@ pub(crate) fn mount(node: &str, at: &str, options: &[String]) -> Result<(), Grap
     if !is_plain(at) || at.len() >= 4096 || at.contains(bad) {
         let problem = format!("`{}` is no mount point", at.escape_debug());
         let help = "write an absolute path without blanks, `.`, `..` and `/` at its end";
-        return Err(GraphError::at(node, problem, help));
+        return Err(GraphError::at(node, problem, help).of("at"));
     }
     for (i, option) in options.iter().enumerate() {
         let fine = |c: char| c.is_ascii_alphanumeric() || "-_.:=+@%/".contains(c);
@@ -399,11 +438,11 @@ pub(crate) fn mount(node: &str, at: &str, options: &[String]) -> Result<(), Grap
         if !word || !option.chars().all(fine) || option.len() > 255 {
             let problem = format!("`{}` is no mount option", option.escape_debug());
             let help = "write one option each, of letters, digits and `-_.:=+@%/`";
-            return Err(GraphError::at(node, problem, help));
+            return Err(GraphError::at(node, problem, help).of("options"));
         }
         if options[..i].contains(option) {
             let problem = format!("the option `{option}` is there twice");
-            return Err(GraphError::at(node, problem, "write it once"));
+            return Err(GraphError::at(node, problem, "write it once").of("options"));
         }
     }
     for (a, b) in
@@ -412,7 +451,7 @@ pub(crate) fn mount(node: &str, at: &str, options: &[String]) -> Result<(), Grap
         let has = |want: &str| options.iter().any(|o| o == want);
         if has(a) && has(b) {
             let problem = format!("the options `{a}` and `{b}` contradict each other");
-            return Err(GraphError::at(node, problem, "keep one of them"));
+            return Err(GraphError::at(node, problem, "keep one of them").of("options"));
         }
     }
     Ok(())
@@ -497,7 +536,7 @@ pub(crate) fn together(graph: &Graph) -> Result<(), GraphError> {
     for (i, mount) in graph.mounts.iter().enumerate() {
         if let Some(other) = graph.mounts[..i].iter().find(|m| m.at == mount.at) {
             let problem = format!("`{}` is where `{}` is mounted", mount.at, other.node);
-            return Err(GraphError::at(&mount.node, problem, "mount it elsewhere"));
+            return Err(GraphError::at(&mount.node, problem, "mount it elsewhere").of("at"));
         }
         let swap = graph.filesystem(&mount.filesystem).filter(|f| f.kind == FilesystemKind::Swap);
         if swap.is_some() {
@@ -512,13 +551,13 @@ pub(crate) fn together(graph: &Graph) -> Result<(), GraphError> {
             let label = filesystem.label.as_deref().unwrap_or_default();
             let problem = format!("its label `{label}` is also that of `{}`", other.node);
             let help = "give it another one: filesystems are found by label";
-            return Err(GraphError::at(&filesystem.node, problem, help));
+            return Err(GraphError::at(&filesystem.node, problem, help).of("label"));
         }
         let uuid = |f: &&Filesystem| f.uuid.is_some() && f.uuid == filesystem.uuid;
         if let Some(other) = before.iter().find(uuid) {
             let problem = format!("its UUID is also that of `{}`", other.node);
             let help = "give it another one, or leave `uuid` out: filesystems are found by UUID";
-            return Err(GraphError::at(&filesystem.node, problem, help));
+            return Err(GraphError::at(&filesystem.node, problem, help).of("uuid"));
         }
     }
     for (i, grub) in graph.grub.iter().enumerate() {
@@ -535,15 +574,18 @@ pub(crate) fn together(graph: &Graph) -> Result<(), GraphError> {
         }
         if let Some(fourth) = of_it().filter(|p| p.hybrid).nth(3) {
             let help = "a hybrid MBR has room for three, beside the entry that covers the GPT";
-            return Err(GraphError::at(&fourth.node, "a fourth partition is `hybrid`", help));
+            let problem = "a fourth partition is `hybrid`";
+            return Err(GraphError::at(&fourth.node, problem, help).of("attributes"));
         }
         if let Some(second) = of_it().filter(|p| p.active).nth(1) {
             let help = "let one partition be `active`";
-            return Err(GraphError::at(&second.node, "a second partition is `active`", help));
+            let problem = "a second partition is `active`";
+            return Err(GraphError::at(&second.node, problem, help).of("attributes"));
         }
         if let Some(second) = of_it().filter(|p| p.size == Size::Rest).nth(1) {
             let help = "let one partition take the rest, and say how large the others are";
-            return Err(GraphError::at(&second.node, "a second partition takes the rest", help));
+            let problem = "a second partition takes the rest";
+            return Err(GraphError::at(&second.node, problem, help).of("size"));
         }
     }
     Ok(())
@@ -555,7 +597,8 @@ fn volumes(graph: &Graph) -> Result<(), GraphError> {
         let rest = |v: &&LogicalVolume| v.group == group.node && v.size == Size::Rest;
         if let Some(second) = graph.logical_volumes.iter().filter(rest).nth(1) {
             let help = "let one volume take the rest, and say how large the others are";
-            return Err(GraphError::at(&second.node, "a second volume takes the rest", help));
+            let problem = "a second volume takes the rest";
+            return Err(GraphError::at(&second.node, problem, help).of("size"));
         }
     }
     for (i, subvolume) in graph.subvolumes.iter().enumerate() {
@@ -571,7 +614,8 @@ fn volumes(graph: &Graph) -> Result<(), GraphError> {
         });
         if let Some(other) = other {
             let problem = format!("it has the path of `{}`, or is a second default", other.node);
-            return Err(GraphError::at(&subvolume.node, problem, "give it a path of its own"));
+            let help = "give it a path of its own";
+            return Err(GraphError::at(&subvolume.node, problem, help).of("path"));
         }
         // Without `subvol=`, the default is what the kernel mounts.
         let mut own = graph.mounts_of(&subvolume.filesystem).filter(|m| m.subvolume.is_none());

@@ -102,21 +102,21 @@ impl Driver {
                     1 => RaidLevel::Mirror,
                     other => {
                         let problem = format!("RAID level {other} is none that can be made");
-                        return Err(GraphError::at(node, problem, "write 0 or 1"));
+                        return Err(GraphError::at(node, problem, "write 0 or 1").of("level"));
                     }
                 };
                 let chunk = settings.chunk.unwrap_or(CHUNK);
                 if !chunk.is_power_of_two() || !(4096..=1 << 26).contains(&chunk) {
                     let problem = format!("a chunk of {chunk} bytes");
                     let help = "write a power of two from 4096 to 64 MiB";
-                    return Err(GraphError::at(node, problem, help));
+                    return Err(GraphError::at(node, problem, help).of("chunk"));
                 }
                 let name = settings.name.unwrap_or_else(|| node.to_owned());
                 let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
                 if name.is_empty() || name.len() > MD_NAME || !name.chars().all(fine) {
                     let problem = format!("the name `{}` of the array", name.escape_debug());
                     let help = "write at most 32 letters, digits, `-`, `_` and `.`";
-                    return Err(GraphError::at(node, problem, help));
+                    return Err(GraphError::at(node, problem, help).of("array"));
                 }
                 let metadata = match settings.metadata.as_deref() {
                     None => None,
@@ -125,14 +125,15 @@ impl Driver {
                     Some("1.0") => {
                         let problem = "a RAID 0 with metadata 1.0";
                         let help = "leave `metadata` out: only a mirror has a use for 1.0";
-                        return Err(GraphError::at(node, problem, help));
+                        return Err(GraphError::at(node, problem, help).of("metadata"));
                     }
                     Some(other) => {
                         let problem = format!(
                             "`{}` is no version of metadata that can be made",
                             other.escape_debug()
                         );
-                        return Err(GraphError::at(node, problem, "write `1.0` or `1.2`"));
+                        let help = "write `1.0` or `1.2`";
+                        return Err(GraphError::at(node, problem, help).of("metadata"));
                     }
                 };
                 Ok(Self::Raid { level, name, chunk, metadata })
@@ -152,7 +153,7 @@ impl Driver {
                     let problem =
                         format!("`{}` is no subvolume's path", settings.path.escape_debug());
                     let help = "write names of letters, digits and `-_.@+`, with `/` between them";
-                    return Err(GraphError::at(node, problem, help));
+                    return Err(GraphError::at(node, problem, help).of("path"));
                 }
                 let SubvolumeSettings { path, default } = settings;
                 Ok(Self::Subvolume { path, default })

@@ -15,7 +15,8 @@ use crate::definition::Definition;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::layer::{Merge, Over, placed};
 use crate::location::Source;
-use crate::reader::{Item, Reader, kind, not_toml};
+use crate::not_toml::not_toml;
+use crate::reader::{Item, Reader, kind};
 use crate::typed::{TYPED, Typed};
 
 /// What is chosen of a definition, and added to it, where it is used.
@@ -65,8 +66,7 @@ impl Gathered<'_> {
     fn take(&mut self, text: Text, trail: &mut Vec<PathBuf>) -> Result<(), Diagnostics> {
         let source = Source::new(&text.file, &text.text);
         let (root, errors) = DeTable::parse_recoverable(&text.text);
-        let mut wrong = Diagnostics::default();
-        wrong.extend(errors.iter().map(|error| not_toml(error, &source)));
+        let wrong = not_toml(&errors, &text.text, &source);
         // What is left of a broken text says nothing reliable about keys.
         let root = wrong.or(root)?;
         let mut reader = Reader { source, wrong: Diagnostics::default() };

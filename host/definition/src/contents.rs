@@ -40,6 +40,20 @@ pub(crate) const KEYS: [&str; 11] = [
     "kernel",
 ];
 
+/// Tables whose keys are known, and those.
+pub(crate) fn sections() -> Vec<(&'static str, &'static [&'static str])> {
+    vec![
+        ("files", &file::KEYS),
+        ("users", &user::KEYS),
+        ("units", &unit::KEYS),
+        ("repositories", &repository::KEYS),
+        ("repositories", &repository::DEB_KEYS),
+        ("repositories", &repository::RPM_KEYS),
+        ("commands", &command::KEYS),
+        ("kernel", &kernel::KEYS),
+    ]
+}
+
 /// The file that `[sysctl]` is.
 pub const SYSCTL: &str = "/etc/sysctl.d/90-dibhost.conf";
 

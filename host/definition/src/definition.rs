@@ -45,7 +45,7 @@ pub struct RootFilesystem {
     /// Bytes left free on top of what its content needs.
     pub free_space: Option<Spanned<u64>>,
     /// Settings of its kind, each from a closed list, by name.
-    pub tuning: Vec<(String, String)>,
+    pub tuning: Vec<(Spanned<String>, String)>,
 }
 
 /// `[disk]`: how large the disk is, and what is on it.
@@ -175,6 +175,8 @@ pub struct Definition {
     pub disks: DiskSettings,
     /// `[[block-device]]`: the nodes, in their order. Empty: elements add them.
     pub block_device: Vec<Spanned<Node>>,
+    /// Where what stands at each key of a node is, by the names of both: `on`, `tuning.free-space`.
+    pub node_keys: BTreeMap<(String, String), Location>,
     /// `[parameters.…]`, by element.
     pub parameters: BTreeMap<String, ElementParameters>,
     /// `[grants.…]`, by element.
@@ -198,6 +200,16 @@ pub struct Definition {
 }
 
 impl Definition {
+    /// Where a node is stated, or what stands at one of its keys.
+    #[must_use]
+    pub fn place_of_node(&self, node: &str, key: Option<&str>) -> Option<&Location> {
+        let at = |key: &str| self.node_keys.get(&(node.to_owned(), key.to_owned()));
+        // A key of a table within may stand with others on one line, where no place is known.
+        let key = key.and_then(|key| at(key).or_else(|| at(key.split_once('.')?.0)));
+        let stated = || self.block_device.iter().find(|stated| stated.name == node);
+        key.or_else(|| stated()?.location.as_ref())
+    }
+
     /// The formats, without their places.
     #[must_use]
     pub fn formats(&self) -> Vec<Format> {

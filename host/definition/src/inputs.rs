@@ -53,8 +53,12 @@ impl Reader<'_> {
             self.refuse(item, Diagnostic::new(message).with_help(format!("write\n{example}")));
             return None;
         };
-        self.known_keys(table, &KEYS, "an input");
+        let all_known = self.known_keys(table, &KEYS, "an input");
         let Some((_, value)) = table.iter().find(|(key, _)| key.get_ref() == "path") else {
+            // It is the key that was misspelt.
+            if !all_known {
+                return None;
+            }
             let message = format!("the input `{name}` has no `path`");
             self.refuse(item, Diagnostic::new(message).with_help(format!("write\n{example}")));
             return None;

@@ -31,7 +31,8 @@ use toml::de::{DeTable, DeValue};
 use crate::capability::{Capability, Scoped};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::location::Source;
-use crate::reader::{Item, Key, Reader, integer, kind, not_toml};
+use crate::not_toml::not_toml;
+use crate::reader::{Item, Key, Reader, integer, kind};
 use crate::write::{toml_key, toml_text};
 
 /// The file's name, beside the definition.
@@ -86,7 +87,7 @@ impl Lock {
         let source = Source::new(file, text);
         let (root, errors) = DeTable::parse_recoverable(text);
         let mut wrong = Diagnostics::default();
-        wrong.extend(errors.iter().map(|error| not_toml(error, &source).with_help(HELP)));
+        wrong.extend(not_toml(&errors, text, &source).into_iter().map(|one| one.with_help(HELP)));
         let root = wrong.or(root)?;
         let mut reader = Reader { source, wrong: Diagnostics::default() };
         let lock = reader.lock(root.get_ref(), file);
@@ -364,9 +365,9 @@ mod tests {
           help: a newer dibhost may have written it
         ");
         insta::assert_snapshot!(Lock::parse("image = {", "dib.lock").unwrap_err(), @r"
-        dib.lock:1:10: this is no TOML: unclosed inline table, expected `}`
+        dib.lock:1:9: this is no TOML: the table that ends here is not closed
           1 | image = {
-            |          ^
+            |         ^
           help: dibhost writes this file; take back what was changed in it, or remove it and agree to what the elements ask again
         ");
         insta::assert_snapshot!(Lock::parse("", "dib.lock").unwrap_err(), @r"

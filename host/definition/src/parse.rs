@@ -7,7 +7,6 @@ mod limits;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use dibhost_block_device::Node;
 use dibhost_block_device::config::{Config, ConfigError, DiskSettings};
 use dibhost_dib::words;
 use dibhost_image::{Format, Qcow2Compression};
@@ -23,12 +22,13 @@ use crate::definition::{
     ImageSection, RootFilesystem, Setting, Trust,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::home;
 use crate::limit::LimitSettings;
 use crate::location::{Location, Spanned};
-use crate::reader::{Item, Key, Reader, integer, kind};
+use crate::reader::{Item, Key, Reader, integer, kind, near};
 use crate::typed::{TYPED, Typed};
 use dibhost_text::parse_size;
-use dibhost_text::{did_you_mean, quoted_list};
+use dibhost_text::{did_you_mean, near_file, quoted_list};
 
 /// The longest image name: a file name has 255 bytes, less what is put after it.
 const NAME_LIMIT: usize = 200;
@@ -58,6 +58,17 @@ const IMAGE_KEYS: [&str; 6] =
     ["name", "elements", "formats", "arch", "source-date-epoch", "qcow2-compression"];
 const ROOT_FILESYSTEM_KEYS: [&str; 4] = ["label", "max-online-resize", "free-space", "tuning"];
 const TRUST_KEYS: [&str; 1] = ["first-party"];
+
+/// Tables whose keys are known, and those.
+pub(crate) fn sections() -> Vec<(&'static str, &'static [&'static str])> {
+    vec![
+        ("image", &IMAGE_KEYS),
+        ("root-filesystem", &ROOT_FILESYSTEM_KEYS),
+        ("disk", &disk::KEYS),
+        ("disks", &dibhost_block_device::config::SETTINGS),
+        ("trust", &TRUST_KEYS),
+    ]
+}
 
 /// Whether a definition has a key of that name at its top.
 #[must_use]
@@ -126,7 +137,10 @@ impl Definition {
 }
 
 fn from_disk(path: &Path) -> std::io::Result<String> {
-    read_written(path)
+    read_written(path).map_err(|error| match near_file(path) {
+        Some(near) => std::io::Error::new(error.kind(), format!("{error}: {near}")),
+        None => error,
+    })
 }
 
 fn read(
@@ -143,9 +157,11 @@ fn read(
 impl Reader<'_> {
     pub(crate) fn definition(&mut self, root: &DeTable<'_>, file: &str, base: &Path) -> Definition {
         let known: Vec<&str> = SECTIONS.into_iter().chain(contents::KEYS).collect();
-        self.known_keys(root, &known, "the definition");
+        let all_known = self.known_keys(root, &known, "the definition");
         let image = match root.iter().find(|(key, _)| key.get_ref() == "image") {
             Some((key, item)) => self.image(key, item),
+            // One that is misspelt was told.
+            None if root.keys().any(|key| near(key, "image")) => empty_image(),
             None => {
                 let place = Location::new(file, 1, 1);
                 self.wrong.push(
@@ -162,6 +178,7 @@ impl Reader<'_> {
             disk: DiskSection::default(),
             disks: DiskSettings::default(),
             block_device: Vec::new(),
+            node_keys: BTreeMap::new(),
             parameters: BTreeMap::new(),
             grants: BTreeMap::new(),
             limits: LimitSettings::default(),
@@ -173,6 +190,7 @@ impl Reader<'_> {
             base: base.to_owned(),
             file: Some(file.to_owned()),
         };
+        let mut sound_secrets = true;
         for (key, item) in root {
             match key.get_ref().as_ref() {
                 "root-filesystem" => definition.root_filesystem = self.root_filesystem(key, item),
@@ -180,12 +198,16 @@ impl Reader<'_> {
                 "disks" => definition.disks = self.disks(item),
                 // A file is read by who reads files.
                 "block-device" if matches!(item.get_ref(), DeValue::String(_)) => {}
-                "block-device" => definition.block_device = self.block_device(item),
+                "block-device" => self.block_device(item, &mut definition),
                 "parameters" => definition.parameters = self.parameters(item),
                 "grants" => definition.grants = self.grants(item),
                 "limits" => definition.limits = self.limits(item),
                 "trust" => definition.trust = self.trust(item),
-                "secrets" => definition.secrets = self.secrets(item),
+                "secrets" => {
+                    let before = self.wrong.0.len();
+                    definition.secrets = self.secrets(item);
+                    sound_secrets = self.wrong.0.len() == before;
+                }
                 "inputs" => definition.inputs = self.inputs(item),
                 key => {
                     self.contents(key, item, &mut definition.contents);
@@ -193,7 +215,10 @@ impl Reader<'_> {
             }
         }
         definition.contents.contradictions(&mut self.wrong);
-        definition.check_passwords(&mut self.wrong);
+        // They name what stands in a table that may be the one that is misspelt, or wrong in itself.
+        if all_known && sound_secrets {
+            definition.check_passwords(&mut self.wrong);
+        }
         definition
     }
 
@@ -252,7 +277,8 @@ impl Reader<'_> {
         }
         let missing =
             [(named, "name", "\"my-image\""), (listed, "elements", "[\"debian\", \"vm\"]")];
-        for (_, key, example) in missing.iter().filter(|(there, ..)| !there) {
+        let misspelt = |key: &str| table.keys().any(|there| near(there, key));
+        for (_, key, example) in missing.iter().filter(|(there, key, _)| !there && !misspelt(key)) {
             let place = self.source.locate(&section.span());
             self.wrong.push(
                 Diagnostic::new(format!("`[image]` says no `{key}`"))
@@ -350,16 +376,18 @@ impl Reader<'_> {
     }
 
     /// The block device's own reader knows its keys; here its errors get their places.
-    fn block_device(&mut self, item: &Item<'_>) -> Vec<Spanned<Node>> {
+    fn block_device(&mut self, item: &Item<'_>, definition: &mut Definition) {
         match Config::read(item) {
-            Ok(Config { nodes, spans, .. }) => {
-                let spanned = |(node, span)| Spanned::new(node, self.source.locate(&span));
-                nodes.into_iter().zip(spans).map(spanned).collect()
+            Ok(Config { nodes, spans, keys, .. }) => {
+                for ((node, span), keys) in nodes.into_iter().zip(spans).zip(keys) {
+                    let keys = keys
+                        .into_iter()
+                        .map(|(key, span)| ((node.name.clone(), key), self.source.locate(&span)));
+                    definition.node_keys.extend(keys);
+                    definition.block_device.push(Spanned::new(node, self.source.locate(&span)));
+                }
             }
-            Err(errors) => {
-                self.located(errors);
-                Vec::new()
-            }
+            Err(errors) => self.located(errors),
         }
     }
 
@@ -373,8 +401,9 @@ impl Reader<'_> {
     fn located(&mut self, errors: Vec<ConfigError>) {
         for error in errors {
             let place = self.source.locate(&error.span);
+            let home = error.unknown.and_then(|key| home::of(&key, "a node"));
             let diagnostic = Diagnostic::new(error.problem).at(Some(&place));
-            self.wrong.push(diagnostic.with_help(error.help));
+            self.wrong.push(diagnostic.with_help(home.unwrap_or(error.help)));
         }
     }
 

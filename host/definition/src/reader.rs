@@ -6,20 +6,12 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use crate::capability::Capability;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::home;
 use crate::location::{Source, Spanned};
-use dibhost_text::{did_you_mean, harmless, quoted_list};
+use dibhost_text::{closest, did_you_mean, harmless, quoted_list};
 
 pub(crate) type Key<'i> = toml::Spanned<DeString<'i>>;
 pub(crate) type Item<'i> = toml::Spanned<DeValue<'i>>;
-
-/// Keys of a definition that are no tables, and stand above them all.
-const UPPERMOST: [&str; 4] = ["packages", "hostname", "locale", "timezone"];
-
-/// What TOML's parser found wrong, with its place.
-pub(crate) fn not_toml(error: &toml::de::Error, source: &Source<'_>) -> Diagnostic {
-    let place = error.span().map(|span| source.locate(&span));
-    Diagnostic::new(format!("this is no TOML: {}", error.message().trim_end())).at(place.as_ref())
-}
 
 /// What is read, and what was found wrong so far.
 pub(crate) struct Reader<'a> {
@@ -28,8 +20,10 @@ pub(crate) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    pub(crate) fn known_keys(&mut self, table: &DeTable<'_>, known: &[&str], place: &str) {
-        self.known_words(table, known, place, "key");
+    /// Refuses keys that are unknown, and says whether there was none: where one is misspelt, what is
+    /// missing is told of it alone.
+    pub(crate) fn known_keys(&mut self, table: &DeTable<'_>, known: &[&str], place: &str) -> bool {
+        self.known_words(table, known, place, "key")
     }
 
     /// The keys of a table that are capabilities.
@@ -43,18 +37,23 @@ impl Reader<'_> {
         );
     }
 
-    fn known_words(&mut self, table: &DeTable<'_>, known: &[&str], place: &str, what: &str) {
+    fn known_words(
+        &mut self,
+        table: &DeTable<'_>,
+        known: &[&str],
+        place: &str,
+        what: &str,
+    ) -> bool {
         let unknown = |key: &Key<'_>| !known.contains(&key.get_ref().as_ref());
+        let before = self.wrong.0.len();
         for (key, item) in table.iter().filter(|(key, _)| unknown(key)) {
             let word = key.get_ref().as_ref();
-            let help = match did_you_mean(word, known.iter().copied()) {
-                // A line of its own below a table is a line of that table.
-                None if UPPERMOST.contains(&word) => {
-                    format!(
-                        "`{word}` is no key of {place}: write it above the first table of the file"
-                    )
-                }
-                meant => meant.unwrap_or_else(|| format!("{place} knows {}", quoted_list(known))),
+            let near = did_you_mean(word, known.iter().copied());
+            // What is a key elsewhere may have been meant for there.
+            let said: Vec<String> = near.into_iter().chain(home::of(word, place)).collect();
+            let help = match said.is_empty() {
+                true => format!("{place} knows {}", quoted_list(known)),
+                false => said.join(" "),
             };
             let top = place == "the definition" && matches!(item.get_ref(), DeValue::Table(_));
             let what = if top { "table" } else { what };
@@ -62,6 +61,7 @@ impl Reader<'_> {
             let place = self.source.locate(&key.span());
             self.wrong.push(Diagnostic::new(message).at(Some(&place)).with_help(help));
         }
+        self.wrong.0.len() == before
     }
 
     pub(crate) fn table<'t, 'i>(
@@ -250,6 +250,12 @@ impl Reader<'_> {
     pub(crate) fn spanned<T>(&self, item: &Item<'_>, value: T) -> Spanned<T> {
         Spanned::new(value, self.source.locate(&item.span()))
     }
+}
+
+/// Whether a key is nearly another one, so that it was probably meant to be that.
+pub(crate) fn near(key: &Key<'_>, meant: &str) -> bool {
+    let word: &str = key.get_ref();
+    word != meant && closest(word, [meant]).is_some()
 }
 
 pub(crate) fn integer(value: &DeValue<'_>) -> Option<i64> {

@@ -49,9 +49,13 @@ impl Reader<'_> {
             )));
             return None;
         };
-        self.known_keys(table, &KEYS, "a secret");
+        let all_known = self.known_keys(table, &KEYS, "a secret");
         let known: Vec<_> =
             table.iter().filter(|(key, _)| KEYS.contains(&key.get_ref().as_ref())).collect();
+        // Where a key was misspelt, it is that.
+        if known.is_empty() && !all_known {
+            return None;
+        }
         let [(key, value)] = known.as_slice() else {
             let message = format!(
                 "the secret `{name}` {}",

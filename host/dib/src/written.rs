@@ -56,7 +56,7 @@ impl Written {
                 let told = |wrong: Vec<ConfigError>| {
                     wrong.into_iter().map(|e| e.of(text)).collect::<Vec<_>>()
                 };
-                let Config { nodes, spans, settings } = Config::parse(text).map_err(told)?;
+                let Config { nodes, spans, settings, .. } = Config::parse(text).map_err(told)?;
                 let positions = spans.iter().map(|s| Position::of(text, s.start)).collect();
                 Self { nodes, diagnostics: Vec::new(), settings, positions }
             }

@@ -26,7 +26,7 @@ use crate::record::Tape;
 use crate::runner::Runner;
 use crate::side_by_side::{ReadyStep, SideBySide, run_side_by_side};
 use crate::trusted::TrustedFolder;
-use dibhost_text::{harmless, quoted_list};
+use dibhost_text::{harmless, near_file, quoted_list};
 
 /// Where elements are and how they are made to run.
 #[derive(Debug, Clone, Default)]
@@ -249,13 +249,13 @@ impl Library {
             let path = base.join(reference);
             return match path.try_exists() {
                 Ok(true) => Ok(path),
-                Ok(false) => Err(ElementFailure::new(format!(
-                    "there is no file `{}`",
-                    path.display()
-                ))
-                .with_help(
-                    "a path of an element is relative to the folder of the image definition",
-                )),
+                Ok(false) => {
+                    Err(ElementFailure::new(format!("there is no file `{}`", path.display()))
+                        .with_help(near_file(&path).unwrap_or_else(|| {
+                            "a path of an element is relative to the folder of the image definition"
+                                .to_owned()
+                        })))
+                }
                 Err(error) => {
                     Err(ElementFailure::new(format!("looking for `{}`: {error}", path.display())))
                 }

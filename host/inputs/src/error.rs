@@ -1,6 +1,7 @@
 //! Why an input cannot be had.
 
 use std::io;
+use std::path::Path;
 
 /// Why an input cannot be had: a sentence part that follows its name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,5 +49,15 @@ impl InputError {
             why.truncate(end);
         }
         Self::Unreadable { path, why }
+    }
+
+    /// With the file beside it that was probably meant.
+    pub(crate) fn with_near(mut self, path: &Path) -> Self {
+        if let Self::Unreadable { why, .. } = &mut self
+            && let Some(near) = dibhost_text::near_file(path)
+        {
+            *why += &format!(": {near}");
+        }
+        self
     }
 }

@@ -205,7 +205,7 @@ pub(crate) fn place(path: &std::path::Path) -> Result<(OwnedFd, Stat), InputErro
     let shown = path.display().to_string();
     let failed = |e: Errno| InputError::of(&shown, e);
     let flags = OPEN.difference(OFlags::NOFOLLOW);
-    let opened = fs::open(path, flags, Mode::empty()).map_err(failed)?;
+    let opened = fs::open(path, flags, Mode::empty()).map_err(|e| failed(e).with_near(path))?;
     let stat = fs::fstat(opened.as_fd()).map_err(failed)?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile | FileType::Directory => Ok((opened, stat)),

@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_block_device::{Backend, Graph, GraphError, Node, NodeKind};
-use dibhost_definition::{Definition, Diagnostic, RootFilesystem};
-use dibhost_text::quoted_list;
+use dibhost_definition::{Definition, Diagnostic, Location, RootFilesystem, Spanned};
+use dibhost_text::{did_you_mean, quoted_list};
 use serde_json::Value;
 
 use crate::disk_size;
 use crate::order::Key;
+use crate::parameters;
 use crate::plan::{PlanFinding, PlannedBlockDevice};
 
 /// What DIB labels a root filesystem, and cloud images look for.
@@ -121,18 +122,30 @@ pub(crate) fn plan(
     if is_default {
         nodes = default_nodes();
     }
-    apply(&definition.root_filesystem, &mut nodes)?;
-    disk_size::apply(&definition.disk, &mut nodes)?;
+    let stated = nodes.clone();
+    let settings = apply(&definition.root_filesystem, &mut nodes)
+        .and_then(|root| disk_size::apply(&definition.disk, &mut nodes).map(|()| root));
+    let root = match settings {
+        Ok(root) => root,
+        // A node that stands nowhere is why a setting finds nothing: it is the node that is wrong.
+        Err(wrong) => {
+            return Err(match Graph::of_image(stated) {
+                Err(error) => refused(error, "makes no sense", &wished, definition, None),
+                Ok(_) => wrong,
+            });
+        }
+    };
+    let refused =
+        |error: GraphError, why: &str| refused(error, why, &wished, definition, root.as_deref());
     known_secrets(definition)?;
-    let graph = Graph::of_image(nodes.clone())
-        .map_err(|error| refused(error, "makes no sense", &wished, definition))?;
+    let graph = Graph::of_image(nodes.clone()).map_err(|error| refused(error, "makes no sense"))?;
     let (backend, chosen) = match definition.disks.backend {
         Some(backend) => (backend, None),
         None => Backend::of_image(&graph),
     };
     backend.check_image(&graph).map_err(|mut error| {
         USE_LOOP.clone_into(&mut error.help);
-        refused(error, "cannot be made", &wished, definition)
+        refused(error, "cannot be made")
     })?;
     let mut planned = PlannedBlockDevice {
         seed,
@@ -146,10 +159,7 @@ pub(crate) fn plan(
     planned.identities = serde_json::to_value(&identities).map_err(|error| {
         Diagnostic::new(format!("the identities of the block device are no JSON: {error}"))
     })?;
-    let place = |node: &str| {
-        let stated = definition.block_device.iter().find(|n| n.value.name == node);
-        stated.and_then(|node| node.location.as_ref()).map(ToString::to_string)
-    };
+    let place = |node: &str| definition.place_of_node(node, None).map(ToString::to_string);
     let remark = |node: &str, message: String, help: &str| PlanFinding {
         element: wished.added_by.get(node).cloned().flatten().map(|(element, _)| element),
         phase: None,
@@ -205,8 +215,8 @@ fn default_nodes() -> Vec<Node> {
     ]
 }
 
-/// Applies `[root-filesystem]` to the filesystem that is mounted at `/`.
-fn apply(settings: &RootFilesystem, nodes: &mut [Node]) -> Result<(), Diagnostic> {
+/// Applies `[root-filesystem]` to the filesystem that is mounted at `/`, and says which node that is.
+fn apply(settings: &RootFilesystem, nodes: &mut [Node]) -> Result<Option<String>, Diagnostic> {
     let root = nodes.iter().find_map(|node| match &node.kind {
         NodeKind::Mount { at, .. } if at == "/" => node.on.first(),
         _ => None,
@@ -223,9 +233,9 @@ fn apply(settings: &RootFilesystem, nodes: &mut [Node]) -> Result<(), Diagnostic
     {
         tunings.extend(bytes.as_ref().map(|bytes| (key.to_owned(), bytes.value.to_string())));
     }
-    tunings.extend(settings.tuning.iter().cloned());
+    tunings.extend(settings.tuning.iter().map(|(key, value)| (key.value.clone(), value.clone())));
     if settings.label.is_none() && tunings.is_empty() {
-        return Ok(());
+        return Ok(root);
     }
     let found = nodes.iter_mut().find(|node| Some(&node.name) == root.as_ref());
     let Some(NodeKind::Filesystem { label, tuning, .. }) = found.map(|node| &mut node.kind) else {
@@ -242,7 +252,24 @@ fn apply(settings: &RootFilesystem, nodes: &mut [Node]) -> Result<(), Diagnostic
         tuning.retain(|(k, _)| *k != key);
         tuning.push((key, value));
     }
-    Ok(())
+    Ok(root)
+}
+
+/// Where `[root-filesystem]` says what the key of a node came to.
+fn place_of_setting<'d>(settings: &'d RootFilesystem, key: &str) -> Option<&'d Location> {
+    let of_size = |size: &'d Option<Spanned<u64>>| size.as_ref()?.location.as_ref();
+    match key.strip_prefix("tuning.") {
+        None if key == "label" => settings.label.as_ref()?.location.as_ref(),
+        None => None,
+        Some("max-online-resize") if settings.max_online_resize.is_some() => {
+            of_size(&settings.max_online_resize)
+        }
+        Some("free-space") if settings.free_space.is_some() => of_size(&settings.free_space),
+        Some(name) => {
+            let (name, _) = settings.tuning.iter().find(|(known, _)| known.value == name)?;
+            name.location.as_ref()
+        }
+    }
 }
 
 /// The definition's own encryptions are opened by its own secrets.
@@ -250,22 +277,33 @@ fn known_secrets(definition: &Definition) -> Result<(), Diagnostic> {
     for node in &definition.block_device {
         let NodeKind::Encryption { secrets, .. } = &node.value.kind else { continue };
         if let Some(secret) = secrets.iter().find(|s| !definition.secrets.contains_key(*s)) {
-            let secret = secret.escape_debug();
+            let secret = &secret.escape_debug().to_string();
             let (name, known) = (&node.name, definition.secrets.keys());
             let message = format!(
                 "the block-device node `{name}` is opened by the secret `{secret}`, and `[secrets]` has none of that name"
             );
             let help = match definition.secrets.is_empty() {
                 true => "say where it is\n[secrets]\ndisk-passphrase = { file = \"…\" }".to_owned(),
-                false => format!("the secrets of this definition are {}", quoted_list(known)),
+                false => {
+                    did_you_mean(secret, known.clone().map(String::as_str)).unwrap_or_else(|| {
+                        format!("the secrets of this definition are {}", quoted_list(known))
+                    })
+                }
             };
-            return Err(Diagnostic::new(message).at(node.location.as_ref()).with_help(help));
+            let place = definition.place_of_node(name, Some("secrets"));
+            return Err(Diagnostic::new(message).at(place).with_help(help));
         }
     }
     Ok(())
 }
 
-fn refused(error: GraphError, why: &str, wished: &Wished, definition: &Definition) -> Diagnostic {
+fn refused(
+    error: GraphError,
+    why: &str,
+    wished: &Wished,
+    definition: &Definition,
+    root: Option<&str>,
+) -> Diagnostic {
     let stated = definition.block_device.first().and_then(|node| node.location.as_ref());
     let Some(node) = &error.node else {
         return Diagnostic::new(format!("the block device {why}: {}", error.problem))
@@ -274,19 +312,32 @@ fn refused(error: GraphError, why: &str, wished: &Wished, definition: &Definitio
     };
     let message = format!("the block-device node `{node}` {why}: {}", error.problem);
     let mut diagnostic = Diagnostic::new(message).with_help(&error.help);
+    let settings = &definition.root_filesystem;
+    let key = error.key.as_deref();
+    if let Some(place) =
+        key.filter(|_| root == Some(node.as_str())).and_then(|key| place_of_setting(settings, key))
+    {
+        return diagnostic.at(Some(place));
+    }
+    // An element's node is as a parameter says: its line is where it can be mended.
+    let set = |by: &str| parameters::place_of_value(definition, by, &error.problem);
     match (wished.added_by.get(node), wished.replaced_by.get(node)) {
         (Some(None), _) => {
-            let there = definition.block_device.iter().find(|n| n.value.name == *node);
-            diagnostic = diagnostic.at(there.and_then(|node| node.location.as_ref()));
+            diagnostic = diagnostic.at(definition.place_of_node(node, key));
         }
-        (Some(Some((by, _))), None) => diagnostic
-            .context
-            .push(format!("putting together the nodes, of which `{by}` adds this one")),
-        (Some(Some((by, _))), Some(again)) => diagnostic.context.push(format!(
-            "putting together the nodes, of which `{by}` adds this one and `{again}` replaces it"
-        )),
+        (Some(Some((by, _))), None) => {
+            diagnostic = diagnostic.at(set(by));
+            let context = format!("putting together the nodes, of which `{by}` adds this one");
+            diagnostic.context.push(context);
+        }
+        (Some(Some((by, _))), Some(again)) => {
+            diagnostic = diagnostic.at(set(again).or_else(|| set(by)));
+            diagnostic.context.push(format!(
+                "putting together the nodes, of which `{by}` adds this one and `{again}` replaces it"
+            ));
+        }
         // Of the default nodes, only the settings can be wrong.
-        _ => diagnostic = diagnostic.at(definition.root_filesystem.location.as_ref()),
+        _ => diagnostic = diagnostic.at(settings.location.as_ref()),
     }
     diagnostic
 }

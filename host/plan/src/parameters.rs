@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use dibhost_definition::{
-    Definition, Diagnostic, Diagnostics, Location, Spanned, toml_key, toml_text,
+    Definition, Diagnostic, Diagnostics, ElementParameters, Location, Setting, Spanned, toml_key,
+    toml_text,
 };
-use dibhost_text::{did_you_mean, quoted_list};
+use dibhost_text::{closest, did_you_mean, quoted_list};
 use serde_json::Value;
 
 use crate::description::{Parameter, ParameterKind};
+use crate::phase::Phase;
 use crate::resolve::{Elements, Resolved, trail};
 use crate::schema;
 
@@ -44,6 +46,36 @@ pub(crate) fn not_in_image(
     Diagnostic::new(format!("`[{table}.{name}]` is about an element that is not in the image"))
         .at(element.location.as_ref())
         .with_help(help)
+}
+
+/// Where a parameter is set to what a sentence about an element has in quotes: one of that element,
+/// or of another one, which may have handed it on.
+pub(crate) fn place_of_value<'d>(
+    definition: &'d Definition,
+    element: &str,
+    sentence: &str,
+) -> Option<&'d Location> {
+    // A phase and an element are named for another reason.
+    let other = |text: &str| {
+        Phase::ALL.iter().any(|phase| phase.name() == text)
+            || text == element
+            || definition.image.elements.iter().any(|listed| listed.as_str() == text)
+    };
+    let about =
+        |setting: &&Setting| sentence.contains(&format!("the parameter `{}`", setting.name.value));
+    let named = |setting: &&Setting| {
+        let text = setting.value.value.as_str().filter(|text| text.len() > 2 && !other(text));
+        text.is_some_and(|text| {
+            sentence.contains(&format!("`{}`", text.escape_debug()))
+                || sentence.contains(&format!("{text:?}"))
+        })
+    };
+    let of = |parameters: &'d ElementParameters| parameters.settings.values().find(named);
+    let section = definition.parameters.get(element);
+    let own = section.and_then(|section| section.settings.values().find(about));
+    let own = own.or_else(|| section.and_then(of));
+    let set = own.or_else(|| definition.parameters.values().find_map(of))?;
+    set.value.location.as_ref()
 }
 
 fn of_element(
@@ -106,11 +138,29 @@ fn of_element(
                 );
             }
             values.insert(parameter.name.clone(), default.clone());
-        } else if parameter.default.is_none() {
+        } else if parameter.default.is_none() && !misnamed(definition, elements, name, parameter) {
             wrong.push(missing(elements, element, parameter, section.map(|s| &s.element)));
         }
     }
     values
+}
+
+/// Whether a parameter is set all the same, by a name that is nearly its own, or in a section whose
+/// name is nearly the element's: then it is not missing, and what is misspelt was told.
+fn misnamed(
+    definition: &Definition,
+    elements: &Elements,
+    element: &str,
+    parameter: &Parameter,
+) -> bool {
+    let meant = |name: &str, known: &str| closest(name, [known]).is_some();
+    match definition.parameters.get(element) {
+        Some(section) => section.settings.keys().any(|name| meant(name, &parameter.name)),
+        None => {
+            let mut sections = definition.parameters.keys();
+            sections.any(|name| !elements.contains_key(name) && meant(name, element))
+        }
+    }
 }
 
 /// What to write instead of the name that a parameter has elsewhere, as a variable of DIB's. A

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_check::Check;
 use dibhost_definition::{
-    Contents, Definition, Diagnostic, Diagnostics, ElementGrants, FirstPartyTrust, LockedImage,
-    scope_lines, toml_key,
+    Contents, Definition, Diagnostic, Diagnostics, ElementGrants, FirstPartyTrust, Grant, Location,
+    LockedImage, scope_lines, toml_key,
 };
+use dibhost_text::closest;
 
 use crate::condition::in_words;
 use crate::description::Request;
@@ -113,13 +114,29 @@ fn settle(
     if !trusted(definition, element) {
         let section = definition.grants.get(&description.name);
         let granted = section.map(Grants::given).unwrap_or_default();
+        // What grants of a capability, and cannot be read, was told.
+        let unreadable = |request: &Request| {
+            section.iter().flat_map(|section| &section.grants).any(|given| {
+                let right = Right::parse(given.capability.value, &given.scope);
+                given.capability.value.name() == request.capability && right.is_err()
+            })
+        };
         // A request that cannot be read is granted by nobody.
         let missing: Vec<&Request> = description
             .requests
             .iter()
             .filter(|r| counts(r) && !r.right().is_ok_and(|asked| granted.include(&asked)))
+            .filter(|request| !unreadable(request))
             .collect();
-        if Check::GrantRequested.holds() && !missing.is_empty() {
+        // A section whose name is nearly the element's was told; nothing is granted all the same.
+        let misnamed = || {
+            let mut others = definition.grants.keys().filter(|name| !elements.contains_key(*name));
+            others.any(|name| closest(name, [description.name.as_str()]).is_some())
+        };
+        if Check::GrantRequested.holds()
+            && !missing.is_empty()
+            && (section.is_some() || !misnamed())
+        {
             let mut refusal = refusal(elements, element, section, &missing);
             let asked = held.iter().map(|grant| grant.right.clone());
             let growth =
@@ -157,7 +174,9 @@ fn refusal(
 ) -> Diagnostic {
     let name = &element.description().name;
     let (lines, listed_at) = trail(elements, name);
-    let place = section.and_then(|s| s.element.location.clone()).or(listed_at);
+    let place = section
+        .and_then(|s| beside(s, element, missing).or(s.element.location.as_ref()).cloned())
+        .or(listed_at);
     let asks = missing.iter().map(|r| {
         let scope = if r.scope.is_empty() { String::new() } else { format!(" `{}`", r.scope) };
         let reason = one_line(&r.reason);
@@ -181,6 +200,23 @@ fn refusal(
     .with_help(format!("{help}\n{}", toml_lines(name, section, missing)));
     diagnostic.context = lines;
     diagnostic
+}
+
+/// Where something is granted of a capability that is missing, and it is nothing that was asked for:
+/// that is the line to mend.
+fn beside<'d>(
+    section: &'d ElementGrants,
+    element: &Resolved,
+    missing: &[&Request],
+) -> Option<&'d Location> {
+    let idle = |given: &&Grant| {
+        missing.iter().any(|request| request.capability == given.capability.value.name())
+            && Right::parse(given.capability.value, &given.scope).is_ok_and(|right| {
+                let mut asked = element.description().requests.iter();
+                !asked.any(|request| request.right().is_ok_and(|asked| right.covers(&asked)))
+            })
+    };
+    section.grants.iter().find(idle)?.scope.location.as_ref()
 }
 
 /// The section as it has to be: what is granted and what is missing.

@@ -3,6 +3,7 @@
 mod duration;
 mod harmless;
 mod name;
+mod neighbour;
 mod quantity;
 mod size;
 mod suffix;
@@ -11,5 +12,6 @@ pub mod svg;
 pub use duration::{format_duration, parse_duration};
 pub use harmless::{harmless, harmless_line};
 pub use name::{closest, did_you_mean, quoted_list};
+pub use neighbour::near_file;
 pub use size::{format_size, parse_size, readable_size, rounded_size, short_size};
 pub use suffix::check_suffix;

@@ -140,7 +140,7 @@ fn fat(partition: &str, filesystem: &Filesystem) -> Result<(), GraphError> {
         filesystem.kind.name()
     );
     let help = "write the format `vfat`, or give the partition another type";
-    Err(GraphError::at(&filesystem.node, problem, help))
+    Err(GraphError::at(&filesystem.node, problem, help).of("format"))
 }
 
 fn swap(graph: &Graph, partition: &Partition, node: &Node) -> Result<(), GraphError> {
@@ -170,7 +170,7 @@ fn mount(graph: &Graph, mount: &Mount) -> Result<(), GraphError> {
             "`{}` is within `{own}`, where the system mounts a filesystem of its own while it boots",
             mount.at
         );
-        return Err(GraphError::at(&mount.node, problem, "mount it elsewhere"));
+        return Err(GraphError::at(&mount.node, problem, "mount it elsewhere").of("at"));
     }
     if !mount.options.iter().any(|option| option == "rw") {
         return Ok(());
@@ -184,5 +184,5 @@ fn mount(graph: &Graph, mount: &Mount) -> Result<(), GraphError> {
         return Ok(());
     };
     let problem = format!("the option `rw`, and `{}` {why}", filesystem.node);
-    Err(GraphError::at(&mount.node, problem, "write `ro`, or leave it out"))
+    Err(GraphError::at(&mount.node, problem, "write `ro`, or leave it out").of("options"))
 }

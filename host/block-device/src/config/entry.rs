@@ -1,8 +1,9 @@
 //! One entry of `[[block-device]]`: its keys, each of which is taken once and typed.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use dibhost_text::{did_you_mean, parse_size};
+use dibhost_text::{closest, did_you_mean, parse_size, quoted_list};
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::error::ConfigError;
@@ -42,7 +43,16 @@ impl<'a, 'i> Entry<'a, 'i> {
         self.wrong.push(ConfigError::new(span, format!("{}: {problem}", self.called), help));
     }
 
+    /// A key that is nearly this one: then this one is not missing.
+    pub(super) fn misspelt(&self, key: &str) -> Option<&'a Key<'i>> {
+        let near = |name: &&Key<'_>| closest(name.get_ref(), [key]).is_some();
+        self.table.keys().find(near).filter(|_| self.get(key).is_none())
+    }
+
     pub(super) fn missing(&mut self, key: &str, example: &str) {
+        if self.misspelt(key).is_some() {
+            return;
+        }
         let problem = format!("it has no `{key}`");
         self.refuse(self.span.clone(), &problem, format!("add `{key} = {example}`"));
     }
@@ -55,10 +65,19 @@ impl<'a, 'i> Entry<'a, 'i> {
                 continue;
             }
             let known: Vec<&str> = common.iter().chain(keys).copied().collect();
-            let near = did_you_mean(name, known.iter().copied()).map(|meant| meant + " ");
+            let homes = || {
+                let homes = super::kinds::types_with(name);
+                (!homes.is_empty()).then(|| format!("`{name}` is a key of {}.", quoted_list(homes)))
+            };
+            let near =
+                did_you_mean(name, known.iter().copied()).or_else(homes).map(|meant| meant + " ");
+            let unknown = near.is_none().then(|| name.to_owned());
             let help =
                 format!("{}{kind} has the keys `{}`", near.unwrap_or_default(), known.join("`, `"));
             self.refuse(key.span(), &format!("the key `{}` is unknown", name.escape_debug()), help);
+            if let Some(error) = self.wrong.last_mut() {
+                error.unknown = unknown;
+            }
         }
     }
 
@@ -251,6 +270,21 @@ impl<'a, 'i> Entry<'a, 'i> {
         }
     }
 
+    /// Where what stands at each key is.
+    pub(super) fn places(&self) -> BTreeMap<String, Range<usize>> {
+        places_in(self.table)
+    }
+
+    /// Where the mount is that a filesystem or subvolume says itself, and what stands at its keys.
+    pub(super) fn places_of_mount(&self) -> (Range<usize>, BTreeMap<String, Range<usize>>) {
+        let Some((_, item)) = self.get("mount") else { return (self.span.clone(), self.places()) };
+        let keys = match item.get_ref() {
+            DeValue::Table(table) => places_in(table),
+            _ => BTreeMap::from([("at".to_owned(), item.span())]),
+        };
+        (item.span(), keys)
+    }
+
     /// The same errors, for a table within.
     pub(super) fn within<'b>(
         &'b mut self,
@@ -260,6 +294,18 @@ impl<'a, 'i> Entry<'a, 'i> {
         let called = format!("{}, its mount", self.called);
         Entry { table, span, called, wrong: &mut *self.wrong }
     }
+}
+
+fn places_in(table: &DeTable<'_>) -> BTreeMap<String, Range<usize>> {
+    let mut places = BTreeMap::new();
+    for (key, item) in table {
+        if let DeValue::Table(inner) = item.get_ref() {
+            let within = inner.iter().map(|(name, item)| (name.get_ref(), item.span()));
+            places.extend(within.map(|(name, span)| (format!("{}.{name}", key.get_ref()), span)));
+        }
+        places.insert(key.get_ref().to_string(), item.span());
+    }
+    places
 }
 
 /// What stands at `mount` of a filesystem or subvolume.

@@ -14,6 +14,8 @@ pub struct ConfigError {
     pub problem: String,
     /// What to do.
     pub help: String,
+    /// The key, where it is one that nothing here has, nor anything near.
+    pub unknown: Option<String>,
 }
 
 impl ConfigError {
@@ -22,7 +24,7 @@ impl ConfigError {
         problem: impl Into<String>,
         help: impl Into<String>,
     ) -> Self {
-        Self { span, problem: problem.into(), help: help.into() }
+        Self { span, problem: problem.into(), help: help.into(), unknown: None }
     }
 
     /// The same with its place in the text as line and column.

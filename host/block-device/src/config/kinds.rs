@@ -56,6 +56,12 @@ pub(super) fn names() -> [&'static str; KINDS.len()] {
     KINDS.map(|kind| kind.name)
 }
 
+/// The types of nodes that have such a key.
+#[must_use]
+pub fn types_with(key: &str) -> Vec<&'static str> {
+    KINDS.iter().filter(|kind| kind.keys.contains(&key)).map(|kind| kind.name).collect()
+}
+
 fn one(name: &str, on: Vec<String>, kind: NodeKind) -> Vec<Node> {
     vec![Node { name: name.to_owned(), on, kind }]
 }
@@ -218,7 +224,8 @@ fn mount(entry: &mut Entry<'_, '_>, name: &str, on: Vec<String>) -> Vec<Node> {
     }
     let mut options = entry.texts("options").unwrap_or_default();
     let in_fstab = entry.boolean("fstab").unwrap_or(true);
-    if let Some(by) = entry.text("by") {
+    let by = ["label", "uuid", "partuuid", "path"].map(|word| (word, word));
+    if let Some(by) = entry.one_of("by", by) {
         options.push(format!("x-dibhost.by={by}"));
     }
     for key in ["dump", "pass"] {

@@ -15,9 +15,10 @@ mod size;
 mod write;
 
 pub use error::ConfigError;
+pub use kinds::types_with;
 pub use read::{Config, KEY, SETTINGS_KEY, is_image_definition};
 pub use schema::{bytes_schema, nodes_schema, settings_schema, size_schema};
-pub use settings::DiskSettings;
+pub use settings::{DiskSettings, KEYS as SETTINGS};
 pub use size::{SIZES, size_of};
 pub use write::{entries, to_toml};
 

@@ -1,5 +1,6 @@
 //! Reads nodes and settings of a text.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use dibhost_text::{did_you_mean, quoted_list};
@@ -39,6 +40,9 @@ pub struct Config {
     pub nodes: Vec<Node>,
     /// The bytes of the text that each of them comes from.
     pub spans: Vec<Range<usize>>,
+    /// Those of what stands at its keys, for each of them; at those of tables too, as
+    /// `tuning.free-space`.
+    pub keys: Vec<BTreeMap<String, Range<usize>>>,
     /// `[disks]`, of a file of its own.
     pub settings: DiskSettings,
 }
@@ -114,9 +118,19 @@ impl Config {
         if wrong.is_empty() { Ok(config) } else { Err(wrong) }
     }
 
-    fn push(&mut self, node: Node, span: Range<usize>) {
-        self.nodes.push(node);
-        self.spans.push(span);
+    /// Adds what an entry stands for: a node, and the mount that it says itself.
+    fn push(&mut self, nodes: Vec<Node>, entry: &Entry<'_, '_>) {
+        let mut own = true;
+        for node in nodes {
+            let (span, keys) = match own {
+                true => (entry.span.clone(), entry.places()),
+                false => entry.places_of_mount(),
+            };
+            self.nodes.push(node);
+            self.spans.push(span);
+            self.keys.push(keys);
+            own = false;
+        }
     }
 }
 
@@ -136,7 +150,10 @@ fn entry(item: &Item<'_>, config: &mut Config, wrong: &mut Vec<ConfigError>) {
         entry.missing("name", "\"disk\"");
     }
     let Some(kind) = entry.text("type") else {
-        if entry.get("type").is_none() {
+        if let Some(key) = entry.misspelt("type") {
+            let problem = format!("the key `{}` is unknown", key.get_ref().escape_debug());
+            entry.refuse(key.span(), &problem, "did you mean `type`?");
+        } else if entry.get("type").is_none() {
             let help = format!("add `type`, one of {}", quoted_list(kinds::names()));
             entry.refuse(entry.span.clone(), "it has no `type`", help);
         }
@@ -156,9 +173,6 @@ fn entry(item: &Item<'_>, config: &mut Config, wrong: &mut Vec<ConfigError>) {
     let before = entry.wrong.len();
     let nodes = (kind.read)(&mut entry, &name, on);
     if entry.wrong.len() == before {
-        let span = entry.span.clone();
-        for node in nodes {
-            config.push(node, span.clone());
-        }
+        config.push(nodes, &entry);
     }
 }

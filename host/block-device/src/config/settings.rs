@@ -6,7 +6,7 @@ use crate::layout::Optimise;
 use crate::realise::Backend;
 
 /// The keys of the table.
-const KEYS: [&str; 2] = ["backend", "optimise"];
+pub const KEYS: [&str; 2] = ["backend", "optimise"];
 
 /// What `[disks]` says; none: it says nothing of that.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

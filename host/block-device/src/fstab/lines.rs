@@ -67,7 +67,7 @@ pub(crate) fn check(graph: &Graph) -> Result<(), GraphError> {
             _ => continue,
         };
         let problem = format!("fstab is to name `{}` by what it has not: {missing}", mount.at);
-        return Err(GraphError::at(&mount.node, problem, "write `by = \"uuid\"`"));
+        return Err(GraphError::at(&mount.node, problem, "write `by = \"uuid\"`").of("by"));
     }
     Ok(())
 }

@@ -57,7 +57,7 @@ impl FstabSettings {
                 _ => {
                     let problem = format!("`{option}` is no option of fstab's own");
                     let help = "write `x-dibhost.by=` `label`, `uuid`, `partuuid` or `path`, `x-dibhost.dump=` or `x-dibhost.pass=` a digit";
-                    return Err(GraphError::at(node, problem, help));
+                    return Err(GraphError::at(node, problem, help).of("options"));
                 }
             }
         }

@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::location::Spanned;
 use crate::reader::{Item, Reader};
 
-const KEYS: [&str; 5] = ["phase", "run", "script", "environment", "network"];
+pub(super) const KEYS: [&str; 5] = ["phase", "run", "script", "environment", "network"];
 
 /// The phases in which there is a tree to work in, and which are not about the disk.
 const PHASES: [&str; 8] = [
@@ -72,9 +72,7 @@ impl Reader<'_> {
 
     fn command(&mut self, entry: &Item<'_>) -> Option<StatedCommand> {
         let DeValue::Table(table) = entry.get_ref() else { return None };
-        let told = self.wrong.0.len();
-        self.known_keys(table, &KEYS, "`[[commands]]`");
-        let misspelt = self.wrong.0.len() > told;
+        let misspelt = !self.known_keys(table, &KEYS, "`[[commands]]`");
         let value =
             |name: &str| table.iter().find(|(key, _)| key.get_ref() == name).map(|(_, item)| item);
         let phase = match value("phase") {

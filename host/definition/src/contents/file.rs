@@ -7,7 +7,7 @@ use crate::location::Spanned;
 use crate::reader::{Item, Reader, kind};
 use crate::rule;
 
-const KEYS: [&str; 9] =
+pub(super) const KEYS: [&str; 9] =
     ["path", "content", "source", "link", "directory", "remove", "mode", "owner", "group"];
 
 /// The keys of which an entry has exactly one.
@@ -63,9 +63,7 @@ impl Reader<'_> {
 
     fn file(&mut self, entry: &Item<'_>) -> Option<StatedFile> {
         let DeValue::Table(table) = entry.get_ref() else { return None };
-        let told = self.wrong.0.len();
-        self.known_keys(table, &KEYS, "`[[files]]`");
-        let misspelt = self.wrong.0.len() > told;
+        let misspelt = !self.known_keys(table, &KEYS, "`[[files]]`");
         let (mut path, mut mode, mut owner, mut group) = (None, None, None, None);
         let mut nodes = Vec::new();
         // A value that is wrong was told; what else is missing then is not told of it.

@@ -9,7 +9,7 @@ use crate::location::Spanned;
 use crate::reader::{Item, Reader, integer, kind};
 use crate::rule;
 
-const KEYS: [&str; 1] = ["arguments"];
+pub(super) const KEYS: [&str; 1] = ["arguments"];
 
 impl Reader<'_> {
     /// `[sysctl]`: name → value, which stands where its name does.

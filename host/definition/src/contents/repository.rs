@@ -4,14 +4,14 @@ use toml::de::DeValue;
 
 use crate::diagnostic::Diagnostic;
 use crate::location::Spanned;
-use crate::reader::{Item, Reader, integer, kind};
+use crate::reader::{Item, Reader, integer, kind, near};
 use crate::rule;
 use dibhost_text::quoted_list;
 
 /// Keys of every repository.
-const KEYS: [&str; 6] = ["name", "url", "format", "key", "priority", "build-only"];
-const DEB_KEYS: [&str; 2] = ["suites", "components"];
-const RPM_KEYS: [&str; 3] = ["location", "cost", "module-hotfixes"];
+pub(super) const KEYS: [&str; 6] = ["name", "url", "format", "key", "priority", "build-only"];
+pub(super) const DEB_KEYS: [&str; 2] = ["suites", "components"];
+pub(super) const RPM_KEYS: [&str; 3] = ["location", "cost", "module-hotfixes"];
 
 const FORMATS: [&str; 2] = ["deb", "rpm"];
 const LOCATIONS: [&str; 3] = ["baseurl", "metalink", "mirrorlist"];
@@ -73,11 +73,17 @@ impl Reader<'_> {
         let value =
             |name: &str| table.iter().find(|(key, _)| key.get_ref() == name).map(|(_, item)| item);
         let refused = self.wrong.0.len();
+        let known: Vec<&str> = KEYS.iter().chain(&DEB_KEYS).chain(&RPM_KEYS).copied().collect();
+        let all_known = self.known_keys(table, &known, "`[[repositories]]`");
+        // Which keys belong to it is not known where this one is misspelt.
+        if !all_known && table.keys().any(|key| near(key, "format")) {
+            return None;
+        }
         let format = value("format")
             .map_or(Some("deb".to_owned()), |item| self.one_of(item, "format", &FORMATS))?;
-        let (own, others, other) = match format.as_str() {
-            "rpm" => (&RPM_KEYS[..], &DEB_KEYS[..], "deb"),
-            _ => (&DEB_KEYS[..], &RPM_KEYS[..], "rpm"),
+        let (others, other) = match format.as_str() {
+            "rpm" => (&DEB_KEYS[..], "deb"),
+            _ => (&RPM_KEYS[..], "rpm"),
         };
         for key in others {
             if let Some(item) = value(key) {
@@ -88,15 +94,14 @@ impl Reader<'_> {
                 );
             }
         }
-        let known: Vec<&str> = KEYS.iter().chain(own).chain(others).copied().collect();
-        self.known_keys(table, &known, "`[[repositories]]`");
         let needed: &[&str] = if format == "rpm" {
             &["name", "url", "key"]
         } else {
             &["name", "url", "suites", "key"]
         };
         let missing: Vec<&&str> = needed.iter().filter(|key| value(key).is_none()).collect();
-        if !missing.is_empty() {
+        // Where a key was misspelt, it is that.
+        if !missing.is_empty() && all_known {
             let why = match missing.as_slice() {
                 [key] if ***key == *"key" => ": there are no unsigned ones",
                 _ => "",

@@ -7,7 +7,7 @@ use crate::location::Spanned;
 use crate::reader::{Item, Reader};
 use crate::rule;
 
-const KEYS: [&str; 5] = ["name", "content", "source", "drop-in", "state"];
+pub(super) const KEYS: [&str; 5] = ["name", "content", "source", "drop-in", "state"];
 
 const STATES: [&str; 3] = ["enabled", "disabled", "masked"];
 
@@ -46,12 +46,14 @@ impl Reader<'_> {
 
     fn unit(&mut self, entry: &Item<'_>) -> Option<StatedUnit> {
         let DeValue::Table(table) = entry.get_ref() else { return None };
-        self.known_keys(table, &KEYS, "`[[units]]`");
+        let misspelt = !self.known_keys(table, &KEYS, "`[[units]]`");
         let value =
             |name: &str| table.iter().find(|(key, _)| key.get_ref() == name).map(|(_, item)| item);
         let refused = self.wrong.0.len();
         let name = match value("name") {
             Some(item) => self.unit_name(item),
+            // It is the key that was misspelt.
+            None if misspelt => None,
             None => {
                 self.refuse(
                     entry,
@@ -69,7 +71,7 @@ impl Reader<'_> {
             value("source").and_then(|item| self.beside(item, "source").map(StatedText::Source));
         let drop_in = value("drop-in").and_then(|item| self.drop_in(item));
         let state = value("state").and_then(|item| self.one_of(item, "state", &STATES));
-        if self.wrong.0.len() > refused {
+        if misspelt || self.wrong.0.len() > refused {
             return None;
         }
         let message = match (value("content"), value("source"), value("drop-in"), &state) {

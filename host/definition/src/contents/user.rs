@@ -8,7 +8,7 @@ use crate::location::Spanned;
 use crate::reader::{Item, Reader, integer, is_name, kind};
 use crate::rule;
 
-const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 13] = [
     "name",
     "authorized-keys",
     "groups",
@@ -93,9 +93,11 @@ impl Reader<'_> {
 
     fn user(&mut self, entry: &Item<'_>) -> Option<StatedUser> {
         let DeValue::Table(table) = entry.get_ref() else { return None };
-        self.known_keys(table, &KEYS, "`[[users]]`");
+        let misspelt = !self.known_keys(table, &KEYS, "`[[users]]`");
         let name = match table.iter().find(|(key, _)| key.get_ref() == "name") {
             Some((_, item)) => self.ruled(item, "name", rule::account_name),
+            // It is the key that was misspelt.
+            None if misspelt => None,
             None => {
                 self.refuse(
                     entry,

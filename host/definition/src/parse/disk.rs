@@ -9,7 +9,7 @@ use crate::diagnostic::Diagnostic;
 use crate::location::Spanned;
 use crate::reader::{Item, Key, Reader, integer, kind};
 
-const DISK_KEYS: [&str; 2] = ["size", "volumes"];
+pub(super) const KEYS: [&str; 2] = ["size", "volumes"];
 
 /// The least that a disk has room for a table in.
 const LEAST: u64 = 1 << 20;
@@ -18,7 +18,7 @@ impl Reader<'_> {
     pub(super) fn disk(&mut self, _section: &Key<'_>, item: &Item<'_>) -> DiskSection {
         let mut disk = DiskSection::default();
         let Some(table) = self.table(item, "disk") else { return disk };
-        self.known_keys(table, &DISK_KEYS, "`[disk]`");
+        self.known_keys(table, &KEYS, "`[disk]`");
         for (key, item) in table {
             match key.get_ref().as_ref() {
                 "size" => {
@@ -59,7 +59,7 @@ impl Reader<'_> {
         volumes
     }
 
-    pub(super) fn tuning(&mut self, item: &Item<'_>) -> Vec<(String, String)> {
+    pub(super) fn tuning(&mut self, item: &Item<'_>) -> Vec<(Spanned<String>, String)> {
         let Some(table) = self.table(item, "root-filesystem.tuning") else { return Vec::new() };
         let mut tuning = Vec::new();
         for (key, item) in table {
@@ -79,7 +79,8 @@ impl Reader<'_> {
                     }
                 },
             };
-            tuning.push((key.get_ref().to_string(), text));
+            let name = Spanned::new(key.get_ref().to_string(), self.source.locate(&item.span()));
+            tuning.push((name, text));
         }
         tuning
     }

@@ -18,7 +18,7 @@ use crate::fact::Fact;
 use crate::grant::{self, Grants};
 use crate::label::label;
 use crate::order::Key;
-use crate::parameters::one_line;
+use crate::parameters::{self, one_line};
 use crate::plan::{HOST, PlanFinding, PlannedBlockDevice};
 use crate::planner::{ElementFailure, Finding, Planner, StepAnswer, StepCall};
 use crate::preflight::{self, Held};
@@ -350,7 +350,8 @@ impl Run<'_> {
             None => format!("`{label}`: {}", one_line(&finding.message)),
         };
         if finding.fatal {
-            let place = place.or_else(|| trail(self.elements, name).1);
+            let set = || parameters::place_of_value(self.definition, name, &message).cloned();
+            let place = place.or_else(set).or_else(|| trail(self.elements, name).1);
             wrong
                 .push(Diagnostic::new(message).at(place.as_ref()).with_optional_help(finding.help));
         } else {
@@ -386,8 +387,9 @@ impl Run<'_> {
 
     /// A diagnostic about a step of an element.
     fn about(&self, name: &str, message: String) -> Diagnostic {
-        let (lines, place) = trail(self.elements, name);
-        let mut diagnostic = Diagnostic::new(message).at(place.as_ref());
+        let (lines, listed_at) = trail(self.elements, name);
+        let set = parameters::place_of_value(self.definition, name, &message);
+        let mut diagnostic = Diagnostic::new(message).at(set.or(listed_at.as_ref()));
         diagnostic.context = lines;
         diagnostic
     }

@@ -80,9 +80,9 @@ fn what_is_wrong_with_it_has_its_place() {
     let refused = |from: &str, to: &str| refused_text(&LUKS.replacen(from, to, 1), &[debian()]);
     let told = refused("secrets = \"passphrase\"", "secrets = \"other\"");
     assert!(told.contains("is opened by the secret `other`"), "{told}");
-    assert!(told.contains("image.toml:23:1"), "{told}");
+    assert!(told.contains("image.toml:27:11"), "{told}");
     let told = refused("on = \"root\"", "on = \"roots\"");
-    assert!(told.contains("image.toml:23:1") && told.contains("`crypt`"), "{told}");
+    assert!(told.contains("image.toml:26:6") && told.contains("`crypt`"), "{told}");
     let told = refused("format = ", "formt = ");
     assert!(told.contains("the key `formt` is unknown"), "{told}");
 }

@@ -52,12 +52,6 @@ fn what_is_no_slot_of_the_host_is_not_granted() {
     let text =
         granting("\"dib:users/authorised-key@1\", \"x:y/z@1\", \"dib:block-device/layout@1\"");
     insta::assert_snapshot!(refused_text(&text, &[spy()]), @r#"
-    image.toml:4:9: `spy` asks for what the definition does not grant: `facts` `dib:users/authorized-key@1` (it provides this slot in `install`)
-      4 | [grants.spy]
-        |         ^^^
-      help: if you trust it with that, replace the section by
-        [grants.spy]
-        facts = ["dib:block-device/layout@1", "dib:users/authorised-key@1", "dib:users/authorized-key@1", "x:y/z@1"]
     image.toml:5:10: this grants `facts` with the scope "dib:users/authorised-key@1", which is no slot of this host that an element may provide: did you mean `dib:users/authorized-key@1`?
       5 | facts = ["dib:users/authorised-key@1", "x:y/z@1", "dib:block-device/layout@1"]
         |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^

@@ -253,12 +253,12 @@ fn the_settings_of_the_root_filesystem_reach_its_node() {
     ]
     "#);
     let wrong = refused_text("[root-filesystem]\nfree-space = \"16000PiB\"\n", &[element("a")]);
-    insta::assert_snapshot!(wrong, @r"
-    image.toml:4:2: the block-device node `root` makes no sense: `free-space` is `18014398509481984000`
-      4 | [root-filesystem]
-        |  ^^^^^^^^^^^^^^^
+    insta::assert_snapshot!(wrong, @r#"
+    image.toml:5:14: the block-device node `root` makes no sense: `free-space` is `18014398509481984000`
+      5 | free-space = "16000PiB"
+        |              ^^^^^^^^^^
       help: write bytes from 0 to 1125899906842624, such as `65536` or `16MiB`
-    ");
+    "#);
 }
 
 #[test]
