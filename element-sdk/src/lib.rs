@@ -84,6 +84,8 @@
 //! | `builder` | `authorized-keys` or `proxies` |
 //! | `rootfs` | `read PATH` or `write PATH`: the path and all below it |
 //! | `exec` | a program's name or path, or `network` |
+//! | `facts` | a slot of `dib:` or `dibhost:` that it provides; `read SLOT` (declared, not requested) |
+//! | `elements` | `require ELEMENT`, `stand-in-for ELEMENT` (declared, not requested) |
 //! | `fetch` | a host; `unpinned` for what nobody has named the digest of |
 //! | `outputs` | the suffix of a file beside the image |
 //! | `secret` | `place PARAMETER`: handed on unread; `open PARAMETER`: read as well |

@@ -131,6 +131,7 @@ impl Element for Bootloader {
         let place = Place::of(&layout)?;
         let arguments = arguments(run.consume::<KernelArgument>()?);
         let distribution: Distribution = run.consume_one()?;
+        menu::sound(&distribution, &arguments)?;
         let settings = menu::settings(&distribution, &arguments, &place, self.timeout);
         run.rootfs()?.write("/etc/default/grub", settings)?;
         Ok(Outcome::Done)
@@ -149,6 +150,7 @@ impl Element for Bootloader {
         let kernels = run.consume::<Kernel>()?.into_iter().map(|k| k.value).collect();
         let arguments = arguments(run.consume::<KernelArgument>()?);
         let distribution: Distribution = run.consume_one()?;
+        menu::sound(&distribution, &arguments)?;
         let menu = Menu {
             distribution: &distribution,
             kernels: menu::newest_first(kernels),

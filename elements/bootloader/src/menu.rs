@@ -34,6 +34,10 @@ impl Menu<'_> {
         let _ = writeln!(text, "{}", self.place.search());
         let name = title(self.distribution);
         for (place, kernel) in self.kernels.iter().enumerate() {
+            if !kernel.version.chars().all(is_plain) {
+                let version = kernel.version.escape_debug();
+                return Err(Error::new(format!("`{version}` is no version of a kernel")));
+            }
             let title = match place {
                 0 => name.clone(),
                 _ => format!("{name}, with Linux {}", kernel.version),
@@ -64,6 +68,23 @@ impl Menu<'_> {
             "\nmenuentry '{title}' --class {class} --class gnu-linux --class os {{\n{linux}\n{initrd}}}\n"
         ))
     }
+}
+
+/// Whether what others say means itself in the files that a shell and GRUB read. Their slots have
+/// schemas that say so too; what is written here boots.
+///
+/// # Errors
+/// What does not, and whose it is.
+pub(crate) fn sound(distribution: &Distribution, arguments: &[String]) -> Result<()> {
+    let id = &distribution.id;
+    if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || "._+-".contains(c)) {
+        return Err(Error::new(format!("`{}` is no name of a distribution", id.escape_debug())));
+    }
+    arguments.iter().try_for_each(|argument| {
+        quoted(argument).map(drop).map_err(|problem| {
+            Error::new(format!("the argument `{}` {problem}", argument.escape_debug()))
+        })
+    })
 }
 
 /// `/etc/default/grub`, a file that a shell reads.
@@ -240,6 +261,26 @@ mod tests {
         assert_eq!(quoted("a={b;c}").unwrap(), "'a={b;c}'");
         for wrong in ["", "a\nb", "a'b", "$x", "a=\"b", "a;\"b c\""] {
             assert!(quoted(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_others_say_ends_no_line_and_no_quotation() {
+        let distribution = |id: &str| Distribution {
+            id: id.to_owned(),
+            version_id: String::new(),
+            codename: String::new(),
+            family: "debian".to_owned(),
+            package_manager: "apt".to_owned(),
+            init: "systemd".to_owned(),
+            default_user: "debian".to_owned(),
+        };
+        sound(&distribution("debian"), &["quiet".to_owned(), "a={b;c}".to_owned()]).unwrap();
+        for id in ["x'; reboot; '", "x\nreboot", ""] {
+            assert!(sound(&distribution(id), &[]).is_err(), "{id}");
+        }
+        for argument in ["quiet' ; reboot '", "quiet\nset root=evil", "$(reboot)"] {
+            assert!(sound(&distribution("debian"), &[argument.to_owned()]).is_err(), "{argument}");
         }
     }
 

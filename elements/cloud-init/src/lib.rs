@@ -44,6 +44,18 @@ impl Element for CloudInit {
                 );
             }
         }
+        let of_others = plan.consume::<Datasource>()?.into_iter().map(|f| f.value.name);
+        let datasources = self.all(of_others);
+        let user = distribution.default_user;
+        // Both are lines of a file that is read as root, whoever they come from.
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        for text in datasources.iter().chain([&user]) {
+            if text.is_empty() || !text.chars().all(plain) {
+                let message = format!("`{}` is no name for cloud-init.", text.escape_debug());
+                plan.find(Finding::refusal(message));
+                return Ok(());
+            }
+        }
         plan.package("cloud-init", "the machine is set up by its cloud")?;
         plan.package("cloud-guest-utils", "cloud-init grows the root with it")?;
         // Before Debian 12 it is part of the package `systemd`.
@@ -53,8 +65,6 @@ impl Element for CloudInit {
         for unit in UNITS {
             plan.service(unit, UnitState::Enabled)?;
         }
-        let datasources = self.all(plan.consume::<Datasource>()?.into_iter().map(|f| f.value.name));
-        let user = distribution.default_user;
         let folder = "/etc/cloud/cloud.cfg.d";
         let head = "# Written by the dibhost element `cloud-init`.\n";
         // One line: ds-identify, which looks before cloud-init starts, reads no other form.

@@ -4,8 +4,8 @@ use cloud_init::CloudInit;
 use dibhost_element_sdk::slots::{Datasource, Distribution};
 use dibhost_element_sdk::{Phase, TestHost, UnitState};
 
-fn host(codename: &str) -> TestHost {
-    let distribution = Distribution {
+fn distribution(codename: &str) -> Distribution {
+    Distribution {
         id: "debian".to_owned(),
         version_id: "12".to_owned(),
         codename: codename.to_owned(),
@@ -13,7 +13,11 @@ fn host(codename: &str) -> TestHost {
         package_manager: "apt".to_owned(),
         init: "systemd".to_owned(),
         default_user: "someone".to_owned(),
-    };
+    }
+}
+
+fn host(codename: &str) -> TestHost {
+    let distribution = distribution(codename);
     TestHost::new().fact("debian-minimal", "", &distribution).directory("/etc/cloud/cloud.cfg.d")
 }
 
@@ -62,4 +66,17 @@ fn what_is_no_datasource_is_refused() {
     let mut host = host("bookworm").parameter("datasources", vec!["NoCloud ]\nx: ["]);
     let planned = host.plan::<CloudInit>(Phase::Install).unwrap();
     assert!(planned.findings[0].fatal);
+}
+
+#[test]
+fn what_others_say_is_one_word_of_the_file_that_it_goes_into() {
+    let datasource = Datasource { name: "NoCloud ]\nruncmd: [".to_owned() };
+    let mut with_datasource = host("bookworm").fact("a", "", &datasource);
+    let user =
+        Distribution { default_user: "x\"\nruncmd: [".to_owned(), ..distribution("bookworm") };
+    let mut with_user = TestHost::new().fact("a", "", &user).directory("/etc/cloud/cloud.cfg.d");
+    for host in [&mut with_datasource, &mut with_user] {
+        let planned = host.plan::<CloudInit>(Phase::Install).unwrap();
+        assert!(planned.findings[0].fatal && planned.files.is_empty());
+    }
 }

@@ -1,12 +1,14 @@
 //! The smallest Debian that boots and can be worked with: a tree made by apt, a hostname, a
 //! network that comes up by DHCP.
 
+mod address;
 mod release;
 
 use dibhost_element_sdk::slots::Distribution;
 use dibhost_element_sdk::{
-    Bootstrap, BootstrapDistribution, Change, DebconfAnswer, Description, Element, Fact, Finding,
-    Outcome, Parameters, Phase, Plan, Result, Run, Step, UnitState, description, export_element,
+    Bootstrap, BootstrapDistribution, Change, DebconfAnswer, Description, Element, Error, Fact,
+    Finding, Outcome, Parameters, Phase, Plan, Result, Run, Step, UnitState, description,
+    export_element,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -105,6 +107,10 @@ impl Element for DebianMinimal {
             );
             return Ok(());
         }
+        if let Some(problem) = self.problem(&choice) {
+            plan.find(problem);
+            return Ok(());
+        }
         let release = &choice.release;
         let distribution = Distribution {
             id: "debian".to_owned(),
@@ -172,6 +178,9 @@ impl Element for DebianMinimal {
 
     fn run_install(&self, run: &Run<'_>) -> Result<Outcome> {
         let choice = self.choose(run.consume_optional()?);
+        if let Some(problem) = self.problem(&choice) {
+            return Err(Error::new(problem.message));
+        }
         let hostname = self.hostname.clone().unwrap_or_else(|| hostname(&run.machine().image_name));
         let tree = run.rootfs()?;
         let mut changes = vec![
@@ -210,6 +219,32 @@ impl DebianMinimal {
             image_mirror: self.image_mirror.clone().or_else(|| mirror.clone()),
             mirror,
         }
+    }
+
+    /// What would say more in a file of the image than it is to say, whoever it comes from.
+    fn problem(&self, choice: &Chosen) -> Option<Finding> {
+        let refusal = |what: &str, text: &str, parameter: &str| {
+            let message = format!("`{}` is no {what}.", text.escape_debug());
+            Some(Finding::refusal(message).about(parameter))
+        };
+        if release::check(&choice.release).is_err() {
+            return refusal("name of a release", &choice.release, "release");
+        }
+        let mirrors = [
+            (&choice.mirror, "mirror"),
+            (&choice.image_mirror, "image-mirror"),
+            (&self.image_security_mirror, "image-security-mirror"),
+        ];
+        for (mirror, parameter) in mirrors {
+            if let Some(mirror) = mirror.as_ref().filter(|mirror| !address::is_mirror(mirror)) {
+                return refusal("address of a mirror", mirror, parameter);
+            }
+        }
+        if let Some(odd) = self.components.iter().find(|c| !address::is_component(c)) {
+            return refusal("component of an archive", odd, "components");
+        }
+        let odd = self.hostname.as_ref().filter(|name| !address::is_hostname(name));
+        odd.and_then(|name| refusal("name of a machine", name, "hostname"))
     }
 
     /// The text of a deb822 source file; none when no mirror is named: the host then leaves the

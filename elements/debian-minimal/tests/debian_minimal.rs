@@ -107,3 +107,38 @@ fn a_locale_that_is_not_there_is_made() {
         assert_eq!(planned.findings[0].parameter.as_deref(), Some("locale"));
     }
 }
+
+/// Whether it plans nothing, and says why of this parameter.
+fn is_refused(host: TestHost, parameter: &str) {
+    let mut host = host;
+    let planned = host.plan::<DebianMinimal>(Phase::Root).unwrap();
+    assert!(planned.bootstrap.is_none(), "{parameter}");
+    assert!(planned.findings[0].fatal, "{parameter}");
+    assert_eq!(planned.findings[0].parameter.as_deref(), Some(parameter));
+    // Nor is it written where nobody planned.
+    assert!(host.run::<DebianMinimal>(Phase::Install).is_err(), "{parameter}");
+}
+
+#[test]
+fn what_another_element_chooses_cannot_say_more_than_a_mirror() {
+    for mirror in ["http://m.example/\nTrusted: yes", "[trusted=yes] http://m.example", "file:/srv"]
+    {
+        let choice = Choice { release: None, mirror: Some(mirror.to_owned()) };
+        is_refused(TestHost::new().fact("debian", "", &choice), "mirror");
+    }
+    let choice = Choice { release: Some("sid\nTrusted: yes".to_owned()), mirror: None };
+    is_refused(TestHost::new().fact("debian", "", &choice), "release");
+}
+
+#[test]
+fn a_parameter_is_one_word_of_the_file_that_it_goes_into() {
+    let mirror = "http://m.example\nTrusted: yes";
+    is_refused(TestHost::new().parameter("image-mirror", mirror), "image-mirror");
+    is_refused(TestHost::new().parameter("image-security-mirror", mirror), "image-security-mirror");
+    is_refused(TestHost::new().parameter("components", vec!["main\nTrusted: yes"]), "components");
+    for name in ["a b", "a\n127.0.0.1 mirror.example", "-a", "", "a..b"] {
+        is_refused(TestHost::new().parameter("hostname", name), "hostname");
+    }
+    let mut host = TestHost::new().parameter("hostname", "web-1.example.org");
+    assert!(host.plan::<DebianMinimal>(Phase::Root).unwrap().bootstrap.is_some());
+}

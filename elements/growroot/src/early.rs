@@ -18,7 +18,7 @@ pub(crate) fn steps(layout: &Layout, root: &LayoutMount) -> Option<String> {
         let Some(path) = by_partuuid(partition.partuuid.as_deref()) else { continue };
         let _ = writeln!(text, "name=$(device {path}) && partition \"$name\"");
     }
-    for volume in &below[..upper] {
+    for volume in below[..upper].iter().filter(|volume| is_plain(&volume.name)) {
         match &*volume.kind {
             "raid" => {
                 let Some(path) = path(layout, &volume.name) else { continue };

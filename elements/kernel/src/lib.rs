@@ -94,6 +94,10 @@ impl Element for KernelElement {
         if !modules.is_empty() {
             let mut text = "# Modules that the initramfs loads, one a line.\n".to_owned();
             for module in &modules {
+                let name = &module.value.name;
+                if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
+                    return Err(format!("`{}` is no kernel module", name.escape_debug()).into());
+                }
                 text.push_str(&format!("# for `{}`\n{}\n", module.provider, module.value.name));
             }
             changes.push(Change::write("/etc/initramfs-tools/modules", text));

@@ -63,6 +63,15 @@ fn modules_of_others_reach_the_initramfs() {
 }
 
 #[test]
+fn what_is_no_module_reaches_no_initramfs() {
+    let module = InitramfsModule { name: "virtio_blk\nevil".to_owned() };
+    let mut host = host().directory("/etc/initramfs-tools").fact("vm", "", &module);
+    let error = host.run::<KernelElement>(Phase::PostInstall).unwrap_err();
+    assert!(error.message.contains("is no kernel module"), "{error}");
+    assert!(!host.exists("/etc/initramfs-tools/modules"));
+}
+
+#[test]
 fn the_initramfs_is_compressed_as_wished() {
     let path = "/etc/initramfs-tools/conf.d/compression";
     let mut plain = host().directory("/etc/initramfs-tools");

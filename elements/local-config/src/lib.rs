@@ -56,7 +56,9 @@ impl LocalConfig {
         let mut text = "// The proxy of the machine that built this image.\n".to_owned();
         let mut any = false;
         for (kind, address) in addresses.into_iter().filter_map(|(k, a)| Some((k, a?))) {
-            if !address.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | ';')) {
+            // Nor a password: the image is for others.
+            let odd = |c: char| !c.is_ascii_graphic() || matches!(c, '"' | '\\' | ';' | '@');
+            if address.is_empty() || address.contains(odd) {
                 let message = format!("`{}` is no address of a proxy.", address.escape_debug());
                 plan.find(Finding::refusal(message).about("proxy"));
                 return Ok(());

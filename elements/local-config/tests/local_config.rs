@@ -43,8 +43,13 @@ fn the_proxy_is_written_only_when_wished() {
 
 #[test]
 fn a_proxy_cannot_say_more_than_its_address() {
-    let mut host =
-        with_proxy("http://x\"; APT::Get::AllowUnauthenticated \"true").parameter("proxy", true);
-    let planned = host.plan::<LocalConfig>(Phase::Install).unwrap();
-    assert!(planned.findings.iter().any(|f| f.fatal) && planned.files.is_empty());
+    for wrong in [
+        "http://x\"; APT::Get::AllowUnauthenticated \"true",
+        "http://x\nDPkg::Pre-Invoke { \"evil\"; };",
+        "http://me:secret@proxy.example:3128",
+    ] {
+        let mut host = with_proxy(wrong).parameter("proxy", true);
+        let planned = host.plan::<LocalConfig>(Phase::Install).unwrap();
+        assert!(planned.findings.iter().any(|f| f.fatal) && planned.files.is_empty(), "{wrong}");
+    }
 }

@@ -15,12 +15,19 @@ pub(crate) fn early(layout: &Layout) -> Vec<&LayoutVolume> {
     mounts.flat_map(|mount| layout.below(mount)).collect()
 }
 
+/// Those of a kind whose names are a word: a space would be a field more, a line end a volume more.
+fn of_kind<'a>(layout: &'a Layout, kind: &'a str) -> impl Iterator<Item = &'a LayoutVolume> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let of_kind = layout.volumes.iter().filter(move |volume| volume.kind == kind);
+    of_kind.filter(move |volume| volume.name.chars().all(plain))
+}
+
 /// A line for each encrypted volume; none: there is none.
 pub(crate) fn crypttab(layout: &Layout) -> Option<String> {
     let early = early(layout);
     let mut text = "# <name> <device> <key> <options>; a passphrase is asked for.\n".to_owned();
     let start = text.len();
-    for volume in layout.volumes.iter().filter(|volume| volume.kind == "luks") {
+    for volume in of_kind(layout, "luks") {
         let Some(uuid) = uuid(volume) else { continue };
         // The initramfs of a machine that is not there yet finds no device: it has to be told. No
         // `discard`: what is given back shows how much of the volume is used, and where.
@@ -37,7 +44,7 @@ pub(crate) fn mdadm(layout: &Layout) -> Option<String> {
                     HOMEHOST <ignore>\nMAILADDR root\n"
         .to_owned();
     let start = text.len();
-    for volume in layout.volumes.iter().filter(|volume| volume.kind == "raid") {
+    for volume in of_kind(layout, "raid") {
         let Some(uuid) = uuid(volume) else { continue };
         // Of whichever version its metadata is.
         text.push_str(&format!("ARRAY /dev/md/{} UUID={uuid}\n", volume.name));

@@ -79,6 +79,7 @@ checks! {
     DropInName "drop-in-name" "a drop-in whose name is no name of a file";
     ElementName "element-name" "a component that calls itself another than its file";
     ElementTwin "element-twin" "two different elements of one name";
+    ElementsGrant "elements-grant" "an element that another brings along or takes the place of, and nobody granted it";
     ExecGrant "exec-grant" "a program in the target that is not granted";
     ExecName "exec-name" "a program that is neither a name nor an absolute path";
     ExecNetworkGrant "exec-network-grant" "the network for a program that is not granted it";
@@ -91,7 +92,8 @@ checks! {
     FactSchema "fact-schema" "a value that does not fit the schema of its slot";
     FactTiming "fact-timing" "an observed slot written or read while planning";
     Facts "facts" "more facts than a step provides";
-    FactsGrant "facts-grant" "a value of a slot of `dib:` that is not granted";
+    FactsGrant "facts-grant" "a value of a slot of `dib:` or `dibhost:` that is not granted";
+    FactsReadGrant "facts-read-grant" "a look at the values of a slot that is not granted";
     FetchDigest "fetch-digest" "bytes from outside that are not those that were asked for";
     FetchGrant "fetch-grant" "a download from a host that is not granted";
     FetchRedirect "fetch-redirect" "a download that a server sends on to a host that is not granted";
@@ -152,6 +154,7 @@ checks! {
     ProgramUnlimited "program-unlimited" "programs of a foreign element on a machine that cannot limit them";
     ProgramYoungCalls "program-young-calls" "a program in the target that makes a system call nobody judged yet";
     Programs "programs" "more processes than a step may have at once";
+    ProxyPassword "proxy-password" "the password of a proxy to an element";
     RegularFile "regular-file" "a pipe or device read or added to as a file";
     RepositoriesGrant "repositories-grant" "a repository that is not granted";
     RepositoryKey "repository-key" "a repository's key that is more or other than one block of public keys";

@@ -23,9 +23,11 @@ pub enum Capability {
     Builder,
     /// Bytes kept between builds.
     Cache,
+    /// Other elements: brought along, and stood in for.
+    Elements,
     /// Programs in the target.
     Exec,
-    /// Values of slots of `dib:`.
+    /// Values of slots: of `dib:`, and of `dibhost:`.
     Facts,
     /// Downloads.
     Fetch,
@@ -49,13 +51,14 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Accounts,
         Self::AccountsSudo,
         Self::BlockDevice,
         Self::Bootstrap,
         Self::Builder,
         Self::Cache,
+        Self::Elements,
         Self::Exec,
         Self::Facts,
         Self::Fetch,
@@ -79,6 +82,7 @@ impl Capability {
             Self::Bootstrap => "bootstrap",
             Self::Builder => "builder",
             Self::Cache => "cache",
+            Self::Elements => "elements",
             Self::Exec => "exec",
             Self::Facts => "facts",
             Self::Fetch => "fetch",

@@ -14,7 +14,7 @@ use dibhost_plan::description::{
 use dibhost_plan::fact::Fact;
 use dibhost_plan::grant::{self, Grants, Right};
 use dibhost_plan::planner::{BuilderSurroundings, TargetMachine};
-use dibhost_plan::{schema, validate};
+use dibhost_plan::{FactUse, schema, validate};
 use dibhost_registry::SimulatedFetch;
 use dibhost_tree::{Output, SimulatedTarget};
 use serde_json::json;
@@ -95,7 +95,8 @@ fn check(state: &mut State, grants: &Grants) {
     let step = state.call.step().expect("the step is declared").clone();
     for (slot, key, _) in state.facts.provided() {
         assert!(step.provides.iter().any(|s| s.name == slot), "`{slot}` was not declared");
-        let granted = !schema::granted(&slot) || grants.allows(&Right::Facts(slot.as_str().into()));
+        let asked = Right::Facts(FactUse::Provide, slot.as_str().into());
+        let granted = !schema::granted(FactUse::Provide, &slot) || grants.allows(&asked);
         assert!(granted, "`{slot}` is not granted");
         assert!(key.len() <= 255 && !key.contains(char::is_control), "an unsound key");
     }

@@ -6,6 +6,7 @@ use dibhost_definition::{Capability, Definition, Diagnostics, LockedElement, Sco
 use serde::Serialize;
 
 use crate::condition::in_words;
+use crate::consent;
 use crate::contents;
 use crate::grant::{Grants, meaning};
 use crate::lock;
@@ -97,8 +98,9 @@ pub fn ask(
 ) -> Result<Vec<Asking>, Diagnostics> {
     let mut wrong = Diagnostics::default();
     let definition = &contents::whole(definition, &inputs.inputs, &mut wrong);
-    let elements = resolve(definition, planner, &inputs.inputs, &mut wrong);
+    let mut elements = resolve(definition, planner, &inputs.inputs, &mut wrong);
     wrong.or(())?;
+    consent::ask(&mut elements);
     let conditional =
         elements.values().flat_map(|e| &e.description().requests).any(|r| !r.when.is_empty());
     let facts = match conditional {

@@ -12,8 +12,10 @@
 //! | `bootstrap` | empty | the first tree may be wished for |
 //! | `builder` | `authorized-keys` or `proxies` | may be read |
 //! | `rootfs` | `read PATH` or `write PATH` | PATH and all below it (`write` includes `read`) |
+//! | `elements` | `require ELEMENT` or `stand-in-for ELEMENT` | may be brought into the image, or left out of it for this one |
 //! | `exec` | a program's name or absolute path, `*`, or `network` | may be started in the target |
-//! | `facts` | a slot of `dib:`, `*` for any run of characters | may be provided: the host and its elements carry out what is in it |
+//! | `facts` | a slot of `dib:` or `dibhost:`, `*` for any run of characters | may be provided: the host and its elements carry out what is in it |
+//! | `facts` | `read SLOT` | a slot of which not everybody is to see the values may be read |
 //! | `fetch` | a host, or `unpinned` | may be fetched from |
 //! | `inputs` | an input's name, `*` for any run of characters; or `parameter PARAMETER` | that input of the definition, or those that the parameter names, may be read and placed |
 //! | `outputs` | a suffix pattern | may be put beside the image |
@@ -36,10 +38,12 @@ use dibhost_definition::ElementGrants;
 use crate::description::Request;
 use crate::fact::Fact;
 use crate::openpgp;
+use crate::schema;
+use crate::slot::FactUse;
 use crate::wish::{Repository, Wish};
 
 pub use right::{
-    Access, Download, InputChoice, Pattern, Right, SecretUse, Signed, Start, Surroundings, below,
+    Access, Download, ElementUse, InputChoice, Pattern, Right, SecretUse, Signed, Start, Surroundings, below,
 };
 
 /// What an element holds.
@@ -152,9 +156,21 @@ pub fn meaning(scope: &Right) -> &'static str {
         Right::Builder(Surroundings::AuthorizedKeys) => "sees the public keys that you log in with",
         Right::Builder(Surroundings::Proxies) => "sees which proxies you use",
         Right::Cache => "keeps bytes of its own on this machine between builds",
+        Right::Elements(ElementUse::Require, _) => {
+            "brings this element into the image, with all that it holds there"
+        }
+        Right::Elements(ElementUse::StandIn, _) => {
+            "takes the place of this element, which is then not in the image where others need it"
+        }
         Right::Exec(Start::Network) => "lets the programs that it starts reach the network",
         Right::Exec(Start::Program(_)) => "starts this program as root inside the image's box",
-        Right::Facts(slots) => means_fact(&slots.to_string()),
+        Right::Facts(FactUse::Provide, slots) => means_fact(&slots.to_string()),
+        Right::Facts(FactUse::Read, slots) if slots.as_str().starts_with(schema::OWN) => {
+            "sees what the elements that come with the host say to one another"
+        }
+        Right::Facts(FactUse::Read, _) => {
+            "sees the public keys that log in, your own among them where they do"
+        }
         Right::Fetch(Download::Unpinned) => "downloads what nobody has named the digest of",
         Right::Fetch(Download::From(_)) => "downloads from this host",
         Right::Inputs(InputChoice::Named(_)) => {
@@ -201,6 +217,9 @@ fn means_fact(slot: &str) -> &'static str {
             "says what the system is and who its default user is, who gets keys and `sudo`"
         }
         "dib:users/authorized-key@1" => "lets the holder of a key log in, as any user",
+        slot if slot.starts_with(schema::OWN) => {
+            "speaks to the elements that come with the host as one of them, and is believed"
+        }
         _ => "tells the host's elements what they then carry out",
     }
 }

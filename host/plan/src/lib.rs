@@ -6,6 +6,7 @@ pub mod action;
 mod actions;
 pub mod ask;
 mod condition;
+mod consent;
 mod contents;
 pub mod description;
 pub mod diff;
@@ -64,7 +65,7 @@ pub use plan::{
     PresetLine, Step, VERSION, schema as schema_of_plan,
 };
 pub use planning::{CANNOT_RUN_HELP, DEFAULT_SOURCE_DATE_EPOCH, PlanInputs, plan};
-pub use slot::PlannedSlot;
+pub use slot::{FactUse, PlannedSlot, Who};
 pub use transaction::{
     BootstrapWant, DebconfAnswer, GroupWant, ModuleWant, PackageWant, PlannedRepository,
     Transaction, WantedBy,

@@ -18,6 +18,7 @@ use settled::Settled;
 use crate::Phase;
 use crate::accounts;
 use crate::actions;
+use crate::consent;
 use crate::contents;
 use crate::digest::digest_of;
 use crate::fact::Fact;
@@ -51,8 +52,9 @@ pub fn plan(
 ) -> Result<Plan, Diagnostics> {
     let mut wrong = Diagnostics::default();
     let definition = &contents::whole(definition, &inputs.inputs, &mut wrong);
-    let elements = resolve(definition, planner, &inputs.inputs, &mut wrong);
+    let mut elements = resolve(definition, planner, &inputs.inputs, &mut wrong);
     wrong.or(())?;
+    consent::ask(&mut elements);
 
     let mut findings: Vec<PlanFinding> =
         elements.iter().flat_map(|(name, e)| unknown_extensions(name, e)).collect();

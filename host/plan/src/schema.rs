@@ -12,7 +12,7 @@ use dibhost_check::Check;
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::Value;
 
-use crate::slot::{Arity, PlannedSlot, Timing};
+use crate::slot::{Arity, FactUse, PlannedSlot, Timing, Who};
 
 /// A slot whose meaning is the host's.
 #[derive(Debug, Clone, Copy)]
@@ -23,16 +23,22 @@ pub struct HostSlot {
     pub arity: Arity,
     /// When they are known.
     pub timing: Timing,
+    /// Who may provide one.
+    pub provided_by: Who,
+    /// Who may read them.
+    pub read_by: Who,
     /// The JSON Schema of one value.
     pub schema: &'static str,
 }
 
 macro_rules! host_slots {
-    ($($name:literal, $arity:ident, $timing:ident, $file:literal;)*) => {
+    ($($name:literal, $arity:ident, $timing:ident, $provided:ident, $read:ident, $file:literal;)*) => {
         [$(HostSlot {
             name: $name,
             arity: Arity::$arity,
             timing: Timing::$timing,
+            provided_by: Who::$provided,
+            read_by: Who::$read,
             schema: include_str!(concat!("../../../wit/slots/", $file, ".json")),
         }),*]
     };
@@ -44,17 +50,21 @@ pub const LAYOUT: &str = "dib:block-device/layout@1";
 /// What the system is.
 pub const DISTRIBUTION: &str = "dib:os/distribution@1";
 
-/// All slots of `dib:`, by name.
+/// All slots of `dib:`, by name: how many values and when, who provides one and who reads them. The
+/// keys that log in are the builder's own, too, which an element sees by the grant `builder` else.
 pub const HOST_SLOTS: [HostSlot; 8] = host_slots! {
-    "dib:block-device/layout@1", One, Planned, "block-device-layout@1";
-    "dib:boot/kernel-argument@1", Many, Planned, "boot-kernel-argument@1";
-    "dib:boot/kernel@1", Many, Observed, "boot-kernel@1";
-    "dib:boot/loader@1", Optional, Planned, "boot-loader@1";
-    "dib:cloud-init/datasource@1", Many, Planned, "cloud-init-datasource@1";
-    "dib:initramfs/module@1", Many, Planned, "initramfs-module@1";
-    "dib:os/distribution@1", One, Planned, "os-distribution@1";
-    "dib:users/authorized-key@1", Many, Planned, "users-authorized-key@1";
+    "dib:block-device/layout@1", One, Planned, Host, Anyone, "block-device-layout@1";
+    "dib:boot/kernel-argument@1", Many, Planned, Granted, Anyone, "boot-kernel-argument@1";
+    "dib:boot/kernel@1", Many, Observed, Granted, Anyone, "boot-kernel@1";
+    "dib:boot/loader@1", Optional, Planned, Granted, Anyone, "boot-loader@1";
+    "dib:cloud-init/datasource@1", Many, Planned, Granted, Anyone, "cloud-init-datasource@1";
+    "dib:initramfs/module@1", Many, Planned, Granted, Anyone, "initramfs-module@1";
+    "dib:os/distribution@1", One, Planned, Granted, Anyone, "os-distribution@1";
+    "dib:users/authorized-key@1", Many, Planned, Granted, Granted, "users-authorized-key@1";
 };
+
+/// The namespace in which the elements that come with the host talk to one another.
+pub const OWN: &str = "dibhost:";
 
 /// The host's slot of that name.
 #[must_use]
@@ -62,12 +72,26 @@ pub fn host_slot(name: &str) -> Option<&'static HostSlot> {
     HOST_SLOTS.iter().find(|s| s.name == name)
 }
 
-/// Whether an element needs the grant `facts` to provide a slot: each of `dib:` that elements may
-/// provide at all. What is in them the host and its elements carry out with rights of their own:
-/// a key logs in, an argument is booted with.
+/// Who may provide a slot, or read it. What is in a slot of `dib:` the host and its elements carry
+/// out with rights of their own: a key logs in, an argument is booted with. Slots of `dibhost:` are
+/// between the host's elements, which believe what they find there. All others are between elements
+/// that hold nothing which they are not granted.
 #[must_use]
-pub fn granted(name: &str) -> bool {
-    name.starts_with("dib:") && name != LAYOUT
+pub fn who(may: FactUse, name: &str) -> Who {
+    match (host_slot(name), may) {
+        (Some(slot), FactUse::Provide) => slot.provided_by,
+        (Some(slot), FactUse::Read) => slot.read_by,
+        (None, _) if name.starts_with(OWN) => Who::Granted,
+        // One of a newer host, which a description that names it is refused for.
+        (None, FactUse::Provide) if name.starts_with("dib:") => Who::Granted,
+        (None, _) => Who::Anyone,
+    }
+}
+
+/// Whether an element needs the grant `facts` for it.
+#[must_use]
+pub fn granted(may: FactUse, name: &str) -> bool {
+    who(may, name) == Who::Granted
 }
 
 impl HostSlot {
@@ -277,6 +301,22 @@ mod tests {
                 "{slot} {value}: {:?}",
                 slots.check(slot, &value)
             );
+        }
+    }
+
+    #[test]
+    fn every_slot_says_who_provides_and_who_reads_it() {
+        use FactUse::{Provide, Read};
+        for (name, provided, read) in [
+            (LAYOUT, Who::Host, Who::Anyone),
+            ("dib:boot/kernel@1", Who::Granted, Who::Anyone),
+            ("dib:users/authorized-key@1", Who::Granted, Who::Granted),
+            ("dib:of/tomorrow@1", Who::Granted, Who::Anyone),
+            ("dibhost:debian/choice@1", Who::Granted, Who::Granted),
+            ("dibhosted:debian/choice@1", Who::Anyone, Who::Anyone),
+            ("acme:net/interface@1", Who::Anyone, Who::Anyone),
+        ] {
+            assert_eq!((who(Provide, name), who(Read, name)), (provided, read), "{name}");
         }
     }
 

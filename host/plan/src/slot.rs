@@ -30,6 +30,26 @@ pub enum Timing {
     Observed,
 }
 
+/// What is done with a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FactUse {
+    /// Its values are read.
+    Read,
+    /// A value is provided.
+    Provide,
+}
+
+/// Who may do something with a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// The host itself, and no element.
+    Host,
+    /// Whoever is granted it. Elements that come with the host hold what they ask for.
+    Granted,
+    /// Any element.
+    Anyone,
+}
+
 /// A slot that some step of the build reads or writes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

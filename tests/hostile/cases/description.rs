@@ -70,6 +70,20 @@ pub(crate) fn all() -> Vec<Case> {
             .grant("hostile", "packages", "openssh-*")
             .plans([call("Packages", json!([crate::cases::wishes::package("sudo")]))])
             .says("does not grant: `packages` `sudo`"),
+        Case::on(Check::ElementsGrant, "an_element_of_the_host_is_brought_along")
+            .with(|script| {
+                script.description["requires"] = json!([
+                    {"name": "growroot", "version": "", "optional": false, "extensions": []}
+                ]);
+            })
+            .plans([])
+            .says("does not grant: `elements` `require growroot`")
+            .says("elements = [\"require growroot\"]"),
+        Case::on(Check::ElementsGrant, "the_clean_up_is_left_out_for_who_stands_in_for_it")
+            .with(|script| script.description["stands_in_for"] = json!(["sysprep"]))
+            .plans([])
+            .says("does not grant: `elements` `stand-in-for sysprep`")
+            .says("elements = [\"stand-in-for sysprep\"]"),
         Case::on(Check::RequestScope, "a_request_whose_path_climbs")
             .may("rootfs", "write /mine")
             .requests("rootfs", "write /mine/../etc")

@@ -33,6 +33,17 @@ fn host_slot(name: &str) -> Value {
     json!({"name": name, "arity": "Many", "timing": "Planned", "schema": null, "doc": "", "extensions": []})
 }
 
+/// The slot by which the host's own elements say which Debian it is.
+const CHOICE: &str = "dibhost:debian/choice@1";
+
+/// The step in `root` reads a slot.
+fn reads(script: &mut Script, slot: &str, arity: &str) {
+    let uses = json!({"name": slot, "arity": arity, "required": false, "extensions": []});
+    if let Some(slots) = script.step("Root")["consumes"].as_array_mut() {
+        slots.push(uses);
+    }
+}
+
 /// The step in `root` provides a slot.
 pub(crate) fn provides(script: &mut Script, slot: Value) {
     if let Some(slots) = script.step("Root")["provides"].as_array_mut() {
@@ -131,6 +142,33 @@ fn of_its_own() -> Vec<Case> {
                 "{\"argument\":\"init=/evil\",\"reason\":null}",
             )])
             .says("`hostile` asks for what the definition does not grant: `facts` `dib:boot/kernel-argument@1`"),
+        Case::on(Check::FactsGrant, "a_mirror_for_the_host_s_own_elements")
+            .with(|s| {
+                let mut choice = slot(CHOICE, "Planned", &json!({"type": "object"}));
+                choice["arity"] = "Optional".into();
+                provides(s, choice);
+            })
+            .plans([fact(CHOICE, "", "{\"mirror\":\"http://evil.invalid/\",\"release\":null}")])
+            .says("`hostile` asks for what the definition does not grant: `facts` `dibhost:debian/choice@1`")
+            .says("facts = [\"dibhost:debian/choice@1\"]"),
+        Case::on(Check::FactsReadGrant, "what_the_host_s_own_elements_say_to_one_another")
+            .with(|s| reads(s, CHOICE, "Optional"))
+            .plans([call("Consume", CHOICE)])
+            .says("`hostile` asks for what the definition does not grant: `facts` `read dibhost:debian/choice@1`")
+            .says("facts = [\"read dibhost:debian/choice@1\"]"),
+        Case::on(Check::FactsReadGrant, "the_keys_that_log_in_by_the_slot_that_they_are_in")
+            .with(|s| reads(s, "dib:users/authorized-key@1", "Many"))
+            .grant("hostile", "facts", "dib:users/authorized-key@1")
+            .plans([call("Consume", "dib:users/authorized-key@1")])
+            .says("does not grant: `facts` `read dib:users/authorized-key@1`"),
+        Case::on(Check::FactsReadGrant, "what_a_slot_says_by_what_is_granted_then")
+            .may("packages", "sudo")
+            .with(|s| {
+                s.description["requests"][0]["when"] =
+                    json!([{"slot": CHOICE, "field": "release", "one_of": ["sid"], "extensions": []}]);
+            })
+            .plans([])
+            .says("does not grant: `facts` `read dibhost:debian/choice@1`"),
         text(Check::FactKey, "a_key_of_a_fact_writes_to_the_terminal")
             .plans([fact(SLOT, "\u{1b}[31m", "\"x\"")])
             .says("has control characters"),

@@ -166,6 +166,12 @@ fn without_grants() -> Vec<Case> {
             .plans([bare("Proxies")])
             .says("`builder` of `proxies` is not granted")
             .gets_out(|_, outcome| outcome.stderr.contains(crate::case::loot::PROXY)),
+        Case::on(Check::ProxyPassword, "the_password_of_a_proxy_that_may_be_known")
+            .may("builder", "proxies")
+            .plans([bare("Proxies")])
+            .after_script("export https_proxy=http://me:hunter2-and-more@proxy.invalid:3128")
+            .harmless()
+            .gets_out(|_, outcome| outcome.stderr.contains(crate::case::loot::SECRET)),
         Case::on(Check::WishInRun, "a_wish_that_no_plan_showed")
             .may("packages", "*")
             .runs([call("Packages", json!([package("sudo")]))])

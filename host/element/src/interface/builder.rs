@@ -1,5 +1,6 @@
 //! `builder`: what the image definition lets out of the builder's own surroundings.
 
+use dibhost_check::Check;
 use dibhost_plan::grant::{Right, Surroundings};
 use wasmtime::component::Linker;
 
@@ -24,10 +25,41 @@ impl builder::Host for State {
         self.grant(Right::Builder(Surroundings::Proxies))?;
         let builder = &self.wishes.builder;
         Ok(builder::Proxy {
-            http: builder.http_proxy.clone(),
-            https: builder.https_proxy.clone(),
+            http: builder.http_proxy.as_deref().map(without_password),
+            https: builder.https_proxy.as_deref().map(without_password),
             no_proxy: builder.no_proxy.clone(),
             extensions: Vec::new(),
         })
+    }
+}
+
+/// A proxy's address without who may use it: what an element is told ends up in plans and images.
+/// All before the last `@` is that, for a password may have anything in it.
+fn without_password(address: &str) -> String {
+    let (scheme, rest) = match address.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), address),
+    };
+    match rest.rsplit_once('@') {
+        Some((_, host)) if Check::ProxyPassword.holds() => format!("{scheme}{host}"),
+        _ => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn a_proxy_is_told_without_its_password() {
+        for (address, told) in [
+            ("http://proxy.example:3128", "http://proxy.example:3128"),
+            ("http://me:secret@proxy.example:3128/", "http://proxy.example:3128/"),
+            ("http://me:s/e@c#ret@proxy.example", "http://proxy.example"),
+            ("me:secret@proxy.example:3128", "proxy.example:3128"),
+            ("", ""),
+        ] {
+            assert_eq!(without_password(address), told);
+        }
     }
 }

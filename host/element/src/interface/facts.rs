@@ -5,7 +5,7 @@ use dibhost_check::Check;
 use dibhost_definition::Limit;
 use dibhost_plan::description::{Arity, Timing};
 use dibhost_plan::grant::Right;
-use dibhost_plan::schema;
+use dibhost_plan::{FactUse, schema};
 use serde_json::Value;
 use wasmtime::component::Linker;
 
@@ -36,10 +36,10 @@ impl facts::Host for State {
                 .map_err(|e| Refusal::invalid(format!("a value of `{shown}` is no JSON: {e}")))?;
             return self.facts.add(&slot, Arity::Many, key, value);
         };
-        let (timing, granted) = (declared.timing, schema::granted(&slot));
+        let (timing, granted) = (declared.timing, schema::granted(FactUse::Provide, &slot));
         in_time(self.call.mode, timing, &slot)?;
         if granted {
-            self.grant(Right::Facts(slot.as_str().into()))?;
+            self.grant(Right::Facts(FactUse::Provide, slot.as_str().into()))?;
         }
         if Check::FactKey.holds() && (key.len() > 255 || key.chars().any(char::is_control)) {
             return Err(Refusal::invalid(format!(
@@ -71,6 +71,9 @@ impl facts::Host for State {
                 "its step `{name}` does not declare that it consumes `{}`",
                 harmless(&slot, 200)
             )));
+        }
+        if schema::granted(FactUse::Read, &slot) {
+            self.grant(Right::Facts(FactUse::Read, slot.as_str().into()))?;
         }
         // While planning, what is not observed is given, if only as an empty list.
         let given = self.facts.given(&slot);

@@ -8,6 +8,7 @@ use dibhost_definition::{Capability, Scoped};
 use dibhost_text::did_you_mean;
 use serde::{Deserialize, Serialize};
 
+use crate::slot::FactUse;
 use crate::{openpgp, schema, validate};
 
 /// A name, or a pattern in which `*` stands for any run of characters.
@@ -65,6 +66,15 @@ pub enum Surroundings {
     AuthorizedKeys,
     /// The proxies.
     Proxies,
+}
+
+/// What may be done about other elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ElementUse {
+    /// One may be brought into the image.
+    Require,
+    /// One may be left out for it.
+    StandIn,
 }
 
 /// What may be started, and what it may reach.
@@ -132,10 +142,12 @@ pub enum Right {
     Builder(Surroundings),
     /// Bytes may be kept between builds.
     Cache,
+    /// Other elements may be brought along or stood in for.
+    Elements(ElementUse, Pattern),
     /// Programs may be started in the target.
     Exec(Start),
-    /// Values of a slot of `dib:` may be provided.
-    Facts(Pattern),
+    /// A slot that is not for everybody may be provided, or read.
+    Facts(FactUse, Pattern),
     /// Something may be downloaded.
     Fetch(Download),
     /// Files and folders of the builder may be read and placed.
@@ -189,10 +201,25 @@ impl Right {
             Capability::Cache => Self::Cache,
             Capability::Exec if text == "network" => Self::Exec(Start::Network),
             Capability::Exec => Self::Exec(Start::Program(pattern())),
-            Capability::Facts => match fact_slots(text) {
-                Ok(()) => Self::Facts(pattern()),
-                Err(why) => return wrong(&format!(", which {why}")),
+            Capability::Elements => match text.split_once(' ') {
+                Some(("require", name)) if is_elements(name) => {
+                    Self::Elements(ElementUse::Require, name.into())
+                }
+                Some(("stand-in-for", name)) if is_elements(name) => {
+                    Self::Elements(ElementUse::StandIn, name.into())
+                }
+                _ => return wrong("; it takes `require ELEMENT` or `stand-in-for ELEMENT`"),
             },
+            Capability::Facts => {
+                let (may, slots) = match text.strip_prefix("read ") {
+                    Some(slots) => (FactUse::Read, slots),
+                    None => (FactUse::Provide, text),
+                };
+                match fact_slots(may, slots) {
+                    Ok(()) => Self::Facts(may, slots.into()),
+                    Err(why) => return wrong(&format!(", which {why}")),
+                }
+            }
             Capability::Fetch if text == "unpinned" => Self::Fetch(Download::Unpinned),
             Capability::Fetch => Self::Fetch(Download::From(pattern())),
             Capability::Inputs => Self::Inputs(match text.strip_prefix("parameter ") {
@@ -253,8 +280,9 @@ impl Right {
             Self::Bootstrap => Capability::Bootstrap,
             Self::Builder(_) => Capability::Builder,
             Self::Cache => Capability::Cache,
+            Self::Elements(..) => Capability::Elements,
             Self::Exec(_) => Capability::Exec,
-            Self::Facts(_) => Capability::Facts,
+            Self::Facts(..) => Capability::Facts,
             Self::Fetch(_) => Capability::Fetch,
             Self::Inputs(_) => Capability::Inputs,
             Self::Outputs(_) => Capability::Outputs,
@@ -279,13 +307,16 @@ impl Right {
             Self::Accounts(pattern)
             | Self::AccountsSudo(pattern)
             | Self::Exec(Start::Program(pattern))
-            | Self::Facts(pattern)
+            | Self::Facts(FactUse::Provide, pattern)
             | Self::Fetch(Download::From(pattern))
             | Self::Inputs(InputChoice::Named(pattern))
             | Self::Outputs(pattern)
             | Self::Packages(pattern)
             | Self::Services(pattern)
             | Self::ServicesDefine(pattern) => pattern.to_string(),
+            Self::Elements(ElementUse::Require, name) => format!("require {name}"),
+            Self::Elements(ElementUse::StandIn, name) => format!("stand-in-for {name}"),
+            Self::Facts(FactUse::Read, slots) => format!("read {slots}"),
             Self::Inputs(InputChoice::OfParameter(name)) => format!("parameter {name}"),
             Self::Repositories(Signed { url, key }) => format!("{url} key:{key}"),
             Self::Rootfs(Access::Read, path) => format!("read {path}"),
@@ -308,13 +339,19 @@ impl Right {
             (Self::Accounts(held), Self::Accounts(asked))
             | (Self::AccountsSudo(held), Self::AccountsSudo(asked))
             | (Self::Exec(Start::Program(held)), Self::Exec(Start::Program(asked)))
-            | (Self::Facts(held), Self::Facts(asked))
             | (Self::Fetch(Download::From(held)), Self::Fetch(Download::From(asked)))
             | (Self::Inputs(InputChoice::Named(held)), Self::Inputs(InputChoice::Named(asked)))
             | (Self::Outputs(held), Self::Outputs(asked))
             | (Self::Packages(held), Self::Packages(asked))
             | (Self::Services(held), Self::Services(asked))
             | (Self::ServicesDefine(held), Self::ServicesDefine(asked)) => held.covers(asked),
+            (Self::Elements(held, names), Self::Elements(asked, name)) => {
+                held == asked && names.covers(name)
+            }
+            // Who may say something has no need to hear what others say.
+            (Self::Facts(held, slots), Self::Facts(asked, slot)) => {
+                held == asked && slots.covers(slot)
+            }
             (Self::Repositories(held), Self::Repositories(asked)) => held.covers(asked),
             (Self::Rootfs(held, folder), Self::Rootfs(asked, path)) => {
                 held >= asked && below(folder, path)
@@ -350,7 +387,9 @@ impl Right {
             Self::Cache => Check::CacheGrant,
             Self::Exec(Start::Program(_)) => Check::ExecGrant,
             Self::Exec(Start::Network) => Check::ExecNetworkGrant,
-            Self::Facts(_) => Check::FactsGrant,
+            Self::Elements(..) => Check::ElementsGrant,
+            Self::Facts(FactUse::Provide, _) => Check::FactsGrant,
+            Self::Facts(FactUse::Read, _) => Check::FactsReadGrant,
             Self::Fetch(_) => Check::FetchGrant,
             Self::Inputs(_) => Check::InputsGrant,
             Self::Outputs(_) => Check::OutputsGrant,
@@ -387,14 +426,32 @@ impl TryFrom<Scoped> for Right {
     }
 }
 
-/// A slot that takes a grant, or a pattern of such.
-fn fact_slots(scope: &str) -> Result<(), String> {
-    let slots = || schema::HOST_SLOTS.iter().map(|slot| slot.name).filter(|s| schema::granted(s));
-    if slots().any(|slot| matches(scope, slot)) {
+/// The name of an element, or a pattern of such.
+fn is_elements(scope: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '*');
+    !scope.is_empty() && scope.chars().all(fits)
+}
+
+/// A slot that takes a grant, or a pattern of such. What slots there are in `dibhost:` only the
+/// elements know.
+fn fact_slots(may: FactUse, scope: &str) -> Result<(), String> {
+    let own = scope.strip_prefix(schema::OWN).is_some_and(|slot| {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-/@*".contains(c);
+        !slot.is_empty() && slot.chars().all(fits)
+    });
+    let names = || schema::HOST_SLOTS.iter().map(|slot| slot.name);
+    let slots = || names().filter(|slot| schema::granted(may, slot));
+    if own || slots().any(|slot| matches(scope, slot)) {
         return Ok(());
     }
     if !scope.starts_with("dib:") {
-        return Err("is no slot of `dib:`: others are provided and read without a grant".to_owned());
+        return Err(
+            "is no slot of `dib:` or `dibhost:`: others are provided and read without a grant"
+                .to_owned(),
+        );
+    }
+    if may == FactUse::Read && names().any(|slot| matches(scope, slot)) {
+        return Err("any element reads without a grant".to_owned());
     }
     let near = did_you_mean(scope, slots()).map(|near| format!(": {near}")).unwrap_or_default();
     Err(format!("is no slot of this host that an element may provide{near}"))

@@ -55,7 +55,7 @@ fn what_is_no_slot_of_the_host_is_not_granted() {
     image.toml:5:10: this grants `facts` with the scope "dib:users/authorised-key@1", which is no slot of this host that an element may provide: did you mean `dib:users/authorized-key@1`?
       5 | facts = ["dib:users/authorised-key@1", "x:y/z@1", "dib:block-device/layout@1"]
         |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-    image.toml:5:40: this grants `facts` with the scope "x:y/z@1", which is no slot of `dib:`: others are provided and read without a grant
+    image.toml:5:40: this grants `facts` with the scope "x:y/z@1", which is no slot of `dib:` or `dibhost:`: others are provided and read without a grant
       5 | facts = ["dib:users/authorised-key@1", "x:y/z@1", "dib:block-device/layout@1"]
         |                                        ^^^^^^^^^
     image.toml:5:51: this grants `facts` with the scope "dib:block-device/layout@1", which is no slot of this host that an element may provide

@@ -2,6 +2,7 @@
 
 mod actions;
 mod conditions;
+mod consent;
 mod contents;
 mod differences;
 mod disks;
