@@ -106,7 +106,9 @@ checks! {
     GrantRequested "grant-requested" "an element that requests what the definition does not grant";
     Handles "handles" "more handles than an element holds at once";
     HardLinkSource "hard-link-source" "a second name for a file that may be read only";
+    HostLinks "host-links" "a symbolic link on the way of what the host itself writes into the tree";
     HostName "host-name" "an element that has the name of the host itself";
+    HostOwns "host-owns" "another's folder given to a user for its keys";
     HostSlot "host-slot" "a value of a slot that is the host's alone";
     ImportKnown "import-known" "an import of what the host does not offer";
     InputsGrant "inputs-grant" "an input of the definition that is not granted";

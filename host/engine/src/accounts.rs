@@ -1,9 +1,12 @@
 //! Accounts that elements wished for, made by the target's own tools, so that their rules
 //! (next free id, skeleton files) are the distribution's.
 
+use dibhost_check::Check;
 use dibhost_plan::wish::User;
-use dibhost_tree::{Attributes, Change, Command, Scope, Target, TargetError, TargetPath};
+use dibhost_tree::{Attributes, Change, Command, Kind, Scope, Target, TargetError, TargetPath};
 use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::links::link_on_the_way;
 
 /// A line of the target's `/etc/passwd`.
 struct Account {
@@ -53,6 +56,10 @@ pub(crate) fn ensure_user(target: &mut dyn Target, user: &User) -> Result<(), Ta
             run(target, "usermod", args)?;
         }
         return authorize(target, user);
+    }
+    if !user.system {
+        let home = user.home.clone().unwrap_or_else(|| format!("/home/{}", user.name));
+        is_no_link(target, &user.name, &home)?;
     }
     option("uid", user.uid.map(|uid| uid.to_string()));
     option("gid", user.gid.map(|gid| gid.to_string()));
@@ -116,7 +123,20 @@ fn default_shell(system: bool) -> String {
     if system { "/usr/sbin/nologin" } else { "/bin/bash" }.to_owned()
 }
 
-/// Writes `authorized_keys`, which sshd takes only when nobody else can write it.
+/// `useradd` makes a home where its path leads, gives it to the user and fills it: not along a link,
+/// which may have been put there to have it made elsewhere.
+fn is_no_link(target: &mut dyn Target, user: &str, home: &str) -> Result<(), TargetError> {
+    match link_on_the_way(target, home)?.filter(|_| Check::HostLinks.holds()) {
+        None => Ok(()),
+        Some((link, to)) => Err(TargetError::Conflict(format!(
+            "`{home}` is to be the home of `{user}`, and `{link}` is a symbolic link to `{to}` in the image, and what the host itself writes goes through none"
+        ))),
+    }
+}
+
+/// Writes `authorized_keys`, which sshd takes only when nobody else can write it. A folder that is
+/// there already is nobody's to give away: it stays as it is, or is refused where sshd would refuse
+/// it.
 fn authorize(target: &mut dyn Target, user: &User) -> Result<(), TargetError> {
     if user.authorized_keys.is_empty() {
         return Ok(());
@@ -128,6 +148,20 @@ fn authorize(target: &mut dyn Target, user: &User) -> Result<(), TargetError> {
     let path = |text: &str| TargetPath::new(text).map_err(|e| TargetError::Invalid(e.to_string()));
     let folder = path(&format!("{}/.ssh", account.home))?;
     let file = path(&format!("{}/.ssh/authorized_keys", account.home))?;
+    let there = target.stat(&Scope::own(), &folder)?;
+    let there = there.filter(|stat| stat.kind == Kind::Directory && Check::HostOwns.holds());
+    if let Some(stat) = &there {
+        let others = account.uid != stat.uid.to_string() && stat.uid != 0;
+        if others || stat.mode & 0o022 != 0 {
+            let why = match others {
+                true => format!("belongs to the user {} and not to `{}`", stat.uid, user.name),
+                false => "can be written by others".to_owned(),
+            };
+            return Err(TargetError::Conflict(format!(
+                "`{folder}` is in the image already and {why}: sshd would take no key from it, and the host gives away only what it made"
+            )));
+        }
+    }
     let attributes = |mode| Attributes {
         mode: Some(mode),
         owner: Some(user.name.clone()),
@@ -135,11 +169,15 @@ fn authorize(target: &mut dyn Target, user: &User) -> Result<(), TargetError> {
     };
     let mut content = user.authorized_keys.join("\n").into_bytes();
     content.push(b'\n');
+    let own = match there {
+        Some(_) => Attributes::default(),
+        None => attributes(0o700),
+    };
     let changes = [
-        Change::MakeDirectory { path: folder, attributes: attributes(0o700) },
+        Change::MakeDirectory { path: folder, attributes: own },
         Change::Write { path: file, content, attributes: attributes(0o600) },
     ];
-    target.apply(&Scope::all(), &changes)
+    target.apply(&Scope::own(), &changes)
 }
 
 fn exists(target: &mut dyn Target, file: &str, name: &str) -> Result<bool, TargetError> {
@@ -191,6 +229,88 @@ pub(crate) fn expect_success(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dibhost_tree::{Output, SimulatedTarget, Tree as _};
+
+    /// A tree with a user in it, to whom keys are given.
+    fn authorized(changes: &[Change]) -> (Result<(), TargetError>, SimulatedTarget) {
+        let answers = Box::new(|_: &_, _: &mut dyn FnMut(_)| Ok(Output::default()));
+        let mut target = SimulatedTarget::new(0, answers).unwrap();
+        let passwd = "eve:x:1234:1234::/home/eve:/bin/sh\n".as_bytes().to_vec();
+        let passwd = Change::Write {
+            path: path("/etc/passwd"),
+            content: passwd,
+            attributes: Attributes::default(),
+        };
+        let before = [folder("/etc", None, None), passwd, folder("/home/eve", None, None)];
+        target.apply(&Scope::all(), &[&before[..], changes].concat()).unwrap();
+        let user = User {
+            name: "eve".to_owned(),
+            authorized_keys: vec!["ssh-ed25519 AAAA".to_owned()],
+            ..User::default()
+        };
+        (ensure_user(&mut target, &user), target)
+    }
+
+    fn path(text: &str) -> TargetPath {
+        TargetPath::new(text).unwrap()
+    }
+
+    fn folder(at: &str, owner: Option<&str>, mode: Option<u32>) -> Change {
+        let attributes =
+            Attributes { mode, owner: owner.map(str::to_owned), ..Attributes::default() };
+        Change::MakeDirectory { path: path(at), attributes }
+    }
+
+    fn mode(target: &mut SimulatedTarget, at: &str) -> u32 {
+        target.stat(&Scope::all(), &path(at)).unwrap().unwrap().mode
+    }
+
+    #[test]
+    fn keys_are_put_where_the_home_is_and_not_where_a_link_of_it_leads() {
+        let link = Change::Symlink { path: path("/home/eve/.ssh"), to: "/etc".to_owned() };
+        let (done, mut target) = authorized(&[link]);
+        let said = done.unwrap_err().to_string();
+        assert!(said.contains("`/home/eve/.ssh` is a symbolic link to `/etc`"), "{said}");
+        assert_eq!(mode(&mut target, "/etc"), 0o755);
+
+        let moved = [
+            folder("/srv/of-another", None, None),
+            Change::Remove { path: path("/home/eve") },
+            Change::Symlink { path: path("/home/eve"), to: "/srv/of-another".to_owned() },
+        ];
+        let (done, mut target) = authorized(&moved);
+        assert!(done.unwrap_err().to_string().contains("`/home/eve` is a symbolic link"));
+        assert!(target.stat(&Scope::all(), &path("/srv/of-another/.ssh")).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_folder_that_is_there_is_given_to_nobody() {
+        // What it has is left to it, where sshd takes it as it is.
+        let (done, mut target) = authorized(&[folder("/home/eve/.ssh", None, Some(0o755))]);
+        done.unwrap();
+        assert_eq!(mode(&mut target, "/home/eve/.ssh"), 0o755);
+        assert_eq!(mode(&mut target, "/home/eve/.ssh/authorized_keys"), 0o600);
+        let (done, _) = authorized(&[folder("/home/eve/.ssh", None, Some(0o777))]);
+        assert!(done.unwrap_err().to_string().contains("can be written by others"));
+        if dibhost_sys::is_root() {
+            let (done, _) = authorized(&[folder("/home/eve/.ssh", Some("99"), None)]);
+            let said = done.unwrap_err().to_string();
+            assert!(said.contains("belongs to the user 99 and not to `eve`"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_home_is_made_along_no_link() {
+        let answers = Box::new(|_: &_, _: &mut dyn FnMut(_)| Ok(Output::default()));
+        let mut target = SimulatedTarget::new(0, answers).unwrap();
+        let link = Change::Symlink { path: path("/home"), to: "/etc".to_owned() };
+        target.apply(&Scope::all(), &[link]).unwrap();
+        let mut user = User { name: "eve".to_owned(), ..User::default() };
+        let said = ensure_user(&mut target, &user).unwrap_err().to_string();
+        assert!(said.contains("`/home` is a symbolic link to `/etc`"), "{said}");
+        user.home = Some("/srv/eve".to_owned());
+        ensure_user(&mut target, &user).unwrap();
+    }
 
     #[test]
     fn a_home_is_the_sixth_field() {

@@ -14,6 +14,7 @@ use dibhost_plan::action::{Action, Work, with_versions};
 use dibhost_plan::{CANNOT_RUN_HELP, Observed, Phase, Plan, PlannedDropIn, Taint};
 use dibhost_registry::{Fetch, Fetcher, Found, Outside, Pins};
 use dibhost_sys::{Cancel, Program};
+use dibhost_text::quoted_list;
 use dibhost_tree::{ProgramLimits, TargetError, Worker, WorkerOptions, Workshop, can_give_network};
 
 use crate::accounts;
@@ -409,14 +410,17 @@ impl Build<'_> {
     }
 
     fn accounts(&mut self, phase: Phase, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
-        let failed = |what: &str, name: &str| {
-            let doing = format!("making the {what} `{name}`");
+        let failed = |what: &str, name: &str, wanted_by: &[String]| {
+            let doing = format!("making the {what} `{name}`{}", wished_by(wanted_by));
             move |e: TargetError| BuildFailure::new(e).doing(doing)
         };
         for group in self.plan.groups_of(phase) {
             let running = teller.begin(format!("group {}", group.name));
-            accounts::ensure_group(&mut self.tree, &group.name, group.gid)
-                .map_err(failed("group", &group.name))?;
+            accounts::ensure_group(&mut self.tree, &group.name, group.gid).map_err(failed(
+                "group",
+                &group.name,
+                &group.wanted_by,
+            ))?;
             teller.end(running);
         }
         for planned in self.plan.users_of(phase) {
@@ -424,7 +428,7 @@ impl Build<'_> {
             accounts::ensure_user(&mut self.tree, &planned.user)
                 .and_then(|()| login::ensure_login(&mut self.tree, &planned.user))
                 .and_then(|()| sudo::ensure_rule(&mut self.tree, &planned.user))
-                .map_err(failed("user", &planned.user.name))?;
+                .map_err(failed("user", &planned.user.name, &planned.wanted_by))?;
             teller.end(running);
         }
         for planned in self.plan.passwords_of(phase) {
@@ -435,7 +439,7 @@ impl Build<'_> {
             })?;
             self.observed.tainted.insert(Taint::SecretPlaced);
             accounts::set_password(&mut self.tree, &planned.user, password.expose())
-                .map_err(failed("password of", &planned.user))?;
+                .map_err(failed("password of", &planned.user, &[]))?;
             teller.end(running);
         }
         for name in self.plan.passwords_to_change(phase) {
@@ -456,13 +460,16 @@ impl Build<'_> {
     fn units(&mut self, phase: Phase, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
         for planned in self.plan.unit_definitions_of(phase) {
             units::define(&mut self.tree, &planned.unit, &planned.content).map_err(|e| {
-                BuildFailure::new(e).doing(format!("writing the unit `{}`", planned.unit))
+                let wished = wished_by(&planned.wanted_by);
+                BuildFailure::new(e).doing(format!("writing the unit `{}`{wished}", planned.unit))
             })?;
         }
         for planned in self.plan.unit_drop_ins_of(phase) {
             units::extend(&mut self.tree, planned).map_err(|e| {
-                let PlannedDropIn { unit, name, .. } = planned;
-                BuildFailure::new(e).doing(format!("writing the drop-in `{name}` of `{unit}`"))
+                let PlannedDropIn { unit, name, wanted_by, .. } = planned;
+                let wished = wished_by(wanted_by);
+                BuildFailure::new(e)
+                    .doing(format!("writing the drop-in `{name}` of `{unit}`{wished}"))
             })?;
         }
         for planned in self.plan.unit_presets_of(phase) {
@@ -485,5 +492,14 @@ impl Build<'_> {
             .map_err(|e| BuildFailure::new(e).doing("setting the states of units"))?;
         teller.end(running);
         Ok(())
+    }
+}
+
+/// Whose wish the host was carrying out, behind what that was.
+fn wished_by(elements: &[String]) -> String {
+    match elements {
+        [] => String::new(),
+        [one] => format!(", which `{one}` wishes for"),
+        several => format!(", which {} wish for", quoted_list(several)),
     }
 }

@@ -37,7 +37,7 @@ fn scope(plan: &Plan, file: &PlannedFile) -> Result<Scope, TargetError> {
     let held: Vec<_> = elements.map(PlannedElement::held).collect();
     let folders: BTreeSet<&str> = held.iter().flat_map(|held| held.paths(Access::Write)).collect();
     let folders: Vec<TargetPath> = folders.into_iter().map(path).collect::<Result<_, _>>()?;
-    Ok(Scope { read: folders.clone(), write: folders })
+    Ok(Scope::within(folders.clone(), folders))
 }
 
 /// Whoever wrote a path into the definition wants the folders above it. An element makes those that

@@ -14,6 +14,7 @@ use dibhost_tree::{Attributes, Change, Scope, Target, TargetPath, Tree as _, Wor
 use crate::disk::TreeInParts;
 use crate::failure::BuildFailure;
 use crate::furnished::Furnished;
+use crate::links::link_on_the_way;
 use crate::output::{Disks, Files, Finished, Needs, Output, Source};
 use crate::teller::Teller;
 
@@ -125,7 +126,7 @@ pub(crate) fn write_fstab(plan: &Plan, tree: &mut dyn Target) -> Result<(), Buil
             changes.push(Change::MakeDirectory { path, attributes: Attributes::default() });
         }
     }
-    tree.apply(&Scope::all(), &changes)
+    tree.apply(&Scope::own(), &changes)
         .map_err(|e| BuildFailure::new(e).doing("writing /etc/fstab"))
 }
 
@@ -134,21 +135,16 @@ fn no_link(tree: &mut dyn Target, at: &str) -> Result<(), BuildFailure> {
     if at == "/" {
         return Ok(());
     }
-    let ends = at.char_indices().filter(|(i, c)| *i > 0 && *c == '/').map(|(i, _)| i);
-    for end in ends.chain([at.len()]) {
-        let path = TargetPath::new(&at[..end]).map_err(BuildFailure::new)?;
-        let stat = tree.stat(&Scope::all(), &path).map_err(BuildFailure::new)?;
-        if let Some(target) = stat.and_then(|stat| stat.link_target) {
-            let problem = format!(
-                "`{at}` is a mount point, and `{}` is a link to `{target}` in the image",
-                path.as_str()
-            );
-            return Err(BuildFailure::new(problem)
+    match link_on_the_way(tree, at).map_err(BuildFailure::new)? {
+        None => Ok(()),
+        Some((link, to)) => {
+            let problem =
+                format!("`{at}` is a mount point, and `{link}` is a link to `{to}` in the image");
+            Err(BuildFailure::new(problem)
                 .with_help("mount it where the link leads to, or have a folder there instead")
-                .doing("making the mount points"));
+                .doing("making the mount points"))
         }
     }
-    Ok(())
 }
 
 /// Refuses a folder whose filesystem has no room for what is in the image, before it is half full

@@ -14,6 +14,7 @@ mod files;
 mod finish;
 mod furnished;
 mod image_files;
+mod links;
 mod login;
 mod memory;
 mod observer;

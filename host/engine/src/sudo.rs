@@ -31,7 +31,7 @@ pub(crate) fn ensure_rule(target: &mut dyn Target, user: &User) -> Result<(), Ta
     // What others may write, `sudo` does not read.
     let attributes = Attributes { mode: Some(0o440), ..Attributes::default() };
     let write = Change::Write { path: file.clone(), content, attributes };
-    target.apply(&Scope::all(), &[write])?;
+    target.apply(&Scope::own(), &[write])?;
     let command = Command {
         program: "visudo".to_owned(),
         args: vec!["-c".to_owned(), "-f".to_owned(), file.to_string()],

@@ -29,7 +29,7 @@ fn write(
         Change::MakeDirectory { path: folder, attributes: Attributes::default() },
         Change::Write { path: file, content, attributes: Attributes::default() },
     ];
-    target.apply(&Scope::all(), &changes)
+    target.apply(&Scope::own(), &changes)
 }
 
 /// Writes a unit.
@@ -41,7 +41,7 @@ pub(crate) fn define(
     let path = path(&format!("{UNITS}/{unit}"))?;
     let content = content.as_bytes().to_vec();
     let write = Change::Write { path, content, attributes: Attributes::default() };
-    target.apply(&Scope::all(), &[write])
+    target.apply(&Scope::own(), &[write])
 }
 
 /// Writes a drop-in of a unit.

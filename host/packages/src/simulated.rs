@@ -359,7 +359,7 @@ impl PackageManager for SimulatedPackages {
             }
         }
         changes.push(record(&notes)?);
-        tree.apply(&Scope::all(), &changes)?;
+        tree.apply(&Scope::own(), &changes)?;
         let mut applied = Applied::default();
         let answers: String =
             selections.iter().map(|s| format!("{} {}\n", s.question, s.value)).collect();
@@ -399,7 +399,7 @@ impl PackageManager for SimulatedPackages {
             let content = format!("{}\n{}\n", source.url, source.key).into_bytes();
             changes.push(Change::Write { path, content, attributes: Attributes::default() });
         }
-        Ok(tree.apply(&Scope::all(), &changes)?)
+        Ok(tree.apply(&Scope::own(), &changes)?)
     }
 
     fn hold(&mut self, tree: &mut dyn Target, names: &[String]) -> Result<(), PackageError> {
@@ -411,7 +411,7 @@ impl PackageManager for SimulatedPackages {
             })?;
             note.held = true;
         }
-        Ok(tree.apply(&Scope::all(), &[record(&notes)?])?)
+        Ok(tree.apply(&Scope::own(), &[record(&notes)?])?)
     }
 
     fn installed(&mut self, tree: &mut dyn Target) -> Result<Vec<InstalledPackage>, PackageError> {
@@ -450,7 +450,7 @@ impl PackageManager for SimulatedPackages {
             changes.push(Change::Remove { path: path(&format!("{FILES}/{name}"))? });
         }
         changes.push(record(&notes)?);
-        tree.apply(&Scope::all(), &changes)?;
+        tree.apply(&Scope::own(), &changes)?;
         Ok(gone)
     }
 

@@ -20,7 +20,7 @@ pub use network::can_give_network;
 pub use path::{PathError, TargetPath};
 pub use simulated::SimulatedTarget;
 pub use tree::{
-    Attributes, Change, Entry, HostPrograms, Kind, ListedNode, NotApplied, Programs, Room, Scope,
-    Scoped, Stat, Target, Tree, Walk, Workshop, Written,
+    Attributes, Change, Entry, HostPrograms, Kind, Links, ListedNode, NotApplied, Programs, Room,
+    Scope, Scoped, Stat, Target, Tree, Walk, Workshop, Written,
 };
 pub use worker::{Worker, WorkerOptions};

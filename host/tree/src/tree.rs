@@ -144,13 +144,38 @@ pub struct Scope {
     pub read: Vec<TargetPath>,
     /// Folders below which writing is fine.
     pub write: Vec<TargetPath>,
+    /// What becomes of symbolic links on the way.
+    pub links: Links,
+}
+
+/// Whether symbolic links of the tree are followed on the way to a node.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Links {
+    /// They are, within the tree.
+    #[default]
+    Followed,
+    /// They are not, and a path with one in it is refused.
+    Refused,
 }
 
 impl Scope {
-    /// Everything: the host's own.
+    /// These folders, along the links of the tree.
+    #[must_use]
+    pub fn within(read: Vec<TargetPath>, write: Vec<TargetPath>) -> Self {
+        Self { read, write, links: Links::Followed }
+    }
+
+    /// Everything, along the links of the tree: what the host reads.
     #[must_use]
     pub fn all() -> Self {
-        Self { read: vec![TargetPath::root()], write: vec![TargetPath::root()] }
+        Self::within(vec![TargetPath::root()], vec![TargetPath::root()])
+    }
+
+    /// Everything, and along no link: what the host itself writes. Where it writes is said by the
+    /// host, and a link there was put there by a package or an element, which could lead it anywhere.
+    #[must_use]
+    pub fn own() -> Self {
+        Self { links: Links::Refused, ..Self::all() }
     }
 }
 

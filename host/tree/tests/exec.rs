@@ -256,7 +256,7 @@ fn a_hostile_tree_leads_no_mount_out_of_it() {
     // The host's folder exists, but not in the tree: a link there leads nowhere.
     worker.apply(&Scope::all(), &[Change::Symlink { path: path("/run"), to }]).unwrap();
     let error = worker.exec(&shell("true"), &mut common::ignore).unwrap_err();
-    assert!(error.to_string().contains("leads nowhere"), "{error}");
+    assert!(error.to_string().contains("`/run` is a symbolic link to"), "{error}");
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
     // One that leads somewhere inside is followed inside.
     let inside = Change::Symlink { path: path("/run"), to: "../../../usr/lib".to_owned() };

@@ -30,7 +30,7 @@ fn all() -> Scope {
 
 fn scope(read: &[&str], write: &[&str]) -> Scope {
     let paths = |texts: &[&str]| texts.iter().map(|t| path(t)).collect();
-    Scope { read: paths(read), write: paths(write) }
+    Scope::within(paths(read), paths(write))
 }
 
 fn write(at: &str, content: &str) -> Change {
@@ -95,6 +95,35 @@ fn parts_reach_each_as_far_as_it_may_and_are_made_together_or_not_at_all() {
         let out = TargetError::OutOfScope { path: "/b/x".to_owned(), write: true };
         assert_eq!(refused.error, out);
         assert_eq!(picture(target), before);
+    });
+}
+
+#[test]
+fn what_the_host_writes_goes_through_no_link() {
+    let given = |at: &str| Change::MakeDirectory {
+        path: path(at),
+        attributes: Attributes { mode: Some(0o700), ..Attributes::default() },
+    };
+    on_both(|target| {
+        let links = [link("/home/me/.ssh", "/etc"), link("/srv", "home"), link("/opt", "/nowhere")];
+        target.apply(&all(), &[folder("/etc"), folder("/home/me")]).unwrap();
+        target.apply(&all(), &links).unwrap();
+        let before = picture(target);
+        for (change, named) in [
+            (given("/home/me/.ssh"), "`/home/me/.ssh` is a symbolic link to `/etc`"),
+            (write("/home/me/.ssh/keys", "x"), "`/home/me/.ssh` is a symbolic link to `/etc`"),
+            (folder("/srv/me/new"), "`/srv` is a symbolic link to `home`"),
+            (write("/srv/me/x", "x"), "`/srv` is a symbolic link to `home`"),
+            (folder("/opt/new"), "`/opt` is a symbolic link to `/nowhere`"),
+            (Change::Remove { path: path("/srv/me") }, "`/srv` is a symbolic link to `home`"),
+        ] {
+            let refused = target.apply(&Scope::own(), &[change]).unwrap_err().to_string();
+            assert!(refused.contains(named), "{refused}");
+            assert_eq!(picture(target), before);
+        }
+        // A link itself is replaced, as a file is.
+        target.apply(&Scope::own(), &[write("/home/me/.ssh", "x"), folder("/home/you")]).unwrap();
+        assert_eq!(read(target, "/home/me/.ssh"), "x");
     });
 }
 

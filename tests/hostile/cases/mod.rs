@@ -7,6 +7,7 @@ pub(crate) mod facts;
 mod files;
 mod guest;
 mod host;
+mod host_writes;
 mod inputs;
 mod programs;
 mod rootfs;
@@ -24,6 +25,7 @@ pub(crate) fn all() -> Vec<Case> {
         files::all(),
         guest::all(),
         host::all(),
+        host_writes::all(),
         inputs::all(),
         programs::all(),
         rootfs::all(),

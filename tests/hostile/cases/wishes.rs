@@ -57,7 +57,7 @@ fn package_group(id: &str) -> Value {
     call("PackageGroup", json!({"id": id, "reason": "", "extensions": []}))
 }
 
-fn drop_in(unit: &str, name: &str, content: &str) -> Value {
+pub(super) fn drop_in(unit: &str, name: &str, content: &str) -> Value {
     call("DropIn", json!({"unit": unit, "name": name, "content": content, "extensions": []}))
 }
 
@@ -65,14 +65,19 @@ fn preset(unit: &str) -> Value {
     call("Preset", json!({"number": 0, "unit": unit, "action": "enable", "extensions": []}))
 }
 
-fn user(check: Check, name: &'static str, change: impl FnOnce(&mut Value)) -> Case {
+/// A wish for the user `eve`.
+pub(super) fn wished_user(change: impl FnOnce(&mut Value)) -> Value {
     let mut wish = json!({
         "name": "eve", "uid": null, "gid": null, "home": null, "shell": null, "groups": [],
         "system": false, "authorized_keys": [], "comment": null, "sudo": null,
         "password_hash": null, "expires": null, "change_password": false, "extensions": [],
     });
     change(&mut wish);
-    Case::on(check, name).may("accounts", "*").plans([call("User", wish)])
+    wish
+}
+
+fn user(check: Check, name: &'static str, change: impl FnOnce(&mut Value)) -> Case {
+    Case::on(check, name).may("accounts", "*").plans([call("User", wished_user(change))])
 }
 
 fn node(name: &str, on: &[&str], kind: Value) -> Value {

@@ -34,7 +34,7 @@ impl rootfs::Host for State {
         self.running("the target cannot be opened")?;
         let path = plain(&path)?;
         let paths = |to| self.call.grants.paths(to).map(plain).collect::<Result<Vec<_>, _>>();
-        let granted = Scope { read: paths(Access::Read)?, write: paths(Access::Write)? };
+        let granted = Scope::within(paths(Access::Read)?, paths(Access::Write)?);
         let scope = narrowed(&granted, &path);
         if Check::RootfsScope.holds() && scope.read.is_empty() {
             return Err(self.not_granted(&Right::Rootfs(Access::Read, path.to_string())));
@@ -280,7 +280,7 @@ fn narrowed(scope: &Scope, path: &TargetPath) -> Scope {
         paths.dedup();
         paths
     };
-    Scope { read: within(&scope.read), write: within(&scope.write) }
+    Scope { read: within(&scope.read), write: within(&scope.write), links: scope.links }
 }
 
 #[cfg(test)]
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_narrowed_tree_reaches_no_further() {
-        let scope = Scope { read: paths(&["/etc", "/usr/share"]), write: paths(&["/etc/ssh"]) };
+        let scope = Scope::within(paths(&["/etc", "/usr/share"]), paths(&["/etc/ssh"]));
         let at = |path: &str| narrowed(&scope, &TargetPath::new(path).unwrap());
         assert_eq!(at("/"), scope);
         assert_eq!(at("/etc/ssh/sshd").write, paths(&["/etc/ssh/sshd"]));

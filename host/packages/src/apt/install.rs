@@ -161,7 +161,7 @@ impl Dpkg<'_> {
                 attributes: Attributes::default(),
             });
         }
-        self.tree.apply(&Scope::all(), &changes)?;
+        self.tree.apply(&Scope::own(), &changes)?;
         let debs = resolution.packages.iter().filter(|p| p.essential);
         let archive =
             |deb: &Package| Program::new("dpkg-deb").arg("--fsys-tarfile").arg(self.apt.deb(deb));

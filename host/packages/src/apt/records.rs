@@ -162,7 +162,7 @@ pub(super) fn write_extended_states(
     }
     let (content, attributes) = (now.text().into_bytes(), Attributes::default());
     let write = Change::Write { path: path(STATES)?, content, attributes };
-    Ok(tree.apply(&Scope::all(), &[write])?)
+    Ok(tree.apply(&Scope::own(), &[write])?)
 }
 
 /// What dpkg has installed; nothing when the tree has no dpkg.

@@ -34,7 +34,7 @@ impl Apt {
         if changes.is_empty() {
             return Ok(());
         }
-        Ok(tree.apply(&Scope::all(), &changes)?)
+        Ok(tree.apply(&Scope::own(), &changes)?)
     }
 }
 

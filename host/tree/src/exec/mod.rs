@@ -197,7 +197,7 @@ impl Scaffold {
                 if rooted.open(folder.as_str(), OFlags::PATH).is_err() {
                     let attributes = Attributes::default();
                     let change = Change::MakeDirectory { path: folder.clone(), attributes };
-                    rooted.apply(&Scope::all(), &[change])?;
+                    rooted.apply(&Scope::own(), &[change])?;
                     self.folders.push(folder);
                 }
             }
@@ -213,6 +213,8 @@ impl Scaffold {
             let attributes = Attributes { mode: Some(0o755), ..Attributes::default() };
             let content = script.clone().into_bytes();
             let write = Change::Write { path: at.clone(), content, attributes };
+            // Where `/usr/sbin` is a link to `bin` it is one of the distribution's. What this is
+            // nobody but the host says, and it is gone when the program has ended.
             rooted.apply(&Scope::all(), &[write])?;
             self.stand_ins.push((at.clone(), script.clone()));
         }
@@ -224,7 +226,7 @@ impl Scaffold {
         {
             let (content, attributes) = (Vec::new(), Attributes::default());
             let change = Change::Write { path: resolver, content, attributes };
-            rooted.apply(&Scope::all(), &[change])?;
+            rooted.apply(&Scope::own(), &[change])?;
             self.resolver = true;
         }
         Ok(())

@@ -124,7 +124,7 @@ impl Rooted {
     }
 
     fn writable(&self, scope: &Scope, path: &TargetPath) -> Result<Dentry, TargetError> {
-        let dentry = self.dentry(path)?;
+        let dentry = self.dentry(path, scope.links)?;
         allowed(scope, &dentry.location, true)?;
         Ok(dentry)
     }
@@ -271,11 +271,12 @@ impl Rooted {
             path.as_str().match_indices('/').map(|(at, _)| at).filter(|at| *at > 0).collect();
         ends.push(path.as_str().len());
         let mut made = false;
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
         for end in ends {
             let prefix = TargetPath::new(&path.as_str()[..end])
                 .map_err(|e| TargetError::Invalid(e.to_string()))?;
             made = false;
-            match self.open(prefix.as_str(), OFlags::PATH | OFlags::DIRECTORY) {
+            match self.open_along(prefix.as_str(), flags, context.scope.links) {
                 Ok(_) => continue,
                 Err(Errno::NOENT) => (),
                 Err(error) => return Err(self.explain(error, path, prefix.as_str())),
@@ -301,7 +302,7 @@ impl Rooted {
         if made || *attributes != Attributes::default() {
             // A link to a folder is as good as a folder here, so the folder itself is meant.
             let folder = self
-                .open(path.as_str(), OFlags::PATH | OFlags::DIRECTORY)
+                .open_along(path.as_str(), flags, context.scope.links)
                 .map_err(|e| self.explain(e, path, path.as_str()))?;
             let at =
                 self.location(folder.as_fd()).map_err(|e| self.explain(e, path, path.as_str()))?;
@@ -343,7 +344,7 @@ impl Rooted {
         // Who can write the new name can write the file: so both must be in reach for writing.
         let from = match Check::HardLinkSource.holds() {
             true => self.writable(context.scope, source)?,
-            false => self.dentry(source)?,
+            false => self.dentry(source, context.scope.links)?,
         };
         let to = self.writable(context.scope, destination)?;
         let doing = |e: Errno| match e {

@@ -31,7 +31,7 @@ use node::{Dentry, Identity, allowed, location, magic, stat_at};
 
 use crate::error::{TargetError, os};
 use crate::path::TargetPath;
-use crate::tree::{Scope, Stat};
+use crate::tree::{Links, Scope, Stat};
 
 /// Most that one read gives; elements have 64 MiB of memory in all.
 const READ_MAX: u64 = 16 << 20;
@@ -81,12 +81,19 @@ impl Rooted {
         self.base.join("tree")
     }
 
-    /// Opens a path with the tree as root.
+    /// Opens a path with the tree as root, along links.
     pub(crate) fn open(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+        self.open_along(path, flags, Links::Followed)
+    }
+
+    /// Opens a path with the tree as root.
+    fn open_along(&self, path: &str, flags: OFlags, links: Links) -> Result<OwnedFd, Errno> {
         let relative = path.trim_start_matches('/');
         let relative = if relative.is_empty() { "." } else { relative };
         let mut resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         resolve.set(ResolveFlags::IN_ROOT, Check::RootfsResolve.holds());
+        let refused = links == Links::Refused && Check::HostLinks.holds();
+        resolve.set(ResolveFlags::NO_SYMLINKS, refused);
         let mut tries = 0;
         loop {
             tries += 1;
@@ -94,6 +101,8 @@ impl Rooted {
                 fs::openat2(&self.tree, relative, flags | OFlags::CLOEXEC, Mode::empty(), resolve);
             match opened {
                 Err(Errno::AGAIN) if tries < RESOLVE_TRIES => (),
+                // Another error than that of a circle of links, which the kernel does not answer here.
+                Err(Errno::LOOP) if refused => return Err(Errno::MLINK),
                 other => return other,
             }
         }
@@ -111,12 +120,12 @@ impl Rooted {
     }
 
     /// The folder that a path's last component is in, and where that is.
-    fn dentry(&self, path: &TargetPath) -> Result<Dentry, TargetError> {
+    fn dentry(&self, path: &TargetPath, links: Links) -> Result<Dentry, TargetError> {
         let Some((parent, name)) = path.split() else {
             return Err(TargetError::Invalid(format!("`{path}` does not name a node in a folder")));
         };
         let folder = self
-            .open(parent.as_str(), OFlags::PATH | OFlags::DIRECTORY)
+            .open_along(parent.as_str(), OFlags::PATH | OFlags::DIRECTORY, links)
             .map_err(|e| self.explain(e, path, parent.as_str()))?;
         let mut location =
             self.location(folder.as_fd()).map_err(|e| self.explain(e, path, parent.as_str()))?;
@@ -136,8 +145,27 @@ impl Rooted {
             Errno::LOOP => {
                 TargetError::Conflict(format!("`{at}` leads through too many symbolic links"))
             }
+            Errno::MLINK => {
+                let (link, to) = self.link_on_the_way(at).unwrap_or_default();
+                TargetError::Conflict(format!(
+                    "`{link}` is a symbolic link to `{to}` in the image, and what the host itself writes goes through none"
+                ))
+            }
             error => os(format!("looking up `{path}`"), error),
         }
+    }
+
+    /// The first symbolic link on the way to a path, and what it says.
+    fn link_on_the_way(&self, path: &str) -> Option<(String, String)> {
+        let ends = path.match_indices('/').map(|(at, _)| at).filter(|at| *at > 0);
+        ends.chain([path.len()]).find_map(|end| {
+            let part = &path[..end];
+            // The links before it are none, or it would not be asked for.
+            let held = self.open(part, OFlags::PATH | OFlags::NOFOLLOW).ok()?;
+            // Of what is no link there is nothing to read.
+            let said = fs::readlinkat(&held, "", Vec::new()).ok()?;
+            Some((part.to_owned(), String::from_utf8_lossy(said.as_bytes()).into_owned()))
+        })
     }
 
     /// What is known of a node, the last link not followed.
@@ -148,7 +176,8 @@ impl Rooted {
     ) -> Result<Option<Stat>, TargetError> {
         if path.split().is_none() {
             // The root, or something that ends in `..`: a folder in any case.
-            let folder = match self.open(path.as_str(), OFlags::PATH | OFlags::DIRECTORY) {
+            let flags = OFlags::PATH | OFlags::DIRECTORY;
+            let folder = match self.open_along(path.as_str(), flags, scope.links) {
                 Ok(folder) => folder,
                 Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
                 Err(error) => return Err(self.explain(error, path, path.as_str())),
@@ -158,7 +187,7 @@ impl Rooted {
             allowed(scope, &at, false)?;
             return stat_at(folder.as_fd(), "").map(Some).map_err(|e| os(looking(path), e));
         }
-        let dentry = match self.dentry(path) {
+        let dentry = match self.dentry(path, scope.links) {
             Ok(dentry) => dentry,
             Err(TargetError::NotFound(_) | TargetError::Conflict(_)) => return Ok(None),
             Err(error) => return Err(error),
@@ -179,7 +208,7 @@ impl Rooted {
         path: &TargetPath,
     ) -> Result<std::fs::File, TargetError> {
         let held = self
-            .open(path.as_str(), OFlags::PATH)
+            .open_along(path.as_str(), OFlags::PATH, scope.links)
             .map_err(|e| self.explain(e, path, path.as_str()))?;
         let at = self.location(held.as_fd()).map_err(|e| self.explain(e, path, path.as_str()))?;
         allowed(scope, &at, false)?;
@@ -224,7 +253,7 @@ impl Rooted {
 impl Rooted {
     /// Removes a folder if nothing is in it.
     pub(crate) fn remove_empty(&self, path: &TargetPath) -> Result<(), TargetError> {
-        let dentry = self.dentry(path)?;
+        let dentry = self.dentry(path, Links::Followed)?;
         match fs::unlinkat(&dentry.folder, &dentry.name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => Ok(()),
             Err(error) => Err(os(format!("removing the folder `{path}`"), error)),

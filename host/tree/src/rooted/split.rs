@@ -24,7 +24,7 @@ use super::listing::{self, Open};
 use super::node::{kind, lstat, magic_name, xattrs};
 use crate::error::{TargetError, os};
 use crate::path::TargetPath;
-use crate::tree::{Kind, ListedNode};
+use crate::tree::{Kind, Links, ListedNode};
 
 /// A tree in parts.
 #[derive(Debug)]
@@ -214,7 +214,7 @@ impl Rooted {
     /// Sees that a mount point is a folder, and makes an empty one that is like it.
     fn cut(&mut self, path: &TargetPath) -> Result<PathBuf, TargetError> {
         let doing = |e| os(format!("showing `{path}` as a part of its own"), e);
-        let dentry = self.dentry(path)?;
+        let dentry = self.dentry(path, Links::Followed)?;
         if dentry.location != path.as_str().as_bytes() {
             return Err(TargetError::Conflict(format!(
                 "the mount point `{path}` leads through a symbolic link to `{}`",
