@@ -87,6 +87,9 @@ pub(crate) fn request_packages(wishes: Vec<Package>) -> Result<()> {
 pub(crate) fn debconf(answers: Vec<DebconfAnswer>) -> Result<()> {
     with(|call| {
         for answer in answers {
+            // Whose question it is needs the grant as well.
+            let asks = answer.question.split('/').next().unwrap_or_default();
+            call.wish("packages", asks)?;
             call.wish("packages", &answer.package)?.answers.push(answer);
         }
         Ok(())
@@ -166,8 +169,8 @@ pub(crate) fn ensure_user(user: User) -> Result<()> {
         if user.sudo.is_some_and(|sudo| sudo != Sudo::None) {
             call.wish("accounts-sudo", &user.name)?;
         }
-        for group in &user.groups {
-            call.wish("accounts", group)?;
+        for group in user.groups.iter().cloned().chain(user.gid.map(|gid| gid.to_string())) {
+            call.wish("accounts", &group)?;
         }
         call.wish("accounts", &user.name)?.users.push(user);
         Ok(())

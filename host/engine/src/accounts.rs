@@ -21,8 +21,16 @@ pub(crate) fn ensure_group(
     name: &str,
     gid: Option<u32>,
 ) -> Result<(), TargetError> {
-    if exists(target, "/etc/group", name)? {
-        return Ok(());
+    let groups = read(target, "/etc/group")?;
+    if let Some(line) = line_of(&groups, name) {
+        // Members of it would be made by the number that was granted for this name.
+        let there = line.split(':').nth(2).unwrap_or_default();
+        return match gid.map(|gid| gid.to_string()).filter(|gid| gid != there) {
+            None => Ok(()),
+            Some(gid) => Err(TargetError::Conflict(format!(
+                "the group `{name}` is in the image with the number `{there}`, and `{gid}` is wished for; wish for the group before whatever makes it, or for that number"
+            ))),
+        };
     }
     let mut args = Vec::new();
     if let Some(gid) = gid {
@@ -180,13 +188,13 @@ fn authorize(target: &mut dyn Target, user: &User) -> Result<(), TargetError> {
     target.apply(&Scope::own(), &changes)
 }
 
-fn exists(target: &mut dyn Target, file: &str, name: &str) -> Result<bool, TargetError> {
-    let text = read(target, file)?;
-    Ok(text.lines().any(|line| line.split(':').next() == Some(name)))
+/// The line of an account file that is this name's.
+fn line_of<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find(|line| line.split(':').next() == Some(name))
 }
 
 fn account(passwd: &str, name: &str) -> Option<Account> {
-    let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
+    let line = line_of(passwd, name)?;
     let field = |n| line.split(':').nth(n).map(str::to_owned);
     Some(Account { uid: field(2)?, gid: field(3)?, home: field(5)? })
 }
@@ -297,6 +305,20 @@ mod tests {
             let said = done.unwrap_err().to_string();
             assert!(said.contains("belongs to the user 99 and not to `eve`"), "{said}");
         }
+    }
+
+    #[test]
+    fn a_group_that_is_there_has_the_number_that_is_wished_for() {
+        let answers = Box::new(|_: &_, _: &mut dyn FnMut(_)| Ok(Output::default()));
+        let mut target = SimulatedTarget::new(0, answers).unwrap();
+        let content = b"sudo:x:27:\neve:x:1000:\n".to_vec();
+        let attributes = Attributes::default();
+        let group = Change::Write { path: path("/etc/group"), content, attributes };
+        target.apply(&Scope::all(), &[folder("/etc", None, None), group]).unwrap();
+        ensure_group(&mut target, "eve", Some(1000)).unwrap();
+        ensure_group(&mut target, "eve", None).unwrap();
+        let said = ensure_group(&mut target, "eve", Some(27)).unwrap_err().to_string();
+        assert!(said.contains("with the number `1000`, and `27` is wished for"), "{said}");
     }
 
     #[test]

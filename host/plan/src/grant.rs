@@ -6,7 +6,7 @@
 //! | `repositories` | `URL key:FINGERPRINT` | may be added, signed by that key |
 //! | `services` | a unit name pattern | its state and presets may be set |
 //! | `services-define` | a unit name pattern | its text and drop-ins may be written |
-//! | `accounts` | a user or group name pattern | may be made |
+//! | `accounts` | a user or group name pattern, or the number of a group | may be made, or be a user's |
 //! | `accounts-sudo` | a user name pattern | may be root, by a rule of `sudo` |
 //! | `block-device` | empty | nodes may be added |
 //! | `bootstrap` | empty | the first tree may be wished for |
@@ -40,10 +40,11 @@ use crate::fact::Fact;
 use crate::openpgp;
 use crate::schema;
 use crate::slot::FactUse;
-use crate::wish::{Repository, Wish};
+use crate::wish::{Debconf, Repository, User, Wish};
 
 pub use right::{
-    Access, Download, ElementUse, InputChoice, Pattern, Right, SecretUse, Signed, Start, Surroundings, below,
+    Access, Download, ElementUse, InputChoice, Pattern, Right, SecretUse, Signed, Start,
+    Surroundings, below,
 };
 
 /// What an element holds.
@@ -145,6 +146,9 @@ pub(crate) fn named_inputs(value: Option<&Value>) -> Vec<String> {
 #[must_use]
 pub fn meaning(scope: &Right) -> &'static str {
     match scope {
+        Right::Accounts(number) if number.as_str().parse::<u32>().is_ok() => {
+            "makes users of the group that has this number, whichever that is in the image"
+        }
         Right::Accounts(_) => {
             "makes this user or group as it likes: its keys, its groups, who logs in and who is root"
         }
@@ -187,7 +191,7 @@ pub fn meaning(scope: &Right) -> &'static str {
             "takes packages from there: who holds that key can put anything into the image"
         }
         Right::Rootfs(Access::Write, _) => {
-            "changes this path of the image and all below it; what root reads or runs there is root in the image"
+            "changes this path of the image and all below it; what root reads or runs there is root in the image, and so is a program of it that is set-uid"
         }
         Right::Rootfs(Access::Read, _) => "reads this path of the image and all below it",
         Right::Secret(SecretUse::Open, _) => "reads the secret that this parameter names",
@@ -239,7 +243,15 @@ fn needs(wish: &Wish) -> Vec<Right> {
     match wish {
         Wish::Bootstrap(_) => vec![Right::Bootstrap],
         Wish::Package(package) => vec![Right::Packages(name(&package.name))],
-        Wish::Debconf(answer) => vec![Right::Packages(name(&answer.package))],
+        // The package that is named owns the answer; the one whose question it is obeys it.
+        Wish::Debconf(Debconf { package, question, .. }) => {
+            let asks = question.split('/').next().filter(|asks| asks != package);
+            [package.as_str()]
+                .into_iter()
+                .chain(asks)
+                .map(|of| Right::Packages(of.into()))
+                .collect()
+        }
         Wish::Module(module) => {
             vec![Right::Packages(name(&format!("@{}:{}", module.name, module.stream)))]
         }
@@ -261,7 +273,11 @@ fn needs(wish: &Wish) -> Vec<Right> {
             let accounts = names.map(|of| Right::Accounts(name(of)));
             // By a rule of its own a user is root whose groups nobody would look twice at.
             let root = user.sudo.filter(|sudo| sudo.is_root());
-            accounts.chain(root.map(|_| Right::AccountsSudo(name(&user.name)))).collect()
+            let root = root.map(|_| Right::AccountsSudo(name(&user.name)));
+            // Whose number it is nobody knows before there is a tree: it may be that of `sudo`.
+            let group = user.gid.map(|gid| Right::Accounts(name(&gid.to_string())));
+            let home = elsewhere(user).map(|home| Right::Rootfs(Access::Write, home.clone()));
+            accounts.chain(root).chain(group).chain(home).collect()
         }
         Wish::Group { name: group, .. } => vec![Right::Accounts(name(group))],
         Wish::Password { user, parameter } => {
@@ -274,6 +290,14 @@ fn needs(wish: &Wish) -> Vec<Right> {
             [Right::BlockDevice].into_iter().chain(secrets_of(node)).collect()
         }
     }
+}
+
+/// The home of a user where another folder than its own of `/home` is made and given to it. A home
+/// of a system account is only named, unless keys are put there.
+fn elsewhere(user: &User) -> Option<&String> {
+    let own = format!("/home/{}", user.name);
+    let made = !user.system || !user.authorized_keys.is_empty();
+    user.home.as_ref().filter(|home| made && !below(&own, home))
 }
 
 /// Whether what is to be done is held.

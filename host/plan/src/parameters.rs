@@ -326,6 +326,6 @@ pub(crate) fn one_line(text: &str) -> String {
         .collect::<Vec<_>>()
         .join(" ")
         .chars()
-        .filter(|c| !c.is_control())
+        .filter(|c| !dibhost_text::is_hidden(*c))
         .collect()
 }

@@ -132,6 +132,11 @@ fn twice<'a>(names: impl Iterator<Item = &'a str>, what: &str) -> Vec<String> {
 
 fn parameter(parameter: &Parameter) -> Result<(), String> {
     let name = &parameter.name;
+    if Check::RequestScope.holds() && name.chars().any(dibhost_text::is_hidden) {
+        return Err(format!(
+            "its parameter {name:?} has a character in its name that shows nothing or turns the text around"
+        ));
+    }
     match &parameter.kind {
         ParameterKind::Choice(choices) if choices.is_empty() => {
             Err(format!("its parameter `{name}` is a choice of nothing"))

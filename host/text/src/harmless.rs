@@ -32,8 +32,21 @@ pub fn harmless_line(text: &str) -> String {
 /// lines at, and what is no character at all.
 pub(crate) fn is_odd(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+        // Bidirectional, joiners, and the formatting ones that nobody uses any more.
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{180e}')
+        // Soft hyphen, joiner of graphemes, and fillers, which are blank letters.
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}')
+        || matches!(c, '\u{3164}' | '\u{ffa0}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+        // Tags, and what is kept for more of their kind.
+        || matches!(c, '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Whether a character could make a name read as another one: what is obeyed instead of shown, and
+/// variation selectors, which an emoji of a log may have and a name has not.
+#[must_use]
+pub fn is_hidden(c: char) -> bool {
+    is_odd(c) || matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{180b}'..='\u{180f}')
 }
 
 #[cfg(test)]
@@ -43,6 +56,18 @@ mod tests {
     #[test]
     fn an_escape_sequence_is_shown_and_not_obeyed() {
         assert_eq!(harmless("a\x1b[2Jb\u{202e}c\r", 100), "a\\u{1b}[2Jb\\u{202e}c\\u{d}");
+    }
+
+    #[test]
+    fn what_shows_nothing_or_turns_text_around_is_shown_as_its_number() {
+        for c in "\u{9b}\u{ad}\u{61c}\u{202e}\u{2060}\u{2069}\u{206a}\u{3164}\u{feff}\u{e0041}".chars() {
+            assert_eq!(harmless(&c.to_string(), 100), c.escape_unicode().to_string());
+            assert!(is_hidden(c));
+        }
+        for c in "aä語\u{5d0}\u{627}\u{1f600}-*@ ".chars() {
+            assert!(!is_odd(c) && !is_hidden(c), "{c}");
+        }
+        assert!(!is_odd('\u{fe0f}') && is_hidden('\u{fe0f}'));
     }
 
     #[test]

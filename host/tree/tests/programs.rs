@@ -97,6 +97,25 @@ fn program_sockets_of_odd_families_are_refused() {
 }
 
 #[test]
+fn program_sockets_of_odd_protocols_and_in_pairs_are_refused() {
+    assert_eq!(
+        said("pairs"),
+        [
+            "unix: done",
+            "inet: EAFNOSUPPORT",
+            "netlink: EAFNOSUPPORT",
+            "tipc: EAFNOSUPPORT",
+            "tcp: done",
+            "udp: done",
+            "mptcp: EPROTONOSUPPORT",
+            "udplite: EPROTONOSUPPORT",
+            "sctp: EPROTONOSUPPORT",
+            "dccp: EPROTONOSUPPORT",
+        ]
+    );
+}
+
+#[test]
 fn program_terminal_cannot_be_typed_into() {
     assert_eq!(said("terminal"), ["type: EPERM", "linux: EPERM", "width: EBADF", "upper: EPERM"]);
 }

@@ -94,6 +94,21 @@ pub(crate) fn all() -> Vec<Case> {
             .has_a_step()
             .says("which has a control character in it")
             .second_wall("`hostile` asks for what the definition does not grant"),
+        // It reads as `*.elpmaxe.nim`, turned around.
+        Case::on(Check::RequestScope, "a_request_that_reads_as_another")
+            .requests("fetch", "\u{202e}min.example.*")
+            .has_a_step()
+            .says("which has a character in it that shows nothing or turns the text around")
+            .second_wall("`hostile` asks for what the definition does not grant"),
+        Case::on(Check::RequestScope, "a_parameter_that_reads_as_another")
+            .with(|script| {
+                script.description["parameters"] = json!([{
+                    "name": "pass\u{200b}word", "kind": "Text", "default": "\"x\"", "doc": "",
+                    "aliases": [], "extensions": [],
+                }]);
+            })
+            .has_a_step()
+            .says("has a character in its name that shows nothing or turns the text around"),
         Case::on(Check::InsistedExtension, "an_extension_the_host_must_obey")
             .with(|script| script.description["extensions"] = json!([["!root-shell", "{}"]]))
             .has_a_step()

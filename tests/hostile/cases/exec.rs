@@ -52,6 +52,17 @@ pub(crate) fn all() -> Vec<Case> {
             .runs([exec("../../../bin/sh", &[])])
             .says("`../../../bin/sh` is no program: give a name, or an absolute path in the target")
             .second_wall("`../../../bin/sh` does not exist"),
+        Case::on(Check::ExecName, "a_program_beside_the_granted_folder")
+            .after_victim([call("Open", "/"), apply(&[folder("/usr/bin"), folder("/mine")])])
+            .may("rootfs", "write /mine")
+            .may("exec", "/usr/bin/*")
+            .armed()
+            .runs([
+                call("Open", "/mine"),
+                call("WriteProgram", "/mine/hostile"),
+                exec("/usr/bin/../../mine/hostile", &["say", "mine"]),
+            ])
+            .says("`/usr/bin/../../mine/hostile` is no program: give a name, or an absolute path"),
         Case::on(Check::ExecNul, "an_argument_with_a_nul")
             .may("exec", "*")
             .runs([exec("sh", &["-c\0x"])])

@@ -208,6 +208,18 @@ fn network() -> Vec<Case> {
             "sockets",
             "vsock: EAFNOSUPPORT",
         ),
+        boxed(
+            Check::ProgramSockets,
+            "a_pair_of_sockets_of_another_family",
+            "pairs",
+            "inet: EAFNOSUPPORT",
+        ),
+        boxed(
+            Check::ProgramSockets,
+            "a_socket_of_a_protocol_that_nobody_uses",
+            "pairs",
+            "mptcp: EPROTONOSUPPORT",
+        ),
         boxed(Check::ProgramCapabilities, "a_raw_socket", "sockets", "raw: EPERM"),
         armed(Check::ProgramLoopback, "the_builder_s_loopback", &[call("Exec", reach)])
             .may("exec", "network")

@@ -76,6 +76,11 @@ pub(super) fn wished_user(change: impl FnOnce(&mut Value)) -> Value {
     wish
 }
 
+/// The same of who may make her and no other.
+fn wish_of(check: Check, name: &'static str, change: impl FnOnce(&mut Value)) -> Case {
+    Case::on(check, name).may("accounts", "eve").plans([call("User", wished_user(change))])
+}
+
 fn user(check: Check, name: &'static str, change: impl FnOnce(&mut Value)) -> Case {
     Case::on(check, name).may("accounts", "*").plans([call("User", wished_user(change))])
 }
@@ -123,6 +128,22 @@ fn without_grants() -> Vec<Case> {
             .may("packages", "vim-*")
             .plans([answer("passwd", "evil")])
             .says("`packages` of `passwd` is not granted"),
+        Case::on(Check::PackagesGrant, "an_answer_to_the_question_of_another_package")
+            .may("packages", "hello")
+            .plans([answer("hello", "evil")])
+            .says("`packages` of `passwd` is not granted"),
+        wish_of(Check::AccountsGrant, "the_group_of_root_s_helpers_by_its_number", |wish| {
+            wish["gid"] = json!(27);
+        })
+        .says("`accounts` of `27` is not granted"),
+        wish_of(Check::RootfsScope, "a_home_that_is_a_folder_of_a_unit", |wish| {
+            wish["home"] = "/etc/systemd/system/ssh.service.d".into();
+        })
+        .says("`rootfs` of `write /etc/systemd/system/ssh.service.d` is not granted"),
+        wish_of(Check::RootfsScope, "a_home_in_the_home_of_another", |wish| {
+            wish["home"] = "/home/bob/.config".into();
+        })
+        .says("`rootfs` of `write /home/bob/.config` is not granted"),
         Case::on(Check::PackagesGrant, "a_module_by_the_grant_of_a_package")
             .may("packages", "nodejs*")
             .plans([module("nodejs", "20")])

@@ -142,6 +142,22 @@ static int sockets(void)
     return 0;
 }
 
+static int pairs(void)
+{
+    int pair[2];
+    say("unix", socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+    say("inet", socketpair(AF_INET, SOCK_STREAM, 0, pair));
+    say("netlink", socketpair(AF_NETLINK, SOCK_RAW, 0, pair));
+    say("tipc", socketpair(30, SOCK_STREAM, 0, pair));
+    say("tcp", socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
+    say("udp", socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP));
+    say("mptcp", socket(AF_INET, SOCK_STREAM, 262));
+    say("udplite", socket(AF_INET6, SOCK_DGRAM, 136));
+    say("sctp", socket(AF_INET, SOCK_STREAM, 132));
+    say("dccp", socket(AF_INET, 6 | SOCK_CLOEXEC, 0));
+    return 0;
+}
+
 static int terminal(void)
 {
     say("type", ioctl(-1, TIOCSTI, "x"));
@@ -518,6 +534,7 @@ static const struct { const char *name; int (*run)(const char *); } with_word[] 
 static const struct { const char *name; int (*run)(void); } programs[] = {
     {"mounts", mounts}, {"namespaces", namespaces}, {"tracing", tracing}, {"kernel", kernel},
     {"machinery", machinery}, {"keys", keys}, {"handles", handles}, {"sockets", sockets},
+    {"pairs", pairs},
     {"terminal", terminal}, {"young", young}, {"foreign", foreign},
     {"files", files}, {"capabilities", capabilities}, {"resolver", resolver},
     {"devices", devices}, {"landlock", landlock}, {"forks", forks}, {"memory", memory},

@@ -105,7 +105,10 @@ pub fn tree(
                     }
                 }
             }
-            "groupadd" => append("etc/group", format!("{last}:x:0:\n")),
+            "groupadd" => {
+                let gid = option("--gid").unwrap_or_else(|| "0".to_owned());
+                append("etc/group", format!("{last}:x:{gid}:\n"));
+            }
             CONFIGURE if last == "app" => output.deferred.push(Deferred {
                 program: command.defer.first().cloned().unwrap_or_default(),
                 args: String::new(),

@@ -10,7 +10,7 @@ use dibhost_inputs::Inputs;
 
 use super::settings::{interpreter, password_of};
 use crate::description::{Condition, Request};
-use crate::grant::{Access, Right, SecretUse, Signed, Start};
+use crate::grant::{Access, Right, SecretUse, Signed, Start, below};
 use crate::validate;
 
 /// Where scripts lie while they run; nothing of it is left.
@@ -150,6 +150,13 @@ impl Asking<'_> {
             self.scope(Capability::Accounts, &user.name, reason);
             for group in &user.groups {
                 self.scope(Capability::Accounts, group, reason);
+            }
+            let own = format!("/home/{}", user.name.value);
+            if let Some(gid) = user.gid {
+                self.scope(Capability::Accounts, &gid.to_string(), reason);
+            }
+            if let Some(home) = user.home.as_ref().filter(|home| !below(&own, home)) {
+                self.write(home, reason);
             }
             if user.sudo.as_ref().is_some_and(|sudo| sudo != "none") {
                 self.scope(Capability::AccountsSudo, &user.name, reason);

@@ -179,6 +179,12 @@ impl Right {
         if text.chars().any(char::is_control) {
             return wrong(", which has a control character in it");
         }
+        // Who grants it would read another scope than this one.
+        if text.chars().any(dibhost_text::is_hidden) {
+            return wrong(
+                ", which has a character in it that shows nothing or turns the text around",
+            );
+        }
         match (capability.unscoped(), text) {
             (true, "") => {}
             (true, _) => return wrong(", and it has none"),

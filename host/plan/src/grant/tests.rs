@@ -169,6 +169,11 @@ fn scopes_that_say_too_little_or_could_mean_too_much() {
         ("facts", "dib:boot/kernel-argument@1"),
         ("facts", "dib:users/*"),
         ("facts", "*"),
+        ("facts", "dibhost:debian/choice@1"),
+        ("facts", "read dibhost:*"),
+        ("facts", "read dib:users/authorized-key@1"),
+        ("elements", "require sysprep"),
+        ("elements", "stand-in-for *"),
         ("secret", "place password"),
         ("secret", "open *"),
     ] {
@@ -187,6 +192,12 @@ fn scopes_that_say_too_little_or_could_mean_too_much() {
         ("facts", ""),
         ("facts", "acme:proxy/upstream@1"),
         ("facts", "dib:users/authorized-keys@1"),
+        ("facts", "read acme:proxy/upstream@1"),
+        ("facts", "read dib:boot/kernel@1"),
+        ("facts", "dibhost:"),
+        ("elements", "sysprep"),
+        ("elements", "replace sysprep"),
+        ("elements", "require ./sysprep"),
         // The host's alone.
         ("facts", "dib:block-device/layout@1"),
         ("secret", "password"),
@@ -218,6 +229,68 @@ fn a_group_is_no_less_than_a_user() {
     let refused = permits(&grants(&[("accounts", "deploy")]), &wish).unwrap_err();
     assert_eq!(refused.0.said().1, "sudo");
     assert_eq!(permits(&grants(&[("accounts", "deploy"), ("accounts", "sudo")]), &wish), Ok(()));
+}
+
+#[test]
+fn a_group_by_its_number_is_no_less_than_by_its_name() {
+    let wish = Wish::User(User { name: "deploy".into(), gid: Some(27), ..User::default() });
+    let refused = permits(&grants(&[("accounts", "deploy")]), &wish).unwrap_err();
+    assert_eq!(refused.0.said(), (Capability::Accounts, "27".to_owned()));
+    assert_eq!(permits(&grants(&[("accounts", "deploy"), ("accounts", "27")]), &wish), Ok(()));
+}
+
+#[test]
+fn a_home_elsewhere_is_a_folder_that_is_written() {
+    let held = grants(&[("accounts", "*")]);
+    let wish = |home: &str, system: bool, keys: &[&str]| {
+        let authorized_keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        let (name, home) = ("deploy".into(), Some(home.into()));
+        Wish::User(User { name, home, system, authorized_keys, ..User::default() })
+    };
+    for (home, system, keys) in [
+        ("/home/deploy", false, &[][..]),
+        ("/home/deploy/x", false, &[]),
+        // Nothing is made of it.
+        ("/nonexistent", true, &[]),
+    ] {
+        assert_eq!(permits(&held, &wish(home, system, keys)), Ok(()), "{home}");
+    }
+    for (home, system, keys) in [
+        ("/etc/systemd/system/x.service.d", false, &[][..]),
+        ("/home/deploy2", false, &[]),
+        ("/home", false, &[]),
+        ("/home/other/x", false, &[]),
+        ("/etc", true, &["ssh-ed25519 AAAA"]),
+    ] {
+        let refused = permits(&held, &wish(home, system, keys)).unwrap_err();
+        assert_eq!(refused.0.said(), (Capability::Rootfs, format!("write {home}")));
+    }
+    let held = grants(&[("accounts", "deploy"), ("rootfs", "write /srv")]);
+    assert_eq!(permits(&held, &wish("/srv/deploy", false, &[])), Ok(()));
+}
+
+#[test]
+fn an_answer_is_granted_by_whose_question_it_is() {
+    let wish = |question: &str| {
+        let (package, question) = ("hello".into(), question.into());
+        Wish::Debconf(Debconf { package, question, kind: "string".into(), value: "x".into() })
+    };
+    let held = grants(&[("packages", "hello")]);
+    assert_eq!(permits(&held, &wish("hello/name")), Ok(()));
+    let refused = permits(&held, &wish("passwd/root-password")).unwrap_err();
+    assert_eq!(refused.0.said(), (Capability::Packages, "passwd".to_owned()));
+    let held = grants(&[("packages", "hello"), ("packages", "passwd")]);
+    assert_eq!(permits(&held, &wish("passwd/root-password")), Ok(()));
+}
+
+#[test]
+fn a_scope_reads_as_what_it_is() {
+    for odd in ['\u{202e}', '\u{200b}', '\u{2066}', '\u{ad}', '\u{fe0f}', '\u{9b}', '\n'] {
+        for (capability, scope) in [("packages", "vim"), ("rootfs", "write /srv"), ("exec", "sh")] {
+            let scope = format!("{scope}{odd}");
+            assert!(Right::of(capability, &scope).is_err(), "{scope:?}");
+        }
+    }
 }
 
 #[test]

@@ -149,6 +149,15 @@ const NEW_TIME: libc::c_int = 0x80;
 /// `AF_ALG` the kernel's ciphers), or are hardly ever used and as hardly ever looked at.
 const FAMILIES: [libc::c_int; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
+/// Of IP: whichever fits the type, and those that programs use.
+const PROTOCOLS: [libc::c_int; 5] =
+    [0, libc::IPPROTO_ICMP, libc::IPPROTO_TCP, libc::IPPROTO_UDP, libc::IPPROTO_ICMPV6];
+
+/// The bits of a socket's type that are the type, and no flags.
+const TYPE: u64 = 0xf;
+/// `SOCK_DCCP`, which libc has no name for.
+const DCCP: u32 = 6;
+
 /// Execution domains that `setarch` gives, and the question for the present one; others switch
 /// off what protects a process's memory.
 const PERSONALITIES: [u32; 5] = [0, 8, 0x2_0000, 0x2_0008, u32::MAX];
@@ -203,6 +212,20 @@ fn refused() -> Result<Refused, String> {
         ])?,
     ];
     when(Check::ProgramSockets, libc::EAFNOSUPPORT, libc::SYS_socket, sockets);
+    // Nobody has a pair of any other family; the kernel looks for the family all the same, and
+    // would load it.
+    let pairs = vec![none_of(0, &[libc::AF_UNIX.cast_unsigned()])?];
+    when(Check::ProgramSockets, libc::EAFNOSUPPORT, libc::SYS_socketpair, pairs);
+    // Of IP what is not TCP, UDP or ping: each is code of the kernel's own, loaded when it is asked
+    // for. DCCP has a type of its own, beside which the protocol may be none.
+    let mut protocols = vec![all_of(vec![compare(1, SeccompCmpOp::MaskedEq(TYPE), DCCP)?])?];
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        let odd = PROTOCOLS.iter().map(|known| compare(2, SeccompCmpOp::Ne, known.cast_unsigned()));
+        let mut conditions = vec![compare(0, SeccompCmpOp::Eq, family.cast_unsigned())?];
+        conditions.extend(odd.collect::<Result<Vec<_>, _>>()?);
+        protocols.push(all_of(conditions)?);
+    }
+    when(Check::ProgramSockets, libc::EPROTONOSUPPORT, libc::SYS_socket, protocols);
 
     // Both put words into the terminal of whoever looks on.
     let typing = [libc::TIOCSTI, libc::TIOCLINUX]
