@@ -13,6 +13,7 @@ mod case;
 mod cases;
 mod script;
 mod table;
+mod terminal;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -29,5 +30,9 @@ fn main() -> anyhow::Result<()> {
     };
     trials.push(trial("every_check_has_a_case", table::every_check_has_a_case));
     trials.push(trial("the_layout_of_a_case_fits", cases::facts::the_layout_fits));
+    trials.push(trial(
+        "what_an_element_says_of_itself_is_shown_and_not_obeyed",
+        terminal::what_an_element_says_of_itself_is_shown_and_not_obeyed,
+    ));
     libtest_mimic::run(&Arguments::from_args(), trials).exit()
 }

@@ -8,6 +8,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use dibhost_engine::{Activity, Event, Level, Timing};
+use dibhost_text::{for_terminal, json_for_terminal};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -113,7 +114,9 @@ impl Reporter {
 
     fn on_terminal(&self, bar: &ProgressBar, event: &Event) {
         match event {
-            Event::Started(activity) => bar.set_message(line_of(activity)),
+            Event::Started(activity) => {
+                bar.set_message(for_terminal(&line_of(activity)).into_owned());
+            }
             Event::Progress { done, total: Some(total) } if *total > 0 => {
                 bar.set_prefix(format!("{:3} %", done * 100 / total));
             }
@@ -159,6 +162,12 @@ impl Reporter {
 
     /// Where nobody reads it any more (`2>&1 | head`), what is done is done all the same.
     fn put(&self, line: &str, weight: Weight) {
+        // Here and nowhere before, whoever's words are in it: an element's, a program's, a name's.
+        let line = match &self.form {
+            Form::Json => json_for_terminal(line),
+            Form::Terminal(_) | Form::Plain => for_terminal(line),
+        };
+        let line = &*line;
         self.log(line);
         // As in DIB, a file of all lines takes them off the screen.
         if weight == Weight::Other && (self.quiet || self.log.get().is_some()) {
@@ -173,11 +182,12 @@ impl Reporter {
         }
     }
 
-    /// A line for the file alone. A full disk is no reason to end a build.
+    /// A line for the file alone, which somebody reads in a terminal. A full disk is no reason to end
+    /// a build.
     fn log(&self, line: &str) {
         if let Some(log) = self.log.get() {
             let mut file = log.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = writeln!(file, "{line}");
+            let _ = writeln!(file, "{}", for_terminal(line));
         }
     }
 

@@ -1,5 +1,8 @@
 //! Text of others on its way to a terminal, a log or a picture.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use dibhost_check::Check;
 
 /// Makes control characters, and those that turn the direction of text, visible; cuts at
@@ -25,6 +28,35 @@ pub fn harmless(text: &str, limit: usize) -> String {
 #[must_use]
 pub fn harmless_line(text: &str) -> String {
     harmless(text.trim_end_matches(['\r', '\n']), usize::MAX)
+}
+
+/// Text of the program on its way to a terminal, whoever's words are in it: its own line ends and
+/// tabs stay, all else that a terminal would obey becomes visible.
+#[must_use]
+pub fn for_terminal(text: &str) -> Cow<'_, str> {
+    escaped(text, |c, safe| safe.extend(c.escape_unicode()))
+}
+
+/// The same of JSON, which says the same as before: only its strings have such characters.
+#[must_use]
+pub fn json_for_terminal(json: &str) -> Cow<'_, str> {
+    escaped(json, |c, safe| {
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let _ = write!(safe, "\\u{unit:04x}");
+        }
+    })
+}
+
+fn escaped(text: &str, escape: impl Fn(char, &mut String)) -> Cow<'_, str> {
+    let obeyed = |c: char| is_odd(c) && !matches!(c, '\n' | '\t');
+    if !text.contains(obeyed) || !Check::TerminalCodes.holds() {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if obeyed(c) { escape(c, &mut safe) } else { safe.push(c) }
+    }
+    Cow::Owned(safe)
 }
 
 /// Whether a terminal or a viewer would obey a character instead of showing it: controls, those that
@@ -60,7 +92,9 @@ mod tests {
 
     #[test]
     fn what_shows_nothing_or_turns_text_around_is_shown_as_its_number() {
-        for c in "\u{9b}\u{ad}\u{61c}\u{202e}\u{2060}\u{2069}\u{206a}\u{3164}\u{feff}\u{e0041}".chars() {
+        for c in
+            "\u{9b}\u{ad}\u{61c}\u{202e}\u{2060}\u{2069}\u{206a}\u{3164}\u{feff}\u{e0041}".chars()
+        {
             assert_eq!(harmless(&c.to_string(), 100), c.escape_unicode().to_string());
             assert!(is_hidden(c));
         }
@@ -68,6 +102,15 @@ mod tests {
             assert!(!is_odd(c) && !is_hidden(c), "{c}");
         }
         assert!(!is_odd('\u{fe0f}') && is_hidden('\u{fe0f}'));
+    }
+
+    #[test]
+    fn what_meets_the_terminal_keeps_our_lines_and_nothing_else() {
+        let text = "a\tb\n\u{1b}[2J\u{9b}x\u{7}\u{202e}y\r\u{e0041}";
+        assert_eq!(for_terminal(text), "a\tb\n\\u{1b}[2J\\u{9b}x\\u{7}\\u{202e}y\\u{d}\\u{e0041}");
+        assert!(matches!(for_terminal("plain\n"), Cow::Borrowed(_)));
+        let json = "{\"a\": \"\u{9b}x\u{202e}\u{e0041}\"}\n";
+        assert_eq!(json_for_terminal(json), "{\"a\": \"\\u009bx\\u202e\\udb40\\udc41\"}\n");
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod suffix;
 pub mod svg;
 
 pub use duration::{format_duration, parse_duration};
-pub use harmless::{harmless, harmless_line, is_hidden};
+pub use harmless::{for_terminal, harmless, harmless_line, is_hidden, json_for_terminal};
 pub use name::{closest, did_you_mean, quoted_list};
 pub use neighbour::near_file;
 pub use size::{format_size, parse_size, readable_size, rounded_size, short_size};

@@ -163,6 +163,11 @@ pub(crate) fn all() -> Vec<Case> {
             .says("\\u{1b}]0;owned\\u{7}")
             // What is shown of a reason is one line of plain text in any case.
             .second_wall("(]0;owned)"),
+        Case::on(Check::TerminalCodes, "a_name_that_the_terminal_would_obey")
+            .with(|script| script.description["name"] = "\u{1b}]0;owned\u{7}\u{9b}2J".into())
+            .has_a_step()
+            .says("\\u{1b}]0;owned\\u{7}\\u{9b}2J")
+            .gets_out(|_, outcome| outcome.stderr.contains('\u{9b}')),
         Case::on(Check::DescriptionBytes, "a_description_of_twenty_thousand_entries")
             .with(|script| script.description["stands_in_for"] = vec!["x"; 20_000].into())
             .has_a_step()

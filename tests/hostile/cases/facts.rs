@@ -172,6 +172,10 @@ fn of_its_own() -> Vec<Case> {
         text(Check::FactKey, "a_key_of_a_fact_writes_to_the_terminal")
             .plans([fact(SLOT, "\u{1b}[31m", "\"x\"")])
             .says("has control characters"),
+        text(Check::TerminalCodes, "a_key_of_a_fact_that_turns_the_sentence_around")
+            .plans([fact(SLOT, "a\u{202e}b", "\"x\""), fact(SLOT, "a\u{202e}b", "\"y\"")])
+            .says("with the key `a\\u{202e}b` already")
+            .gets_out(|_, outcome| outcome.stderr.contains('\u{202e}')),
         text(Check::FactBytes, "a_fact_of_five_mebibytes")
             .plans([call("ProvideLong", json!({"slot": SLOT, "bytes": 5 << 20}))])
             .says("provided facts of more than 4 MiB in `plan(root)`"),

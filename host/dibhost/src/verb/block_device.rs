@@ -53,7 +53,7 @@ fn plan_image(args: &BlockDevicePlanArgs) -> Result<(), Failure> {
         return match args.format {
             LayoutFormat::Svg => Err(no_picture()),
             LayoutFormat::Text => super::show(&graph.to_text()),
-            LayoutFormat::Json => super::show(&json(&device.nodes)?),
+            LayoutFormat::Json => super::show_json(&device.nodes),
         };
     }
     let identities = graph.identities(&device.seed_bytes());
@@ -78,7 +78,7 @@ fn without_files(
 fn show(layout: &Layout, format: LayoutFormat) -> Result<(), Failure> {
     match format {
         LayoutFormat::Text => super::show(&layout.to_text()),
-        LayoutFormat::Json => super::show(&json(layout)?),
+        LayoutFormat::Json => super::show_json(layout),
         LayoutFormat::Svg => super::show(&layout.to_svg()),
     }
 }
@@ -153,14 +153,14 @@ impl Source {
             self.warn(dib.diagnostics(), reporter);
             return match format {
                 LayoutFormat::Text | LayoutFormat::Svg => super::show(&dib.graph().to_string()),
-                LayoutFormat::Json => super::show(&json(dib.graph())?),
+                LayoutFormat::Json => super::show_json(dib.graph()),
             };
         }
         let written = self.written(reporter)?;
         let graph = self.graph(&written, reporter)?;
         match format {
             LayoutFormat::Text | LayoutFormat::Svg => super::show(&graph.to_text()),
-            LayoutFormat::Json => super::show(&json(&written.nodes)?),
+            LayoutFormat::Json => super::show_json(&written.nodes),
         }
     }
 
@@ -180,9 +180,4 @@ impl Source {
             });
         }
     }
-}
-
-fn json<T: serde::Serialize>(value: &T) -> Result<String, Failure> {
-    let json = serde_json::to_string_pretty(value).map_err(Failure::failed)?;
-    Ok(format!("{json}\n"))
 }

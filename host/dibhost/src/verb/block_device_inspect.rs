@@ -76,10 +76,7 @@ pub(crate) fn inspect(args: &BlockDeviceInspectArgs) -> Result<(), Failure> {
     let found = dibhost_block_device::inspect(&disks, &secrets);
     match args.format {
         DataFormat::Text => super::show(&found.to_text())?,
-        DataFormat::Json => {
-            let json = serde_json::to_string_pretty(&found).map_err(Failure::failed)?;
-            super::show(&format!("{json}\n"))?;
-        }
+        DataFormat::Json => super::show_json(&found)?,
     }
     if !found.has_problems() {
         return Ok(());

@@ -16,7 +16,7 @@ pub(crate) fn list(options: &ElementOptions, format: DataFormat) -> Result<(), F
     let listed = library.list().map_err(super::said)?;
     if format == DataFormat::Json {
         let elements: Vec<_> = listed.iter().map(listed_as_json).collect();
-        return super::show(&format!("{:#}\n", json!(elements)));
+        return super::show_json(&elements);
     }
     if listed.is_empty() {
         return Err(Failure::failed(
@@ -53,7 +53,7 @@ pub(crate) fn inspect(
     let library = super::library(options)?;
     let found = library.inspect(element, Path::new(".")).map_err(super::wrong_element)?;
     match format {
-        DataFormat::Json => super::show(&format!("{:#}\n", json!(found))),
+        DataFormat::Json => super::show_json(&found),
         DataFormat::Text => super::show(&as_text(&found)),
     }
 }

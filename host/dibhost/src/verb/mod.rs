@@ -22,6 +22,7 @@ use dibhost_inputs::{Inputs, Known};
 use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::{DEFAULT_SOURCE_DATE_EPOCH, Plan, PlanInputs, plan};
 use dibhost_sys::Program;
+use dibhost_text::{for_terminal, json_for_terminal};
 
 use crate::cli::{CompilerName, ElementOptions};
 use crate::failure::Failure;
@@ -120,9 +121,20 @@ fn cannot_run(definition: &Definition) -> Option<String> {
     dibhost_sys::can_run(&arch.value).err().map(|why| why.to_string())
 }
 
+/// Writes text to standard output, and nothing in it that a terminal would obey.
+pub(crate) fn show(text: &str) -> Result<(), Failure> {
+    put(&for_terminal(text))
+}
+
+/// The same of JSON.
+pub(crate) fn show_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<(), Failure> {
+    let json = serde_json::to_string_pretty(value).map_err(Failure::failed)?;
+    put(&json_for_terminal(&format!("{json}\n")))
+}
+
 /// Writes to standard output. Whoever closes it early (`| head`) has read what they wanted: that is
 /// no failure.
-pub(crate) fn show(text: &str) -> Result<(), Failure> {
+fn put(text: &str) -> Result<(), Failure> {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

@@ -21,23 +21,22 @@ pub(crate) fn run(args: &PlanArgs, verbose: bool, reporter: &Reporter) -> Result
         let (before, after) = (planned(&before, args, reporter)?, planned(&after, args, reporter)?);
         let difference = Difference::between(&before.plan, &after.plan);
         let told = if verbose { Difference::to_text } else { Difference::to_sentences };
-        return super::show(&formatted(args.format, &difference, told)?);
+        return formatted(args.format, &difference, told);
     }
     let Shown { plan, typed, stem } = planned(&args.subject, args, reporter)?;
-    let text = match (&args.why, args.format) {
+    match (&args.why, args.format) {
         (Some(subject), format) => {
             let why = plan.why(subject).map_err(|none| unanswered(none, subject, &stem))?;
-            formatted(format, &why, dibhost_plan::why::Why::to_text)?
+            formatted(format, &why, dibhost_plan::why::Why::to_text)
         }
-        (None, PlanFormat::Svg) => plan.to_svg(),
-        (None, PlanFormat::Dot) => plan.to_dot(),
+        (None, PlanFormat::Svg) => super::show(&plan.to_svg()),
+        (None, PlanFormat::Dot) => super::show(&plan.to_dot()),
         (None, PlanFormat::Text) => {
             let told = if verbose { Plan::to_text } else { Plan::to_overview };
-            told(&plan) + &as_definition(&typed)
+            super::show(&(told(&plan) + &as_definition(&typed)))
         }
-        (None, format) => formatted(format, &plan, Plan::to_text)?,
-    };
-    super::show(&text)
+        (None, format) => formatted(format, &plan, Plan::to_text),
+    }
 }
 
 /// What nothing in the plan wants, and of a package what the last build knows of it.
@@ -94,13 +93,10 @@ fn formatted<T: Serialize>(
     format: PlanFormat,
     answer: &T,
     text: impl Fn(&T) -> String,
-) -> Result<String, Failure> {
+) -> Result<(), Failure> {
     match format {
-        PlanFormat::Text => Ok(text(answer)),
-        PlanFormat::Json => {
-            let json = serde_json::to_string_pretty(answer).map_err(Failure::failed)?;
-            Ok(format!("{json}\n"))
-        }
+        PlanFormat::Text => super::show(&text(answer)),
+        PlanFormat::Json => super::show_json(answer),
         PlanFormat::Svg | PlanFormat::Dot => Err(Failure::wrong(
             "`--format svg` and `--format dot` draw a whole plan\n  help: leave `--why` or `--diff` away, or take `text` or `json`",
         )),
