@@ -80,7 +80,8 @@ fn what_the_host_provides_is_read() {
         ],
         "mounts": [
             { "at": "/", "on": "root-crypt", "filesystem": "ext4", "label": "cloudimg-rootfs",
-              "uuid": "00000000-0000-5000-8000-000000000002", "options": ["discard"] },
+              "uuid": "00000000-0000-5000-8000-000000000002", "options": ["discard"],
+              "source": "LABEL=cloudimg-rootfs" },
             { "at": "none", "on": "swap", "filesystem": "swap", "label": null, "uuid": null, "options": [] },
         ],
         "volumes": [

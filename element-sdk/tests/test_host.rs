@@ -62,7 +62,12 @@ impl Element for Probe {
                 Ok(())
             }
             "more wishes" => {
-                plan.debconf([DebconfAnswer::new("linux-image-amd64", "a/b", "boolean", "true")])?;
+                plan.debconf([DebconfAnswer::new(
+                    "linux-image-amd64",
+                    "linux-image-amd64/b",
+                    "boolean",
+                    "true",
+                )])?;
                 let (name, url) = ("more".to_owned(), "https://packages.example/x".to_owned());
                 plan.deb_repository(DebRepository {
                     name: name.clone(),
@@ -196,7 +201,7 @@ fn wishes_are_read_back() {
     assert_eq!(planned.units[0].0, "probe.service");
     assert_eq!(planned.users[0].name, "debian");
     let planned = host("more wishes").plan::<Probe>(Phase::Install).unwrap();
-    assert_eq!(planned.answers[0].question, "a/b");
+    assert_eq!(planned.answers[0].question, "linux-image-amd64/b");
     assert!(planned.deb_repositories[0].build_only);
     assert_eq!(planned.rpm_repositories[0].url, "https://packages.example/x");
     assert_eq!(planned.modules[0].stream, "20");

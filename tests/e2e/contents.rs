@@ -25,15 +25,15 @@ arch = "amd64"
 elements = ["debian-minimal", "vm", "serial-console", "openssh-server"]
 
 [[files]]
+path = "/opt/deep/er/site"
+source = "site"
+
+[[files]]
 path = "/etc/motd"
 content = "Hello.\n"
 mode = "0640"
 owner = "deploy"
 group = "adm"
-
-[[files]]
-path = "/opt/deep/er/site"
-source = "site"
 
 [[files]]
 path = "/opt/deep/er/site/b.txt"
@@ -139,7 +139,8 @@ fn options(key: &str, archive: &str) -> Vec<String> {
         ]"#
         .to_owned(),
         "sysctl.vm.swappiness=7".to_owned(),
-        "kernel.arguments=['quiet', 'dibhost.test=1']".to_owned(),
+        // `kernel.arguments` would be the parameter of the element `kernel`.
+        "kernel={ arguments = ['quiet', 'dibhost.test=1'] }".to_owned(),
     ];
     let words = ["debian-minimal", "vm", "serial-console", "openssh-server", "-a", "amd64"];
     let words = words.into_iter().chain([
@@ -231,8 +232,8 @@ fn why_names_the_lines(dibhost: &Dibhost) -> Result<()> {
         ("package:locales", "alone.toml:4:10"),
         ("package:tzdata", "alone.toml:5:12"),
         ("file:/etc/hostname", "alone.toml:3:12"),
-        ("file:/etc/motd", "alone.toml:13:8"),
-        ("file:/opt/deep/er/site/a.txt", "alone.toml:20:8"),
+        ("file:/etc/motd", "alone.toml:17:8"),
+        ("file:/opt/deep/er/site/a.txt", "alone.toml:13:8"),
         ("file:/opt/deep/er/site/b.txt", "alone.toml:24:8"),
         ("user:deploy", "alone.toml:41:8"),
         ("unit:apt-daily.timer", "alone.toml:60:8"),

@@ -62,7 +62,7 @@ fn a_folder_of_the_definition_is_in_the_image_with_its_modes_and_in_the_plan_by_
     dibhost.write("other.toml", &DEFINITION.replace("public", "other"))?;
     dibhost.write("other/index.html", "<h1>Bye</h1>")?;
     let difference = dibhost.run(&["plan", "--diff", "site.toml", "other.toml"])?.expect_code(0)?;
-    ensure!(difference.stdout.contains("inputs\n  ~ mine\n"), "{}", difference.stdout);
+    ensure!(difference.stdout.contains("The input `mine` differs: "), "{}", difference.stdout);
 
     std::os::unix::net::UnixListener::bind(dibhost.folder().join("other/socket"))?;
     let refused = dibhost.run(&["plan", "other.toml"])?.expect_code(2)?;

@@ -107,6 +107,7 @@ fn is_excerpt(line: &str) -> bool {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "what --no-capture shows")]
 fn a_mistake_is_answered_at_its_line_and_with_the_word_that_was_meant() -> Result<()> {
     let dibhost = dibhost()?.env("DEPLOY_PASSWORD", "x").env("REGISTRY_TOKEN", "x");
     let samples = samples(&dibhost)?;

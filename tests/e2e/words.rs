@@ -235,7 +235,7 @@ fn a_layout_in_yaml_is_taken_as_it_is_and_as_what_it_is_converted_to() -> Result
     dibhost.write("stated.toml", stated)?;
     let difference = dibhost.run(&["plan", "--diff", "stated.toml", "converted.toml"])?;
     let difference = difference.expect_code(0)?.stdout;
-    ensure!(difference.contains("the plans are equal"), "{difference}");
+    ensure!(difference.contains("The plans are equal"), "{difference}");
     let by_variable = prepared(&[("DIB_BLOCK_DEVICE_CONFIG", "file://layout.yaml")])?;
     ensure!(by_variable.run(&["convert"])?.expect_code(0)?.stdout == converted);
     let wrong = dibhost.run(&["convert"])?.expect_code(2)?.stderr;

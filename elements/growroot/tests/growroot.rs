@@ -70,7 +70,7 @@ fn the_unit_runs_the_script() {
     // No two grow it at once.
     assert!(text.contains("Before=cloud-init-local.service"));
     // Nothing has to be done before anything is opened.
-    assert!(host.stat(EARLY).is_err() && host.stat(HOOK).is_err());
+    assert!(host.stat(EARLY).is_none() && host.stat(HOOK).is_none());
 }
 
 #[test]

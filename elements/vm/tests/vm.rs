@@ -22,7 +22,7 @@ fn a_pc_boots_from_both_firmwares() {
     let expected = [
         ("esp", "esp", Size::Bytes(64 * MIB)),
         ("bios", "bios-boot", Size::Bytes(MIB)),
-        ("root", "root-x86-64", Size::Content(32 * MIB)),
+        ("root", "root-x86-64", Size::Content(384 * MIB)),
     ];
     let expected = expected.map(|(name, kind, size)| (name.to_owned(), kind.to_owned(), size));
     assert_eq!(partitions(TestHost::new()), expected);

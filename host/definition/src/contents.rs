@@ -25,35 +25,6 @@ pub use repository::{StatedFormat, StatedRepository};
 pub use unit::{StatedText, StatedUnit};
 pub use user::StatedUser;
 
-/// The keys of it, at the top of a definition.
-pub(crate) const KEYS: [&str; 11] = [
-    "packages",
-    "hostname",
-    "locale",
-    "timezone",
-    "files",
-    "users",
-    "units",
-    "repositories",
-    "commands",
-    "sysctl",
-    "kernel",
-];
-
-/// Tables whose keys are known, and those.
-pub(crate) fn sections() -> Vec<(&'static str, &'static [&'static str])> {
-    vec![
-        ("files", &file::KEYS),
-        ("users", &user::KEYS),
-        ("units", &unit::KEYS),
-        ("repositories", &repository::KEYS),
-        ("repositories", &repository::DEB_KEYS),
-        ("repositories", &repository::RPM_KEYS),
-        ("commands", &command::KEYS),
-        ("kernel", &kernel::KEYS),
-    ]
-}
-
 /// The file that `[sysctl]` is.
 pub const SYSCTL: &str = "/etc/sysctl.d/90-dibhost.conf";
 

@@ -2,8 +2,8 @@
 //! of a table is a line of that table, which people who come from other formats do not expect.
 
 use crate::capability::Capability;
+use crate::keys::{is_key, sections};
 use crate::limit::Limit;
-use crate::{contents, parse};
 
 /// Keys of a definition that are no tables, and stand above them all.
 const UPPERMOST: [&str; 6] =
@@ -17,7 +17,7 @@ pub(crate) fn of(key: &str, place: &str) -> Option<String> {
             "`{key}` is no key of {place}: write it above the first table of the file"
         ));
     }
-    let of_its_own = (!at_top && parse::is_key(key))
+    let of_its_own = (!at_top && is_key(key))
         .then(|| format!("`{key}` is a table of its own: write `{}`", head(key)));
     let homes = homes(key);
     let elsewhere = (!homes.is_empty())
@@ -27,8 +27,10 @@ pub(crate) fn of(key: &str, place: &str) -> Option<String> {
 }
 
 fn homes(key: &str) -> Vec<String> {
-    let sections = parse::sections().into_iter().chain(contents::sections());
-    let known = sections.filter(|(_, keys)| keys.contains(&key)).map(|(table, _)| quoted(table));
+    let known = sections()
+        .into_iter()
+        .filter(|(_, keys)| keys.contains(&key))
+        .map(|(table, _)| quoted(table));
     let limit = Limit::ALL.iter().any(|limit| limit.key() == key).then(|| quoted("limits"));
     let granted = Capability::named(key).map(|_| "`[grants.ELEMENT]`".to_owned());
     let types = dibhost_block_device::config::types_with(key);

@@ -16,13 +16,14 @@ use toml::de::{DeTable, DeValue};
 
 use crate::capability::Capability;
 use crate::compose::{Chosen, Files, Text, compose, gather};
-use crate::contents::{self, Contents};
+use crate::contents::Contents;
 use crate::definition::{
     Definition, DiskSection, ElementGrants, ElementParameters, FirstPartyTrust, Grant,
     ImageSection, RootFilesystem, Setting, Trust,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::home;
+use crate::keys::{CONTENTS_KEYS, IMAGE_KEYS, ROOT_FILESYSTEM_KEYS, SECTIONS, TRUST_KEYS};
 use crate::limit::LimitSettings;
 use crate::location::{Location, Spanned};
 use crate::reader::{Item, Key, Reader, integer, kind, near};
@@ -38,43 +39,6 @@ pub(crate) const ARCHITECTURES: [&str; 10] = [
     "amd64", "arm64", "armel", "armhf", "i386", "loong64", "mips64el", "ppc64el", "riscv64",
     "s390x",
 ];
-
-const SECTIONS: [&str; 13] = [
-    "image",
-    "include",
-    "variants",
-    "root-filesystem",
-    "disk",
-    "disks",
-    "block-device",
-    "parameters",
-    "grants",
-    "limits",
-    "trust",
-    "secrets",
-    "inputs",
-];
-const IMAGE_KEYS: [&str; 6] =
-    ["name", "elements", "formats", "arch", "source-date-epoch", "qcow2-compression"];
-const ROOT_FILESYSTEM_KEYS: [&str; 4] = ["label", "max-online-resize", "free-space", "tuning"];
-const TRUST_KEYS: [&str; 1] = ["first-party"];
-
-/// Tables whose keys are known, and those.
-pub(crate) fn sections() -> Vec<(&'static str, &'static [&'static str])> {
-    vec![
-        ("image", &IMAGE_KEYS),
-        ("root-filesystem", &ROOT_FILESYSTEM_KEYS),
-        ("disk", &disk::KEYS),
-        ("disks", &dibhost_block_device::config::SETTINGS),
-        ("trust", &TRUST_KEYS),
-    ]
-}
-
-/// Whether a definition has a key of that name at its top.
-#[must_use]
-pub fn is_key(name: &str) -> bool {
-    SECTIONS.contains(&name) || contents::KEYS.contains(&name)
-}
 
 impl Definition {
     /// Reads a definition from text. `file` is what places are told with; paths in the
@@ -156,7 +120,7 @@ fn read(
 
 impl Reader<'_> {
     pub(crate) fn definition(&mut self, root: &DeTable<'_>, file: &str, base: &Path) -> Definition {
-        let known: Vec<&str> = SECTIONS.into_iter().chain(contents::KEYS).collect();
+        let known: Vec<&str> = SECTIONS.into_iter().chain(CONTENTS_KEYS).collect();
         let all_known = self.known_keys(root, &known, "the definition");
         let image = match root.iter().find(|(key, _)| key.get_ref() == "image") {
             Some((key, item)) => self.image(key, item),
@@ -232,7 +196,7 @@ impl Reader<'_> {
             self.wrong.push(
                 Diagnostic::new(format!("`[{table}.{name}]` can say nothing: the element `{name}` carries out what the definition says in keys of its own, and holds what they say"))
                     .at(Some(&place))
-                    .with_help(format!("write it in {}", quoted_list(contents::KEYS))),
+                    .with_help(format!("write it in {}", quoted_list(CONTENTS_KEYS))),
             );
         }
         own

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::qemu::LOST_TIMER;
 use crate::{Key, MachineError, console, monitor};
 
 /// How long a machine may take to its login prompt: ten times what it takes on a quiet machine.
@@ -20,13 +21,14 @@ pub const SSH: Duration = Duration::from_secs(300);
 pub const POWER_OFF: Duration = Duration::from_secs(180);
 
 /// Console lines after which nothing good comes: waiting on would only hide them.
-const HOPELESS: [&str; 6] = [
+const HOPELESS: [&str; 7] = [
     "Kernel panic - not syncing",
     "grub rescue>",
     "You are in emergency mode",
     "(initramfs)",
     "No bootable device",
     "BdsDxe: No bootable option or device was found",
+    LOST_TIMER,
 ];
 /// Console lines shown in an error.
 const SHOWN: usize = 50;

@@ -66,7 +66,7 @@ impl<'a, 'i> Entry<'a, 'i> {
             }
             let known: Vec<&str> = common.iter().chain(keys).copied().collect();
             let homes = || {
-                let homes = super::kinds::types_with(name);
+                let homes = super::keys::types_with(name);
                 (!homes.is_empty()).then(|| format!("`{name}` is a key of {}.", quoted_list(homes)))
             };
             let near =

@@ -1,65 +1,40 @@
-//! The types of nodes by their names in TOML, each with its keys.
+//! How a node of each type is read.
 
 use super::entry::{Entry, MountEntry};
+use super::keys;
 use crate::node::{Node, NodeKind, Size, TableKind};
 
 /// A type of node.
 pub(super) struct Kind {
     pub(super) name: &'static str,
-    pub(super) keys: &'static [&'static str],
     pub(super) read: fn(&mut Entry<'_, '_>, &str, Vec<String>) -> Vec<Node>,
 }
-
-/// The keys of a mount.
-pub(super) const MOUNT: [&str; 6] = ["at", "options", "fstab", "by", "dump", "pass"];
 
 /// LVM's default.
 pub(super) const EXTENT: u64 = 4 << 20;
 
 const KINDS: [Kind; 17] = [
-    Kind { name: "disk", keys: &["size", "sector-size"], read: disk },
-    Kind { name: "gpt", keys: &["alignment"], read: |e, n, on| table(e, n, on, TableKind::Gpt) },
-    Kind { name: "mbr", keys: &["alignment"], read: |e, n, on| table(e, n, on, TableKind::Mbr) },
-    Kind {
-        name: "partition",
-        keys: &["size", "partition-type", "label", "attributes", "preserve"],
-        read: partition,
-    },
-    Kind { name: "luks", keys: &["secrets", "label"], read: luks },
-    Kind {
-        name: "physical-volume",
-        keys: &[],
-        read: |_, name, on| one(name, on, NodeKind::PhysicalVolume),
-    },
-    Kind { name: "volume-group", keys: &["extent-size"], read: volume_group },
-    Kind { name: "logical-volume", keys: &["size", "stripes"], read: logical_volume },
-    Kind { name: "thin-pool", keys: &["size", "stripes"], read: thin_pool },
-    Kind { name: "thin-volume", keys: &["size", "pool"], read: thin_volume },
-    Kind { name: "raid", keys: &["level", "array", "chunk", "metadata"], read: raid },
-    Kind { name: "verity", keys: &[], read: |_, name, on| driver(name, on, "verity", "{}".into()) },
-    Kind {
-        name: "filesystem",
-        keys: &["format", "label", "uuid", "tuning", "mount"],
-        read: filesystem,
-    },
-    Kind { name: "swap", keys: &["label", "uuid"], read: swap },
-    Kind { name: "subvolume", keys: &["path", "default", "mount"], read: subvolume },
-    Kind { name: "mount", keys: &MOUNT, read: mount },
-    Kind { name: "grub-bios", keys: &["boot-image", "core-image"], read: grub_bios },
+    Kind { name: "disk", read: disk },
+    Kind { name: "gpt", read: |e, n, on| table(e, n, on, TableKind::Gpt) },
+    Kind { name: "mbr", read: |e, n, on| table(e, n, on, TableKind::Mbr) },
+    Kind { name: "partition", read: partition },
+    Kind { name: "luks", read: luks },
+    Kind { name: "physical-volume", read: |_, name, on| one(name, on, NodeKind::PhysicalVolume) },
+    Kind { name: "volume-group", read: volume_group },
+    Kind { name: "logical-volume", read: logical_volume },
+    Kind { name: "thin-pool", read: thin_pool },
+    Kind { name: "thin-volume", read: thin_volume },
+    Kind { name: "raid", read: raid },
+    Kind { name: "verity", read: |_, name, on| driver(name, on, "verity", "{}".into()) },
+    Kind { name: "filesystem", read: filesystem },
+    Kind { name: "swap", read: swap },
+    Kind { name: "subvolume", read: subvolume },
+    Kind { name: "mount", read: mount },
+    Kind { name: "grub-bios", read: grub_bios },
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)
-}
-
-pub(super) fn names() -> [&'static str; KINDS.len()] {
-    KINDS.map(|kind| kind.name)
-}
-
-/// The types of nodes that have such a key.
-#[must_use]
-pub fn types_with(key: &str) -> Vec<&'static str> {
-    KINDS.iter().filter(|kind| kind.keys.contains(&key)).map(|kind| kind.name).collect()
 }
 
 fn one(name: &str, on: Vec<String>, kind: NodeKind) -> Vec<Node> {
@@ -205,7 +180,7 @@ fn subvolume(entry: &mut Entry<'_, '_>, name: &str, on: Vec<String>) -> Vec<Node
 fn mounted(entry: &mut Entry<'_, '_>, name: &str) -> Option<Node> {
     let on = vec![name.to_owned()];
     let name = format!("{name}-mount");
-    match entry.mount(&MOUNT)? {
+    match entry.mount(&keys::MOUNT)? {
         MountEntry::At(at) => {
             let kind = NodeKind::Mount { at, options: Vec::new(), in_fstab: true };
             Some(Node { name, on, kind })

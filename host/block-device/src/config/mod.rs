@@ -7,6 +7,7 @@
 
 mod entry;
 mod error;
+mod keys;
 mod kinds;
 mod read;
 mod schema;
@@ -15,7 +16,7 @@ mod size;
 mod write;
 
 pub use error::ConfigError;
-pub use kinds::types_with;
+pub use keys::types_with;
 pub use read::{Config, KEY, SETTINGS_KEY, is_image_definition};
 pub use schema::{bytes_schema, nodes_schema, settings_schema, size_schema};
 pub use settings::{DiskSettings, KEYS as SETTINGS};

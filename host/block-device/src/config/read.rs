@@ -8,8 +8,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::entry::{Entry, Item};
 use super::error::ConfigError;
-use super::kinds;
 use super::settings::DiskSettings;
+use super::{keys, kinds};
 use crate::node::Node;
 
 /// The nodes: a key of an image definition, and of a file of its own.
@@ -154,20 +154,20 @@ fn entry(item: &Item<'_>, config: &mut Config, wrong: &mut Vec<ConfigError>) {
             let problem = format!("the key `{}` is unknown", key.get_ref().escape_debug());
             entry.refuse(key.span(), &problem, "did you mean `type`?");
         } else if entry.get("type").is_none() {
-            let help = format!("add `type`, one of {}", quoted_list(kinds::names()));
+            let help = format!("add `type`, one of {}", quoted_list(keys::names()));
             entry.refuse(entry.span.clone(), "it has no `type`", help);
         }
         return;
     };
     let Some(kind) = kinds::find(&kind) else {
-        let near = did_you_mean(&kind, kinds::names()).map(|meant| meant + " ");
+        let near = did_you_mean(&kind, keys::names()).map(|meant| meant + " ");
         let help =
-            format!("{}the types are {}", near.unwrap_or_default(), quoted_list(kinds::names()));
+            format!("{}the types are {}", near.unwrap_or_default(), quoted_list(keys::names()));
         let span = entry.get("type").map_or(entry.span.clone(), |(_, item)| item.span());
         entry.refuse(span, &format!("`{}` is no type of node", kind.escape_debug()), help);
         return;
     };
-    entry.known_keys(kind.name, kind.keys, &COMMON);
+    entry.known_keys(kind.name, keys::of(kind.name), &COMMON);
     let on = entry.texts("on").unwrap_or_default();
     let name = name.unwrap_or_default();
     let before = entry.wrong.len();

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::kinds;
+use super::keys;
 use super::read::COMMON;
 use crate::layout::Optimise;
 use crate::realise::Backend;
@@ -38,7 +38,7 @@ pub fn size_schema(description: &str) -> Value {
 /// A list of nodes: `[[block-device]]`.
 #[must_use]
 pub fn nodes_schema() -> Value {
-    let names = kinds::names();
+    let names = keys::names();
     let mut properties = Map::new();
     properties
         .insert("name".to_owned(), text("What the node is called: others stand on it by that."));
@@ -49,21 +49,20 @@ pub fn nodes_schema() -> Value {
     properties.insert("on".to_owned(), texts("The node, or nodes, that it stands on."));
     let mut each = Vec::new();
     for kind in names {
-        let Some(kind) = kinds::find(kind) else { continue };
         let mut required = Vec::new();
-        for key in kind.keys {
+        for key in keys::of(kind) {
             properties.entry(*key).or_insert_with(|| value(key));
-            if kinds_need(kind.name, key) {
+            if kinds_need(kind, key) {
                 required.push(*key);
             }
         }
-        let keys: Vec<&str> = COMMON.iter().chain(kind.keys).copied().collect();
+        let keys: Vec<&str> = COMMON.iter().chain(keys::of(kind)).copied().collect();
         let mut then = json!({"propertyNames": {"enum": keys}, "required": required});
-        if kind.name == "disk" {
+        if kind == "disk" {
             then["properties"] = json!({"size": bytes_schema("Bytes.")});
         }
         each.push(json!({
-            "if": {"properties": {"type": {"const": kind.name}}, "required": ["type"]},
+            "if": {"properties": {"type": {"const": kind}}, "required": ["type"]},
             "then": then,
         }));
     }
@@ -151,7 +150,7 @@ fn value(key: &str) -> Value {
         }),
         "mount" => {
             let mut keys: Map<String, Value> = Map::new();
-            for key in kinds::MOUNT {
+            for key in keys::MOUNT {
                 keys.insert(key.to_owned(), value(key));
             }
             json!({
@@ -168,7 +167,11 @@ fn value(key: &str) -> Value {
         "at" => text("Where: an absolute path."),
         "options" => texts("Options of the mount."),
         "fstab" => boolean("Whether it is in `/etc/fstab`."),
-        "by" => text("What fstab names it by: `uuid`, `label`, …"),
+        "by" => json!({
+            "description": "What fstab names it by.",
+            "enum": ["label", "uuid", "partuuid", "path"],
+            "examples": ["label"],
+        }),
         "dump" => number("The fifth field of fstab.", 0, 9, 0),
         "pass" => number("The sixth field of fstab.", 0, 9, 1),
         "boot-image" => text("The path of GRUB's boot image in the tree."),
@@ -211,8 +214,8 @@ mod tests {
 
     #[test]
     fn every_key_that_is_read_has_a_type_and_a_word_on_it() {
-        for kind in kinds::names() {
-            for key in kinds::find(kind).unwrap().keys.iter().chain(&kinds::MOUNT) {
+        for kind in keys::names() {
+            for key in keys::of(kind).iter().chain(&keys::MOUNT) {
                 let schema = value(key);
                 assert!(schema["description"].is_string(), "`{key}` of `{kind}` has none");
                 assert!(schema["type"] != Value::Null || schema["enum"] != Value::Null, "{key}");

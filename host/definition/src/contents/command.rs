@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 use crate::diagnostic::Diagnostic;
+use crate::keys::COMMAND_KEYS;
 use crate::location::Spanned;
 use crate::reader::{Item, Reader};
-
-pub(super) const KEYS: [&str; 5] = ["phase", "run", "script", "environment", "network"];
 
 /// The phases in which there is a tree to work in, and which are not about the disk.
 const PHASES: [&str; 8] = [
@@ -72,7 +71,7 @@ impl Reader<'_> {
 
     fn command(&mut self, entry: &Item<'_>) -> Option<StatedCommand> {
         let DeValue::Table(table) = entry.get_ref() else { return None };
-        let misspelt = !self.known_keys(table, &KEYS, "`[[commands]]`");
+        let misspelt = !self.known_keys(table, &COMMAND_KEYS, "`[[commands]]`");
         let value =
             |name: &str| table.iter().find(|(key, _)| key.get_ref() == name).map(|(_, item)| item);
         let phase = match value("phase") {

@@ -3,12 +3,10 @@
 use toml::de::DeValue;
 
 use crate::diagnostic::Diagnostic;
+use crate::keys::FILE_KEYS;
 use crate::location::Spanned;
 use crate::reader::{Item, Reader, kind};
 use crate::rule;
-
-pub(super) const KEYS: [&str; 9] =
-    ["path", "content", "source", "link", "directory", "remove", "mode", "owner", "group"];
 
 /// The keys of which an entry has exactly one.
 const MATTERS: [&str; 5] = ["content", "source", "link", "directory", "remove"];
@@ -63,7 +61,7 @@ impl Reader<'_> {
 
     fn file(&mut self, entry: &Item<'_>) -> Option<StatedFile> {
         let DeValue::Table(table) = entry.get_ref() else { return None };
-        let misspelt = !self.known_keys(table, &KEYS, "`[[files]]`");
+        let misspelt = !self.known_keys(table, &FILE_KEYS, "`[[files]]`");
         let (mut path, mut mode, mut owner, mut group) = (None, None, None, None);
         let mut nodes = Vec::new();
         // A value that is wrong was told; what else is missing then is not told of it.

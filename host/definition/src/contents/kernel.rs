@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 use crate::diagnostic::Diagnostic;
+use crate::keys::KERNEL_KEYS;
 use crate::location::Spanned;
 use crate::reader::{Item, Reader, integer, kind};
 use crate::rule;
-
-pub(super) const KEYS: [&str; 1] = ["arguments"];
 
 impl Reader<'_> {
     /// `[sysctl]`: name → value, which stands where its name does.
@@ -73,7 +72,7 @@ impl Reader<'_> {
     /// `[kernel]`: arguments of its command line.
     pub(crate) fn kernel_arguments(&mut self, item: &Item<'_>) -> Vec<Spanned<String>> {
         let Some(table) = self.table(item, "kernel") else { return Vec::new() };
-        self.known_keys(table, &KEYS, "`[kernel]`");
+        self.known_keys(table, &KERNEL_KEYS, "`[kernel]`");
         let Some((_, item)) = table.iter().find(|(key, _)| key.get_ref() == "arguments") else {
             return Vec::new();
         };

@@ -3,16 +3,13 @@
 use toml::de::DeValue;
 
 use crate::diagnostic::Diagnostic;
+use crate::keys::{DEB_KEYS, REPOSITORY_KEYS, RPM_KEYS};
 use crate::location::Spanned;
 use crate::reader::{Item, Reader, integer, kind, near};
 use crate::rule;
 use dibhost_text::quoted_list;
 
 /// Keys of every repository.
-pub(super) const KEYS: [&str; 6] = ["name", "url", "format", "key", "priority", "build-only"];
-pub(super) const DEB_KEYS: [&str; 2] = ["suites", "components"];
-pub(super) const RPM_KEYS: [&str; 3] = ["location", "cost", "module-hotfixes"];
-
 const FORMATS: [&str; 2] = ["deb", "rpm"];
 const LOCATIONS: [&str; 3] = ["baseurl", "metalink", "mirrorlist"];
 
@@ -73,7 +70,8 @@ impl Reader<'_> {
         let value =
             |name: &str| table.iter().find(|(key, _)| key.get_ref() == name).map(|(_, item)| item);
         let refused = self.wrong.0.len();
-        let known: Vec<&str> = KEYS.iter().chain(&DEB_KEYS).chain(&RPM_KEYS).copied().collect();
+        let known: Vec<&str> =
+            REPOSITORY_KEYS.iter().chain(&DEB_KEYS).chain(&RPM_KEYS).copied().collect();
         let all_known = self.known_keys(table, &known, "`[[repositories]]`");
         // Which keys belong to it is not known where this one is misspelt.
         if !all_known && table.keys().any(|key| near(key, "format")) {

@@ -3,11 +3,10 @@
 use toml::de::DeValue;
 
 use crate::diagnostic::Diagnostic;
+use crate::keys::UNIT_KEYS;
 use crate::location::Spanned;
 use crate::reader::{Item, Reader};
 use crate::rule;
-
-pub(super) const KEYS: [&str; 5] = ["name", "content", "source", "drop-in", "state"];
 
 const STATES: [&str; 3] = ["enabled", "disabled", "masked"];
 
@@ -46,7 +45,7 @@ impl Reader<'_> {
 
     fn unit(&mut self, entry: &Item<'_>) -> Option<StatedUnit> {
         let DeValue::Table(table) = entry.get_ref() else { return None };
-        let misspelt = !self.known_keys(table, &KEYS, "`[[units]]`");
+        let misspelt = !self.known_keys(table, &UNIT_KEYS, "`[[units]]`");
         let value =
             |name: &str| table.iter().find(|(key, _)| key.get_ref() == name).map(|(_, item)| item);
         let refused = self.wrong.0.len();

@@ -4,25 +4,10 @@ use toml::de::DeValue;
 
 use crate::date;
 use crate::diagnostic::Diagnostic;
+use crate::keys::USER_KEYS;
 use crate::location::Spanned;
 use crate::reader::{Item, Reader, integer, is_name, kind};
 use crate::rule;
-
-pub(super) const KEYS: [&str; 13] = [
-    "name",
-    "authorized-keys",
-    "groups",
-    "sudo",
-    "password",
-    "shell",
-    "home",
-    "uid",
-    "gid",
-    "system",
-    "comment",
-    "expires",
-    "change-password",
-];
 
 /// Rules of `sudo`, as they are written.
 const RULES: [&str; 3] = ["nopasswd", "password", "none"];
@@ -93,7 +78,7 @@ impl Reader<'_> {
 
     fn user(&mut self, entry: &Item<'_>) -> Option<StatedUser> {
         let DeValue::Table(table) = entry.get_ref() else { return None };
-        let misspelt = !self.known_keys(table, &KEYS, "`[[users]]`");
+        let misspelt = !self.known_keys(table, &USER_KEYS, "`[[users]]`");
         let name = match table.iter().find(|(key, _)| key.get_ref() == "name") {
             Some((_, item)) => self.ruled(item, "name", rule::account_name),
             // It is the key that was misspelt.

@@ -6,10 +6,9 @@ use toml::de::DeValue;
 
 use crate::definition::{DiskSection, VolumeSize};
 use crate::diagnostic::Diagnostic;
+use crate::keys::DISK_KEYS;
 use crate::location::Spanned;
 use crate::reader::{Item, Key, Reader, integer, kind};
-
-pub(super) const KEYS: [&str; 2] = ["size", "volumes"];
 
 /// The least that a disk has room for a table in.
 const LEAST: u64 = 1 << 20;
@@ -18,7 +17,7 @@ impl Reader<'_> {
     pub(super) fn disk(&mut self, _section: &Key<'_>, item: &Item<'_>) -> DiskSection {
         let mut disk = DiskSection::default();
         let Some(table) = self.table(item, "disk") else { return disk };
-        self.known_keys(table, &KEYS, "`[disk]`");
+        self.known_keys(table, &DISK_KEYS, "`[disk]`");
         for (key, item) in table {
             match key.get_ref().as_ref() {
                 "size" => {
