@@ -21,6 +21,7 @@ mod pipes;
 mod plan;
 mod record;
 mod refusals;
+mod rootless;
 mod secrets;
 mod vm;
 mod words;

@@ -137,6 +137,7 @@ checks! {
     ProgramCapabilities "program-capabilities" "a program in the target the capabilities that root has on the host";
     ProgramEnvironment "program-environment" "a program in the target the worker's environment";
     ProgramHandles "program-handles" "a program in the target that opens a file of the host by its handle";
+    ProgramIds "program-ids" "a program in the target the ids of the machine: root there is root outside";
     ProgramKernel "program-kernel" "a program in the target that switches the host's kernel";
     ProgramKeys "program-keys" "a program in the target that reaches for keyrings of the host";
     ProgramLandlock "program-landlock" "a program in the target what Landlock can hold: device nodes, paths, sockets and signals beyond its tree";

@@ -38,6 +38,8 @@ pub(crate) struct Distributions<'a> {
     pub(crate) cache: &'a Path,
     /// This build's own folder.
     pub(crate) work: &'a Path,
+    /// That of it which the tree's worker sees into.
+    pub(crate) seen: &'a Path,
 }
 
 impl Base for Distributions<'_> {
@@ -60,6 +62,7 @@ impl Base for Distributions<'_> {
             arch: self.arch.to_owned(),
             cache: self.cache.join("apt"),
             work: self.work.join("apt"),
+            packages: self.seen.join("packages"),
             sources,
         })
         .map_err(BuildFailure::new)?;

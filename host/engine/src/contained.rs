@@ -26,7 +26,8 @@ pub(crate) fn check(
         return Err(unlimited(&element.name, why));
     }
     let text = format!(
-        "programs in the target have no limits of memory and processes on this machine: {why}"
+        "programs in the target have no limits of memory and processes in all on this machine, but \
+         each process its own: {why}"
     );
     teller.line(Level::Warning, "host", &text);
     Ok(())

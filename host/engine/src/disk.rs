@@ -2,7 +2,9 @@
 //! process only, so what reads it is run there.
 
 use std::collections::BTreeMap;
+use std::fs::{File, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use dibhost_filesystems::{EntryKind, Tree, TreeEntry, xattr_space};
@@ -120,6 +122,15 @@ impl Tree for TreeInParts<'_> {
 
     fn filler(&self) -> Option<Program> {
         Some(self.filler.clone())
+    }
+
+    fn admit(&self, file: &File, write: bool) -> io::Result<()> {
+        if !self.workshop.are_nobody() {
+            return Ok(());
+        }
+        let to_write = if write { 0o022 } else { 0 };
+        let mode = if file.metadata()?.is_dir() { 0o755 } else { 0o644 } | to_write;
+        file.set_permissions(Permissions::from_mode(mode))
     }
 
     fn program(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {

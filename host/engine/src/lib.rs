@@ -35,4 +35,4 @@ pub use event::{Activity, Event, Level, Timing};
 pub use failure::BuildFailure;
 pub use output::{Disks, Files, Finished, Needs, Output, Source};
 pub use secrets::Secrets;
-pub use work::{WorkFolder, open_cache};
+pub use work::{Clearing, WorkFolder, open_cache};

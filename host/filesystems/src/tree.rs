@@ -122,6 +122,15 @@ pub trait Tree {
         None
     }
 
+    /// Lets the programs that [`program`](Self::program) runs read a file or folder, and write to it
+    /// too with `write`: they may be nobody on this machine. It lies where nobody else gets.
+    ///
+    /// # Errors
+    /// Its mode cannot be changed.
+    fn admit(&self, _file: &File, _write: bool) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Runs a program of the host where it sees the parts, and the image file by its own path.
     ///
     /// # Errors

@@ -225,6 +225,38 @@ fn a_failed_conversion_says_what_qemu_said() {
     assert_eq!(names(folder.path()), [""; 0]);
 }
 
+/// Programs that make filesystems may write to the folder, and are hostile when their bytes are.
+#[test]
+fn what_a_program_puts_in_the_place_of_the_image_is_no_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let private = folder.path().join("private");
+    let outputs = [(Format::Raw, folder.path().join("x.raw"))];
+    let refused = |put: &dyn Fn(&Path)| {
+        fs::write(&private, "private").unwrap();
+        fs::set_permissions(&private, fs::Permissions::from_mode(0o600)).unwrap();
+        let scratch = Scratch::create(folder.path()).unwrap();
+        let raw = scratch.path().join("disk.raw");
+        put(&raw);
+        let none = Qcow2Compression::None;
+        let error = publish(&raw, &outputs, none, &scratch, &Cancel::new()).unwrap_err();
+        drop(scratch);
+        assert_eq!(names(folder.path()), ["private"], "{error}");
+        let mode = fs::metadata(&private).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{error}");
+        error.to_string()
+    };
+    let said = refused(&|raw| fs::hard_link(&private, raw).unwrap());
+    assert!(said.contains("it is not the file that was made there"), "{said}");
+    refused(&|raw| std::os::unix::fs::symlink(&private, raw).unwrap());
+    if rustix::process::geteuid().is_root() {
+        let said = refused(&|raw| {
+            fs::write(raw, "theirs").unwrap();
+            std::os::unix::fs::chown(raw, Some(12345), None).unwrap();
+        });
+        assert!(said.contains("it is not the file that was made there"), "{said}");
+    }
+}
+
 /// Not a test of its own: what `a_killed_builds_folder_is_swept` starts and kills.
 #[test]
 fn holds_a_scratch_folder_when_told_to() {
@@ -267,7 +299,7 @@ fn a_killed_builds_folder_is_swept() {
     fs::remove_file(&ready).unwrap();
     // What lives stays.
     Scratch::sweep(folder.path()).unwrap();
-    assert!(held.join("disk.raw").exists());
+    assert!(held.join("made/disk.raw").exists());
     drop(child);
     assert!(held.exists(), "SIGKILL leaves it");
     // What only looks like one stays too: it is somebody else's.

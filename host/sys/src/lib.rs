@@ -20,9 +20,9 @@ pub use cancel::{Cancel, Cancelled, Guard};
 pub use held::{HeldFolder, swappable};
 pub use machine::{CannotRun, can_run, own_machine};
 pub use process::{Forked, Namespaces, close_on_exec, fork};
-pub use program::{Program, ProgramError, ProgramOutput};
+pub use program::{Program, ProgramError, ProgramOutput, inherit};
 pub use regular::{WRITTEN_BY_HAND, read_regular, read_written};
 pub use secret::{SecretBytes, leave_no_core};
 
 mod account;
-pub use account::{home_of, is_root};
+pub use account::{home_of, is_root, own_name};

@@ -220,6 +220,13 @@ impl Program {
     }
 }
 
+/// Has what `command` starts inherit these descriptors under their numbers, and nobody else, and end
+/// with the thread that starts it unless its ids change.
+pub fn inherit(command: &mut Command, descriptors: Vec<OwnedFd>) {
+    let descriptors: Vec<_> = descriptors.into_iter().map(Arc::new).collect();
+    prepare(command, &descriptors, Vec::new());
+}
+
 /// All that is read, or the last bytes of it.
 fn last_of(from: &mut impl Read, most: usize) -> Vec<u8> {
     let (mut said, mut part) = (Vec::new(), [0; 8 << 10]);

@@ -4,6 +4,8 @@ mod cgroup;
 mod command;
 mod error;
 mod exec;
+mod files;
+mod ids;
 mod limits;
 mod network;
 mod path;
@@ -15,6 +17,7 @@ pub mod worker;
 
 pub use command::{Command, Deferred, Line, Output, ReadOnlyBind, StandIn, StandInPlace};
 pub use error::{Over, TargetError};
+pub use ids::{IdMap, Ids};
 pub use limits::ProgramLimits;
 pub use network::can_give_network;
 pub use path::{PathError, TargetPath};

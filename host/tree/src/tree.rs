@@ -409,6 +409,11 @@ pub trait HostPrograms {
     /// As [`Program::run`].
     fn run_on_host(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError>;
 
+    /// Whether they are nobody on this machine: what they are to read or write has to let them in.
+    fn are_nobody(&self) -> bool {
+        false
+    }
+
     /// Runs code of dibhost's own that mounts what it made and fills it from the tree.
     ///
     /// # Errors

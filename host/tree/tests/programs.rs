@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use common::{furnish, furnished, hostile, limited, run, sh, shell, try_hostile};
@@ -145,7 +146,8 @@ fn program_landlock_makes_no_devices_and_lets_none_be_asked() {
 #[test]
 fn program_switches_cannot_be_written() {
     let lines = said("files");
-    for line in ["core_pattern: EROFS", "sys: EROFS", "mem: ENOENT"] {
+    // They are root's of the machine, before they are read-only.
+    for line in ["core_pattern: EACCES", "sys: EACCES", "mem: ENOENT"] {
         assert!(lines.contains(&line.to_owned()), "{line}: {lines:?}");
     }
     // Not every kernel has them; `/dev/null` lies over the second.
@@ -156,6 +158,31 @@ fn program_switches_cannot_be_written() {
 #[test]
 fn program_capabilities_are_bounded() {
     assert_eq!(said("capabilities"), ["hostname: EPERM", "nice: EPERM", "init: EACCES"]);
+}
+
+#[test]
+fn program_ids_are_nobodys_on_the_machine() {
+    assert_eq!(said("ids"), ["ids: nobody's"]);
+    assert_eq!(host_said("ids"), ["ids: nobody's"]);
+}
+
+#[test]
+fn programs_of_the_builder_read_nothing_that_is_private() {
+    // Whoever runs this test may.
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("private");
+    std::fs::write(&file, "private").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let read = Program::new("cat").arg(&file);
+    assert_eq!(read.run(&dibhost_sys::Cancel::new()).unwrap().text(), "private");
+    let mut bench = common::start(None);
+    let error = bench.worker.run_on_host(&read).unwrap_err().to_string();
+    assert!(error.contains("Permission denied"), "{error}");
+    let error = bench.worker.run_on_host(&Program::new("cat").arg("/etc/shadow")).unwrap_err();
+    assert!(error.to_string().contains("Permission denied"), "{error}");
+    let write = Program::new("touch").arg("/etc/dibhost-was-here");
+    let error = bench.worker.run_on_host(&write).unwrap_err();
+    assert!(error.to_string().contains("Permission denied"), "{error}");
 }
 
 #[test]
@@ -209,7 +236,7 @@ fn programs_of_the_builder_have_no_network() {
 fn programs_that_make_filesystems_do_their_work_in_the_bounds() {
     let mut bench = furnished(Some(256 << 20));
     sh(&mut bench.worker, "echo content >/etc/file; chown 1:1 /etc/file; chmod 4750 /etc/file");
-    let out = tempfile::TempDir::new().unwrap();
+    let out = common::shared(0o777);
     let image = |name: &str| out.path().join(name);
     let tree = bench.worker.tree().to_owned();
     let programs = [
@@ -225,7 +252,9 @@ fn programs_that_make_filesystems_do_their_work_in_the_bounds() {
             .arg(&tree)
             .arg(image("btrfs")),
     ];
-    std::fs::File::create(image("btrfs")).unwrap().set_len(256 << 20).unwrap();
+    let btrfs = std::fs::File::create(image("btrfs")).unwrap();
+    btrfs.set_len(256 << 20).unwrap();
+    btrfs.set_permissions(std::fs::Permissions::from_mode(0o666)).unwrap();
     for program in &programs {
         bench.worker.run_on_host(program).unwrap();
     }
@@ -282,6 +311,20 @@ fn a_line_of_a_gibibyte_is_cut_and_what_is_kept_is_bounded() {
     assert_eq!((output.status, output.stdout.len()), (0, 16 << 20));
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].len(), (8 << 10) + "…".len());
+}
+
+/// For users without control groups. What they have none of is told, once.
+#[test]
+fn program_memory_of_each_process_is_limited_without_control_groups() {
+    if dibhost_sys::is_root() {
+        return;
+    }
+    let limits = ProgramLimits { program_memory: 64 << 20, ..ProgramLimits::default() };
+    let mut bench = limited(None, limits);
+    furnish(&mut bench.worker);
+    assert!(bench.worker.unlimited().is_some());
+    let output = try_hostile(&mut bench.worker, "memory").unwrap();
+    assert_eq!((output.status, output.signal), (1, None), "{output:?}");
 }
 
 #[test]

@@ -411,7 +411,7 @@ fn nothing_but_regular_files_is_read_or_written_to() {
     let mut bench = common::start(None);
     let program = dibhost_sys::Program::new("sh")
         .args(["-c", "cd \"$1\" && mkfifo pipe && mknod device c 1 5 && mkdir folder", "sh"])
-        .arg(bench.worker.tree());
+        .arg(bench.folder.path().join("tree/target/tree"));
     // By this process: a program of the builder that works on a tree makes no devices.
     program.run(&dibhost_sys::Cancel::new()).unwrap();
     for at in ["/pipe", "/device", "/folder"] {
@@ -610,7 +610,7 @@ fn a_part_is_listed_and_read_as_it_is_seen() {
 #[test]
 fn archives_are_laid_into_a_tree() {
     on_both(|target| {
-        let source = tempfile::TempDir::new().unwrap();
+        let source = common::shared(0o755);
         std::fs::create_dir(source.path().join("etc")).unwrap();
         std::fs::write(source.path().join("etc/motd"), "laid down").unwrap();
         let tar = dibhost_sys::Program::new("tar").args(["-c", "-C"]).arg(source.path()).arg(".");

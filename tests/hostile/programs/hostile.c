@@ -228,6 +228,18 @@ static int capabilities(void)
     return 0;
 }
 
+/* Whether root here is root of the machine, whose files and processes would be its own. */
+static int ids(void)
+{
+    unsigned long inside, outside = 0;
+    FILE *map = fopen("/proc/self/uid_map", "r");
+    if (map && fscanf(map, "%lu %lu", &inside, &outside) == 2 && outside > 0)
+        puts("ids: nobody's");
+    else
+        puts("ids: the machine's");
+    return 0;
+}
+
 /* Looks for a file of the host by all the old ways out. */
 static int escape(const char *marker)
 {
@@ -536,7 +548,7 @@ static const struct { const char *name; int (*run)(void); } programs[] = {
     {"machinery", machinery}, {"keys", keys}, {"handles", handles}, {"sockets", sockets},
     {"pairs", pairs},
     {"terminal", terminal}, {"young", young}, {"foreign", foreign},
-    {"files", files}, {"capabilities", capabilities}, {"resolver", resolver},
+    {"files", files}, {"capabilities", capabilities}, {"ids", ids}, {"resolver", resolver},
     {"devices", devices}, {"landlock", landlock}, {"forks", forks}, {"memory", memory},
     {"trace", trace_child}, {"mount", mount_here}, {"endless", endless},
 };

@@ -50,12 +50,6 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
         let source = finding.element.clone().unwrap_or_else(|| "definition".to_owned());
         reporter.event(&Event::Line { level: Level::Warning, source, text });
     }
-    if !dibhost_sys::is_root() {
-        return Err(Failure::failed(
-            "building needs root in this version of dibhost, and this is not root\n  \
-             help: run it with `sudo`; `dibhost plan` shows without root what it would do",
-        ));
-    }
     if let Some(kept) = kept {
         kept.renew(locked(&plan))?;
     }

@@ -21,7 +21,9 @@ use dibhost_plan::planner::{ElementFailure, Planner as _, StepAnswer, StepCall, 
 use dibhost_plan::{DEFAULT_SOURCE_DATE_EPOCH, Phase};
 use dibhost_registry::{Fetcher, Outside};
 use dibhost_sys::{Cancel, Program};
-use dibhost_tree::{ProgramLimits, SimulatedTarget, Target, TargetError, Worker, WorkerOptions};
+use dibhost_tree::{
+    Ids, ProgramLimits, SimulatedTarget, Target, TargetError, Worker, WorkerOptions,
+};
 use serde_json::Value;
 
 use crate::cli::RunArgs;
@@ -244,7 +246,7 @@ fn effects(
     super::build::cancelled_by_signals(&cancel)?;
     let work = open_cache(&surroundings::cache_folder(&args.elements)).map_err(Failure::failed)?;
     // Before what is in it: it is removed after that, and by the next start where this one is killed.
-    let held = WorkFolder::create(&work.join("work"))
+    let held = WorkFolder::create(&work.join("work"), None)
         .map_err(|e| Failure::failed(format!("making a work folder in the cache: {e}")))?;
     let mut scratch = Scratch::of(args.tree.as_deref(), held.path(), &cancel)?;
     // None is handed over: what is recorded is kept in a file.
@@ -358,10 +360,12 @@ impl Scratch {
             work: work.clone(),
             tmpfs: None,
             limits: ProgramLimits::default(),
+            // What is copied into the tree keeps its owners, which are the machine's.
+            ids: Ids::Machine,
             source_date_epoch: DEFAULT_SOURCE_DATE_EPOCH,
         };
         let worker = Worker::start(&options, cancel).map_err(Failure::failed)?;
-        copy(tree, &work.join("tree"), cancel)?;
+        copy(tree, worker.tree(), cancel)?;
         Ok(Self::Real(worker))
     }
 

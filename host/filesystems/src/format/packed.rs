@@ -105,6 +105,7 @@ fn fill(
 ) -> Result<(), MakeError> {
     // What is not mounted is an empty folder.
     let empty = tempfile::Builder::new().prefix("empty-").tempdir_in(site.scratch)?;
+    tree.admit(&std::fs::File::open(empty.path())?, false)?;
     let part = site.part(tree)?;
     let part = part.as_deref().unwrap_or(empty.path());
     let is_file = site.file.metadata()?.is_file();

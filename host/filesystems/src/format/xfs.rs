@@ -124,6 +124,7 @@ pub(super) fn make(xfs: &XfsLayout, site: &Site<'_>, tree: &mut dyn Tree) -> Res
     if let (Some(mount), Some(part)) = (site.mount, part) {
         prototype.write_all(&write_prototype(mount, &part, tree)?)?;
         prototype.flush()?;
+        tree.admit(prototype.as_file(), false)?;
         program = program.arg("-p").arg(prototype.path());
     }
     tree.program(&program.arg(site.path))?;

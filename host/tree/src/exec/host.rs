@@ -7,8 +7,8 @@ use std::os::unix::process::CommandExt as _;
 
 use dibhost_sys::{HeldFolder, Namespaces};
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::mount::{MountFlags, mount};
 
+use super::mounts::own_proc;
 use super::{boxed, calls};
 use crate::command::Output;
 use crate::error::{TargetError, os};
@@ -46,8 +46,7 @@ pub(crate) fn run(
     // The network is the worker's, which has none.
     let namespaces = Namespaces { mount: true, pid: true, ..Namespaces::default() };
     let enter = || {
-        let still = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-        mount("proc", "/proc", "proc", still, c"").map_err(|e| os("mounting `/proc`", e))?;
+        own_proc()?;
         if let Some(view) = view {
             view.enter(rooted)?;
         }

@@ -14,7 +14,7 @@ mod calls;
 pub(crate) mod host;
 pub(crate) mod landlock;
 pub(crate) mod lines;
-mod mounts;
+pub(crate) mod mounts;
 pub(crate) mod supervise;
 
 use std::collections::BTreeMap;
