@@ -30,7 +30,7 @@ impl Default for LoadLimits {
             component: 64 << 20,
             // Cranelift needs 11 s of a processor for Python's; a busy machine ten times that.
             compile: Duration::from_mins(5),
-            // The elements that come with dibhost take 60 MiB each.
+            // The elements that come with dibhost take 30 MiB each, Python's interpreter of 18 MB 360.
             compile_memory: 384 << 20,
             // It is pure and takes microseconds; a Python element needs 0.5 s under load.
             describe: Duration::from_secs(5),
@@ -45,7 +45,7 @@ impl LoadLimits {
     }
 }
 
-/// Cranelift takes some 60 for a byte of Python's interpreter, whose functions are many.
+/// Five times what either compiler takes for a byte of Python's interpreter.
 const COMPILE_MEMORY_BY_BYTE: u64 = 100;
 
 /// Bytes of native code: a few times as many as the largest component has.
