@@ -99,7 +99,7 @@ fn an_ext4_on_a_logical_volume_grows() -> Result<()> {
 fn a_btrfs_on_two_mirrored_disks_grows() -> Result<()> {
     let text = on_preset("mirror", "block-device-raid1", "btrfs");
     grows("mirror", &text, &["disk0", "disk1"], |machine| {
-        let detail = machine.ssh_text("sudo mdadm --detail /dev/md/root")?;
+        let detail = machine.ssh_text("sudo mdadm --detail $(findmnt -vno SOURCE /)")?;
         ensure!(detail.contains("Active Devices : 2"), "{detail}");
         Ok(())
     })
