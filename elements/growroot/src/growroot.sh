@@ -28,28 +28,32 @@ behind() {
     echo $((next - end))
 }
 
-# Lets an entry of the table end where the next one begins, or the disk.
+# Gives an entry of the table a size; none: up to where the next one begins, or the disk ends.
 entry() {
     local said
-    said=$(echo ',+' | sfdisk --quiet --no-reread --no-tell-kernel --force -N "$2" "/dev/$1" 2>&1) ||
+    said=$(echo ",${3:-+}" | sfdisk --quiet --no-reread --no-tell-kernel --force -N "$2" "/dev/$1" 2>&1) ||
         fail "growing partition $2 of $1: $said"
 }
 
 # A partition, and before it the extended one that it lies in.
 partition() {
-    local name="$1" number folder disk extended
+    local name="$1" number folder disk extended gap size
     number=$(cat "/sys/class/block/$name/partition")
     folder=$(readlink -f "/sys/class/block/$name")
     folder=${folder%/*}
     disk=${folder##*/}
     # Less than 2 MiB is what tables and alignment leave.
-    [ "$(behind "$disk" "$name")" -ge 4096 ] || return 0
+    gap=$(behind "$disk" "$name")
+    [ "$gap" -ge 4096 ] || return 0
+    size=$(cat "/sys/class/block/$name/size")
     if [ "$number" -gt 4 ]; then
         extended=$(sfdisk --dump "/dev/$disk" 2>/dev/null |
             sed -nE 's/^[^ ]*[^0-9]([0-9]+) : .*type=(5|f|85)(,.*)?$/\1/p')
         [ -z "$extended" ] || entry "$disk" "$extended"
     fi
-    entry "$disk" "$number"
+    # Whole MiB, for an encryption of 4096-byte sectors opens on no other; the last one is the table's.
+    size=$(((size + gap) / 2048 - 1))
+    entry "$disk" "$number" "${size}MiB"
     partx --update --nr "$number" "/dev/$disk" || fail "telling the kernel of partition $number of $disk"
 }
 
