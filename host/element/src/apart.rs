@@ -27,6 +27,9 @@ use crate::limits::{CODE_BYTES, LoadLimits, spoken_bytes};
 /// compiler: what it says is why.
 const REFUSED: u8 = 3;
 
+const TANGLED: &str = "an element is compiled once and kept; one that is so hard to compile is \
+                       larger or more tangled than any known one";
+
 /// How compiling ended that did not fail for a reason of the machine's.
 pub(crate) enum Compiled {
     /// Native code, as wasmtime serialises it.
@@ -76,10 +79,7 @@ fn ended(
         true => format!("`{shown}` needs more than {memory} of memory to be compiled"),
         false => format!("`{shown}` makes the compiler fail ({status})"),
     };
-    Err(ElementFailure::new(message).with_help(
-        "an element is compiled once and kept; one that is so hard to compile is larger or more \
-         tangled than any known one",
-    ))
+    Err(ElementFailure::new(message).with_help(TANGLED))
 }
 
 /// Runs a program for so long at most.
@@ -101,10 +101,8 @@ fn within(program: &Program, patience: Duration) -> Result<Vec<u8>, ProgramError
 pub(crate) fn too_long(patience: Duration, shown: &str) -> ElementFailure {
     let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
     let patience = dibhost_text::format_duration(patience);
-    ElementFailure::new(format!("`{shown}` takes longer than {patience} to compile")).with_help(
-        "an element is compiled once and kept; one that takes so long is larger or more tangled than \
-         any known one",
-    )
+    ElementFailure::new(format!("`{shown}` takes longer than {patience} to compile"))
+        .with_help(TANGLED)
 }
 
 /// A file that is in no folder.

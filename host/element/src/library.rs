@@ -12,7 +12,7 @@ use dibhost_definition::{Limit, Limits};
 use dibhost_plan::description::Description;
 use dibhost_plan::digest::sha256;
 use dibhost_plan::planner::{Described, ElementFailure, Planner, StepAnswer, StepCall};
-use dibhost_sys::Program;
+use dibhost_sys::{Program, read_regular};
 use dibhost_tree::Target;
 use serde::{Deserialize, Serialize};
 
@@ -549,18 +549,16 @@ fn metered(limits: &Limits) -> bool {
 
 fn read(path: &Path, shown: &str, most: u64) -> Result<Vec<u8>, ElementFailure> {
     let failed = |e: std::io::Error| ElementFailure::new(format!("reading `{shown}`: {e}"));
-    let about = std::fs::metadata(path).map_err(failed)?;
-    if !about.is_file() {
-        return Err(ElementFailure::new(format!("`{shown}` is no file")));
-    }
-    if Check::ComponentBytes.holds() && about.len() > most {
-        let (size, most) = (spoken_bytes(about.len()), spoken_bytes(most));
-        let why = format!("`{shown}` has {size}; a component is at most {most}");
-        return Err(ElementFailure::new(why).with_help(
+    let bounded = if Check::ComponentBytes.holds() { most } else { u64::MAX };
+    read_regular(path, bounded).map_err(|error| {
+        if error.kind() != std::io::ErrorKind::FileTooLarge {
+            return failed(error);
+        }
+        let why = format!("`{shown}` is too large: a component is at most {}", spoken_bytes(most));
+        ElementFailure::new(why).with_help(
             "strip its debugging information (`wasm-tools strip`), and let it fetch large data",
-        ));
-    }
-    std::fs::read(path).map_err(failed)
+        )
+    })
 }
 
 #[cfg(test)]
