@@ -12,7 +12,6 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{ExitCode, ExitStatus};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use dibhost_plan::planner::ElementFailure;
@@ -53,11 +52,12 @@ pub(crate) fn compile(
         .clone()
         .args([compiler.name(), if metered { "metered" } else { "plain" }, &memory.to_string()])
         .arg_descriptor(component.into())
-        .says_at_most(CODE_BYTES);
-    match within(&program, limits.compile) {
-        Ok(code) => Ok(Compiled::Code(code)),
+        .says_at_most(CODE_BYTES)
+        .within(limits.compile);
+    match program.run(&Cancel::new()) {
+        Ok(said) => Ok(Compiled::Code(said.stdout)),
         Err(ProgramError::Failed { status, stderr, .. }) => ended(status, stderr, memory, shown),
-        Err(ProgramError::Cancelled(_)) => Err(too_long(limits.compile, shown)),
+        Err(ProgramError::Limit(_)) => Err(too_long(limits.compile, shown)),
         Err(error) => Err(ElementFailure::new(format!("compiling `{shown}`: {error}"))),
     }
 }
@@ -80,22 +80,6 @@ fn ended(
         false => format!("`{shown}` makes the compiler fail ({status})"),
     };
     Err(ElementFailure::new(message).with_help(TANGLED))
-}
-
-/// Runs a program for so long at most.
-fn within(program: &Program, patience: Duration) -> Result<Vec<u8>, ProgramError> {
-    let cancel = Cancel::new();
-    let (done, wait) = mpsc::sync_channel::<()>(1);
-    let thrown = cancel.clone();
-    let timer = std::thread::spawn(move || {
-        if wait.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
-            thrown.cancel();
-        }
-    });
-    let ran = program.run(&cancel);
-    drop(done);
-    let _ = timer.join();
-    Ok(ran?.stdout)
 }
 
 pub(crate) fn too_long(patience: Duration, shown: &str) -> ElementFailure {

@@ -6,9 +6,11 @@ mod btrfs;
 mod cancel;
 mod held;
 mod machine;
+mod mounts;
 mod process;
 mod program;
 mod regular;
+mod remove;
 mod secret;
 
 pub use block::{
@@ -19,10 +21,12 @@ pub use btrfs::{create_subvolume, set_default_subvolume};
 pub use cancel::{Cancel, Cancelled, Guard};
 pub use held::{HeldFolder, swappable};
 pub use machine::{CannotRun, can_run, own_machine};
+pub use mounts::make_read_only;
 pub use process::{Forked, Namespaces, close_on_exec, fork};
-pub use program::{Program, ProgramError, ProgramOutput};
+pub use program::{Program, ProgramError, ProgramOutput, inherit};
 pub use regular::{WRITTEN_BY_HAND, read_regular, read_written};
+pub use remove::remove_folder;
 pub use secret::{SecretBytes, leave_no_core};
 
 mod account;
-pub use account::{home_of, is_root};
+pub use account::{home_of, is_root, own_name};

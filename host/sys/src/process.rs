@@ -32,11 +32,15 @@ pub struct Namespaces {
     pub uts: bool,
     /// Network: an empty one.
     pub network: bool,
+    /// Ids. The others that are made with it belong to it. The new process is nobody until its map
+    /// is written from outside.
+    pub user: bool,
 }
 
 impl Namespaces {
-    /// All of them.
-    pub const ALL: Self = Self { mount: true, pid: true, ipc: true, uts: true, network: true };
+    /// All of them but that of ids.
+    pub const ALL: Self =
+        Self { mount: true, pid: true, ipc: true, uts: true, network: true, user: false };
 
     fn flags(self) -> libc::c_int {
         [
@@ -45,6 +49,7 @@ impl Namespaces {
             (self.ipc, libc::CLONE_NEWIPC),
             (self.uts, libc::CLONE_NEWUTS),
             (self.network, libc::CLONE_NEWNET),
+            (self.user, libc::CLONE_NEWUSER),
         ]
         .into_iter()
         .filter(|(wanted, _)| *wanted)
@@ -78,8 +83,9 @@ pub fn fork(namespaces: Namespaces) -> io::Result<Forked> {
     };
     match pid {
         0 => Ok(Forked::Child),
+        // No number of a process, which `Pid` would not take.
+        refused if refused < 0 => Err(io::Error::last_os_error()),
         pid => Pid::from_raw(pid)
-            .filter(|p| p.as_raw_nonzero().get() > 0)
             .map_or_else(|| Err(io::Error::last_os_error()), |pid| Ok(Forked::Parent(pid))),
     }
 }

@@ -8,12 +8,19 @@ use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use rustix::io::{Errno, FdFlags};
-use rustix::process::{Pid, Signal, getppid, kill_process_group, set_parent_process_death_signal};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, getppid, kill_process_group,
+    set_parent_process_death_signal, waitid,
+};
 
 use crate::{Cancel, held};
+
+/// How long a program may run of which nothing else was said.
+const PATIENCE: Duration = Duration::from_secs(6 * 3600);
 
 /// How much of a program's standard error its error shows.
 const SHOWN: usize = 2000;
@@ -29,6 +36,8 @@ pub struct Program {
     descriptors: Vec<Arc<OwnedFd>>,
     /// Bytes of what it says, each way; none: as many as it likes.
     most: Option<usize>,
+    /// How long it may run.
+    patience: Duration,
 }
 
 /// What a program that ended well said.
@@ -71,6 +80,9 @@ pub enum ProgramError {
         /// What it said, the end of it.
         stderr: String,
     },
+    /// It was ended for what it had too much of: a sentence that names it.
+    #[error("{0}")]
+    Limit(String),
     /// The build was cancelled while it ran.
     #[error("`{0}` was cancelled")]
     Cancelled(String),
@@ -104,6 +116,7 @@ impl Program {
             folder: None,
             descriptors: Vec::new(),
             most: None,
+            patience: PATIENCE,
         }
     }
 
@@ -142,6 +155,13 @@ impl Program {
     #[must_use]
     pub fn says_at_most(mut self, bytes: usize) -> Self {
         self.most = Some(bytes);
+        self
+    }
+
+    /// Ends it when it has run for so long, instead of six hours.
+    #[must_use]
+    pub fn within(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -186,7 +206,9 @@ impl Program {
         prepare(&mut command, &self.descriptors, held::named(&self.args));
         let start = |source| ProgramError::Start { program: self.name(), source };
         let mut child = command.spawn().map_err(start)?;
-        let guard = cancel.hold_group(Pid::from_child(&child));
+        let id = Pid::from_child(&child);
+        let guard = cancel.hold_group(id);
+        let timer = Timer::start(id, self.patience);
         let errors = child.stderr.take();
         let most = self.most.unwrap_or(usize::MAX);
         let reader = std::thread::spawn(move || {
@@ -199,15 +221,25 @@ impl Program {
         let too_much = stdout.len() > most;
         if too_much {
             // Not reaped yet: its number is nobody else's.
-            let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+            let _ = kill_process_group(id, Signal::KILL);
         }
         let mut stderr = reader.join().unwrap_or_default();
         if too_much {
             stderr.extend_from_slice(format!("\nit said more than {most} bytes").as_bytes());
         }
+        // It has ended, and its number is its own until it is waited for.
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while matches!(waitid(WaitId::Pid(id), ended), Err(Errno::INTR)) {}
+        let too_long = timer.stop();
         drop(guard);
         let status = child.wait().map_err(start)?;
         cancel.check().map_err(cancelled)?;
+        if too_long {
+            let seconds = self.patience.as_secs();
+            let said =
+                format!("`{}` was ended because it ran longer than {seconds} s", self.name());
+            return Err(ProgramError::Limit(said));
+        }
         if status.success() {
             return Ok(ProgramOutput { stdout, stderr });
         }
@@ -218,6 +250,39 @@ impl Program {
             stderr: String::from_utf8_lossy(&stderr).into_owned(),
         })
     }
+}
+
+/// Ends a group of processes when its time is over.
+struct Timer {
+    stop: mpsc::SyncSender<()>,
+    thread: std::thread::JoinHandle<bool>,
+}
+
+impl Timer {
+    fn start(group: Pid, patience: Duration) -> Self {
+        let (stop, stopped) = mpsc::sync_channel::<()>(1);
+        let thread = std::thread::spawn(move || {
+            let late = stopped.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout);
+            if late {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            late
+        });
+        Self { stop, thread }
+    }
+
+    /// Whether its time was over. The group's first process must not have been waited for.
+    fn stop(self) -> bool {
+        drop(self.stop);
+        self.thread.join().unwrap_or(false)
+    }
+}
+
+/// Has what `command` starts inherit these descriptors under their numbers, and nobody else, and end
+/// with the thread that starts it unless its ids change.
+pub fn inherit(command: &mut Command, descriptors: Vec<OwnedFd>) {
+    let descriptors: Vec<_> = descriptors.into_iter().map(Arc::new).collect();
+    prepare(command, &descriptors, Vec::new());
 }
 
 /// All that is read, or the last bytes of it.
@@ -306,6 +371,17 @@ mod tests {
         let output = say("seq 100000 >&2; printf %01000d 7").unwrap();
         assert_eq!((output.stdout.len(), output.stderr.len()), (1000, 1000));
         assert!(output.stderr.ends_with(b"99999\n100000\n"));
+    }
+
+    #[test]
+    fn one_that_runs_longer_than_it_may_is_ended_with_its_children() {
+        let second = Duration::from_secs(1);
+        for script in ["sleep 1000 | cat", "exec >&- 2>&-; sleep 1000"] {
+            let program = Program::new("sh").args(["-c", script]).within(second);
+            let error = program.run(&Cancel::new()).unwrap_err().to_string();
+            assert_eq!(error, "`sh` was ended because it ran longer than 1 s");
+        }
+        Program::new("true").within(second).run(&Cancel::new()).unwrap();
     }
 
     #[test]

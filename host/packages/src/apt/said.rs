@@ -18,6 +18,7 @@ pub(super) fn failed(error: ProgramError, doing: &str, suite: &str) -> PackageEr
     match error {
         ProgramError::Cancelled(_) => PackageError::Cancelled,
         ProgramError::Failed { stderr, .. } => explain(&stderr, doing, suite),
+        ProgramError::Limit(detail) => PackageError::Apt { doing: doing.to_owned(), detail },
         ProgramError::Start { .. } => PackageError::Apt {
             doing: doing.to_owned(),
             detail: format!("{error}; install the Debian package `apt`"),

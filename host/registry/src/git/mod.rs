@@ -255,6 +255,7 @@ impl<'a> GitRepository<'a> {
         let (url, passing) = (self.url.to_owned(), false);
         match error {
             ProgramError::Cancelled(_) => FetchError::Cancelled,
+            ProgramError::Limit(why) => FetchError::Unreachable { url, why, passing },
             ProgramError::Start { source, .. } => {
                 FetchError::machine("starting `prlimit` of the package `util-linux`", source)
             }
