@@ -334,6 +334,20 @@ pub(crate) fn encryption(
     Ok(())
 }
 
+/// As many key slots as are made in all: each takes a second of a processor and 256 MiB.
+const ALL_KEY_SLOTS: usize = 64;
+
+/// Refuses more than those, `before` being the secrets of other encryptions.
+pub(crate) fn all_key_slots(node: &str, before: usize, own: usize) -> Result<(), GraphError> {
+    let all = before + own;
+    if all <= ALL_KEY_SLOTS {
+        return Ok(());
+    }
+    let problem = format!("with it, {all} secrets open encryptions of this block device");
+    let help = format!("name {ALL_KEY_SLOTS} in all at most, for each takes a second to be made");
+    Err(GraphError::at(node, problem, help).of("secrets"))
+}
+
 pub(crate) fn volume_group(node: &str, extent_size: u64) -> Result<(), GraphError> {
     if extent_size.is_power_of_two() && (128 << 10..=1 << 34).contains(&extent_size) {
         return Ok(());

@@ -664,3 +664,24 @@ proptest! {
         let _ = partition_type(&text);
     }
 }
+
+#[test]
+fn key_slots_are_bounded_in_all() {
+    let with = |encryptions: usize| {
+        let mut nodes = vec![
+            node("disk", &[], NodeKind::Disk { size: None, sector_size: 512 }),
+            node("table", &["disk"], NodeKind::Table { kind: TableKind::Gpt, alignment: None }),
+        ];
+        for number in 0..encryptions {
+            let (partition_node, name) = (format!("p{number}"), format!("e{number}"));
+            nodes.push(node(&partition_node, &["table"], partition("luks")));
+            let secrets = (0..32).map(|slot| format!("k{slot}")).collect();
+            let kind = NodeKind::Encryption { secrets, label: None };
+            nodes.push(node(&name, &[&partition_node], kind));
+        }
+        Graph::new(nodes)
+    };
+    with(2).unwrap();
+    let error = with(3).unwrap_err().to_string();
+    assert!(error.contains("`e2`") && error.contains("96 secrets open encryptions"), "{error}");
+}

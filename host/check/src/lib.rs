@@ -106,10 +106,14 @@ checks! {
     GrantRequested "grant-requested" "an element that requests what the definition does not grant";
     Handles "handles" "more handles than an element holds at once";
     HardLinkSource "hard-link-source" "a second name for a file that may be read only";
+    HostCapabilities "host-capabilities" "a program of the builder that reads the tree the capabilities of those in it";
     HostLinks "host-links" "a symbolic link on the way of what the host itself writes into the tree";
     HostName "host-name" "an element that has the name of the host itself";
     HostOwns "host-owns" "another's folder given to a user for its keys";
+    HostSight "host-sight" "a program of the builder that reads the tree the sight of the builder's files";
     HostSlot "host-slot" "a value of a slot that is the host's alone";
+    HostTime "host-time" "a program of the builder that reads the tree to run for ever";
+    HostTree "host-tree" "a program of the builder that reads the tree to change it";
     ImportKnown "import-known" "an import of what the host does not offer";
     InputsGrant "inputs-grant" "an input of the definition that is not granted";
     InsistedExtension "insisted-extension" "an extension that must be understood and is not";
@@ -137,6 +141,7 @@ checks! {
     ProgramCapabilities "program-capabilities" "a program in the target the capabilities that root has on the host";
     ProgramEnvironment "program-environment" "a program in the target the worker's environment";
     ProgramHandles "program-handles" "a program in the target that opens a file of the host by its handle";
+    ProgramIds "program-ids" "a program in the target the ids of the machine: root there is root outside";
     ProgramKernel "program-kernel" "a program in the target that switches the host's kernel";
     ProgramKeys "program-keys" "a program in the target that reaches for keyrings of the host";
     ProgramLandlock "program-landlock" "a program in the target what Landlock can hold: device nodes, paths, sockets and signals beyond its tree";
@@ -182,6 +187,8 @@ checks! {
     SlotClash "slot-clash" "a slot that two elements mean differently";
     SlotName "slot-name" "a slot's name that is none";
     TerminalCodes "terminal-codes" "control characters on their way to a terminal or log";
+    TreeAttributes "tree-attributes" "extended attributes that what makes a filesystem cannot take, or dies of";
+    TreePaths "tree-paths" "a path so long that what makes a filesystem writes behind its memory";
     Tuning "tuning" "a tuning of a filesystem that could be an option";
     UnitName "unit-name" "a unit's name that is none";
     UnitText "unit-text" "a unit's text with control characters";

@@ -30,4 +30,6 @@ pub use format::{BtrfsLayout, Counted, ExtLayout, FormatLayout, PackedLayout, Pr
 pub use identity::FilesystemIdentity;
 pub use listing::{Listed, Listing};
 pub use site::{MakeError, Site};
-pub use tree::{EntryKind, FolderTree, RootFolder, Tree, TreeEntry, xattr_space};
+pub use tree::{
+    EntryKind, FolderTree, RootFolder, Tree, TreeEntry, has_acl, largest_xattr, xattr_space,
+};

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -66,6 +66,12 @@ pub struct TreeEntry {
     pub inode: u64,
     /// See [`xattr_space`].
     pub xattr_space: u64,
+    /// Bytes of the largest extended attribute, its name and its value.
+    pub largest_xattr: u64,
+    /// Whether one of them is an access control list.
+    pub has_acl: bool,
+    /// What a symbolic link says; of all others nothing.
+    pub target: Vec<u8>,
 }
 
 impl TreeEntry {
@@ -82,6 +88,16 @@ pub fn xattr_space<'a>(attributes: impl IntoIterator<Item = (&'a str, usize)>) -
         16 + name.len().next_multiple_of(4) as u64 + value.next_multiple_of(4) as u64
     };
     attributes.into_iter().map(space).sum()
+}
+
+/// Bytes of the largest of these, name and value.
+pub fn largest_xattr<'a>(attributes: impl IntoIterator<Item = (&'a str, usize)>) -> u64 {
+    attributes.into_iter().map(|(name, value)| (name.len() + value) as u64).max().unwrap_or(0)
+}
+
+/// Whether one of these is an access control list.
+pub fn has_acl<'a>(attributes: impl IntoIterator<Item = (&'a str, usize)>) -> bool {
+    attributes.into_iter().any(|(name, _)| name.starts_with("system.posix_acl_"))
 }
 
 /// A finished tree, in parts: one for each mount point, what is mounted below it split off and an
@@ -120,6 +136,15 @@ pub trait Tree {
     /// here.
     fn filler(&self) -> Option<Program> {
         None
+    }
+
+    /// Lets the programs that [`program`](Self::program) runs read a file or folder, and write to it
+    /// too with `write`: they may be nobody on this machine. It lies where nobody else gets.
+    ///
+    /// # Errors
+    /// Its mode cannot be changed.
+    fn admit(&self, _file: &File, _write: bool) -> io::Result<()> {
+        Ok(())
     }
 
     /// Runs a program of the host where it sees the parts, and the image file by its own path.
@@ -217,6 +242,8 @@ fn entry(relative: &Path, path: &Path, stat: &Metadata) -> io::Result<TreeEntry>
         );
         EntryKind::Special
     };
+    let attributes = xattrs(path)?;
+    let attributes = || attributes.iter().map(|(name, length)| (name.as_str(), *length));
     let sparse = kind == EntryKind::File && stat.blocks() * 512 < stat.size();
     Ok(TreeEntry {
         path: relative.to_owned(),
@@ -229,7 +256,13 @@ fn entry(relative: &Path, path: &Path, stat: &Metadata) -> io::Result<TreeEntry>
         holes: if sparse { holes(path)? } else { 0 },
         links: u32::try_from(stat.nlink()).unwrap_or(u32::MAX),
         inode: stat.ino(),
-        xattr_space: xattrs(path)?,
+        xattr_space: xattr_space(attributes()),
+        largest_xattr: largest_xattr(attributes()),
+        has_acl: has_acl(attributes()),
+        target: match kind {
+            EntryKind::Symlink => std::fs::read_link(path)?.into_os_string().into_vec(),
+            _ => Vec::new(),
+        },
     })
 }
 
@@ -241,20 +274,21 @@ fn holes(path: &Path) -> io::Result<u64> {
     sparse::holes(&file, size)
 }
 
-fn xattrs(path: &Path) -> io::Result<u64> {
+/// Names, and bytes of values.
+fn xattrs(path: &Path) -> io::Result<Vec<(String, usize)>> {
     let mut names = vec![0u8; 64 << 10];
     let length = match rustix::fs::llistxattr(path, names.as_mut_slice()) {
         Ok(length) => length,
-        Err(rustix::io::Errno::NOTSUP) => return Ok(0),
+        Err(rustix::io::Errno::NOTSUP) => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    let mut space = 0;
+    let mut all = Vec::new();
     for name in names[..length].split(|b| *b == 0).filter(|name| !name.is_empty()) {
         let mut value = vec![0u8; 64 << 10];
         let size = rustix::fs::lgetxattr(path, name, value.as_mut_slice())?;
-        space += xattr_space([(String::from_utf8_lossy(name).as_ref(), size)]);
+        all.push((String::from_utf8_lossy(name).into_owned(), size));
     }
-    Ok(space)
+    Ok(all)
 }
 
 impl Tree for FolderTree {

@@ -279,6 +279,8 @@ pub struct ListedNode {
     pub inode: u64,
     /// Extended attributes: names, and bytes of their values.
     pub attributes: Vec<(String, u64)>,
+    /// What a symbolic link says; of all others nothing.
+    pub target: Vec<u8>,
 }
 
 /// A root tree that is being built.
@@ -408,6 +410,11 @@ pub trait HostPrograms {
     /// # Errors
     /// As [`Program::run`].
     fn run_on_host(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError>;
+
+    /// Whether they are nobody on this machine: what they are to read or write has to let them in.
+    fn are_nobody(&self) -> bool {
+        false
+    }
 
     /// Runs code of dibhost's own that mounts what it made and fills it from the tree.
     ///

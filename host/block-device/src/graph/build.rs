@@ -139,6 +139,8 @@ impl Graph {
                 }
                 NodeKind::Encryption { secrets, label } => {
                     check::encryption(&name, secrets, label.as_deref())?;
+                    let before = graph.encryptions.iter().map(|other| other.secrets.len()).sum();
+                    check::all_key_slots(&name, before, secrets.len())?;
                     let (secrets, label) = (secrets.clone(), label.clone());
                     graph.encryptions.push(Encryption { node: name, on: on(0), secrets, label });
                 }

@@ -57,6 +57,7 @@ pub(crate) fn make(ext4: &Ext4<'_>, site: &Site<'_>, tree: &mut dyn Tree) -> Res
         tempfile::Builder::new().prefix("mke2fs-").suffix(".conf").tempfile_in(site.scratch)?;
     configuration.write_all(CONFIGURATION.as_bytes())?;
     configuration.flush()?;
+    tree.admit(configuration.as_file(), false)?;
     let part = site.part(tree)?;
     let mut extended = format!("offset={},hash_seed={},nodiscard", site.offset, ext4.hash_seed);
     if site.zeroed {

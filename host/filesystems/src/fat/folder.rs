@@ -173,6 +173,9 @@ mod tests {
             links: 1,
             inode: 0,
             xattr_space: 0,
+            largest_xattr: 0,
+            has_acl: false,
+            target: Vec::new(),
         }
     }
 

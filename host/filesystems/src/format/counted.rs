@@ -7,7 +7,7 @@ use super::layout::{ExtLayout, FormatLayout};
 use super::packed::PackedLayout;
 use super::totals::Totals;
 use super::xfs::XfsLayout;
-use super::{btrfs, packed, swap, xfs};
+use super::{beyond, btrfs, packed, swap, xfs};
 use crate::ext4::{self, Revision};
 use crate::fat;
 use crate::filesystem::{
@@ -112,11 +112,15 @@ impl Counted {
         let mut root = None;
         let mut problem = None;
         let mut needs_kernel = None;
+        let mut with_acl = None;
         for &mount in mounts {
             let mut each = |entry: &crate::tree::TreeEntry| {
                 if entry.path.as_os_str().is_empty() {
                     let (mode, uid, gid, mtime) = (entry.mode, entry.uid, entry.gid, entry.mtime);
                     root = root.or(Some(RootFolder { mode, uid, gid, mtime }));
+                }
+                if !matches!(counter, Counter::Vfat(..) | Counter::Swap) {
+                    problem = problem.take().or_else(|| beyond::problem(kind, entry));
                 }
                 match &mut counter {
                     Counter::Ext(counter, _) => counter.add(entry),
@@ -132,6 +136,9 @@ impl Counted {
                         if kind == FilesystemKind::Erofs {
                             problem = problem.take().or_else(|| packed::bad_name(entry));
                         }
+                        if kind == FilesystemKind::Squashfs && entry.has_acl {
+                            with_acl.get_or_insert_with(|| entry.shown());
+                        }
                         totals.add(entry);
                     }
                     Counter::Free(totals, _) => {
@@ -145,17 +152,10 @@ impl Counted {
                 }
             };
             tree.entries(mount, &mut each)?;
-            if kind == FilesystemKind::Xfs && needs_kernel.is_none() {
-                let part = tree.part(mount).to_owned();
-                needs_kernel = xfs::hidden_problem(tree, &part).map_err(io::Error::other)?;
-            }
-            if kind == FilesystemKind::Squashfs {
-                let part = tree.part(mount).to_owned();
-                if let Some(path) = packed::first_acl(tree, &part).map_err(io::Error::other)? {
-                    let problem = format!("`{path}` has an ACL, which SquashFS cannot hold");
-                    return Ok(Err((problem, "remove it with `setfacl -b`, or use erofs".into())));
-                }
-            }
+        }
+        if let Some(path) = with_acl {
+            let problem = format!("`{path}` has an ACL, which SquashFS cannot hold");
+            return Ok(Err((problem, "remove it with `setfacl -b`, or use erofs".into())));
         }
         let problem = problem.or_else(|| match &counter {
             Counter::Ext(counter, _) => counter.problem(),

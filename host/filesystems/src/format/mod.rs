@@ -14,6 +14,7 @@
 //! | xfs | `mkfs.xfs` from a prototype | in a file of its own | see `xfs.rs`; times are those of making |
 //! | btrfs | `mkfs.btrfs --rootdir` | in a file of its own | without devices and subvolumes |
 
+mod beyond;
 mod btrfs;
 mod counted;
 mod layout;

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 
-use dibhost_sys::{Program, ProgramError};
+use dibhost_sys::Program;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -40,6 +40,8 @@ pub(super) fn squashfs(
             .arg(site.path)
             .args(["-noappend", "-no-progress", "-no-recovery", "-quiet", "-xattrs"])
             .args(["-reproducible", "-comp", packed.tuning.compression.name()])
+            // Of its queues; else a quarter of the machine's.
+            .args(["-mem", "512M"])
     })
 }
 
@@ -83,18 +85,6 @@ pub(super) fn bad_name(entry: &TreeEntry) -> Option<String> {
     })
 }
 
-/// The first path with an ACL, which `mksquashfs` would leave away.
-pub(super) fn first_acl(
-    tree: &mut dyn Tree,
-    part: &std::path::Path,
-) -> Result<Option<String>, ProgramError> {
-    let program = Program::new("getfattr")
-        .args(["-R", "-P", "-h", "-m", "^system[.]posix_acl", "--absolute-names", "--"])
-        .arg(part);
-    let printed = tree.program(&program)?.text();
-    Ok(printed.lines().find_map(|line| line.strip_prefix("# file: ")).map(str::to_owned))
-}
-
 /// Has the tool write from the file's start; it cuts the file to what it wrote, so its length is
 /// put back.
 fn fill(
@@ -105,6 +95,7 @@ fn fill(
 ) -> Result<(), MakeError> {
     // What is not mounted is an empty folder.
     let empty = tempfile::Builder::new().prefix("empty-").tempdir_in(site.scratch)?;
+    tree.admit(&std::fs::File::open(empty.path())?, false)?;
     let part = site.part(tree)?;
     let part = part.as_deref().unwrap_or(empty.path());
     let is_file = site.file.metadata()?.is_file();

@@ -10,7 +10,7 @@ use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use dibhost_sys::{Program, ProgramError};
+use dibhost_sys::Program;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -61,6 +61,9 @@ pub(super) fn problem(entry: &TreeEntry) -> Option<String> {
     if entry.xattr_space > 0 {
         return Some(format!("`{path}` has extended attributes"));
     }
+    if entry.target.iter().any(u8::is_ascii_whitespace) || entry.target.starts_with(b":") {
+        return Some(format!("`{path}` points to a name with a blank, or of `:`"));
+    }
     if entry.links > 1 && entry.kind != EntryKind::Folder {
         return Some(format!("`{path}` has more than one name"));
     }
@@ -74,36 +77,6 @@ pub(super) fn problem(entry: &TreeEntry) -> Option<String> {
         return Some(format!("`{path}` has more than 2 GiB"));
     }
     None
-}
-
-/// What symbolic links say, by their paths below the part.
-fn links(tree: &mut dyn Tree, part: &Path) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, ProgramError> {
-    let program = Program::new("find").arg(part).args(["-type", "l", "-printf", "%P\\0%l\\0"]);
-    let printed = tree.program(&program)?.stdout;
-    let fields: Vec<_> = printed.split(|byte| *byte == 0).collect();
-    let pairs = fields.as_chunks::<2>().0.iter();
-    Ok(pairs.map(|[path, target]| (path.to_vec(), target.to_vec())).collect())
-}
-
-/// What no entry shows and a prototype cannot say: extended attributes, which not every tree looks
-/// for, and links to names with blanks.
-pub(super) fn hidden_problem(
-    tree: &mut dyn Tree,
-    part: &Path,
-) -> Result<Option<String>, ProgramError> {
-    let blank = |(_, target): &(_, Vec<u8>)| {
-        target.iter().any(u8::is_ascii_whitespace) || target.starts_with(b":")
-    };
-    if let Some((path, _)) = links(tree, part)?.into_iter().find(blank) {
-        let path = String::from_utf8_lossy(&path).escape_debug().to_string();
-        return Ok(Some(format!("`/{path}` points to a name with a blank, or of `:`")));
-    }
-    let program = Program::new("getfattr")
-        .args(["-R", "-P", "-h", "-m", "-", "--absolute-names", "--"])
-        .arg(part);
-    let printed = tree.program(&program)?.text();
-    let first = printed.lines().find_map(|line| line.strip_prefix("# file: "));
-    Ok(first.map(|path| format!("`{path}` has extended attributes")))
 }
 
 /// Makes it, of a part or empty.
@@ -124,6 +97,7 @@ pub(super) fn make(xfs: &XfsLayout, site: &Site<'_>, tree: &mut dyn Tree) -> Res
     if let (Some(mount), Some(part)) = (site.mount, part) {
         prototype.write_all(&write_prototype(mount, &part, tree)?)?;
         prototype.flush()?;
+        tree.admit(prototype.as_file(), false)?;
         program = program.arg("-p").arg(prototype.path());
     }
     tree.program(&program.arg(site.path))?;
@@ -131,7 +105,6 @@ pub(super) fn make(xfs: &XfsLayout, site: &Site<'_>, tree: &mut dyn Tree) -> Res
 }
 
 fn write_prototype(mount: &str, part: &Path, tree: &mut dyn Tree) -> Result<Vec<u8>, MakeError> {
-    let links = links(tree, part)?;
     let mut entries = BTreeMap::<PathBuf, TreeEntry>::new();
     let mut refused = None;
     tree.entries(mount, &mut |entry| {
@@ -174,9 +147,8 @@ fn write_prototype(mount: &str, part: &Path, tree: &mut dyn Tree) -> Result<Vec<
                 text.extend_from_slice(part.join(path).as_os_str().as_bytes());
             }
             EntryKind::Symlink => {
-                let target = links.get(path.as_os_str().as_bytes());
                 text.push(b' ');
-                text.extend_from_slice(target.map_or(&b"."[..], Vec::as_slice));
+                text.extend_from_slice(&entry.target);
             }
             EntryKind::Folder => depth += 1,
             EntryKind::Special => {}

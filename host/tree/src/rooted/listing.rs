@@ -136,6 +136,10 @@ fn names(folder: &OwnedFd) -> Result<Vec<CString>, Errno> {
 #[expect(clippy::useless_conversion, reason = "the types differ between architectures")]
 fn node(folder: &OwnedFd, name: &CStr, path: Vec<u8>) -> Result<ListedNode, Errno> {
     let stat: Stat = fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let target = match kind(stat.st_mode) {
+        Kind::Symlink => fs::readlinkat(folder, name, Vec::new())?.into_bytes(),
+        _ => Vec::new(),
+    };
     let positive = |number: i64| u64::try_from(number).unwrap_or(0);
     Ok(ListedNode {
         path: OsString::from_vec(path),
@@ -149,6 +153,7 @@ fn node(folder: &OwnedFd, name: &CStr, path: Vec<u8>) -> Result<ListedNode, Errn
         links: u64::from(stat.st_nlink),
         inode: u64::from(stat.st_ino),
         attributes: attributes(folder, name)?,
+        target,
     })
 }
 

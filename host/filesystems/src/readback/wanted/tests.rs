@@ -17,6 +17,9 @@ fn entry(path: &str, kind: EntryKind, size: u64, links: u32, inode: u64) -> Tree
         links,
         inode,
         xattr_space: 0,
+        largest_xattr: 0,
+        has_acl: false,
+        target: Vec::new(),
     }
 }
 
