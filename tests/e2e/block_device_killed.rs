@@ -57,7 +57,7 @@ fn scratch(folder: &Path) -> Result<Option<PathBuf>> {
 fn written(folder: &Path) -> Result<Option<u64>> {
     let Some(scratch) = scratch(folder)? else { return Ok(None) };
     // It may come and go between two looks.
-    Ok(fs::metadata(scratch.join("disk")).ok().map(|file| file.blocks() * 512))
+    Ok(fs::metadata(scratch.join("made/disk")).ok().map(|file| file.blocks() * 512))
 }
 
 /// Whether there is a new loop device on something.

@@ -139,6 +139,11 @@ pub(crate) enum Verb {
     /// The block device by itself: plan it, build it of a tree, install it.
     #[command(subcommand)]
     BlockDevice(BlockDeviceVerb),
+    /// Look whether this machine has what builds need, each by trying it.
+    ///
+    /// What is missing is told with what to do about it. Exit code 1: something that no build does
+    /// without.
+    Doctor(DoctorArgs),
     /// Write what a shell completes of this command line to standard output.
     ///
     /// `make install` and the Debian package put it where the shells look for it.
@@ -418,8 +423,24 @@ pub(crate) struct BuildArgs {
     /// told are the same.
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
+    /// Seconds that one program of this machine may take that reads the tree, a package or a disk
+    /// (`mke2fs`, `dpkg-deb`, `qemu-img`).
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    pub(crate) host_timeout: u64,
     #[command(flatten)]
     pub(crate) elements: ElementOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// How it is written to standard output.
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: DataFormat,
+    /// Where downloads and compiled elements are kept.
+    ///
+    /// Without it: `/var/cache/dibhost` for root, `~/.cache/dibhost` for others.
+    #[arg(long, value_name = "DIR", env = "DIBHOST_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -38,6 +38,8 @@ pub(crate) struct Distributions<'a> {
     pub(crate) cache: &'a Path,
     /// This build's own folder.
     pub(crate) work: &'a Path,
+    /// That of it which the tree's worker sees into.
+    pub(crate) seen: &'a Path,
 }
 
 impl Base for Distributions<'_> {
@@ -60,6 +62,7 @@ impl Base for Distributions<'_> {
             arch: self.arch.to_owned(),
             cache: self.cache.join("apt"),
             work: self.work.join("apt"),
+            packages: self.seen.join("packages"),
             sources,
         })
         .map_err(BuildFailure::new)?;
@@ -88,7 +91,7 @@ mod tests {
     #[test]
     fn what_cannot_be_a_first_tree_is_named() {
         let folder = Path::new("/nonexistent");
-        let mut base = Distributions { arch: "amd64", cache: folder, work: folder };
+        let mut base = Distributions { arch: "amd64", cache: folder, work: folder, seen: folder };
         let two = || ("https://x.example/x".to_owned(), "sha256:0".to_owned());
         let distribution = dibhost_plan::wish::Distribution {
             package_manager: "dnf".to_owned(),

@@ -19,17 +19,27 @@ pub(crate) fn check(
     for note in worker.notes() {
         teller.line(Level::Info, "host", note);
     }
-    let Some(why) = worker.unlimited() else { return Ok(()) };
-    if let Some(element) = third_party_exec(elements)
-        && Check::ProgramUnlimited.holds()
-    {
-        return Err(unlimited(&element.name, why));
+    if let Some(element) = third_party_exec(elements) {
+        limited(&element.name, worker)?;
     }
+    let Some(why) = worker.unlimited() else { return Ok(()) };
     let text = format!(
-        "programs in the target have no limits of memory and processes on this machine: {why}"
+        "programs in the target have no limits of memory and processes in all on this machine, but \
+         each process its own: {why}"
     );
     teller.line(Level::Warning, "host", &text);
     Ok(())
+}
+
+/// Refuses an element from elsewhere that may start programs, where nothing limits what they take.
+///
+/// # Errors
+/// Nothing does.
+pub fn limited(element: &str, worker: &Worker) -> Result<(), BuildFailure> {
+    match worker.unlimited() {
+        Some(why) if Check::ProgramUnlimited.holds() => Err(unlimited(element, why)),
+        _ => Ok(()),
+    }
 }
 
 /// An element from elsewhere that may start programs.

@@ -2,10 +2,12 @@
 //! process only, so what reads it is run there.
 
 use std::collections::BTreeMap;
+use std::fs::{File, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use dibhost_filesystems::{EntryKind, Tree, TreeEntry, xattr_space};
+use dibhost_filesystems::{EntryKind, Tree, TreeEntry, has_acl, largest_xattr, xattr_space};
 use dibhost_sys::{Program, ProgramError, ProgramOutput};
 use dibhost_tree::{Kind, ListedNode, TargetError, TargetPath, Workshop};
 
@@ -72,8 +74,10 @@ fn entry(node: ListedNode) -> TreeEntry {
         Kind::Symlink => EntryKind::Symlink,
         Kind::CharacterDevice | Kind::BlockDevice | Kind::Fifo | Kind::Socket => EntryKind::Special,
     };
-    let attributes = node.attributes.iter();
-    let attributes = attributes.map(|(name, length)| (name.as_str(), *length as usize));
+    let attributes = || {
+        let all = node.attributes.iter();
+        all.map(|(name, length)| (name.as_str(), *length as usize))
+    };
     TreeEntry {
         path: node.path.into(),
         kind,
@@ -86,7 +90,10 @@ fn entry(node: ListedNode) -> TreeEntry {
         holes: if kind == EntryKind::File { node.size.saturating_sub(node.allocated) } else { 0 },
         links: u32::try_from(node.links).unwrap_or(u32::MAX),
         inode: node.inode,
-        xattr_space: xattr_space(attributes),
+        xattr_space: xattr_space(attributes()),
+        largest_xattr: largest_xattr(attributes()),
+        has_acl: has_acl(attributes()),
+        target: node.target,
     }
 }
 
@@ -120,6 +127,15 @@ impl Tree for TreeInParts<'_> {
 
     fn filler(&self) -> Option<Program> {
         Some(self.filler.clone())
+    }
+
+    fn admit(&self, file: &File, write: bool) -> io::Result<()> {
+        if !self.workshop.are_nobody() {
+            return Ok(());
+        }
+        let to_write = if write { 0o022 } else { 0 };
+        let mode = if file.metadata()?.is_dir() { 0o755 } else { 0o644 } | to_write;
+        file.set_permissions(Permissions::from_mode(mode))
     }
 
     fn program(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dibhost_block_device::Backend;
 use dibhost_element::{Library, Remote, Runner, SecretStore};
 use dibhost_image::{Output as ImageFile, Scratch, check_beside};
 use dibhost_inputs::Inputs;
@@ -15,7 +16,9 @@ use dibhost_plan::{CANNOT_RUN_HELP, Observed, Phase, Plan, PlannedDropIn, Taint}
 use dibhost_registry::{Fetch, Fetcher, Found, Outside, Pins};
 use dibhost_sys::{Cancel, Program};
 use dibhost_text::quoted_list;
-use dibhost_tree::{ProgramLimits, TargetError, Worker, WorkerOptions, Workshop, can_give_network};
+use dibhost_tree::{
+    HostLimits, Ids, ProgramLimits, TargetError, Worker, WorkerOptions, Workshop, can_give_network,
+};
 
 use crate::accounts;
 use crate::base::{Base, Distributions};
@@ -31,7 +34,7 @@ use crate::packages::Packages;
 use crate::secrets::Secrets;
 use crate::steps::Steps;
 use crate::teller::Teller;
-use crate::work::{WorkFolder, open_cache};
+use crate::work::{Clearing, SEEN, WorkFolder, open_cache};
 use crate::{files, login, memory, sudo, units, versions};
 
 /// What a build needs beside the plan.
@@ -50,6 +53,8 @@ pub struct BuildOptions {
     pub no_tmpfs: bool,
     /// How many steps run at the same time, at most.
     pub jobs: NonZeroUsize,
+    /// How long a program of the builder may take that reads the tree or a disk.
+    pub host_time: Duration,
     /// Those that the plan's parameters name.
     pub secrets: Arc<Secrets>,
     /// How elements that fetch get outside.
@@ -229,19 +234,30 @@ fn in_scratch(
     teller: &mut Teller<'_>,
 ) -> Result<Built, BuildFailure> {
     let making = |e| BuildFailure::new(e).doing("making the build's work folder in the cache");
-    let work = WorkFolder::create(&cache.join("work")).map_err(making)?;
-    let tree = work.path().join("target");
-    std::fs::create_dir(&tree).map_err(making)?;
+    let ids = match plan.block_device.backend {
+        Backend::File => Ids::mapped(),
+        // It mounts what it fills, which takes the machine's root.
+        Backend::Loop => Ok(Ids::Machine),
+    };
+    let ids =
+        ids.map_err(|e| BuildFailure::new(e).doing("looking for ids of the image's users"))?;
+    let clearing = Clearing { worker: options.worker.clone(), ids: ids.clone() };
+    let work = WorkFolder::create(&cache.join("work"), Some(clearing)).map_err(making)?;
+    // What the tree's worker sees into, which may be nobody on this machine.
+    let seen = work.path().join(SEEN);
+    std::fs::create_dir(&seen).map_err(making)?;
 
     let running = teller.begin("start the target's worker");
     let mut worker = Worker::start(
         &WorkerOptions {
             program: options.worker.0.clone(),
             args: options.worker.1.clone(),
-            work: tree,
+            work: seen.clone(),
             tmpfs: if options.no_tmpfs { None } else { memory::for_tree() },
             source_date_epoch: plan.image.source_date_epoch,
             limits: ProgramLimits::default(),
+            host: HostLimits { time: options.host_time, ..HostLimits::default() },
+            ids,
         },
         cancel,
     )
@@ -260,7 +276,7 @@ fn in_scratch(
         inputs: options.inputs.clone(),
         versions: versions::of(&plan.actions, cancel),
     };
-    let mut base = Distributions { arch: &plan.image.arch, cache, work: work.path() };
+    let mut base = Distributions { arch: &plan.image.arch, cache, work: work.path(), seen: &seen };
     let mut output = ImageFiles::new(&options.stem, scratch);
     let means = Means {
         tree: &mut worker,

@@ -124,6 +124,10 @@ impl HostPrograms for Furnished<'_> {
         self.tree.run_on_host(program)
     }
 
+    fn are_nobody(&self) -> bool {
+        self.tree.are_nobody()
+    }
+
     fn run_mounting(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {
         self.tree.run_mounting(program)
     }

@@ -36,7 +36,7 @@ impl Output for ImageFiles<'_> {
     }
 
     fn make(&mut self, source: Source<'_>, formats: &[Format]) -> Result<(), BuildFailure> {
-        let Source { plan, disks, cancel, .. } = source;
+        let Source { plan, tree, disks, cancel } = source;
         let disks = disks.ok_or_else(|| BuildFailure::new("there is no disk to make them of"))?;
         let images = Images {
             disks: &disks.files,
@@ -44,7 +44,11 @@ impl Output for ImageFiles<'_> {
             formats: formats.to_vec(),
             compression: plan.image.qcow2_compression,
         };
-        self.made = Some(images.make(self.scratch, cancel).map_err(BuildFailure::new)?);
+        self.made = Some(
+            images
+                .make(self.scratch, &mut |program| tree.run_on_host(program), cancel)
+                .map_err(BuildFailure::new)?,
+        );
         Ok(())
     }
 

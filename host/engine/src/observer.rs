@@ -30,6 +30,10 @@ impl Sink for Teller<'_> {
 
 impl Sink for Vec<Saying> {
     fn say(&mut self, saying: Saying) {
+        // Of a bar that moved meanwhile, where it is now is all that there is to tell.
+        if let (Some(Saying::Progress(..)), Saying::Progress(..)) = (self.last(), &saying) {
+            self.pop();
+        }
         self.push(saying);
     }
 }
@@ -75,5 +79,24 @@ impl<S: Sink> Observer for StepObserver<'_, S> {
 
     fn program_line(&mut self, program: &str, _error: bool, text: &str) {
         self.line(Level::Debug, format!("{}: {program}", self.element), text.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_bar_that_moves_only_the_last_place_is_kept() {
+        let mut kept = Vec::new();
+        let mut observer = StepObserver::new("e", &mut kept);
+        for done in 0..100_000 {
+            observer.span_progress(1, done, Some(100_000));
+        }
+        observer.log(Said::Info, "half", &[]);
+        observer.span_progress(1, 100_000, Some(100_000));
+        let line = Saying::Line(Level::Info, "e".to_owned(), "half".to_owned());
+        let [before, after] = [99_999, 100_000].map(|at| Saying::Progress(at, Some(100_000)));
+        assert_eq!(kept, [before, line, after]);
     }
 }

@@ -96,12 +96,18 @@ impl Steps<'_> {
             limits: &planned.limits,
             inputs: self.inputs,
             secrets: &self.secrets,
-            cache: Some(&self.cache.join(&step.element)),
+            cache: Some(&self.cache.join(kept_by(planned))),
             remote: Some(&self.remote),
             cancel: self.cancel,
         };
         self.runner.prepare(&call).map_err(failed)
     }
+}
+
+/// The folder of what an element keeps between builds: another component of its name has another.
+fn kept_by(element: &PlannedElement) -> String {
+    let digest = element.digest.rsplit(':').next().unwrap_or_default();
+    format!("{}-{}", element.name, digest.get(..16).unwrap_or(digest))
 }
 
 /// How far one step of a batch got.

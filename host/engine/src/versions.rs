@@ -2,9 +2,13 @@
 //! on every machine; the keys of a build have them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use dibhost_plan::Action;
 use dibhost_sys::{Cancel, Program};
+
+/// How long a program may think about it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What each program that the actions name says of its version; nothing of one that is not there,
 /// or does not say. Whoever needs it will tell.
@@ -14,7 +18,7 @@ pub(crate) fn of(actions: &[Action], cancel: &Cancel) -> BTreeMap<String, String
         if versions.contains_key(program) {
             continue;
         }
-        let Ok(said) = Program::new(program).arg(question(program)).run(cancel) else { continue };
+        let Ok(said) = asked(program).run(cancel) else { continue };
         let said = [said.stdout, said.stderr].concat();
         // What follows is of its libraries and its licence.
         let first = String::from_utf8_lossy(&said).lines().next().map(str::to_owned);
@@ -23,13 +27,15 @@ pub(crate) fn of(actions: &[Action], cancel: &Cancel) -> BTreeMap<String, String
     versions
 }
 
-/// What a program is asked by.
-fn question(program: &str) -> &'static str {
-    match program {
-        "mke2fs" | "mkfs.erofs" | "mkfs.xfs" => "-V",
+/// A program that is to say its version, at once.
+pub(crate) fn asked(program: &str) -> Program {
+    let question = match program {
+        "mke2fs" | "mkfs.xfs" => "-V",
+        "mkfs.erofs" => "--help",
         "mksquashfs" => "-version",
         _ => "--version",
-    }
+    };
+    Program::new(program).arg(question).within(PATIENCE)
 }
 
 #[cfg(test)]

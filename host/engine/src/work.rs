@@ -4,6 +4,7 @@
 //! Root works there with programs that are given paths. So nobody but root and who builds may be able
 //! to put something else in the place of what is there, which [`open_cache`] makes sure of.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -11,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
+use dibhost_sys::{Cancel, remove_folder};
+use dibhost_tree::{HostLimits, Ids, ProgramLimits, TargetError, Worker, WorkerOptions};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::failure::BuildFailure;
@@ -43,7 +46,55 @@ pub struct WorkFolder {
     parent: Dir,
     name: String,
     path: PathBuf,
+    clearing: Option<Clearing>,
     _lock: File,
+}
+
+/// How what is left of a tree is removed: it may belong to ids that nobody has but in a user namespace.
+#[derive(Debug, Clone)]
+pub struct Clearing {
+    /// The program that becomes a tree's worker process, and its arguments.
+    pub worker: (PathBuf, Vec<OsString>),
+    /// Whose ids it is to have.
+    pub ids: Ids,
+}
+
+/// What a tree's worker sees of a work folder, and all that belongs to its ids is in.
+pub(crate) const SEEN: &str = "seen";
+
+impl Clearing {
+    /// Removes what lies in the worker's folder of a work folder, where anything does.
+    fn carry_out(&self, work: PathBuf) -> Result<(), TargetError> {
+        if Worker::left_nothing(&work) {
+            return Ok(());
+        }
+        let options = WorkerOptions {
+            program: self.worker.0.clone(),
+            args: self.worker.1.clone(),
+            work,
+            tmpfs: None,
+            source_date_epoch: 0,
+            limits: ProgramLimits::default(),
+            host: HostLimits::default(),
+            ids: self.ids.clone(),
+        };
+        // Not the build's: a build that was cancelled cleans up too.
+        Worker::start(&options, &Cancel::new()).and_then(Worker::clear)
+    }
+}
+
+/// Removes a work folder: first what belongs to ids that only a worker has, for with its lock gone nobody
+/// would know it for one that is left.
+fn remove(parent: &Dir, path: &Path, name: &OsStr, clearing: Option<&Clearing>) -> io::Result<()> {
+    let work = path.join(name).join(SEEN);
+    if let Some(clearing) = clearing
+        && clearing.ids != Ids::Machine
+        && !dibhost_sys::is_root()
+        && work.is_dir()
+    {
+        clearing.carry_out(work).map_err(io::Error::other)?;
+    }
+    remove_folder(parent, name)
 }
 
 const LOCK: &str = "lock";
@@ -54,7 +105,7 @@ impl WorkFolder {
     ///
     /// # Errors
     /// When a folder or its lock cannot be made, or others may write to `parent`.
-    pub fn create(parent: &Path) -> io::Result<Self> {
+    pub fn create(parent: &Path, clearing: Option<Clearing>) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
         let path = parent.canonicalize()?;
         if let Some(why) = dibhost_sys::swappable(&path)? {
@@ -65,7 +116,7 @@ impl WorkFolder {
         let mut options = OpenOptions::new();
         let gate = parent.open_with(".gate", options.create(true).write(true))?;
         flock(&gate, FlockOperation::LockExclusive)?;
-        sweep(&parent)?;
+        sweep(&parent, &path, clearing.as_ref())?;
         let folder = tempfile::Builder::new().prefix(PREFIX).rand_bytes(8).tempdir_in(&path)?;
         let name = folder.path().file_name().map(|name| name.to_string_lossy().into_owned());
         let name = name.ok_or(io::ErrorKind::InvalidFilename)?;
@@ -73,7 +124,7 @@ impl WorkFolder {
         let lock = parent.open_dir(&name)?.open_with(LOCK, new.write(true).create_new(true))?;
         let lock = lock.into_std();
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Self { parent, name, path: folder.keep(), _lock: lock })
+        Ok(Self { parent, name, path: folder.keep(), clearing, _lock: lock })
     }
 
     /// Where it is.
@@ -86,19 +137,21 @@ impl WorkFolder {
 impl Drop for WorkFolder {
     fn drop(&mut self) {
         // What cannot be removed now is removed by the next build's sweep.
-        let _ = self.parent.remove_dir_all(&self.name);
+        if let Some(above) = self.path.parent() {
+            let _ = remove(&self.parent, above, OsStr::new(&self.name), self.clearing.as_ref());
+        }
     }
 }
 
 /// Removes the work folders in `parent` whose lock nobody holds.
-fn sweep(parent: &Dir) -> io::Result<()> {
+fn sweep(parent: &Dir, path: &Path, clearing: Option<&Clearing>) -> io::Result<()> {
     for entry in parent.entries()? {
         let name = entry?.file_name();
         let Ok(lock) = parent.open_dir(&name).and_then(|folder| folder.open(LOCK)) else {
             continue;
         };
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            parent.remove_dir_all(&name)?;
+            remove(parent, path, &name, clearing)?;
         }
     }
     Ok(())
@@ -113,11 +166,11 @@ mod tests {
     #[test]
     fn what_nobody_holds_is_swept_and_what_is_held_stays() {
         let parent = tempfile::tempdir().unwrap();
-        let held = WorkFolder::create(parent.path()).unwrap();
+        let held = WorkFolder::create(parent.path(), None).unwrap();
         let left = parent.path().join("build-left");
         fs::create_dir(&left).unwrap();
         fs::write(left.join(LOCK), "").unwrap();
-        let other = WorkFolder::create(parent.path()).unwrap();
+        let other = WorkFolder::create(parent.path(), None).unwrap();
         assert!(held.path().exists());
         assert!(!left.exists());
         drop(other);
@@ -134,7 +187,7 @@ mod tests {
         let refused = open_cache(&cache).unwrap_err().to_string();
         assert!(refused.contains("others may write to"), "{refused}");
         assert!(refused.contains("help: choose one with `--cache`"), "{refused}");
-        assert!(WorkFolder::create(&cache).is_err());
+        assert!(WorkFolder::create(&cache, None).is_err());
         fs::set_permissions(top.path().join("user"), fs::Permissions::from_mode(0o700)).unwrap();
         open_cache(&cache).unwrap();
     }

@@ -26,5 +26,5 @@ pub use manifest::{
     ManifestVersion,
 };
 pub use place::{Placed, put_in_place};
-pub use publish::{Images, Made, Output, publish};
+pub use publish::{Host, Images, Made, Output, publish};
 pub use scratch::Scratch;

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use cap_std::fs::{Dir, OpenOptions};
@@ -35,8 +36,16 @@ pub fn put_in_place(
     cancel: &Cancel,
 ) -> Result<(), ImageError> {
     for file in files {
+        let opened = scratch.open(&file.from)?;
+        let stat = opened.metadata().map_err(ImageError::io("reading", &file.from))?;
+        // Programs that make filesystems may write to the folder, and no file of theirs, nor a second
+        // name of another's, becomes an output.
+        if stat.uid() != rustix::process::geteuid().as_raw() || stat.nlink() != 1 {
+            let other = io::Error::other("it is not the file that was made there");
+            return Err(ImageError::io("putting in place", &file.from)(other));
+        }
         // Temporary files are private; outputs are for whoever may read new files.
-        let mode = fchmod(scratch.open(&file.from)?, Mode::from_raw_mode(0o644));
+        let mode = fchmod(opened, Mode::from_raw_mode(0o644));
         mode.map_err(|e| ImageError::io("setting the mode of", &file.from)(e.into()))?;
     }
     // From here on it is quicker to finish than to undo.

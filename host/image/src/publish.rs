@@ -1,14 +1,15 @@
 //! From the raw disk to the files that were asked for, all of them or none.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::Permissions;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cap_std::fs::OpenOptions;
 
-use dibhost_sys::{Cancel, Program};
+use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput};
 use dibhost_text::check_suffix;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -19,6 +20,9 @@ use crate::place::{check_in, put_in_place};
 use crate::{
     Format, ImageError, Manifest, ManifestFile, ManifestOutput, Placed, Qcow2Compression, Scratch,
 };
+
+/// Runs a program of the builder that reads a disk, held as its bytes demand.
+pub type Host<'a> = &'a mut dyn FnMut(&Program) -> Result<ProgramOutput, ProgramError>;
 
 /// An image file that is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -51,11 +55,16 @@ pub struct Images<'a> {
 }
 
 impl Images<'_> {
-    /// Makes them in the scratch folder, those of one disk side by side.
+    /// Makes them in the scratch folder; `host` runs what converts them.
     ///
     /// # Errors
     /// When one cannot be made, or the build is cancelled.
-    pub fn make(mut self, scratch: &Scratch, cancel: &Cancel) -> Result<Made, ImageError> {
+    pub fn make(
+        mut self,
+        scratch: &Scratch,
+        host: Host<'_>,
+        cancel: &Cancel,
+    ) -> Result<Made, ImageError> {
         self.formats.sort_unstable();
         self.formats.dedup();
         let mut files = Vec::new();
@@ -63,7 +72,7 @@ impl Images<'_> {
             let infix = if self.disks.len() > 1 { format!(".{disk}") } else { String::new() };
             let path = |f: &Format| (*f, with(self.stem, &format!("{infix}.{}", f.name())));
             let wanted: Vec<_> = self.formats.iter().map(path).collect();
-            files.extend(make(raw, &wanted, self.compression, scratch, cancel)?);
+            files.extend(make(raw, &wanted, self.compression, scratch, host, cancel)?);
         }
         Ok(Made { stem: self.stem.to_owned(), files })
     }
@@ -145,9 +154,10 @@ pub fn publish(
     outputs: &[(Format, PathBuf)],
     compression: Qcow2Compression,
     scratch: &Scratch,
+    host: Host<'_>,
     cancel: &Cancel,
 ) -> Result<Vec<Output>, ImageError> {
-    let made = make(raw, outputs, compression, scratch, cancel)?;
+    let made = make(raw, outputs, compression, scratch, host, cancel)?;
     put_in_place(&files_of(&made, scratch)?, scratch, cancel)?;
     Ok(made.into_iter().map(|(output, _)| output).collect())
 }
@@ -166,12 +176,13 @@ fn name_of(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Converts and hashes in the scratch folder, outputs side by side.
+/// Converts and hashes in the scratch folder: what is there is hashed while others are made.
 fn make(
     raw: &Path,
     outputs: &[(Format, PathBuf)],
     compression: Qcow2Compression,
     scratch: &Scratch,
+    host: Host<'_>,
     cancel: &Cancel,
 ) -> Result<Vec<(Output, PathBuf)>, ImageError> {
     for (_, path) in outputs {
@@ -179,16 +190,7 @@ fn make(
     }
     let disk = scratch.open(raw)?;
     let virtual_size = disk.metadata().map_err(ImageError::io("reading", raw))?.len();
-    let one = |index: usize, format: Format, path: &Path| {
-        let from = match format {
-            // Renamed at the end, when nobody reads it any more.
-            Format::Raw => raw.to_owned(),
-            Format::Qcow2 => {
-                let from = scratch.path().join(format!("{}-{index}.qcow2", name_of(raw)));
-                convert(&disk, &from, compression, scratch, cancel)?;
-                from
-            }
-        };
+    let measured = |format: Format, path: &Path, from: PathBuf| {
         let file = scratch.open(&from)?;
         let reading = || ImageError::io("reading", &from);
         let sha256 = sha256_of_file(file.try_clone().map_err(reading())?, &from, cancel)?;
@@ -197,42 +199,54 @@ fn make(
         let path = path.to_owned();
         Ok((Output { path, format, bytes, virtual_size, sha256 }, from))
     };
-    let one = &one;
+    let measured = &measured;
     std::thread::scope(|scope| {
-        let threads: Vec<_> = outputs
-            .iter()
-            .enumerate()
-            .map(|(index, (format, path))| scope.spawn(move || one(index, *format, path)))
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
+        let mut threads = Vec::new();
+        for (index, (format, path)) in outputs.iter().enumerate() {
+            // Renamed at the end, when nobody reads it any more.
+            if *format == Format::Raw {
+                let thread = scope.spawn(|| measured(*format, path, raw.to_owned()));
+                threads.push((index, thread));
+            }
+        }
+        for (index, (format, path)) in outputs.iter().enumerate() {
+            if *format == Format::Qcow2 {
+                let from = scratch.path().join(format!("{}-{index}.qcow2", name_of(raw)));
+                convert(raw, &from, compression, scratch, host, cancel)?;
+                threads.push((index, scope.spawn(move || measured(*format, path, from))));
+            }
+        }
+        threads.sort_by_key(|(index, _)| *index);
+        let ended = threads.into_iter().map(|(_, thread)| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        ended.collect()
     })
 }
 
 /// One reading thread and writes in order (no `-W`): the same disk gives the same bytes. The program
-/// is given both files open, and no name by which it could find others.
+/// may be nobody on this machine, and has the scratch folder open and nothing beside it.
 fn convert(
-    disk: &File,
+    raw: &Path,
     to: &Path,
     compression: Qcow2Compression,
     scratch: &Scratch,
+    host: Host<'_>,
     cancel: &Cancel,
 ) -> Result<(), ImageError> {
     let making = || ImageError::io("making", to);
     let mut new = OpenOptions::new();
     let made = scratch.inside().open_with(scratch.name_of(to)?, new.write(true).create_new(true));
-    let made = made.map_err(making())?.into_std();
+    // Whoever gets into the private folder that it is in.
+    let anybody = Permissions::from_mode(0o666);
+    made.and_then(|made| made.into_std().set_permissions(anybody)).map_err(making())?;
     let program = Program::new("qemu-img").args(["convert", "-f", "raw", "-O", "qcow2"]);
     let program = match compression {
         Qcow2Compression::None => program,
         Qcow2Compression::Zlib => program.args(["-c", "-o", "compression_type=zlib"]),
         Qcow2Compression::Zstd => program.args(["-c", "-o", "compression_type=zstd"]),
     };
-    let disk = disk.try_clone().map_err(making())?;
-    let program = program.arg_descriptor(disk.into()).arg_descriptor(made.into());
-    let converted = program.run(cancel);
+    let converted = host(&program.arg(raw).arg(to));
     cancel.check()?;
     converted.map(|_| ()).map_err(|source| ImageError::Convert { path: to.to_owned(), source })
 }

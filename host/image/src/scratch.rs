@@ -6,9 +6,9 @@
 //! links, in its place while root works in it. So both are opened once, and all goes by descriptor.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, Permissions};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
@@ -24,6 +24,8 @@ const PREFIX: &str = ".dibhost-scratch-";
 /// Letters and digits after the prefix.
 const RANDOM: usize = 8;
 const MODE: u32 = 0o700;
+/// Of what is made, in the folder.
+const INNER: &str = "made";
 
 /// Whether a name is one that [`Scratch::create`] gives.
 fn is_name(name: &OsStr) -> bool {
@@ -80,6 +82,8 @@ pub struct Scratch {
     /// The path by which it was opened.
     asked: PathBuf,
     name: OsString,
+    private: Dir,
+    /// In it, and open to whoever is given its descriptor.
     inside: Dir,
     held: HeldFolder,
     /// Where it was made, for people.
@@ -102,14 +106,16 @@ impl Scratch {
         // Between the making of a folder and its lock, another build's sweep may take it for left.
         for _ in 0..100 {
             let name = new_name().map_err(making())?;
-            let Some((inside, lock)) = try_create(&opened, &name).map_err(making())? else {
+            let Some((private, lock)) = try_create(&opened, &name).map_err(making())? else {
                 continue;
             };
+            let inside = make_inner(&private).map_err(making())?;
             // Opened anew: who gets this descriptor does not get the lock.
             let held = open_folder(&inside, OsStr::new(".")).and_then(HeldFolder::new);
             let held = held.map_err(making())?;
             let (asked, place) = (folder.to_owned(), place.join(&name));
-            return Ok(Self { folder: opened, asked, name, inside, held, place, _lock: lock });
+            let folder = opened;
+            return Ok(Self { folder, asked, name, private, inside, held, place, _lock: lock });
         }
         let busy = io::Error::new(io::ErrorKind::ResourceBusy, "other builds remove it again");
         Err(making()(busy))
@@ -176,9 +182,9 @@ impl Scratch {
         })
     }
 
-    /// Opens a file directly in it; no link is followed.
+    /// Opens a file directly in it; no link is followed, and nobody is waited for at a pipe.
     pub(crate) fn open(&self, path: &Path) -> Result<File, ImageError> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let opened = openat(&self.inside, self.name_of(path)?, flags, Mode::empty());
         opened.map(File::from).map_err(|error| ImageError::io("opening", path)(error.into()))
     }
@@ -187,8 +193,18 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         // What cannot be removed now is swept by the next build.
-        let _ = remove(&self.folder, &self.name, &self.inside);
+        let _ = remove(&self.folder, &self.name, &self.private);
     }
+}
+
+/// The folder that files are made in. Programs that make filesystems are nobody on this machine, and
+/// may write to it: they get there by its descriptor, and nobody else gets past the private folder
+/// that it is in.
+fn make_inner(private: &Dir) -> io::Result<Dir> {
+    private.create_dir(INNER)?;
+    let inner = open_folder(private, OsStr::new(INNER))?;
+    inner.set_permissions(Permissions::from_mode(0o777))?;
+    Ok(Dir::from_std_file(inner))
 }
 
 /// The folder and its lock; none: a name that is taken, or another's sweep was quicker.

@@ -11,9 +11,13 @@ use dibhost_image::{
     Format, ImageError, Images, Manifest, ManifestPackage, Output, Qcow2Compression, Scratch,
     publish,
 };
-use dibhost_sys::Cancel;
+use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput};
 
 const MIB: u64 = 1 << 20;
+
+fn host(program: &Program) -> Result<ProgramOutput, ProgramError> {
+    program.run(&Cancel::new())
+}
 
 fn raw(scratch: &Scratch, mib: u64) -> PathBuf {
     let path = scratch.path().join("disk.raw");
@@ -53,7 +57,7 @@ fn both(folder: &Path, compression: Qcow2Compression) -> Vec<Output> {
     let scratch = Scratch::create(folder).unwrap();
     let raw = raw(&scratch, 8);
     let outputs = [(Format::Raw, folder.join("x.raw")), (Format::Qcow2, folder.join("x.qcow2"))];
-    publish(&raw, &outputs, compression, &scratch, &Cancel::new()).unwrap()
+    publish(&raw, &outputs, compression, &scratch, &mut host, &Cancel::new()).unwrap()
 }
 
 #[test]
@@ -116,7 +120,7 @@ fn published(
         Manifest { name: "x".into(), packages: vec![package("dpkg")], ..Manifest::default() };
     let beside = [(suffix.into(), Arc::from(b"notes".as_slice()))];
     let (formats, compression, cancel) = (formats.to_vec(), Qcow2Compression::Zstd, Cancel::new());
-    let made = Images { disks, stem, formats, compression }.make(scratch, &cancel)?;
+    let made = Images { disks, stem, formats, compression }.make(scratch, &mut host, &cancel)?;
     made.publish(manifest, &beside, scratch, &cancel)
 }
 
@@ -185,7 +189,8 @@ fn what_was_put_in_place_goes_back_when_the_next_cannot_be() {
     let outputs =
         [(Format::Raw, folder.path().join("x.raw")), (Format::Raw, folder.path().join("y.raw"))];
     let error =
-        publish(&raw, &outputs, Qcow2Compression::None, &scratch, &Cancel::new()).unwrap_err();
+        publish(&raw, &outputs, Qcow2Compression::None, &scratch, &mut host, &Cancel::new())
+            .unwrap_err();
     assert!(error.to_string().contains("y.raw"), "{error}");
     drop(scratch);
     assert_eq!(names(folder.path()), ["x.raw"]);
@@ -204,7 +209,9 @@ fn cancelled_leaves_nothing() {
         thrown.cancel();
     });
     let outputs = [(Format::Qcow2, folder.path().join("x.qcow2"))];
-    let error = publish(&raw, &outputs, Qcow2Compression::Zlib, &scratch, &cancel).unwrap_err();
+    let error =
+        publish(&raw, &outputs, Qcow2Compression::Zlib, &scratch, &mut |p| p.run(&cancel), &cancel)
+            .unwrap_err();
     thread.join().unwrap();
     assert!(matches!(error, ImageError::Cancelled(_)), "{error}");
     drop(scratch);
@@ -219,10 +226,43 @@ fn a_failed_conversion_says_what_qemu_said() {
     fs::create_dir(&raw).unwrap();
     let outputs = [(Format::Qcow2, folder.path().join("x.qcow2"))];
     let error =
-        publish(&raw, &outputs, Qcow2Compression::Zstd, &scratch, &Cancel::new()).unwrap_err();
+        publish(&raw, &outputs, Qcow2Compression::Zstd, &scratch, &mut host, &Cancel::new())
+            .unwrap_err();
     assert!(error.to_string().contains("qemu-img"), "{error}");
     drop(scratch);
     assert_eq!(names(folder.path()), [""; 0]);
+}
+
+/// Programs that make filesystems may write to the folder, and are hostile when their bytes are.
+#[test]
+fn what_a_program_puts_in_the_place_of_the_image_is_no_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let private = folder.path().join("private");
+    let outputs = [(Format::Raw, folder.path().join("x.raw"))];
+    let refused = |put: &dyn Fn(&Path)| {
+        fs::write(&private, "private").unwrap();
+        fs::set_permissions(&private, fs::Permissions::from_mode(0o600)).unwrap();
+        let scratch = Scratch::create(folder.path()).unwrap();
+        let raw = scratch.path().join("disk.raw");
+        put(&raw);
+        let none = Qcow2Compression::None;
+        let error = publish(&raw, &outputs, none, &scratch, &mut host, &Cancel::new()).unwrap_err();
+        drop(scratch);
+        assert_eq!(names(folder.path()), ["private"], "{error}");
+        let mode = fs::metadata(&private).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{error}");
+        error.to_string()
+    };
+    let said = refused(&|raw| fs::hard_link(&private, raw).unwrap());
+    assert!(said.contains("it is not the file that was made there"), "{said}");
+    refused(&|raw| std::os::unix::fs::symlink(&private, raw).unwrap());
+    if rustix::process::geteuid().is_root() {
+        let said = refused(&|raw| {
+            fs::write(raw, "theirs").unwrap();
+            std::os::unix::fs::chown(raw, Some(12345), None).unwrap();
+        });
+        assert!(said.contains("it is not the file that was made there"), "{said}");
+    }
 }
 
 /// Not a test of its own: what `a_killed_builds_folder_is_swept` starts and kills.
@@ -267,7 +307,7 @@ fn a_killed_builds_folder_is_swept() {
     fs::remove_file(&ready).unwrap();
     // What lives stays.
     Scratch::sweep(folder.path()).unwrap();
-    assert!(held.join("disk.raw").exists());
+    assert!(held.join("made/disk.raw").exists());
     drop(child);
     assert!(held.exists(), "SIGKILL leaves it");
     // What only looks like one stays too: it is somebody else's.

@@ -11,10 +11,14 @@ use dibhost_image::{
     Format, ImageError, Images, Manifest, Placed, Qcow2Compression, Scratch, check_beside,
     check_output, publish, put_in_place,
 };
-use dibhost_sys::{Cancel, Program};
+use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput};
 
 /// What the attacker is after.
 const PRECIOUS: &[u8] = b"root:$y$precious:";
+
+fn host(program: &Program) -> Result<ProgramOutput, ProgramError> {
+    program.run(&Cancel::new())
+}
 
 /// A folder of the attacker's, and a file of root's that is nobody else's to read or write.
 struct Ground {
@@ -96,7 +100,8 @@ fn a_scratch_folder_that_was_exchanged_before_the_image_is_made() {
     let scratch = Scratch::create(ground.folder.path()).unwrap();
     let raw = disk(&scratch);
     swap(scratch.place(), &ground.precious, &ALL).unwrap();
-    publish(&raw, &both(&ground), Qcow2Compression::Zstd, &scratch, &Cancel::new()).unwrap();
+    publish(&raw, &both(&ground), Qcow2Compression::Zstd, &scratch, &mut host, &Cancel::new())
+        .unwrap();
     ground.assert_precious();
     assert_eq!(fs::metadata(ground.at("x.raw")).unwrap().len(), 1 << 20);
     let info = Program::new("qemu-img").args(["compare"]).arg(ground.at("x.raw"));
@@ -170,8 +175,14 @@ fn a_scratch_folder_that_is_exchanged_at_any_moment_many_times() {
             // is still empty replaces it: `rename` removes an empty folder.
             let Ok(scratch) = Scratch::create(ground.folder.path()) else { continue };
             let Ok(raw) = try_disk(&scratch) else { continue };
-            let made =
-                publish(&raw, &both(&ground), Qcow2Compression::None, &scratch, &Cancel::new());
+            let made = publish(
+                &raw,
+                &both(&ground),
+                Qcow2Compression::None,
+                &scratch,
+                &mut host,
+                &Cancel::new(),
+            );
             tries += u64::from(made.is_ok());
             ground.assert_precious();
         }
@@ -192,7 +203,8 @@ fn an_output_that_is_a_link_is_refused_and_what_it_leads_to_stays() {
     let raw = disk(&scratch);
     let outputs = [(Format::Qcow2, ground.at("x.qcow2"))];
     let error =
-        publish(&raw, &outputs, Qcow2Compression::Zstd, &scratch, &Cancel::new()).unwrap_err();
+        publish(&raw, &outputs, Qcow2Compression::Zstd, &scratch, &mut host, &Cancel::new())
+            .unwrap_err();
     assert!(error.to_string().contains("is a symbolic link"), "{error}");
     // One that comes later is replaced, or refused; never followed.
     let files = [Placed { from: raw, to: ground.at("x.qcow2") }];
@@ -245,7 +257,11 @@ fn published(
     cancel: &Cancel,
 ) -> Result<(), ImageError> {
     let (formats, compression) = (vec![Format::Raw], Qcow2Compression::None);
-    let made = Images { disks, stem, formats, compression }.make(scratch, cancel)?;
+    let made = Images { disks, stem, formats, compression }.make(
+        scratch,
+        &mut |p| p.run(cancel),
+        cancel,
+    )?;
     let beside = [(".notes".into(), Arc::from(notes))];
     made.publish(Manifest::default(), &beside, scratch, cancel).map(drop)
 }

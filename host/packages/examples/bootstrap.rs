@@ -10,7 +10,9 @@ use std::time::Instant;
 use dibhost_packages::apt::{Apt, AptOptions};
 use dibhost_packages::{PackageManager as _, PackageSpec, Wanted};
 use dibhost_sys::Cancel;
-use dibhost_tree::{HostPrograms as _, ProgramLimits, Tree as _, Worker, WorkerOptions};
+use dibhost_tree::{
+    HostLimits, HostPrograms as _, Ids, ProgramLimits, Tree as _, Worker, WorkerOptions,
+};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1).collect::<Vec<_>>();
@@ -40,10 +42,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         &WorkerOptions {
             program: "/proc/self/exe".into(),
             args: vec!["worker".into()],
-            work: tree,
+            work: tree.clone(),
             tmpfs: Some(8 << 30),
             source_date_epoch: 1_700_000_000,
             limits: ProgramLimits::default(),
+            host: HostLimits::default(),
+            ids: Ids::mapped()?,
         },
         &cancel,
     )?;
@@ -56,6 +60,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         arch: "amd64".to_owned(),
         cache,
         work: work.join("build"),
+        packages: tree.join("packages"),
         sources: Vec::new(),
     })?;
     apt.refresh(&cancel)?;

@@ -37,6 +37,7 @@ fn options(work: &Path) -> AptOptions {
         arch: arch(),
         cache: cache(),
         work: work.join("build"),
+        packages: work.join("tree/packages"),
         sources: Vec::new(),
     }
 }
@@ -196,7 +197,7 @@ fn a_cached_package_that_was_changed_is_fetched_again() {
     std::fs::write(&kept, &bad).unwrap();
     apt.fetch(&resolution, &cancel, &mut |_, _| ()).unwrap();
     assert_eq!(std::fs::read(&kept).unwrap(), good);
-    assert_eq!(std::fs::read(folder.path().join("build/apt/debs").join(&deb.file)).unwrap(), good);
+    assert_eq!(std::fs::read(folder.path().join("tree/packages").join(&deb.file)).unwrap(), good);
     // What the lists promise decides, not what the mirror has.
     resolution.packages[0].sha256 = "0".repeat(64);
     let error = apt.fetch(&resolution, &cancel, &mut |_, _| ()).unwrap_err();
@@ -369,7 +370,7 @@ fn two_builds_share_a_cache_at_once() {
                 let mut found = solve(&mut apt, &first(&[])).unwrap();
                 found.packages.truncate(5);
                 apt.fetch(&found, cancel, &mut |_, _| ()).unwrap();
-                let debs = std::fs::read_dir(folder.join(build).join("build/apt/debs")).unwrap();
+                let debs = std::fs::read_dir(folder.join(build).join("tree/packages")).unwrap();
                 assert_eq!(debs.count(), 5);
             });
         }

@@ -13,6 +13,8 @@ pub enum Over {
     Processes,
     /// The memory that holds the tree.
     Tree,
+    /// [`HostLimits::time`].
+    Time,
 }
 
 /// Why the target could not do what was asked.

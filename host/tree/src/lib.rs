@@ -4,6 +4,8 @@ mod cgroup;
 mod command;
 mod error;
 mod exec;
+mod files;
+mod ids;
 mod limits;
 mod network;
 mod path;
@@ -15,7 +17,8 @@ pub mod worker;
 
 pub use command::{Command, Deferred, Line, Output, ReadOnlyBind, StandIn, StandInPlace};
 pub use error::{Over, TargetError};
-pub use limits::ProgramLimits;
+pub use ids::{IdMap, Ids};
+pub use limits::{HostLimits, ProgramLimits};
 pub use network::can_give_network;
 pub use path::{PathError, TargetPath};
 pub use simulated::SimulatedTarget;
@@ -23,4 +26,6 @@ pub use tree::{
     Attributes, Change, Entry, HostPrograms, Kind, Links, ListedNode, NotApplied, Programs, Room,
     Scope, Scoped, Stat, Target, Tree, Walk, Workshop, Written,
 };
+#[doc(hidden)]
+pub use worker::protocol::read_messages;
 pub use worker::{Worker, WorkerOptions};

@@ -1,4 +1,6 @@
-//! What a program in the tree may have.
+//! What programs may have.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,23 @@ pub struct ProgramLimits {
     pub program_memory: u64,
 }
 
+/// What a program of the builder that works on the tree may have at most, with all that it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostLimits {
+    /// Processes and threads at once.
+    pub programs: u64,
+    /// Bytes of memory. No swap.
+    pub memory: u64,
+    /// How long it may take.
+    pub time: Duration,
+}
+
+/// Of this machine.
+fn half_of_the_memory() -> u64 {
+    let info = rustix::system::sysinfo();
+    info.totalram as u64 * u64::from(info.mem_unit) / 2
+}
+
 impl Default for ProgramLimits {
     fn default() -> Self {
         // About what systemd gives to a service; the busiest maintainer script, compressing with
@@ -18,8 +37,17 @@ impl Default for ProgramLimits {
         let programs = 4096;
         // The other half is for the tree and for who else lives on this machine. With less than
         // 1 GiB mkinitramfs and zstd could not do their work.
-        let info = rustix::system::sysinfo();
-        let total = info.totalram as u64 * u64::from(info.mem_unit);
-        Self { programs, program_memory: (total / 2).max(1 << 30) }
+        Self { programs, program_memory: half_of_the_memory().max(1 << 30) }
+    }
+}
+
+impl Default for HostLimits {
+    fn default() -> Self {
+        // The hungriest are mksquashfs and qemu-img with half a GiB each.
+        Self {
+            programs: 4096,
+            memory: half_of_the_memory().clamp(1 << 30, 4 << 30),
+            time: Duration::from_secs(3600),
+        }
     }
 }

@@ -1,26 +1,34 @@
 //! A network for a program: user-mode networking by pasta.
 //!
 //! ```text
+//! of a worker with ids of its own:
+//! pasta, as root of the worker's user namespace ── a network namespace that the worker made
+//!   ▲ plain sockets of the host                       ▲ the program's box enters it
+//!
+//! of one with the machine's:
 //! pasta, as `nobody` ── its user and network namespaces ── a holder that waits
 //!   ▲ plain sockets of the host       ▲ the program's box enters the network one
 //! ```
 //!
 //! The program reaches what an unprivileged program of the host reaches from its outside
 //! addresses: never the host's loopback, nor its abstract sockets, which belong to the host's own
-//! namespace. It holds no capability over its namespace, for another user's namespace owns that.
+//! namespace. It holds no capability over its namespace: of those that its box has left, none is of the
+//! network's.
 
 use std::io::Read as _;
 use std::net::IpAddr;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use dibhost_check::Check;
-use dibhost_sys::{Cancel, Guard};
+use dibhost_sys::{Cancel, Forked, Guard, Namespaces, fork, inherit};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::Pid;
+use rustix::process::{Pid, WaitOptions, waitpid};
 
 use crate::error::{TargetError, os};
+use crate::files::{receive_file, send_file};
 
 /// The host's resolvers; then those behind the one of systemd, which listens on the loopback.
 const RESOLVERS: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
@@ -35,8 +43,41 @@ const SEPARATE: [&str; 9] = ["--no-map-gw", "-t", "none", "-u", "none", "-T", "n
 /// Says that it runs, which it does when the network is set up, and ends when the engine does.
 const HOLDER: &str = "echo ready; exec cat >/dev/null";
 
+/// The same with a namespace that is there: pasta goes into the background when the network is set up.
+/// This is the first process of a namespace of processes, and takes pasta with it.
+const JOINER: &str =
+    "pasta \"$@\" </dev/null >/dev/null || exit 1; echo ready; exec cat >/dev/null";
+
 /// pasta sets up a network in well below a second; a machine may be busy.
 const PATIENCE: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
+
+/// An empty network namespace, of this process's user namespace.
+///
+/// # Errors
+/// The kernel refuses.
+pub(crate) fn empty() -> Result<OwnedFd, TargetError> {
+    let doing = |e: std::io::Error| os("making a network for a program", e);
+    let (ours, theirs) = UnixStream::pair().map_err(doing)?;
+    // By a process of its own: this one stays where it is.
+    match fork(Namespaces { network: true, ..Namespaces::default() }).map_err(doing)? {
+        Forked::Child => {
+            let own = std::fs::File::open("/proc/self/ns/net");
+            let _ = own.and_then(|own| send_file(&theirs, own.as_fd()));
+            end()
+        }
+        Forked::Parent(child) => {
+            drop(theirs);
+            let namespace = receive_file(&ours).map_err(doing);
+            let _ = waitpid(Some(child), WaitOptions::empty());
+            namespace
+        }
+    }
+}
+
+#[expect(clippy::exit, reason = "a forked process must not return into its parent's code")]
+fn end() -> ! {
+    std::process::exit(0)
+}
 
 /// A network namespace that is connected. Gone when dropped.
 #[derive(Debug)]
@@ -96,23 +137,56 @@ fn is_in(path: &str, program: &str) -> bool {
 }
 
 impl Network {
-    /// Sets one up.
+    /// Sets one up, in namespaces of its own.
     ///
     /// # Errors
     /// There is no pasta, or it says why it cannot.
     pub(crate) fn start(cancel: &Cancel) -> Result<Self, TargetError> {
         let mut command = Command::new("pasta");
-        command.args(["--foreground", "--quiet", "--config-net"]);
-        if Check::ProgramLoopback.holds() {
-            command.args(SEPARATE);
-        }
         command
+            .arg("--foreground")
+            .args(options())
             .args(["--", "/bin/sh", "-c", HOLDER])
+            .uid(NOBODY)
+            .gid(NOBODY);
+        Self::hold(command, cancel, |pasta| namespace(Pid::from_child(pasta)))
+    }
+
+    /// Connects this namespace, which belongs to `owner`. pasta runs there, as nobody of this machine,
+    /// among the host's sockets.
+    ///
+    /// # Errors
+    /// There is no pasta, or it says why it cannot.
+    pub(crate) fn join(
+        namespace: OwnedFd,
+        owner: OwnedFd,
+        cancel: &Cancel,
+    ) -> Result<Self, TargetError> {
+        can_give_network()?;
+        let through = |fd: &OwnedFd| format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let mut command = Command::new("nsenter");
+        command
+            .arg(format!("--user={}", through(&owner)))
+            .args(["--setuid=0", "--setgid=0", "--"])
+            // However this ends, by SIGKILL too, its child does.
+            .args(["unshare", "--pid", "--fork", "--kill-child", "--"])
+            .args(["/bin/sh", "-c", JOINER, "sh"])
+            .args(options())
+            .args(["--netns-only", "--no-netns-quit", "--netns", &through(&namespace)]);
+        let kept = namespace.try_clone().map_err(|e| os("handing over a network", e))?;
+        inherit(&mut command, vec![namespace, owner]);
+        Self::hold(command, cancel, |_| Ok(kept))
+    }
+
+    fn hold(
+        mut command: Command,
+        cancel: &Cancel,
+        namespace: impl FnOnce(&Child) -> Result<OwnedFd, String>,
+    ) -> Result<Self, TargetError> {
+        command
             .env_clear()
             .env("PATH", PATH)
             .current_dir("/")
-            .uid(NOBODY)
-            .gid(NOBODY)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -121,10 +195,9 @@ impl Network {
             std::io::ErrorKind::NotFound => no_pasta(),
             _ => os("starting `pasta`", error),
         })?;
-        let pid = Pid::from_child(&pasta);
-        let guard = Some(cancel.hold_process(pid));
+        let guard = Some(cancel.hold_process(Pid::from_child(&pasta)));
         let stdin = pasta.stdin.take();
-        match ready(&mut pasta).and_then(|()| namespace(pid)) {
+        match ready(&mut pasta).and_then(|()| namespace(&pasta)) {
             Ok(namespace) => Ok(Self { pasta, stdin, guard, namespace }),
             Err(why) => {
                 drop(stdin);
@@ -144,6 +217,15 @@ impl Network {
             }
         }
     }
+}
+
+/// What pasta is told either way.
+fn options() -> Vec<&'static str> {
+    let mut options = vec!["--quiet", "--config-net"];
+    if Check::ProgramLoopback.holds() {
+        options.extend(SEPARATE);
+    }
+    options
 }
 
 impl Drop for Network {

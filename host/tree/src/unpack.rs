@@ -1,41 +1,53 @@
 //! Laying archives into an empty tree, before there is a program in it that could.
 //!
-//! A program of the builder says an archive (`dpkg-deb --fsys-tarfile`); a forked child with the
-//! tree as its root writes. Several at once, one for each processor: decompression is what takes
+//! A program of the builder says an archive (`dpkg-deb --fsys-tarfile`), in bounds of its own; a forked
+//! child with the tree as its root writes. Several at once, one for each processor: decompression is what takes
 //! time.
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt as _;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::{Duration, Instant};
 
+use dibhost_check::Check;
 use dibhost_sys::{Forked, Namespaces, fork};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec as Patience, poll};
 use rustix::fs::{self, AtFlags, CWD, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tar::EntryType;
 
-use crate::error::{TargetError, os};
+use crate::error::{Over, TargetError, os};
+use crate::exec::aside::{Aside, Speaker};
+use crate::exec::ended_for_memory;
+use crate::exec::host::{Outside, ended_for_time};
+
+/// Bytes of what a program complains of.
+const COMPLAINTS: u64 = 64 << 10;
 
 /// One archive on its way.
 struct Lane {
     /// What is told of it: the last word of its program.
     name: String,
-    decompress: std::process::Child,
+    program: String,
+    decompress: Pid,
+    /// What that one complains of.
+    complaints: OwnedFd,
     writer: Pid,
     report: OwnedFd,
+    begun: Instant,
 }
 
 /// Lays what these programs say into the tree.
 pub(crate) fn unpack(
     tree: &Path,
     archives: Vec<Command>,
-    control: BorrowedFd<'_>,
+    outside: &Outside<'_>,
 ) -> Result<(), TargetError> {
+    let aside = Aside::make(outside)?;
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     let mut waiting = archives.into_iter();
     let mut lanes: Vec<Lane> = Vec::new();
@@ -43,7 +55,7 @@ pub(crate) fn unpack(
     loop {
         while result.is_ok() && lanes.len() < at_once {
             let Some(archive) = waiting.next() else { break };
-            match start(tree, archive) {
+            match start(&aside, tree, archive) {
                 Ok(lane) => lanes.push(lane),
                 Err(error) => result = Err(error),
             }
@@ -53,8 +65,11 @@ pub(crate) fn unpack(
         }
         // A report is readable when its writer has something to tell or has ended.
         let mut fds: Vec<_> = lanes.iter().map(|l| PollFd::new(&l.report, PollFlags::IN)).collect();
-        fds.push(PollFd::from_borrowed_fd(control, PollFlags::empty()));
-        match poll(&mut fds, None) {
+        fds.push(PollFd::from_borrowed_fd(outside.control, PollFlags::empty()));
+        let late = lanes.iter().map(|lane| lane.begun + outside.limits.time).min();
+        let left = late.map_or(Duration::ZERO, |late| late.duration_since(Instant::now()));
+        let patience = Patience::try_from(left).ok().filter(|_| Check::HostTime.holds());
+        match poll(&mut fds, patience.as_ref()) {
             Ok(_) | Err(Errno::INTR) => (),
             Err(error) => return Err(os("waiting for archives to be unpacked", error)),
         }
@@ -62,43 +77,48 @@ pub(crate) fn unpack(
         let done: Vec<_> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
         drop(fds);
         if gone {
-            for lane in &lanes {
-                let _ = kill_process(lane.writer, Signal::KILL);
-            }
+            lanes.iter().for_each(Lane::end);
             return Err(TargetError::Gone("the engine is gone".to_owned()));
         }
+        if !done.contains(&true) && patience.is_some_and(|_| left.is_zero()) {
+            lanes.iter().for_each(Lane::end);
+            let late = lanes.iter().min_by_key(|lane| lane.begun);
+            let program = late.map_or("", |lane| &lane.program);
+            let said = ended_for_time(program, outside.limits.time);
+            return Err(TargetError::Limit { over: Over::Time, said });
+        }
         for index in (0..lanes.len()).rev().filter(|i| done[*i]) {
-            let ended = finish(lanes.swap_remove(index));
-            result = result.and(ended);
+            let lane = lanes.swap_remove(index);
+            let program = lane.program.clone();
+            let ended = finish(lane);
+            result = result.and(if aside.had_too_much() {
+                let said = ended_for_memory(&program, outside.limits.memory);
+                Err(TargetError::Limit { over: Over::Memory, said })
+            } else {
+                ended
+            });
         }
     }
 }
 
-fn start(tree: &Path, mut archive: Command) -> Result<Lane, TargetError> {
+fn start(aside: &Aside, tree: &Path, archive: Command) -> Result<Lane, TargetError> {
     let last = archive.get_args().last().unwrap_or(archive.get_program());
     let name = Path::new(last).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let doing = |e: io::Error| os(format!("unpacking `{name}`"), e);
     let program = archive.get_program().to_string_lossy().into_owned();
-    let mut decompress = archive
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(|e| os(format!("starting `{program}`"), e))?;
-    let archive: OwnedFd = match decompress.stdout.take() {
-        Some(archive) => archive.into(),
-        None => return Err(doing(io::ErrorKind::BrokenPipe.into())),
-    };
+    let Speaker { pid: decompress, stdout, stderr: complaints } = aside.start(archive)?;
     let (report, to_report) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| doing(e.into()))?;
     match fork(Namespaces::default()).map_err(doing)? {
-        Forked::Parent(writer) => Ok(Lane { name, decompress, writer, report }),
+        Forked::Parent(writer) => {
+            let begun = Instant::now();
+            Ok(Lane { name, program, decompress, complaints, writer, report, begun })
+        }
         Forked::Child => {
             drop(report);
             let written = rustix::process::chroot(tree)
                 .and_then(|()| rustix::process::chdir("/"))
                 .map_err(|e| os("making the tree the root", e))
-                .and_then(|()| write_all(File::from(archive)));
+                .and_then(|()| write_all(File::from(stdout)));
             if let Err(error) = written
                 && let Ok(bytes) = postcard::to_stdvec(&error)
             {
@@ -114,13 +134,30 @@ fn end() -> ! {
     std::process::exit(0)
 }
 
+impl Lane {
+    fn end(&self) {
+        for process in [self.decompress, self.writer] {
+            let _ = kill_process(process, Signal::KILL);
+        }
+    }
+
+    /// Whether the one that decompresses ended well, and what it complained of.
+    fn decompressed(self) -> io::Result<(bool, String)> {
+        let mut said = Vec::new();
+        File::from(self.complaints).take(COMPLAINTS).read_to_end(&mut said)?;
+        let ended = waitpid(Some(self.decompress), WaitOptions::empty())?;
+        let well = ended.is_some_and(|(_, status)| status.exit_status() == Some(0));
+        Ok((well, String::from_utf8_lossy(&said).trim().to_owned()))
+    }
+}
+
 fn finish(mut lane: Lane) -> Result<(), TargetError> {
-    let name = std::mem::take(&mut lane.name);
+    let (name, program) = (std::mem::take(&mut lane.name), std::mem::take(&mut lane.program));
     let doing = |e: io::Error| os(format!("unpacking `{name}`"), e);
     let mut told = Vec::new();
-    File::from(lane.report).read_to_end(&mut told).map_err(doing)?;
+    File::from(lane.report.try_clone().map_err(doing)?).read_to_end(&mut told).map_err(doing)?;
     waitpid(Some(lane.writer), WaitOptions::empty()).map_err(|e| doing(e.into()))?;
-    let decompressed = lane.decompress.wait_with_output_of_errors();
+    let decompressed = lane.decompressed();
     if !told.is_empty() {
         return Err(match postcard::from_bytes(&told) {
             Ok(TargetError::Os { doing, name: errno, message }) => TargetError::Os {
@@ -134,23 +171,11 @@ fn finish(mut lane: Lane) -> Result<(), TargetError> {
     }
     match decompressed {
         Ok((true, _)) => Ok(()),
-        Ok((false, said)) => Err(TargetError::Conflict(format!("unpacking `{name}`: {said}"))),
-        Err(error) => Err(doing(error)),
-    }
-}
-
-trait Ended {
-    fn wait_with_output_of_errors(&mut self) -> io::Result<(bool, String)>;
-}
-
-impl Ended for std::process::Child {
-    /// Whether it ended well, and what it complained of.
-    fn wait_with_output_of_errors(&mut self) -> io::Result<(bool, String)> {
-        let mut said = String::new();
-        if let Some(errors) = &mut self.stderr {
-            errors.read_to_string(&mut said)?;
+        Ok((false, said)) => {
+            let said = format!("unpacking `{name}`: `{program}` failed: {said}");
+            Err(TargetError::Conflict(said))
         }
-        Ok((self.wait()?.success(), said.trim().to_owned()))
+        Err(error) => Err(doing(error)),
     }
 }
 

@@ -231,7 +231,7 @@ fn lines_come_as_they_are_said_and_status_as_it_is() {
 #[test]
 fn a_folder_of_the_host_can_be_read_and_not_written() {
     let mut bench = furnished(None);
-    let shared = tempfile::TempDir::new().unwrap();
+    let shared = common::shared(0o755);
     std::fs::write(shared.path().join("x"), "of the host").unwrap();
     for target in ["/run/dibhost/shared", "/opt/deep/shared"] {
         let host = shared.path().to_str().unwrap().to_owned();

@@ -16,6 +16,12 @@ const INSIDE: &str = "DIBHOST_TEST_NETWORK";
 /// of another machine, as far as a program can tell.
 const PREPARE: &str = "
 set -e
+# Some machines keep it for root: pasta is nobody.
+if ! setpriv --reuid 65534 --regid 65534 --clear-groups test -w /dev/net/tun; then
+    mount -t tmpfs tmpfs /dev/net
+    mknod -m 666 /dev/net/tun c 10 200
+    chmod 666 /dev/net/tun
+fi
 ip link set lo up
 ip link add v0 type veth peer name v1
 ip addr add 198.51.100.1/24 dev v0

@@ -3,11 +3,15 @@
 
 mod common;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use common::{furnish, furnished, hostile, limited, run, sh, shell, try_hostile};
-use dibhost_sys::Program;
-use dibhost_tree::{HostPrograms as _, Over, ProgramLimits, Programs as _, TargetError, Worker};
+use common::{furnish, furnished, hostile, limited, path, run, sh, shell, try_hostile};
+use dibhost_sys::{HeldFolder, Program};
+use dibhost_tree::{
+    HostLimits, HostPrograms as _, Over, ProgramLimits, Programs as _, TargetError, Tree as _,
+    Worker,
+};
 
 /// What the program said, `call: answer` a line.
 fn answers(worker: &mut Worker, word: &str) -> Vec<String> {
@@ -145,7 +149,8 @@ fn program_landlock_makes_no_devices_and_lets_none_be_asked() {
 #[test]
 fn program_switches_cannot_be_written() {
     let lines = said("files");
-    for line in ["core_pattern: EROFS", "sys: EROFS", "mem: ENOENT"] {
+    // They are root's of the machine, before they are read-only.
+    for line in ["core_pattern: EACCES", "sys: EACCES", "mem: ENOENT"] {
         assert!(lines.contains(&line.to_owned()), "{line}: {lines:?}");
     }
     // Not every kernel has them; `/dev/null` lies over the second.
@@ -156,6 +161,88 @@ fn program_switches_cannot_be_written() {
 #[test]
 fn program_capabilities_are_bounded() {
     assert_eq!(said("capabilities"), ["hostname: EPERM", "nice: EPERM", "init: EACCES"]);
+}
+
+#[test]
+fn program_ids_are_nobodys_on_the_machine() {
+    assert_eq!(said("ids"), ["ids: nobody's"]);
+    assert_eq!(host_said("ids"), ["ids: nobody's"]);
+}
+
+#[test]
+fn programs_of_the_builder_read_nothing_that_is_private() {
+    // Whoever runs this test may.
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("private");
+    std::fs::write(&file, "private").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let read = Program::new("cat").arg(&file);
+    assert_eq!(read.run(&dibhost_sys::Cancel::new()).unwrap().text(), "private");
+    let mut bench = common::start(None);
+    let mut fails = |program: &Program| bench.worker.run_on_host(program).unwrap_err().to_string();
+    for file in [file.as_path(), Path::new("/etc/shadow"), Path::new("/etc/passwd")] {
+        let said = fails(&Program::new("cat").arg(file));
+        assert!(said.contains("No such file or directory"), "{said}");
+    }
+    for file in ["/etc/x", "/usr/x", "/x"] {
+        let said = fails(&Program::new("touch").arg(file));
+        assert!(said.contains("Read-only file system"), "{said}");
+    }
+}
+
+#[test]
+fn programs_of_the_builder_see_programs_and_the_builds_folder() {
+    let mut bench = furnished(None);
+    let mut list = |folder: &Path| {
+        let output = bench.worker.run_on_host(&Program::new("ls").arg("-A").arg(folder)).unwrap();
+        output.text().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let root = list(Path::new("/"));
+    let known =
+        ["bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "mnt", "proc", "sbin", "usr"];
+    assert!(root.iter().all(|name| known.contains(&name.as_str())), "{root:?}");
+    assert!(["dev", "mnt", "proc", "usr"].iter().all(|name| root.contains(&(*name).to_owned())));
+    let settings = list(Path::new("/etc"));
+    let known = ["alternatives", "ld.so.cache", "mke2fs.conf"];
+    assert!(settings.iter().all(|name| known.contains(&name.as_str())), "{settings:?}");
+    assert_eq!(list(Path::new("/dev")), ["fd", "full", "null", "random", "urandom", "zero"]);
+    assert_eq!(list(Path::new("/mnt")), ["target"]);
+}
+
+#[test]
+fn programs_of_the_builder_change_nothing_in_the_tree() {
+    for tmpfs in [None, Some(64 << 20)] {
+        let mut bench = furnished(tmpfs);
+        bench.worker.split(&[path("/"), path("/usr")]).unwrap();
+        let tree = bench.worker.tree().to_owned();
+        for folder in [tree.clone(), tree.join("../parts/1"), tree.join("..")] {
+            let write = Program::new("touch").arg(folder.join("x"));
+            let said = bench.worker.run_on_host(&write).unwrap_err().to_string();
+            assert!(said.contains("Read-only file system"), "{tmpfs:?}: {said}");
+        }
+    }
+}
+
+#[test]
+fn programs_of_the_builder_are_ended_for_what_they_use() {
+    let host = |host: HostLimits| {
+        let folder = tempfile::TempDir::new().unwrap();
+        let options = dibhost_tree::WorkerOptions { host, ..common::options(folder.path(), None) };
+        (Worker::start(&options, &dibhost_sys::Cancel::new()).unwrap(), folder)
+    };
+    let time = std::time::Duration::from_secs(1);
+    let (mut worker, _folder) = host(HostLimits { time, ..HostLimits::default() });
+    let said = worker.run_on_host(&Program::new("sleep").arg("1000")).unwrap_err().to_string();
+    assert_eq!(
+        said,
+        "`sleep` was ended because it ran longer than 1 s, which `--host-timeout SECONDS` changes"
+    );
+    let (mut worker, _folder) = host(HostLimits { memory: 64 << 20, ..HostLimits::default() });
+    let eat = Program::new("bash").args(["-c", "x=$(head -c 200000000 /dev/zero | tr '\\0' x)"]);
+    let said = worker.run_on_host(&eat).unwrap_err().to_string();
+    // By the control group; without one, by what each process may have.
+    let ended = "`bash` was ended because it used more than 64 MiB of memory";
+    assert!(said == ended || said.contains("cannot allocate"), "{said}");
 }
 
 #[test]
@@ -209,8 +296,10 @@ fn programs_of_the_builder_have_no_network() {
 fn programs_that_make_filesystems_do_their_work_in_the_bounds() {
     let mut bench = furnished(Some(256 << 20));
     sh(&mut bench.worker, "echo content >/etc/file; chown 1:1 /etc/file; chmod 4750 /etc/file");
-    let out = tempfile::TempDir::new().unwrap();
-    let image = |name: &str| out.path().join(name);
+    let out = common::shared(0o777);
+    let held = HeldFolder::new(std::fs::File::open(out.path()).unwrap()).unwrap();
+    bench.worker.hold(&held).unwrap();
+    let image = |name: &str| held.path().join(name);
     let tree = bench.worker.tree().to_owned();
     let programs = [
         Program::new("mke2fs")
@@ -225,7 +314,9 @@ fn programs_that_make_filesystems_do_their_work_in_the_bounds() {
             .arg(&tree)
             .arg(image("btrfs")),
     ];
-    std::fs::File::create(image("btrfs")).unwrap().set_len(256 << 20).unwrap();
+    let btrfs = std::fs::File::create(image("btrfs")).unwrap();
+    btrfs.set_len(256 << 20).unwrap();
+    btrfs.set_permissions(std::fs::Permissions::from_mode(0o666)).unwrap();
     for program in &programs {
         bench.worker.run_on_host(program).unwrap();
     }
@@ -282,6 +373,20 @@ fn a_line_of_a_gibibyte_is_cut_and_what_is_kept_is_bounded() {
     assert_eq!((output.status, output.stdout.len()), (0, 16 << 20));
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].len(), (8 << 10) + "…".len());
+}
+
+/// For users without control groups. What they have none of is told, once.
+#[test]
+fn program_memory_of_each_process_is_limited_without_control_groups() {
+    if dibhost_sys::is_root() {
+        return;
+    }
+    let limits = ProgramLimits { program_memory: 64 << 20, ..ProgramLimits::default() };
+    let mut bench = limited(None, limits);
+    furnish(&mut bench.worker);
+    assert!(bench.worker.unlimited().is_some());
+    let output = try_hostile(&mut bench.worker, "memory").unwrap();
+    assert_eq!((output.status, output.signal), (1, None), "{output:?}");
 }
 
 #[test]

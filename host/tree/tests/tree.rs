@@ -411,7 +411,7 @@ fn nothing_but_regular_files_is_read_or_written_to() {
     let mut bench = common::start(None);
     let program = dibhost_sys::Program::new("sh")
         .args(["-c", "cd \"$1\" && mkfifo pipe && mknod device c 1 5 && mkdir folder", "sh"])
-        .arg(bench.worker.tree());
+        .arg(bench.folder.path().join("tree/target/tree"));
     // By this process: a program of the builder that works on a tree makes no devices.
     program.run(&dibhost_sys::Cancel::new()).unwrap();
     for at in ["/pipe", "/device", "/folder"] {
@@ -610,12 +610,12 @@ fn a_part_is_listed_and_read_as_it_is_seen() {
 #[test]
 fn archives_are_laid_into_a_tree() {
     on_both(|target| {
-        let source = tempfile::TempDir::new().unwrap();
-        std::fs::create_dir(source.path().join("etc")).unwrap();
-        std::fs::write(source.path().join("etc/motd"), "laid down").unwrap();
-        let tar = dibhost_sys::Program::new("tar").args(["-c", "-C"]).arg(source.path()).arg(".");
+        // Of what a program of the builder sees.
+        let source = "/usr/share/common-licenses";
+        let tar = dibhost_sys::Program::new("tar").args(["-c", "-C", source, "."]);
         target.lay_down(&[tar]).unwrap();
-        assert_eq!(read(target, "/etc/motd"), "laid down");
+        let there = std::fs::read_to_string(format!("{source}/Apache-2.0")).unwrap();
+        assert_eq!(read(target, "/Apache-2.0"), there);
         let broken = dibhost_sys::Program::new("sh").args(["-c", "echo no archive >&2; exit 3"]);
         let error = target.lay_down(&[broken]).unwrap_err();
         assert!(error.to_string().contains("no archive"), "{error}");

@@ -3,6 +3,7 @@
 mod common;
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,8 @@ use dibhost_sys::{Cancel, HeldFolder, Program, ProgramError};
 use dibhost_tree::{
     Attributes, Change, HostPrograms as _, Programs as _, Scope, TargetError, Tree as _, Worker,
 };
+
+const CAPABILITY: [u8; 20] = [1, 0, 0, 2, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 fn write(at: &str) -> Change {
     Change::Write { path: path(at), content: b"x".to_vec(), attributes: Attributes::default() }
@@ -74,6 +77,47 @@ fn a_tmpfs_is_seen_by_the_worker_alone_and_goes_with_it() {
 }
 
 #[test]
+fn owners_labels_and_capabilities_of_the_tree_are_those_of_the_image() {
+    for tmpfs in [Some(64 << 20), None] {
+        let mut bench = common::start(tmpfs);
+        let worker = &mut bench.worker;
+        let attributes = Attributes {
+            mode: Some(0o4711),
+            owner: Some("33".to_owned()),
+            group: Some("65534".to_owned()),
+            // `cap_net_raw=ep`, as it is kept on disks.
+            xattrs: vec![("security.capability".to_owned(), CAPABILITY.to_vec())],
+        };
+        let file = Change::Write { path: path("/ping"), content: b"x".to_vec(), attributes };
+        worker.apply(&Scope::all(), &[file]).unwrap();
+        let stat = worker.stat(&Scope::all(), &path("/ping")).unwrap().unwrap();
+        assert_eq!((stat.uid, stat.gid, stat.mode), (33, 65534, 0o4711), "{tmpfs:?}");
+        let value = stat.xattrs.iter().find(|(name, _)| name == "security.capability").unwrap();
+        assert_eq!(value.1, CAPABILITY, "{tmpfs:?}");
+        let show = Program::new("stat").args(["-c", "%u %g %a"]).arg(worker.tree().join("ping"));
+        assert_eq!(worker.run_on_host(&show).unwrap().text(), "33 65534 4711\n");
+        if tmpfs.is_some() {
+            let xattrs =
+                vec![("security.selinux".to_owned(), b"system_u:object_r:bin_t:s0".to_vec())];
+            let attributes = Attributes { xattrs, ..Attributes::default() };
+            let label = Change::SetAttributes { path: path("/ping"), attributes };
+            worker.apply(&Scope::all(), &[label]).unwrap();
+        }
+        bench.worker.stop().unwrap();
+    }
+}
+
+#[test]
+fn what_lies_on_the_disk_is_cleared_by_who_has_the_ids() {
+    let mut bench = common::start(None);
+    bench.worker.apply(&Scope::all(), &[folder("/a/b", 0), write("/c")]).unwrap();
+    let base = bench.folder.path().join("tree/target");
+    assert!(base.join("tree/c").exists());
+    bench.worker.clear().unwrap();
+    assert_eq!(std::fs::read_dir(base).unwrap().count(), 0);
+}
+
+#[test]
 fn programs_of_the_host_see_the_tree_and_fail_with_their_words() {
     let mut bench = common::start(None);
     let worker = &mut bench.worker;
@@ -110,6 +154,8 @@ fn a_program_of_the_host_goes_through_a_held_folder_and_has_nothing_else_open() 
     let place = tempfile::tempdir().unwrap();
     let at = |name: &str| place.path().join(name);
     std::fs::create_dir(at("mine")).unwrap();
+    let open = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(at("mine"), open).unwrap();
     let held = HeldFolder::new(std::fs::File::open(at("mine")).unwrap()).unwrap();
     worker.hold(&held).unwrap();
     std::fs::rename(at("mine"), at("moved")).unwrap();
@@ -243,7 +289,8 @@ fn times_newer_than_the_epoch_are_clamped_and_older_ones_stay() {
     let mut bench = common::start(None);
     let worker = &mut bench.worker;
     let make = "cd \"$1\" && mkdir -p a/b && touch a/b/new && ln -s new a/b/link && touch -d @1000 a/old && touch -d @1000 a && ls a/b >/dev/null";
-    worker.run_on_host(&Program::new("sh").args(["-c", make, "sh"]).arg(worker.tree())).unwrap();
+    // What only reads the tree may not.
+    worker.run_mounting(&Program::new("sh").args(["-c", make, "sh"]).arg(worker.tree())).unwrap();
     let epoch = i64::try_from(EPOCH).unwrap();
     worker.clamp_times(epoch).unwrap();
     let list = Program::new("find").arg(worker.tree()).args(["-printf", "%P %Ts %As\n"]);
@@ -291,6 +338,32 @@ fn a_worker_that_ends_by_itself_is_missed() {
     };
     let error = Worker::start(&options, &Cancel::new()).unwrap_err();
     assert!(matches!(error, TargetError::Gone(_)), "{error}");
+}
+
+/// Starts a worker by a script, which has its program as `$0`, as root of a container.
+fn in_a_container(script: &str) -> TargetError {
+    let folder = tempfile::TempDir::new().unwrap();
+    let options = common::options(folder.path(), Some(64 << 20));
+    let args = ["--user", "--map-root-user", "--", "sh", "-c", script];
+    let args = args.iter().map(Into::into).chain([options.program.clone().into()]).collect();
+    let options = dibhost_tree::WorkerOptions { program: "unshare".into(), args, ..options };
+    Worker::start(&options, &Cancel::new()).unwrap_err()
+}
+
+#[test]
+fn a_machine_that_gives_no_user_namespace_is_told_of() {
+    let said =
+        in_a_container("echo 0 >/proc/sys/user/max_user_namespaces; exec \"$0\"").to_string();
+    assert!(said.starts_with("this machine gives the build no user namespace ("), "{said}");
+    assert!(said.contains("`sudo sysctl user.max_user_namespaces=15000`"), "{said}");
+}
+
+#[test]
+fn a_container_that_has_no_ids_to_give_is_told_of() {
+    let error = in_a_container("exec \"$0\"");
+    assert!(matches!(error, TargetError::Unsupported(_)), "{error}");
+    let said = error.to_string();
+    assert!(said.starts_with("writing `/proc/") && said.contains("this is a container"), "{said}");
 }
 
 /// The variable that turns the next test into an engine.

@@ -149,6 +149,10 @@ impl Backend {
         let to = &Realise { secrets: &secrets, ..*to };
         let mut new = New { paths: Vec::new(), kept: false, disks: to.disks };
         let files = new.create(layout)?;
+        for (path, disk) in new.paths.iter().zip(&layout.disks) {
+            let create = |source| RealiseError::Create { path: path.clone(), source };
+            files.get(&disk.node).map_or(Ok(()), |file| tree.admit(file, true)).map_err(create)?;
+        }
         let paths: BTreeMap<&str, &Path> = layout
             .disks
             .iter()

@@ -49,6 +49,7 @@ pub(crate) fn make(
             continue;
         }
         let scratch = SparseFile::within(means.scratch, filesystem.size).map_err(context)?;
+        scratch.admit(tree).map_err(context)?;
         let ground = Ground {
             file: &scratch.file,
             path: &scratch.path,
@@ -73,7 +74,7 @@ pub(crate) fn make(
 pub(crate) struct SparseFile {
     pub(crate) file: File,
     pub(crate) path: PathBuf,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl SparseFile {
@@ -83,7 +84,13 @@ impl SparseFile {
         let path = folder.path().join("volume");
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
         file.set_len(size)?;
-        Ok(Self { file, path, _folder: folder })
+        Ok(Self { file, path, folder })
+    }
+
+    /// Lets programs of the tree write to it.
+    fn admit(&self, tree: &dyn Tree) -> io::Result<()> {
+        tree.admit(&File::open(self.folder.path())?, false)?;
+        tree.admit(&self.file, true)
     }
 }
 

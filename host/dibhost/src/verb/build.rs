@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use dibhost_definition::Definition;
 use dibhost_engine::{BuildFailure, BuildOptions, Event, Level, Outcome, Secrets};
@@ -50,12 +51,6 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
         let source = finding.element.clone().unwrap_or_else(|| "definition".to_owned());
         reporter.event(&Event::Line { level: Level::Warning, source, text });
     }
-    if !dibhost_sys::is_root() {
-        return Err(Failure::failed(
-            "building needs root in this version of dibhost, and this is not root\n  \
-             help: run it with `sudo`; `dibhost plan` shows without root what it would do",
-        ));
-    }
     if let Some(kept) = kept {
         kept.renew(locked(&plan))?;
     }
@@ -69,6 +64,7 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
             .jobs
             .or_else(|| thread::available_parallelism().ok())
             .unwrap_or(NonZeroUsize::MIN),
+        host_time: Duration::from_secs(args.host_timeout),
         secrets,
         outside: Outside::of(&surroundings::builder()),
         locked: args.locked,

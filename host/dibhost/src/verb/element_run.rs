@@ -12,16 +12,20 @@ use dibhost_definition::{Definition, Limits};
 use dibhost_element::{
     Library, NoSecrets, Observer, Outcome, Record, Remote, RunAnswer, RunCall, SecretStore,
 };
-use dibhost_engine::{Event, Level, WorkFolder, open_cache};
+use dibhost_engine::{Event, Level, WorkFolder, limited, open_cache};
 use dibhost_inputs::Inputs;
 use dibhost_plan::description::{Description, ParameterKind, StepDeclaration};
 use dibhost_plan::fact::Fact;
 use dibhost_plan::grant::Grants;
-use dibhost_plan::planner::{ElementFailure, Planner as _, StepAnswer, StepCall, TargetMachine};
+use dibhost_plan::planner::{
+    Described, ElementFailure, Planner as _, StepAnswer, StepCall, TargetMachine,
+};
 use dibhost_plan::{DEFAULT_SOURCE_DATE_EPOCH, Phase};
 use dibhost_registry::{Fetcher, Outside};
 use dibhost_sys::{Cancel, Program};
-use dibhost_tree::{ProgramLimits, SimulatedTarget, Target, TargetError, Worker, WorkerOptions};
+use dibhost_tree::{
+    HostLimits, Ids, ProgramLimits, SimulatedTarget, Target, TargetError, Worker, WorkerOptions,
+};
 use serde_json::Value;
 
 use crate::cli::RunArgs;
@@ -43,7 +47,7 @@ pub(crate) fn run(args: &RunArgs, reporter: &Reporter) -> Result<(), Failure> {
     if args.plan {
         plan(&library, &described.description, step, &given, args)
     } else {
-        effects(&library, &described.description.name, step, &given, args, reporter)
+        effects(&library, &described, step, &given, args, reporter)
     }
 }
 
@@ -234,19 +238,26 @@ fn plan(
 
 fn effects(
     library: &Library,
-    element: &str,
+    described: &Described,
     step: &StepDeclaration,
     given: &Given,
     args: &RunArgs,
     reporter: &Reporter,
 ) -> Result<(), Failure> {
+    let element = &described.description.name;
     let cancel = Cancel::new();
     super::build::cancelled_by_signals(&cancel)?;
     let work = open_cache(&surroundings::cache_folder(&args.elements)).map_err(Failure::failed)?;
     // Before what is in it: it is removed after that, and by the next start where this one is killed.
-    let held = WorkFolder::create(&work.join("work"))
+    let held = WorkFolder::create(&work.join("work"), None)
         .map_err(|e| Failure::failed(format!("making a work folder in the cache: {e}")))?;
     let mut scratch = Scratch::of(args.tree.as_deref(), held.path(), &cancel)?;
+    if let Scratch::Real(worker) = &scratch
+        && !described.first_party
+        && described.imports.iter().any(|interface| interface == "exec")
+    {
+        limited(element, worker).map_err(|failure| Failure::failed(failure.to_string()))?;
+    }
     // None is handed over: what is recorded is kept in a file.
     let secrets: Arc<dyn SecretStore> = Arc::new(NoSecrets);
     let remote = Remote {
@@ -358,10 +369,13 @@ impl Scratch {
             work: work.clone(),
             tmpfs: None,
             limits: ProgramLimits::default(),
+            host: HostLimits::default(),
+            // What is copied into the tree keeps its owners, which are the machine's.
+            ids: Ids::Machine,
             source_date_epoch: DEFAULT_SOURCE_DATE_EPOCH,
         };
         let worker = Worker::start(&options, cancel).map_err(Failure::failed)?;
-        copy(tree, &work.join("tree"), cancel)?;
+        copy(tree, worker.tree(), cancel)?;
         Ok(Self::Real(worker))
     }
 

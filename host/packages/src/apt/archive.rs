@@ -48,13 +48,16 @@ impl Apt {
         let cache = absolute(&options.cache)?;
         let folders = config::Folders {
             own: absolute(&options.work)?.join("apt"),
+            debs: absolute(&options.packages)?,
             lists: cache.join("lists").join(config::key(&lines, &options.arch)),
             packages: cache.join("packages"),
         };
-        let own = ["nothing", "archives/partial", "debs", "log"].map(|f| folders.own.join(f));
+        let own = ["nothing", "archives/partial", "log"].map(|f| folders.own.join(f));
         let shared =
             ["lists/partial", "cache", "state", "resolutions"].map(|f| folders.lists.join(f));
-        for folder in own.iter().chain(&shared).chain([&folders.packages.join("partial")]) {
+        for folder in
+            own.iter().chain(&shared).chain([&folders.packages.join("partial"), &folders.debs])
+        {
             std::fs::create_dir_all(folder).map_err(|source| PackageError::Io {
                 doing: format!("making the folder `{}`", folder.display()),
                 source,

@@ -280,6 +280,8 @@ pub(super) fn key(lines: &[Line], arch: &str) -> String {
 pub(super) struct Folders {
     /// This build's.
     pub(super) own: PathBuf,
+    /// This build's packages, which the tree's worker and programs read.
+    pub(super) debs: PathBuf,
     /// Shared: these lists.
     pub(super) lists: PathBuf,
     /// Shared: all packages, by digest.
@@ -391,6 +393,7 @@ mod tests {
             arch: "amd64".into(),
             cache: "/c".into(),
             work: "/w".into(),
+            packages: "/w/packages".into(),
             sources: Vec::new(),
         }
     }

@@ -1,7 +1,8 @@
 //! Packages into the cache, each known by its digest.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ impl Apt {
             }
             progress(done, total);
         }
+        self.open(&self.debs(), 0o755)?;
         for deb in &resolution.packages {
             self.place(deb)?;
         }
@@ -54,7 +56,7 @@ impl Apt {
 
     /// The folder of this build's packages.
     pub(super) fn debs(&self) -> PathBuf {
-        self.folders.own.join("debs")
+        self.folders.debs.clone()
     }
 
     fn cached(&self, deb: &Package) -> PathBuf {
@@ -147,7 +149,17 @@ impl Apt {
                 }
                 PackageError::Io { doing: format!("copying `{}`", deb.file), source }
             },
-        )
+        )?;
+        self.open(&to, 0o644)
+    }
+
+    /// Whoever the programs that install it are on this machine, and whatever this user's mask.
+    fn open(&self, path: &Path, mode: u32) -> Result<(), PackageError> {
+        let permissions = Permissions::from_mode(mode);
+        std::fs::set_permissions(path, permissions).map_err(|source| PackageError::Io {
+            doing: format!("letting programs of the target read `{}`", path.display()),
+            source,
+        })
     }
 }
 

@@ -21,9 +21,11 @@ pub struct AptOptions {
     pub arch: String,
     /// Package lists, packages and resolutions, kept between builds and shared by concurrent ones.
     pub cache: PathBuf,
-    /// This build's own folder. Not at or below the worker's work folder, over which the worker
-    /// may mount a tmpfs.
+    /// This build's own folder. Not at or below the worker's work folder: it has the proxy's password
+    /// in it, where the builder's apt has one.
     pub work: PathBuf,
+    /// Where this build's packages lie: in the worker's work folder, which the worker sees into.
+    pub packages: PathBuf,
     /// Sources on top.
     pub sources: Vec<PackageSource>,
 }

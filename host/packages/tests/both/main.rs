@@ -62,6 +62,7 @@ fn on_apt(test: impl Fn(Case<'_>)) {
         arch: "amd64".to_owned(),
         cache: folder.join("cache"),
         work: folder.join("build"),
+        packages: folder.join("tree/packages"),
         sources: Vec::new(),
     })
     .unwrap();
@@ -328,6 +329,7 @@ fn an_added_source_reaches_the_image_with_its_key() {
         arch: "amd64".to_owned(),
         cache: folder.path().join("cache"),
         work: folder.path().join("build"),
+        packages: folder.path().join("packages"),
         sources: vec![
             source("tool", "https://tool.example/apt"),
             source("here", "file:/srv/here"),

@@ -15,6 +15,7 @@ mod find;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use dibhost_check::Check;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
+use rustix::process::{Pid, Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{TargetError, os};
@@ -56,11 +58,13 @@ pub(crate) struct BuildGroups {
 }
 
 impl BuildGroups {
-    /// Makes them, and removes those of builds that were killed.
+    /// Makes them, and removes those of builds that were killed. With ids of its own (`owner`, of its
+    /// root on the machine) the worker is given them, and no other: it makes groups below and moves
+    /// programs into these.
     ///
     /// # Errors
     /// Why this machine has none that can be used, as the end of a sentence.
-    pub(crate) fn make() -> Result<Self, String> {
+    pub(crate) fn make(owner: Option<(u32, u32)>, worker: Pid) -> Result<Self, String> {
         let read = |path: &str| std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"));
         let (mounts, own) = (read("/proc/self/mountinfo")?, read("/proc/self/cgroup")?);
         let mut made = Self { parts: Vec::new() };
@@ -76,6 +80,9 @@ impl BuildGroups {
                 }
                 match part(&hierarchy, name) {
                     Ok(part) => {
+                        if let Some(owner) = owner {
+                            part.give_to(owner, worker)?;
+                        }
                         made.parts.push(part);
                         break;
                     }
@@ -91,6 +98,27 @@ impl BuildGroups {
 
     pub(crate) fn subtrees(&self) -> Vec<Subtree> {
         self.parts.iter().map(|p| p.subtree.clone()).collect()
+    }
+}
+
+impl Part {
+    /// Gives the group to the worker's root.
+    fn give_to(&self, (user, group): (u32, u32), worker: Pid) -> Result<(), String> {
+        let folder = &self.subtree.folder;
+        let failed = |e: std::io::Error| {
+            format!("only root can hand control groups on (`{}`: {e})", folder.display())
+        };
+        let mut given = vec![folder.clone(), folder.join("cgroup.procs")];
+        if self.subtree.unified {
+            // A process moves between groups only where it may write to what is above both: so the
+            // worker is to be below, in a leaf, before its programs are.
+            let leaf = folder.join("worker");
+            std::fs::create_dir(&leaf).map_err(failed)?;
+            let number = worker.as_raw_nonzero().to_string();
+            std::fs::write(leaf.join("cgroup.procs"), number).map_err(failed)?;
+        }
+        given.retain(|path| path.exists());
+        given.iter().try_for_each(|path| chown(path, Some(user), Some(group)).map_err(failed))
     }
 }
 
@@ -274,11 +302,31 @@ impl ProgramGroups {
         Ok(made)
     }
 
-    /// Takes this process in, and all that come of it.
+    /// Takes this process in, and all that come of it. Where there are no groups, each process has its
+    /// own limit of memory, and each user of the image one of processes.
     pub(crate) fn enter(&self) -> Result<(), TargetError> {
+        if self.doors.is_empty() {
+            return self.limit_each();
+        }
         for mut door in &self.doors {
             // 0 is whoever writes.
             door.write_all(b"0").map_err(|e| os("entering the control group of a program", e))?;
+        }
+        Ok(())
+    }
+
+    fn limit_each(&self) -> Result<(), TargetError> {
+        let limits = [
+            // The worker's own count too.
+            (Resource::Nproc, self.limits.programs.saturating_add(8), Check::Programs),
+            // What is reserved and never used does not count here, as it would for `As`.
+            (Resource::Data, self.limits.program_memory, Check::ProgramMemory),
+        ];
+        for (resource, most, check) in limits {
+            if check.holds() {
+                let limit = Rlimit { current: Some(most), maximum: Some(most) };
+                setrlimit(resource, limit).map_err(|e| os("limiting a program", e))?;
+            }
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use crate::error::{TargetError, os};
 
 /// What root needs to install packages and to configure a system; nothing of the kernel's, and no
 /// device nodes: no package has any, and in a tree nobody looks for them.
-const CAPABILITIES: CapabilitySet = CapabilitySet::CHOWN
+pub(super) const CAPABILITIES: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::DAC_OVERRIDE)
     .union(CapabilitySet::DAC_READ_SEARCH)
     .union(CapabilitySet::FOWNER)
@@ -45,7 +45,8 @@ pub(super) struct Watch<'a> {
     /// Its standard input; none: nothing.
     pub(super) stdin: Option<&'a [u8]>,
     pub(super) timeout: Option<Duration>,
-    pub(super) capture: bool,
+    /// Bytes of the end of what it says that are kept.
+    pub(super) kept: usize,
     /// Hung up when the engine is gone.
     pub(super) control: BorrowedFd<'a>,
 }
@@ -105,7 +106,7 @@ pub(super) fn run(
         Forked::Parent(pid) => {
             drop((out, err, report, input));
             let child = supervise::Child { pid, stdout, stderr, stdin, report: Some(reports) };
-            let ended = supervise::watch(child, watch.timeout, watch.capture, watch.control, tell)?;
+            let ended = supervise::watch(child, watch.timeout, watch.kept, watch.control, tell)?;
             let (status, signal) = outcome(&ended)?;
             Ok(Output {
                 status,
@@ -200,9 +201,9 @@ fn status_of(status: WaitStatus) -> (i32, Option<i32>) {
     }
 }
 
-/// Gives up what no program in a box has, for this process and all that come of it.
-pub(super) fn drop_privileges() -> Result<(), TargetError> {
-    give_up().map_err(|e| os("dropping capabilities", e))?;
+/// Gives up all but these capabilities, for this process and all that come of it.
+pub(super) fn drop_privileges(kept: CapabilitySet) -> Result<(), TargetError> {
+    give_up(kept).map_err(|e| os("dropping capabilities", e))?;
     end_with_parent()?;
     // The program must not look into the process it was forked from.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
@@ -215,10 +216,10 @@ pub(super) fn end_with_parent() -> Result<(), TargetError> {
         .map_err(|e| os("leaving the worker's session", e))
 }
 
-fn give_up() -> Result<(), Errno> {
+fn give_up(kept: CapabilitySet) -> Result<(), Errno> {
     for number in 0..u64::BITS {
         let capability = CapabilitySet::from_bits_retain(1 << number);
-        if CAPABILITIES.contains(capability) || !Check::ProgramCapabilities.holds() {
+        if kept.contains(capability) || !Check::ProgramCapabilities.holds() {
             continue;
         }
         match rustix::thread::remove_capability_from_bounding_set(capability) {
@@ -227,11 +228,8 @@ fn give_up() -> Result<(), Errno> {
             Err(error) => return Err(error),
         }
     }
-    let sets = CapabilitySets {
-        effective: CAPABILITIES,
-        permitted: CAPABILITIES,
-        inheritable: CapabilitySet::empty(),
-    };
+    let sets =
+        CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
     if Check::ProgramCapabilities.holds() {
         rustix::thread::set_capabilities(None, sets)?;
     }

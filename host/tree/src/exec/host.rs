@@ -1,24 +1,35 @@
-//! Programs of the builder that work on the tree, held as programs of the tree are: no network, few
-//! capabilities, the same system calls. They see the builder's files, and the tree in its parts.
+//! Programs of the builder that work on the tree, held as programs of the tree are: no network, the same
+//! system calls, no capability but to read what nobody may. They see the tree in its parts, and of the
+//! builder nothing but programs ([`sight`]).
 
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::time::Duration;
 
+use dibhost_check::Check;
 use dibhost_sys::{HeldFolder, Namespaces};
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::mount::{MountFlags, mount};
+use rustix::thread::CapabilitySet;
 
-use super::{boxed, calls};
+use super::lines::LISTED_MAX;
+use super::mounts::own_proc;
+use super::{boxed, calls, ended_for_memory, sight};
+use crate::cgroup::{Exceeded, ProgramGroups, Subtree};
 use crate::command::Output;
-use crate::error::{TargetError, os};
+use crate::error::{Over, TargetError, os};
+use crate::limits::{HostLimits, ProgramLimits};
 use crate::rooted::Rooted;
 use crate::rooted::split::View;
+
+/// A tree has files that its own root reads by this alone.
+const CAPABILITIES: CapabilitySet = CapabilitySet::DAC_READ_SEARCH;
 
 /// What a program of the builder may do beside reading the tree and writing where it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bounds {
-    /// What a program of the tree may.
+    /// It reads what elements made.
     Boxed,
     /// It is dibhost's own code, and mounts what it made.
     Mounting,
@@ -27,10 +38,19 @@ pub(crate) enum Bounds {
 /// What there is around such a program.
 pub(crate) struct Outside<'a> {
     pub(crate) rooted: &'a Rooted,
+    /// The build's folder.
+    pub(crate) work: &'a Path,
+    /// Whether the ids are the machine's.
+    pub(crate) machine: bool,
     /// How the tree is seen; none: as it is.
     pub(crate) view: Option<&'a View>,
     /// Folders that it inherits, under their numbers: it is given paths through them.
     pub(crate) held: &'a [HeldFolder],
+    /// Where control groups are made.
+    pub(crate) subtrees: &'a [Subtree],
+    pub(crate) limits: HostLimits,
+    /// A number that no other program of this build has.
+    pub(crate) turn: u64,
     /// Hung up when the engine is gone.
     pub(crate) control: BorrowedFd<'a>,
 }
@@ -41,22 +61,58 @@ pub(crate) fn run(
     bounds: Bounds,
     outside: &Outside<'_>,
 ) -> Result<Output, TargetError> {
-    let Outside { rooted, view, held, control } = *outside;
-    let watch = boxed::Watch { stdin: None, timeout: None, capture: true, control };
+    let Outside { rooted, work, machine, view, held, limits, .. } = *outside;
+    let shown = command.get_program().to_string_lossy().into_owned();
+    let watch = boxed::Watch {
+        stdin: None,
+        timeout: Check::HostTime.holds().then_some(limits.time),
+        kept: LISTED_MAX,
+        control: outside.control,
+    };
+    let most = ProgramLimits { programs: limits.programs, program_memory: limits.memory };
+    let groups = ProgramGroups::make(outside.subtrees, outside.turn, most, 0)?;
     // The network is the worker's, which has none.
     let namespaces = Namespaces { mount: true, pid: true, ..Namespaces::default() };
     let enter = || {
-        let still = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-        mount("proc", "/proc", "proc", still, c"").map_err(|e| os("mounting `/proc`", e))?;
-        if let Some(view) = view {
-            view.enter(rooted)?;
+        let seen = || view.map_or(Ok(()), |view| view.enter(rooted));
+        if bounds == Bounds::Mounting {
+            own_proc()?;
+            seen()?;
+            return boxed::end_with_parent();
         }
-        match bounds {
-            Bounds::Boxed => boxed::drop_privileges().and_then(|()| calls::restrict()),
-            Bounds::Mounting => boxed::end_with_parent(),
+        groups.enter()?;
+        seen()?;
+        if Check::HostSight.holds() {
+            sight::enter(work, machine)?;
+        } else {
+            own_proc()?;
         }
+        boxed::drop_privileges(capabilities())?;
+        calls::restrict()
     };
-    boxed::run(namespaces, &watch, &mut |_| (), enter, |ends| execute(command, held, ends))
+    let output =
+        boxed::run(namespaces, &watch, &mut |_| (), enter, |ends| execute(command, held, ends))?;
+    let over = |over, said| Err(TargetError::Limit { over, said });
+    if output.timed_out {
+        return over(Over::Time, ended_for_time(&shown, limits.time));
+    }
+    match groups.exceeded() {
+        Some(Exceeded::Memory) => over(Over::Memory, ended_for_memory(&shown, limits.memory)),
+        _ => Ok(output),
+    }
+}
+
+/// The sentence for a program that took too much of it.
+pub(crate) fn ended_for_time(program: &str, most: Duration) -> String {
+    format!(
+        "`{program}` was ended because it ran longer than {} s, which `--host-timeout SECONDS` changes",
+        most.as_secs()
+    )
+}
+
+/// Those of such programs.
+pub(super) fn capabilities() -> CapabilitySet {
+    if Check::HostCapabilities.holds() { CAPABILITIES } else { boxed::CAPABILITIES }
 }
 
 fn execute(

@@ -9,10 +9,13 @@ use crate::command::Line;
 const LINE_MAX: usize = 8 << 10;
 
 /// Kept of a program whose output nobody asked for: enough for an error.
-const TAIL: usize = 16 << 10;
+pub(crate) const TAIL: usize = 16 << 10;
 
 /// Kept of a program whose output was asked for.
 pub(crate) const CAPTURE_MAX: usize = 16 << 20;
+
+/// Kept of a program of the builder: what `unsquashfs` lists of a million files.
+pub(crate) const LISTED_MAX: usize = 256 << 20;
 
 /// Lines that a program may tell on one output. Debian's largest task tells about 30,000; one that
 /// never ends must not fill the log's disk.
@@ -35,8 +38,8 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    pub(crate) fn new(error: bool, capture: bool) -> Self {
-        let keep = if capture { CAPTURE_MAX } else { TAIL };
+    /// Of standard error or not, with so many bytes of the end kept.
+    pub(crate) fn new(error: bool, keep: usize) -> Self {
         Self {
             error,
             line: Vec::new(),
@@ -107,7 +110,7 @@ mod tests {
     use super::*;
 
     fn told(pieces: &[&[u8]]) -> (Vec<String>, Vec<u8>) {
-        let mut lines = Lines::new(false, false);
+        let mut lines = Lines::new(false, TAIL);
         let mut told = Vec::new();
         for piece in pieces {
             lines.take(piece, &mut |l| told.push(l.text));

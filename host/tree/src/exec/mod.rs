@@ -9,12 +9,14 @@
 //! When the program ends, the first process does, and the kernel ends all that is left in the
 //! box. The same when the worker ends, however that is.
 
+pub(crate) mod aside;
 mod boxed;
 mod calls;
 pub(crate) mod host;
 pub(crate) mod landlock;
 pub(crate) mod lines;
-mod mounts;
+pub(crate) mod mounts;
+mod sight;
 pub(crate) mod supervise;
 
 use std::collections::BTreeMap;
@@ -107,33 +109,32 @@ fn within_limits(
     let failed = output.status != 0;
     let (over, said) = match groups.exceeded() {
         // Also when it went on without what was ended: it is not what it was meant to be.
-        Some(Exceeded::Memory) => (
-            Over::Memory,
-            format!(
-                "was ended because it used more than {} of memory",
-                spoken(limits.program_memory)
-            ),
-        ),
+        Some(Exceeded::Memory) => (Over::Memory, ended_for_memory(program, limits.program_memory)),
         // One that can do with less processes is welcome to.
         Some(Exceeded::Processes) if failed && !output.timed_out => (
             Over::Processes,
             format!(
-                "failed with status {} after it had started {} processes and threads, which is \
-                 the most it may have at once",
+                "`{program}` failed with status {} after it had started {} processes and threads, \
+                 which is the most it may have at once",
                 output.status, limits.programs
             ),
         ),
         _ if failed && cgroup::room(tree).is_some_and(|room| room < FULL) => (
             Over::Tree,
             format!(
-                "failed with status {} when the memory that holds the tree was full; \
+                "`{program}` failed with status {} when the memory that holds the tree was full; \
                  `--no-tmpfs` puts the tree on the disk",
                 output.status
             ),
         ),
         _ => return Ok(()),
     };
-    Err(TargetError::Limit { over, said: format!("`{program}` {said}") })
+    Err(TargetError::Limit { over, said })
+}
+
+/// The sentence for a program that had too much of it.
+pub(crate) fn ended_for_memory(program: &str, bytes: u64) -> String {
+    format!("`{program}` was ended because it used more than {} of memory", spoken(bytes))
 }
 
 /// Whole units where it can be.
@@ -282,7 +283,7 @@ fn in_a_box(
     let watch = boxed::Watch {
         stdin: command.stdin.as_deref(),
         timeout: command.timeout_seconds.map(|s| Duration::from_secs(s.into())),
-        capture: command.capture,
+        kept: if command.capture { lines::CAPTURE_MAX } else { lines::TAIL },
         control: surroundings.control,
     };
     let enter = || {
@@ -292,7 +293,7 @@ fn in_a_box(
         mounts::enter(tree, &binds, &scripts, network.map(|n| n.nameservers.as_slice()))?;
         rustix::system::sethostname(b"localhost").map_err(|e| os("setting the host name", e))?;
         rustix::process::umask(rustix::fs::Mode::from(0o022));
-        boxed::drop_privileges()?;
+        boxed::drop_privileges(boxed::CAPABILITIES)?;
         landlock::restrict()?;
         calls::restrict()
     };

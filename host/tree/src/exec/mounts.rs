@@ -10,16 +10,17 @@
 //! place *after* it, so that no symbolic link of the tree can lead a mount out of it.
 
 use std::net::IpAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use dibhost_check::Check;
-use rustix::fs::CWD;
+use rustix::fs::{CWD, StatVfsMountFlags};
 use rustix::io::Errno;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount,
-    mount_bind, mount_change, mount_remount, move_mount, open_tree, unmount,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags,
+    OpenTreeFlags, UnmountFlags, fsconfig_create, fsmount, fsopen, mount, mount_bind, mount_change,
+    mount_remount, move_mount, open_tree, unmount,
 };
 
 use crate::error::{TargetError, os};
@@ -56,14 +57,64 @@ pub(crate) struct Script {
     pub(crate) text: String,
 }
 
-fn hold(path: &str) -> Result<OwnedFd, TargetError> {
+pub(super) fn hold(path: &str) -> Result<OwnedFd, TargetError> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     open_tree(CWD, path, flags).map_err(|e| os(format!("taking hold of `{path}`"), e))
 }
 
-fn put(held: &OwnedFd, path: &str) -> Result<(), TargetError> {
+/// Mounts the `/proc` of this process namespace. Where the check of it is taken out, that is the
+/// machine's, which a user namespace does not own: it is there already.
+pub(crate) fn own_proc() -> Result<(), TargetError> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    match mount("proc", "/proc", "proc", flags, c"") {
+        Err(Errno::PERM) if !Check::ProgramPids.holds() => Ok(()),
+        done => done.map_err(|e| os("mounting `/proc`", e)),
+    }
+}
+
+/// A mount of a filesystem of the kernel's that is nowhere yet.
+pub(super) fn made(kind: &str, flags: MountAttrFlags) -> Result<OwnedFd, TargetError> {
+    fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)
+        .and_then(|context| {
+            fsconfig_create(context.as_fd())?;
+            fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, flags)
+        })
+        .map_err(|e| os(format!("making a {kind} for the target"), e))
+}
+
+/// The machine's, for want of one of its own: where that check is taken out.
+fn machines_proc() -> Result<OwnedFd, TargetError> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    open_tree(CWD, "/proc", flags | OpenTreeFlags::AT_RECURSIVE)
+        .map_err(|e| os("taking hold of `/proc`", e))
+}
+
+pub(super) fn put(held: &OwnedFd, path: &str) -> Result<(), TargetError> {
     move_mount(held, "", CWD, path, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
         .map_err(|e| os(format!("mounting `{path}` in the target"), e))
+}
+
+/// Restricts a mount. In a user namespace nobody takes off what restricts the machine's mounts, nor
+/// changes what they do with times of access: what is there stays then, and `NOATIME` is for mounts
+/// that may have it.
+pub(crate) fn restrict(path: impl AsRef<Path>, flags: MountFlags) -> Result<(), Errno> {
+    let path = path.as_ref();
+    let flags = MountFlags::BIND | flags;
+    match mount_remount(path, flags, c"") {
+        Err(Errno::PERM) => (),
+        done => return done,
+    }
+    let has = rustix::fs::statvfs(path)?.f_flag;
+    let mut kept = flags.difference(MountFlags::NOATIME);
+    for (there, flag) in [
+        (StatVfsMountFlags::NODEV, MountFlags::NODEV),
+        (StatVfsMountFlags::NOEXEC, MountFlags::NOEXEC),
+        (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
+        (StatVfsMountFlags::RDONLY, MountFlags::RDONLY),
+    ] {
+        kept.set(flag, kept.contains(flag) || has.contains(there));
+    }
+    mount_remount(path, kept, c"")
 }
 
 fn folder(path: &str, mode: u32) -> Result<(), TargetError> {
@@ -106,11 +157,23 @@ pub(crate) fn enter(
     let held =
         binds.iter().map(|b| Ok((b, hold(&b.host)?))).collect::<Result<Vec<_>, TargetError>>()?;
 
+    // In a user namespace the kernel gives them to who sees the machine's whole, as from here.
+    let still = MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let proc = made("proc", still)
+        .or_else(|error| if Check::ProgramPids.holds() { Err(error) } else { machines_proc() })?;
+    let sys = match made("sysfs", still | MountAttrFlags::MOUNT_ATTR_RDONLY) {
+        // It shows a network, and only who owns that one has it.
+        Err(_) if !Check::ProgramNetwork.holds() => None,
+        made => Some(made?),
+    };
+
     let doing = |e: Errno| os("making the tree the root", e);
     let quiet = MountFlags::NODEV | MountFlags::NOSUID;
     mount_bind(tree, tree).map_err(doing)?;
     rustix::process::chdir(tree).map_err(doing)?;
-    mount_remount(".", MountFlags::BIND | quiet | MountFlags::NOATIME, c"").map_err(doing)?;
+    restrict(".", quiet | MountFlags::NOATIME).map_err(doing)?;
     if Check::ProgramRoot.holds() {
         // The old root is put over the new one and taken off again; no folder is needed for it.
         rustix::process::pivot_root(".", ".").map_err(doing)?;
@@ -145,7 +208,7 @@ pub(crate) fn enter(
             .map_err(|e| os(format!("making `/dev/{link}` in the target"), e))?;
     }
 
-    fresh("proc", "/proc", still, c"")?;
+    put(&proc, "/proc")?;
     for name in PROC_READ_ONLY.into_iter().filter(|_| Check::ProgramSwitches.holds()) {
         let path = format!("/proc/{name}");
         let done = mount_bind(&path, &path).and_then(|()| {
@@ -157,7 +220,7 @@ pub(crate) fn enter(
         let path = format!("/proc/{name}");
         shield(&path, mount_bind("/dev/null", &path))?;
     }
-    fresh("sysfs", "/sys", still | MountFlags::RDONLY, c"")?;
+    sys.iter().try_for_each(|sys| put(sys, "/sys"))?;
     fresh("tmpfs", "/run", quiet, c"mode=0755")?;
     fresh("tmpfs", "/tmp", quiet, c"mode=1777")?;
     folder("/run/lock", 0o1777)?;
@@ -185,8 +248,7 @@ pub(crate) fn enter(
         }
         put(&held, &bind.target)?;
         if bind.read_only {
-            let flags = MountFlags::BIND | MountFlags::RDONLY | quiet;
-            mount_remount(&bind.target, flags, c"")
+            restrict(&bind.target, MountFlags::RDONLY | quiet)
                 .map_err(|e| os(format!("making `{}` read-only", bind.target), e))?;
         }
     }

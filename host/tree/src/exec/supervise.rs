@@ -55,7 +55,7 @@ fn nonblocking(fd: &OwnedFd) -> Result<(), TargetError> {
 pub(crate) fn watch(
     child: Child,
     timeout: Option<Duration>,
-    capture: bool,
+    kept: usize,
     control: BorrowedFd<'_>,
     tell: &mut dyn FnMut(Line),
 ) -> Result<Ended, TargetError> {
@@ -68,10 +68,10 @@ pub(crate) fn watch(
         nonblocking(fd)?;
     }
     let mut outputs = [
-        Some((std::fs::File::from(child.stdout), Lines::new(false, capture))),
-        Some((std::fs::File::from(child.stderr), Lines::new(true, capture))),
+        Some((std::fs::File::from(child.stdout), Lines::new(false, kept))),
+        Some((std::fs::File::from(child.stderr), Lines::new(true, kept))),
     ];
-    let mut kept = [Vec::new(), Vec::new()];
+    let mut ends = [Vec::new(), Vec::new()];
     let mut stdin = child.stdin.map(|(fd, content)| (std::fs::File::from(fd), content, 0));
     let mut report = child.report.map(std::fs::File::from);
     let mut reported = Vec::new();
@@ -104,7 +104,7 @@ pub(crate) fn watch(
         drop(fds);
         // All outputs are read until they have nothing more to say at the moment: when the child
         // has ended, that is all there is.
-        for (output, kept) in outputs.iter_mut().zip(&mut kept) {
+        for (output, end) in outputs.iter_mut().zip(&mut ends) {
             let Some((file, lines)) = output else { continue };
             loop {
                 match file.read(&mut buffer) {
@@ -118,7 +118,7 @@ pub(crate) fn watch(
                     Err(_) => {}
                 }
                 if let Some((_, lines)) = output.take() {
-                    *kept = lines.finish(tell);
+                    *end = lines.finish(tell);
                 }
                 break;
             }
@@ -161,6 +161,6 @@ pub(crate) fn watch(
             Err(error) => return Err(waiting(error)),
         }
     };
-    let [stdout, stderr] = kept;
+    let [stdout, stderr] = ends;
     Ok(Ended { status, timed_out, stdout, stderr, report: reported })
 }

@@ -4,13 +4,15 @@
 //! the programs in it. They share one socket. When either ends, by SIGKILL too, nothing of the
 //! worker is left: no mount, no process.
 
-mod protocol;
+pub(crate) mod protocol;
 mod serve;
+mod start;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Read as _;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
@@ -22,14 +24,17 @@ use rustix::process::Pid;
 use crate::cgroup::BuildGroups;
 use crate::command::{Command, Line, Output};
 use crate::error::{TargetError, os};
-use crate::limits::ProgramLimits;
+use crate::files::{receive_file, send_file};
+use crate::ids::Ids;
+use crate::limits::{HostLimits, ProgramLimits};
 use crate::network::{Network, nameservers};
 use crate::path::TargetPath;
 use crate::tree::{
     Change, Entry, HostPrograms, ListedNode, NotApplied, Programs, Room, Scope, Scoped, Stat, Tree,
     Walk, Written,
 };
-use protocol::{HostProgram, Message, Request, Response, receive, send, send_file};
+use protocol::{Begin, HostProgram, Message, Request, Response, receive, send};
+use start::{PLACE, TREE};
 
 /// How to start a worker.
 #[derive(Debug, Clone)]
@@ -38,15 +43,19 @@ pub struct WorkerOptions {
     pub program: PathBuf,
     /// Its arguments.
     pub args: Vec<OsString>,
-    /// An empty folder of this build; absolute.
+    /// A folder of this build, absolute and in a private one: the worker, with whatever ids, sees it
+    /// and what it may read in it. The tree is made in a new folder of it.
     pub work: PathBuf,
-    /// Bytes of a tmpfs to mount over the work folder, seen by the worker alone; none: the
-    /// folder as it is.
+    /// Bytes of a tmpfs for the tree, seen by the worker alone; none: it lies in the work folder.
     pub tmpfs: Option<u64>,
     /// The time that what is written bears, in seconds since the epoch.
     pub source_date_epoch: u64,
     /// What each program in the target may have.
     pub limits: ProgramLimits,
+    /// What each program of the builder may have that works on the tree.
+    pub host: HostLimits,
+    /// Whose ids it has.
+    pub ids: Ids,
 }
 
 /// What the worker's program calls, before it starts any thread. Its standard input is the
@@ -64,6 +73,9 @@ pub struct Worker {
     groups: Result<BuildGroups, String>,
     socket: UnixStream,
     tree: PathBuf,
+    /// The work folder, and how the worker sees it.
+    work: (PathBuf, PathBuf),
+    mapped: bool,
     cancel: Cancel,
 }
 
@@ -109,7 +121,8 @@ impl Worker {
     /// It cannot be started, or cannot make its namespaces, its tmpfs or the tree.
     pub fn start(options: &WorkerOptions, cancel: &Cancel) -> Result<Self, TargetError> {
         cancel.check().map_err(|_| TargetError::Cancelled)?;
-        let work = serve::absolute(&options.work)?;
+        let work = absolute(&options.work)?;
+        make_place(options)?;
         let starting = |e| {
             let program = options.program.display();
             os(format!("starting the target's worker process `{program}`"), e)
@@ -132,18 +145,39 @@ impl Worker {
             .map_err(starting)?;
         let guard = Some(cancel.hold_process(Pid::from_child(&child)));
         let process = Process { child, guard };
-        let tree = options.work.join("tree");
-        let groups = BuildGroups::make();
-        let mut worker = Self { process, groups, socket, tree, cancel: cancel.clone() };
-        let begin = Request::Begin {
+        let mapped = options.ids != Ids::Machine;
+        let groups = BuildGroups::make(options.ids.root(), Pid::from_child(&process.child));
+        let place = if mapped { PathBuf::from(PLACE) } else { options.work.clone() };
+        let mut worker = Self {
+            process,
+            groups,
+            socket,
+            tree: PathBuf::new(),
+            work: (options.work.clone(), place),
+            mapped,
+            cancel: cancel.clone(),
+        };
+        let begin = Begin {
             work,
             tmpfs: options.tmpfs,
             epoch: options.source_date_epoch,
             subtrees: worker.groups.as_ref().map_or_else(|_| Vec::new(), BuildGroups::subtrees),
             limits: options.limits,
+            host: options.host,
+            ids: options.ids.clone(),
         };
-        worker.request(&begin)?;
+        match worker.request(&Request::Begin(Box::new(begin)))? {
+            Response::Begun { tree } => worker.tree = PathBuf::from(tree),
+            other => return Err(unexpected(&other)),
+        }
         Ok(worker)
+    }
+
+    /// How the worker sees a path: what is below the work folder, where that is for it.
+    fn seen(&self, path: &OsStr) -> OsString {
+        let (work, place) = &self.work;
+        let below = Path::new(path).strip_prefix(work).map(|below| place.join(below));
+        below.map_or_else(|_| path.to_owned(), PathBuf::into_os_string)
     }
 
     /// The tree, as programs of [`Self::run_on_host`] see it.
@@ -164,8 +198,29 @@ impl Worker {
         self.groups.as_ref().err().map(String::as_str)
     }
 
+    /// Connects the next program. What a user namespace does not own, nobody in it enters: there the
+    /// worker makes the namespace, and else the engine does.
+    fn network(&mut self) -> Result<Network, TargetError> {
+        let handing = |e| os("handing over a network", e);
+        if self.mapped {
+            return match self.request(&Request::OwnNetwork { nameservers: nameservers() })? {
+                Response::Networked => {
+                    let namespace = receive_file(&self.socket).map_err(handing)?;
+                    let owner = receive_file(&self.socket).map_err(handing)?;
+                    Network::join(namespace, owner, &self.cancel)
+                }
+                other => Err(unexpected(&other)),
+            };
+        }
+        let network = Network::start(&self.cancel)?;
+        // Before the request that takes it up, so that both ends know when it comes.
+        self.request(&Request::Network { nameservers: nameservers() })?;
+        send_file(&self.socket, network.namespace.as_fd()).map_err(handing)?;
+        Ok(network)
+    }
+
     fn host(&mut self, program: &Program, mounting: bool) -> Result<ProgramOutput, ProgramError> {
-        let sent = HostProgram::from(program);
+        let sent = HostProgram::of(program, |path| self.seen(path));
         let shown = sent.program.to_string_lossy().into_owned();
         let args = sent.args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
         let not_started = |source| ProgramError::Start { program: shown.clone(), source };
@@ -182,6 +237,7 @@ impl Worker {
             Ok(Response::NotThere) => Err(not_started(std::io::ErrorKind::NotFound.into())),
             Ok(_) => Err(not_started(std::io::Error::other("the worker could not start it"))),
             Err(TargetError::Cancelled) => Err(ProgramError::Cancelled(shown)),
+            Err(TargetError::Limit { said, .. }) => Err(ProgramError::Limit(said)),
             Err(error) => Err(not_started(std::io::Error::other(error))),
         }
     }
@@ -197,6 +253,25 @@ impl Worker {
                 .map_err(|e| os("handing a folder to the worker process", e)),
             other => Err(unexpected(&other)),
         }
+    }
+
+    /// Whether nothing of a tree is in a work folder.
+    #[must_use]
+    pub fn left_nothing(work: &Path) -> bool {
+        match std::fs::read_dir(work.join(TREE)) {
+            Ok(mut names) => names.next().is_none(),
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        }
+    }
+
+    /// Removes all that lies in the folder of the tree, and ends: for what a build left on the disk that
+    /// belongs to ids which nobody outside of their namespace has.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub fn clear(mut self) -> Result<(), TargetError> {
+        self.request(&Request::Clear)?;
+        self.stop()
     }
 
     /// Ends it and waits until nothing of it is left.
@@ -272,6 +347,42 @@ impl Worker {
             return TargetError::Cancelled;
         }
         TargetError::Gone(format!("{why} ({how})"))
+    }
+}
+
+/// The text of a path that means the same in both processes.
+fn absolute(path: &Path) -> Result<String, TargetError> {
+    match path.to_str() {
+        Some(text) if path.is_absolute() => Ok(text.to_owned()),
+        _ => Err(TargetError::Invalid(format!(
+            "the work folder `{}` is no absolute path in UTF-8",
+            path.display()
+        ))),
+    }
+}
+
+/// Makes the folder that the tree is to lie in, so that the worker's root may write there and nobody
+/// else who could come by: root gives it away, and everybody else opens it to all who get through the
+/// private folder above, which the worker alone does.
+fn make_place(options: &WorkerOptions) -> Result<(), TargetError> {
+    let (work, tree) = (&options.work, options.work.join(TREE));
+    let doing = |e: std::io::Error| os(format!("preparing the folder `{}`", work.display()), e);
+    let mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(doing)
+    };
+    match std::fs::create_dir(&tree) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(doing(error));
+        }
+        _ => (),
+    }
+    match options.ids.root() {
+        None => mode(&tree, 0o700),
+        Some((user, group)) if dibhost_sys::is_root() => {
+            std::os::unix::fs::chown(&tree, Some(user), Some(group)).map_err(doing)?;
+            mode(&tree, 0o700).and_then(|()| mode(work, 0o755))
+        }
+        Some(_) => mode(&tree, 0o777).and_then(|()| mode(work, 0o755)),
     }
 }
 
@@ -378,7 +489,8 @@ impl Tree for Worker {
     }
 
     fn lay_down(&mut self, archives: &[Program]) -> Result<(), TargetError> {
-        let archives = archives.iter().map(HostProgram::from).collect();
+        let seen = |path: &OsStr| self.seen(path);
+        let archives = archives.iter().map(|a| HostProgram::of(a, seen)).collect();
         self.request(&Request::LayDown { archives }).map(|_| ())
     }
 }
@@ -390,14 +502,13 @@ impl Programs for Worker {
         line: &mut dyn FnMut(Line),
     ) -> Result<Output, TargetError> {
         self.cancel.check().map_err(|_| TargetError::Cancelled)?;
-        let network = command.network.then(|| Network::start(&self.cancel)).transpose()?;
-        if let Some(network) = &network {
-            // Before the request that takes it up, so that both ends know when it comes.
-            self.request(&Request::Network { nameservers: nameservers() })?;
-            send_file(&self.socket, network.namespace.as_fd())
-                .map_err(|e| os("handing over a network", e))?;
+        // Kept until the program has ended.
+        let _network = command.network.then(|| self.network()).transpose()?;
+        let mut command = command.clone();
+        for bind in &mut command.binds {
+            bind.host = self.seen(OsStr::new(&bind.host)).to_string_lossy().into_owned();
         }
-        match self.request_with(&Request::Exec { command: command.clone() }, line)? {
+        match self.request_with(&Request::Exec { command }, line)? {
             Response::Ran(output) => Ok(output),
             other => Err(unexpected(&other)),
         }
@@ -407,6 +518,10 @@ impl Programs for Worker {
 impl HostPrograms for Worker {
     fn run_on_host(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {
         self.host(program, false)
+    }
+
+    fn are_nobody(&self) -> bool {
+        self.mapped
     }
 
     fn run_mounting(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {

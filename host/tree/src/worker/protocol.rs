@@ -3,25 +3,19 @@
 //! Both ends are the same program, so the format has no versions.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
-use std::mem::MaybeUninit;
 use std::net::IpAddr;
-use std::os::fd::{BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 
 use dibhost_sys::Program;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
-};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Subtree;
 use crate::command::{Command, Line, Output};
 use crate::error::TargetError;
-use crate::limits::ProgramLimits;
+use crate::ids::Ids;
+use crate::limits::{HostLimits, ProgramLimits};
 use crate::path::TargetPath;
 use crate::tree::{
     Change, Entry, ListedNode, NotApplied, Room, Scope, Scoped, Stat, Walk, Written,
@@ -30,18 +24,26 @@ use crate::tree::{
 /// More than the changes of any step hold; a length beyond it is a broken frame.
 const FRAME_MAX: u32 = 1 << 30;
 
+/// What a worker begins with.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Begin {
+    /// The build's folder.
+    pub(crate) work: String,
+    pub(crate) tmpfs: Option<u64>,
+    pub(crate) epoch: u64,
+    /// Where the control groups of programs are made; none: nowhere.
+    pub(crate) subtrees: Vec<Subtree>,
+    pub(crate) limits: ProgramLimits,
+    /// Of programs of the builder.
+    pub(crate) host: HostLimits,
+    pub(crate) ids: Ids,
+}
+
 /// What the engine asks for.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request {
     /// The first one: where the tree is to be.
-    Begin {
-        work: String,
-        tmpfs: Option<u64>,
-        epoch: u64,
-        /// Where the control groups of programs are made; none: nowhere.
-        subtrees: Vec<Subtree>,
-        limits: ProgramLimits,
-    },
+    Begin(Box<Begin>),
     Stat {
         scope: Scope,
         path: TargetPath,
@@ -75,6 +77,10 @@ pub(crate) enum Request {
     Network {
         nameservers: Vec<IpAddr>,
     },
+    /// The next program gets a network of the worker's making, for the engine to connect.
+    OwnNetwork {
+        nameservers: Vec<IpAddr>,
+    },
     /// A folder follows: programs of the host are to find it under this number.
     Hold {
         number: i32,
@@ -97,6 +103,8 @@ pub(crate) enum Request {
         offset: u64,
         length: u64,
     },
+    /// Removes all that lies in the folder of the tree.
+    Clear,
     ClampTimes {
         epoch: i64,
     },
@@ -115,14 +123,15 @@ pub(crate) struct HostProgram {
     pub(crate) folder: Option<OsString>,
 }
 
-impl From<&Program> for HostProgram {
-    fn from(program: &Program) -> Self {
+impl HostProgram {
+    /// A program as the engine says it, with `path` telling how the worker sees a path.
+    pub(crate) fn of(program: &Program, path: impl Fn(&OsStr) -> OsString) -> Self {
         let (name, args, env) = program.parts();
         Self {
-            program: name.to_owned(),
-            args: args.to_vec(),
+            program: path(name),
+            args: args.iter().map(|arg| path(arg)).collect(),
             env: env.to_vec(),
-            folder: program.folder().map(|f| f.as_os_str().to_owned()),
+            folder: program.folder().map(|f| path(f.as_os_str())),
         }
     }
 }
@@ -142,12 +151,18 @@ impl From<HostProgram> for std::process::Command {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Response {
     Done,
+    /// Where the tree is seen.
+    Begun {
+        tree: String,
+    },
     Written(Written),
     Applied(Result<(), NotApplied>),
     /// For the file that follows.
     Waiting {
         nameservers: Vec<IpAddr>,
     },
+    /// Two files follow: a network namespace, and the user namespace that it belongs to.
+    Networked,
     /// For the folder that follows.
     Holding {
         number: i32,
@@ -192,33 +207,21 @@ pub(crate) fn receive<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<O
     if length > FRAME_MAX {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame of impossible length"));
     }
-    let mut frame = vec![0; length as usize];
-    from.read_exact(&mut frame)?;
+    // As much memory as there are bytes, whatever length was said.
+    let mut frame = Vec::new();
+    from.take(length.into()).read_to_end(&mut frame)?;
+    if frame.len() < length as usize {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     postcard::from_bytes(&frame).map(Some).map_err(io::Error::other)
 }
 
-/// Sends an open file.
-pub(crate) fn send_file(to: &UnixStream, file: BorrowedFd<'_>) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    let files = [file];
-    control.push(SendAncillaryMessage::ScmRights(&files));
-    sendmsg(to, &[io::IoSlice::new(b"f")], &mut control, SendFlags::empty())?;
-    Ok(())
-}
-
-/// Receives one.
-pub(crate) fn receive_file(from: &UnixStream) -> io::Result<OwnedFd> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut byte = [0];
-    let mut bytes = [io::IoSliceMut::new(&mut byte)];
-    recvmsg(from, &mut bytes, &mut control, RecvFlags::CMSG_CLOEXEC)?;
-    let files = control.drain().filter_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(files) => Some(files),
-        _ => None,
-    });
-    files.flatten().next().ok_or_else(|| io::Error::other("no file came with the message"))
+/// What an engine makes of whatever a worker that was taken over sends: how many messages there were.
+/// For fuzzing.
+#[doc(hidden)]
+#[must_use]
+pub fn read_messages(mut sent: &[u8]) -> usize {
+    std::iter::from_fn(|| receive::<Message>(&mut sent).ok().flatten()).count()
 }
 
 #[cfg(test)]
@@ -248,5 +251,8 @@ mod tests {
     #[test]
     fn a_length_that_cannot_be_is_refused() {
         assert!(receive::<Message>(&mut [0xff_u8; 8].as_slice()).is_err());
+        // Nor is memory taken for what does not come.
+        let error = receive::<Message>(&mut [0, 0, 0, 0x3f, 1, 2].as_slice()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -1,12 +1,13 @@
 //! A worker with a small tree in it.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use dibhost_sys::{Cancel, Program};
 use dibhost_tree::{
-    Command, HostPrograms as _, Line, Output, ProgramLimits, Programs as _, Scope, Target,
-    TargetError, TargetPath, Worker, WorkerOptions,
+    Attributes, Change, Command, HostLimits, HostPrograms as _, Ids, Line, Output, ProgramLimits,
+    Programs as _, Scope, Target, TargetError, TargetPath, Tree as _, Worker, WorkerOptions,
 };
 use tempfile::TempDir;
 
@@ -41,7 +42,7 @@ pub fn limited(tmpfs: Option<u64>, limits: ProgramLimits) -> Bench {
 
 pub fn options(folder: &Path, tmpfs: Option<u64>) -> WorkerOptions {
     let work = folder.join("tree");
-    std::fs::create_dir(&work).unwrap();
+    std::fs::create_dir_all(&work).unwrap();
     WorkerOptions {
         program: PathBuf::from(WORKER.unwrap()),
         args: Vec::new(),
@@ -49,6 +50,8 @@ pub fn options(folder: &Path, tmpfs: Option<u64>) -> WorkerOptions {
         tmpfs,
         source_date_epoch: EPOCH,
         limits: ProgramLimits::default(),
+        host: HostLimits::default(),
+        ids: Ids::mapped().unwrap(),
     }
 }
 
@@ -80,7 +83,7 @@ pub fn furnished(tmpfs: Option<u64>) -> Bench {
 
 pub fn furnish(worker: &mut Worker) {
     let program = Program::new("sh").args(["-c", FURNISH, "sh"]).arg(worker.tree());
-    worker.run_on_host(&program).unwrap();
+    worker.run_mounting(&program).unwrap();
 }
 
 /// Compiles the hostile programs into the tree, and runs one of them by its words.
@@ -92,9 +95,23 @@ pub fn hostile(worker: &mut Worker, word: &str) -> Output {
 pub fn compile_hostile(worker: &mut Worker) {
     let source =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/hostile/programs/hostile.c");
-    let to = worker.tree().join("usr/bin/hostile");
+    let folder = TempDir::new().unwrap();
+    let to = folder.path().join("hostile");
     let compiler = Program::new("cc").args(["-static", "-O1", "-w", "-o"]).args([&to, &source]);
-    worker.run_on_host(&compiler).unwrap();
+    compiler.run(&Cancel::new()).unwrap();
+    let content = std::fs::read(&to).unwrap();
+    let attributes = Attributes { mode: Some(0o755), ..Attributes::default() };
+    let program = Change::Write { path: path("/usr/bin/hostile"), content, attributes };
+    worker.apply(&Scope::all(), &[program]).unwrap();
+}
+
+/// A folder of the host that the worker reads, and writes to as well where `mode` says so: it is nobody
+/// there.
+pub fn shared(mode: u32) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let permissions = std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(folder.path(), permissions).unwrap();
+    folder
 }
 
 /// The same, whether or not the box lets it end of itself.
