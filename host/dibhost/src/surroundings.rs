@@ -25,7 +25,12 @@ pub(crate) fn element_folders(options: &ElementOptions) -> Vec<PathBuf> {
 
 /// Where downloads and compiled elements are kept.
 pub(crate) fn cache_folder(options: &ElementOptions) -> PathBuf {
-    if let Some(folder) = &options.cache {
+    cache_of(options.cache.as_ref())
+}
+
+/// The same, where that was asked for.
+pub(crate) fn cache_of(asked: Option<&PathBuf>) -> PathBuf {
+    if let Some(folder) = asked {
         return folder.clone();
     }
     if dibhost_sys::is_root() {

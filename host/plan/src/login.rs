@@ -60,6 +60,27 @@ impl Plan {
         })
     }
 
+    /// Users who may be root and cannot log in: a key was forgotten.
+    pub(crate) fn locked_out(&self) -> Vec<PlanFinding> {
+        let users: BTreeMap<&str, &User> =
+            self.users.iter().map(|user| (user.user.name.as_str(), &user.user)).collect();
+        let given = self.at_first_boot().map(|login| login.user);
+        let locked_out = users.iter().filter(|(name, user)| {
+            matches!(user.sudo, Some(Sudo::Nopasswd | Sudo::Password))
+                && self.login(name, Some(user)).is_none()
+                && given.as_deref() != Some(**name)
+        });
+        locked_out
+            .map(|(name, _)| PlanFinding {
+                element: None,
+                phase: None,
+                location: None,
+                message: format!("`{name}` may be root by `sudo` and has neither key nor password"),
+                help: Some("add `authorized-keys` or `password` to its `[[users]]`".to_owned()),
+            })
+            .collect()
+    }
+
     fn login(&self, name: &str, user: Option<&User>) -> Option<Login> {
         let mut ways = Vec::new();
         let keys = user.map_or(0, |user| user.authorized_keys.len());

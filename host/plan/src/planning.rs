@@ -137,6 +137,7 @@ pub fn plan(
     let remarks = accounts::remarks(&plan.users, &plan.passwords, &plan.transactions);
     plan.findings.extend(remarks);
     plan.findings.extend(plan.nobody_logs_in());
+    plan.findings.extend(plan.locked_out());
     plan.actions = actions::actions(&plan);
     plan.digest = digest(&plan).unwrap_or_else(|error| {
         wrong.push(Diagnostic::new(format!("the plan is no JSON: {error}")));

@@ -41,6 +41,12 @@ pub(crate) fn run(args: &ConvertArgs, reporter: &Reporter) -> Result<(), Failure
             }
         }
         [file] if is_layout(file) => layout_file(file, reporter),
+        [file] if Path::new(file).extension().is_some_and(|e| e == "toml") => {
+            Err(Failure::wrong(format!(
+                "`{file}` is written as a definition already\n  help: `dibhost plan {file}` shows \
+                 what it makes"
+            )))
+        }
         [name] if name.starts_with("block-device-") => {
             preset(name, &super::library(&args.elements)?, reporter)
         }

@@ -4,6 +4,8 @@ use std::fs::OpenOptions;
 use std::io::{BufRead, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use dibhost_plan::planner::Planner as _;
+
 use crate::cli::{InitArgs, SubjectOptions};
 use crate::failure::Failure;
 use crate::report::Reporter;
@@ -16,6 +18,12 @@ pub(crate) fn run(args: &InitArgs, reporter: &Reporter) -> Result<(), Failure> {
         Some((first, rest)) if is_file(&first) => (Some(PathBuf::from(first)), rest.to_vec()),
         _ => (None, args.what.clone()),
     };
+    if let Some(later) = elements.iter().find(is_file) {
+        return Err(Failure::wrong(format!(
+            "`{later}` is the name of a file, and stands behind an element\n  help: the file comes \
+             first: `dibhost init {later} debian vm`"
+        )));
+    }
     let mut options = args.options.clone();
     if let (Some(file), None) = (&file, &options.output) {
         options.output = file.file_stem().map(PathBuf::from);
@@ -34,6 +42,9 @@ pub(crate) fn run(args: &InitArgs, reporter: &Reporter) -> Result<(), Failure> {
     let asked = Asked::with(&elements, &options, &environment(), reporter)?;
     let library = super::library(&asked.elements(&args.elements))?;
     let resolved = asked.resolve(&library, reporter)?;
+    for element in &resolved.definition.image.elements {
+        library.describe(&element.value, Path::new(".")).map_err(super::wrong_element)?;
+    }
     let file = file.unwrap_or_else(|| resolved.stem.with_added_extension("toml"));
     write(&file, &text(&file, &resolved.typed.to_toml()))?;
     super::show(&format!("{}\n", file.display()))
@@ -71,7 +82,7 @@ fn text(file: &Path, toml: &str) -> String {
     let name = file.display();
     format!(
         "# An image definition. `docs/definition.md` has all of its keys.\n#\n\
-         #   dibhost plan {name}\n#   sudo dibhost build {name}\n\n{toml}"
+         #   dibhost plan {name}\n#   dibhost build {name}\n\n{toml}"
     )
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod build;
 pub(crate) mod convert;
 pub(crate) mod disk;
 mod disk_secrets;
+pub(crate) mod doctor;
 pub(crate) mod element;
 pub(crate) mod element_run;
 pub(crate) mod grant;

@@ -422,6 +422,7 @@ fn an_account_that_will_not_do_what_is_expected_of_it_is_remarked_on() {
     insta::assert_snapshot!(remarks(User { password_hash: None, ..somebody() }, &[]), @r"
     `me` is to be root by `sudo`, and nobody wishes for the package `sudo` in `install` or before it: the build fails there, unless another package brings it
     the password of `me` is to be changed at the first login, and nobody gives it one: nobody can log in with it, not by a key either
+    `me` may be root by `sudo` and has neither key nor password
     ");
     let late = element("late").requests("exec", "ls").step(IN).wishes(LATER, &[install("sudo")]);
     let early = element("early").wishes(IN, &[Wish::User(somebody())]);

@@ -50,6 +50,19 @@ fn who_can_log_in_is_who_has_a_key_or_a_password() {
 }
 
 #[test]
+fn whoever_may_be_root_and_cannot_log_in_is_told_of() {
+    let told = |user: User| {
+        let wishes = [Wish::User(user), install("sudo")];
+        let plan = plan_text(IMAGE, &[debian(), element("a").wishes(IN, &wishes)]).unwrap();
+        plan.findings.iter().any(|finding| finding.message.starts_with("`me` may be root by"))
+    };
+    let sudo = Some(Sudo::Nopasswd);
+    assert!(told(User { sudo, ..user("me") }));
+    assert!(!told(User { sudo, ..with_key("me") }));
+    assert!(!told(user("me")));
+}
+
+#[test]
 fn a_password_by_a_secret_lets_in() {
     let wish = Wish::Password { user: "root".to_owned(), parameter: "password".to_owned() };
     let a = element("a")
