@@ -16,6 +16,9 @@ use crate::secrets::SecretStore;
 const TAIL: usize = 20;
 /// Fields of a line that are kept.
 const FIELDS: usize = 32;
+/// Bytes of a text that are looked at: far more than are kept, so that what is struck out of them does not
+/// bring the end of a secret to where it is kept.
+const MOST: usize = 1 << 20;
 
 /// The log of one call, shared with the guest's standard output and error.
 pub(crate) struct Log {
@@ -41,9 +44,9 @@ impl Log {
         Self { limit, effects, secrets, inner: Mutex::default() }
     }
 
-    /// Counts a line.
-    pub(crate) fn count(&self) -> Result<(), Exceeded> {
-        self.inner().lines += 1;
+    /// Counts a line of so many bytes: a long one as one for each KiB.
+    pub(crate) fn count(&self, bytes: usize) -> Result<(), Exceeded> {
+        self.inner().lines += 1 + (bytes >> 10) as u64;
         self.counted()
     }
 
@@ -70,19 +73,32 @@ impl Log {
         message: &str,
         fields: &[(String, String)],
     ) -> Result<(), Exceeded> {
-        let fields: Vec<_> = fields
-            .iter()
-            .take(FIELDS)
-            .map(|(k, v)| (self.safe(k, 100), self.safe(v, LOG_LINE_BYTES)))
-            .collect();
+        // Fields are the first line's, and share one line's bytes with it.
+        let mut fields = self.fields(fields);
         for line in message.lines() {
-            self.line(level, self.safe(line, LOG_LINE_BYTES), fields.clone())?;
+            self.line(level, self.safe(line, LOG_LINE_BYTES), std::mem::take(&mut fields))?;
         }
         Ok(())
     }
 
+    fn fields(&self, fields: &[(String, String)]) -> Vec<(String, String)> {
+        let mut room = LOG_LINE_BYTES;
+        let mut taken = Vec::new();
+        for (name, value) in fields.iter().take(FIELDS) {
+            let (name, value) = (self.safe(name, 100), self.safe(value, room));
+            room = room.saturating_sub(name.len() + value.len());
+            taken.push((name, value));
+            if room == 0 {
+                break;
+            }
+        }
+        taken
+    }
+
     /// Without secrets first: a line that is cut may end in half of one.
     pub(crate) fn safe(&self, text: &str, limit: usize) -> String {
+        // Not all of a text of many megabytes is copied for a line of some KiB.
+        let text = &text[..text.floor_char_boundary(MOST)];
         harmless(&self.secrets.redact(text.to_owned()), limit)
     }
 
@@ -92,7 +108,8 @@ impl Log {
         line: String,
         fields: Vec<(String, String)>,
     ) -> Result<(), Exceeded> {
-        self.count()?;
+        let of_fields = fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        self.count(line.len() + of_fields)?;
         let mut inner = self.inner();
         if level >= Level::Warn && inner.remarks.len() < TAIL {
             inner.remarks.push(line.clone());
@@ -151,4 +168,32 @@ impl Log {
 pub struct Span {
     pub(crate) id: u64,
     pub(crate) told: Option<Instant>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secrets::NoSecrets;
+
+    fn log(limit: u64) -> Log {
+        Log::new(limit, None, Arc::new(NoSecrets))
+    }
+
+    #[test]
+    fn fields_share_the_bytes_of_one_line() {
+        let long = "x".repeat(LOG_LINE_BYTES);
+        let fields: Vec<_> = (0..FIELDS).map(|n| (format!("f{n}"), long.clone())).collect();
+        let kept = log(10).fields(&fields);
+        let bytes: usize = kept.iter().map(|(name, value)| name.len() + value.len()).sum();
+        assert!(bytes <= LOG_LINE_BYTES + 200, "{bytes}");
+        let few = [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())];
+        assert_eq!(log(10).fields(&few), few);
+    }
+
+    #[test]
+    fn a_long_line_counts_as_many() {
+        let log = log(10);
+        log.write(Level::Info, &"x".repeat(4 << 10), &[]).unwrap();
+        assert!(log.write(Level::Info, &"x".repeat(8 << 10), &[]).is_err());
+    }
 }

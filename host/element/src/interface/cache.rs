@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 
 use dibhost_check::Check;
 use dibhost_plan::digest::sha256;
-use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, unlinkat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, renameat, statat, unlinkat};
 use wasmtime::component::{Linker, Resource};
 
 use super::hook::{Own, hooked};
@@ -16,6 +16,10 @@ use crate::held::blobs::Blob;
 use crate::limits::{CALL_BYTES, spoken_bytes};
 use crate::refusal::Refusal;
 use crate::state::State;
+
+/// Bytes that an element keeps, and entries: what is older goes.
+const QUOTA: u64 = 512 << 20;
+const ENTRIES: usize = 10_000;
 
 /// Bytes of the digest and the newline before the content of an entry.
 const HEADER: usize = "sha256:".len() + 64 + 1;
@@ -90,11 +94,37 @@ fn store(folder: &OwnedFd, name: &str, content: &[u8]) -> io::Result<()> {
     let written = writeln!(file, "{}", sha256(content))
         .and_then(|()| file.write_all(content))
         .and_then(|()| file.sync_all())
-        .and_then(|()| Ok(renameat(folder, &temporary, folder, name)?));
+        .and_then(|()| Ok(renameat(folder, &temporary, folder, name)?))
+        .and_then(|()| make_room(folder, (QUOTA, ENTRIES)));
     if written.is_err() {
         let _ = unlinkat(folder, &temporary, AtFlags::empty());
     }
     written
+}
+
+/// Removes the oldest entries until the others are within the quota: bytes, and how many.
+fn make_room(folder: &OwnedFd, (most, entries): (u64, usize)) -> io::Result<()> {
+    let mut kept = Vec::new();
+    for entry in Dir::read_from(folder)? {
+        let name = entry?.file_name().to_owned();
+        let Ok(stat) = statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+        if FileType::from_raw_mode(stat.st_mode).is_file() && !name.to_bytes().starts_with(b".") {
+            let bytes = u64::try_from(stat.st_size).unwrap_or(0);
+            kept.push(((stat.st_mtime, stat.st_mtime_nsec, name), bytes));
+        }
+    }
+    kept.sort_unstable();
+    let mut bytes: u64 = kept.iter().map(|(_, bytes)| bytes).sum();
+    let mut count = kept.len();
+    for ((.., name), size) in kept {
+        if bytes <= most && count <= entries {
+            break;
+        }
+        unlinkat(folder, &name, AtFlags::empty())?;
+        bytes -= size;
+        count -= 1;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -118,6 +148,29 @@ mod tests {
         assert_eq!(load(&folder, &name), None);
         assert_eq!(load(&folder, "absent"), None);
         assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn the_oldest_go_where_there_is_too_much() {
+        let top = tempfile::tempdir().unwrap();
+        let folder = open(top.path()).unwrap();
+        for (name, seconds) in [("c", 3), ("a", 1), ("b", 2)] {
+            store(&folder, name, b"bytes").unwrap();
+            let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            File::options()
+                .write(true)
+                .open(top.path().join(name))
+                .unwrap()
+                .set_modified(time)
+                .unwrap();
+        }
+        let size = (HEADER + b"bytes".len()) as u64;
+        make_room(&folder, (3 * size, 3)).unwrap();
+        assert_eq!(fs::read_dir(top.path()).unwrap().count(), 3);
+        make_room(&folder, (2 * size, 3)).unwrap();
+        assert_eq!((load(&folder, "a"), load(&folder, "b").is_some()), (None, true));
+        make_room(&folder, (2 * size, 1)).unwrap();
+        assert_eq!((load(&folder, "b"), load(&folder, "c").is_some()), (None, true));
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl State {
             observer.program_started(&name, &args);
             let mut line = |line: Line| {
                 // What is too much is not told any more; the step is stopped when this ended.
-                if log.count().is_err() {
+                if log.count(0).is_err() {
                     return;
                 }
                 let text = harmless(&secrets.redact(line.text), LOG_LINE_BYTES);
@@ -101,7 +101,7 @@ impl State {
         let limit = match over {
             Over::Memory => Limit::ProgramMemory,
             Over::Processes => Limit::Programs,
-            Over::Tree => return Refusal::limit(said),
+            Over::Tree | Over::Time => return Refusal::limit(said),
         };
         Refusal::limit(said).with_help(Exceeded(limit).help(&self.call.limits, &self.call.element))
     }
