@@ -191,7 +191,7 @@ fn a_step_by_itself_that_is_killed_leaves_its_tree_until_the_next_start() -> Res
     let trees = || -> Result<Vec<std::path::PathBuf>> {
         let folders = std::fs::read_dir(&work).into_iter().flatten();
         let folders: Vec<_> = folders.collect::<std::io::Result<_>>()?;
-        let trees = folders.into_iter().map(|folder| folder.path().join("run/tree/doc"));
+        let trees = folders.into_iter().map(|folder| folder.path().join("run/target/tree/doc"));
         Ok(trees.filter(|tree| tree.exists()).collect())
     };
     let until = std::time::Instant::now() + LONG;

@@ -12,6 +12,7 @@ mod inputs;
 mod programs;
 mod rootfs;
 mod secrets;
+mod stand_ins;
 mod wishes;
 
 use crate::case::Case;
@@ -30,6 +31,7 @@ pub(crate) fn all() -> Vec<Case> {
         programs::all(),
         rootfs::all(),
         secrets::all(),
+        stand_ins::all(),
         wishes::all(),
     ]
     .into_iter()

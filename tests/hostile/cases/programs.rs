@@ -77,6 +77,7 @@ fn host() -> Vec<Case> {
             "capabilities",
             "hostname: EPERM",
         ),
+        boxed(Check::ProgramIds, "root_of_the_machine", "ids", "ids: nobody's"),
         boxed(
             Check::ProgramHandles,
             "a_file_by_its_handle_whatever_the_root_is",
@@ -89,10 +90,11 @@ fn host() -> Vec<Case> {
 /// What is the kernel's.
 fn kernel() -> Vec<Case> {
     vec![
+        // Of those that belong to the box's own namespaces: all others are root's of the machine.
         boxed(
             Check::ProgramSwitches,
             "a_switch_of_the_kernel",
-            "switch /proc/sys/kernel/core_pattern",
+            "switch /proc/sys/kernel/shmmax",
             "switch: EROFS",
         ),
         boxed(Check::ProgramKernel, "another_domain_of_execution", "kernel", "personality: EPERM"),

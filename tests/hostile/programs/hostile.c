@@ -228,6 +228,18 @@ static int capabilities(void)
     return 0;
 }
 
+/* Whether root here is root of the machine, whose files and processes would be its own. */
+static int ids(void)
+{
+    unsigned long inside, outside = 0;
+    FILE *map = fopen("/proc/self/uid_map", "r");
+    if (map && fscanf(map, "%lu %lu", &inside, &outside) == 2 && outside > 0)
+        puts("ids: nobody's");
+    else
+        puts("ids: the machine's");
+    return 0;
+}
+
 /* Looks for a file of the host by all the old ways out. */
 static int escape(const char *marker)
 {
@@ -388,17 +400,27 @@ static int forks(void)
     return children < 1000;
 }
 
-static int memory(void)
+static int take(size_t piece, int pieces)
 {
-    size_t piece = 1 << 20;
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < pieces; i++) {
         char *memory = mmap(0, piece, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED)
             return 1;
         memset(memory, i + 1, piece);
     }
-    printf("300 MiB\n");
+    printf("%zu MiB\n", (piece >> 20) * pieces);
     return 0;
+}
+
+static int memory(void)
+{
+    return take(1 << 20, 300);
+}
+
+/* More than a program of the builder may have, on any machine. */
+static int hoard(void)
+{
+    return take(64 << 20, 128);
 }
 
 /* A child's memory: what a debugger does, and what reads a password out of another process. */
@@ -536,8 +558,8 @@ static const struct { const char *name; int (*run)(void); } programs[] = {
     {"machinery", machinery}, {"keys", keys}, {"handles", handles}, {"sockets", sockets},
     {"pairs", pairs},
     {"terminal", terminal}, {"young", young}, {"foreign", foreign},
-    {"files", files}, {"capabilities", capabilities}, {"resolver", resolver},
-    {"devices", devices}, {"landlock", landlock}, {"forks", forks}, {"memory", memory},
+    {"files", files}, {"capabilities", capabilities}, {"ids", ids}, {"resolver", resolver},
+    {"devices", devices}, {"landlock", landlock}, {"forks", forks}, {"memory", memory}, {"hoard", hoard},
     {"trace", trace_child}, {"mount", mount_here}, {"endless", endless},
 };
 

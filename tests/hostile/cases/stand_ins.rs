@@ -1,0 +1,154 @@
+//! Programs of the builder that were taken over by what they read: here others lie in their place.
+
+use dibhost_check::Check;
+
+use serde_json::{Value, json};
+
+use crate::case::{Case, call};
+use crate::cases::rootfs::{apply, folder, write};
+use crate::script::attacker;
+
+/// What is found on the path before all others.
+const FIRST: &str = "/usr/local/sbin";
+
+/// A build of a disk for which this script of `bash` runs instead of `mke2fs`, and fails in the end. The
+/// attacker's program is at hand as `hostile`.
+fn instead(check: Check, name: &'static str, script: &'static str) -> Case {
+    Case::on(check, name)
+        .runs_quietly([])
+        .arranged(move |dibhost| {
+            dibhost.write("stand-in", &format!("#!/bin/bash\nexec >&2\n{script}\nexit 1\n"))?;
+            Ok(())
+        })
+        .after_script_of(|| {
+            let hostile = attacker()?.display();
+            Ok(format!(
+                "mount -t tmpfs -o mode=0755 none {FIRST}
+cp stand-in {FIRST}/mke2fs
+cp {hostile} {FIRST}/hostile
+chmod 0755 {FIRST}/mke2fs {FIRST}/hostile
+ip link set lo up
+{FIRST}/hostile greet 47012 >/dev/null 2>&1 &"
+            ))
+        })
+        .nameless()
+}
+
+/// It gets this answer, and the build ends with its name.
+fn gets(case: Case, answer: &'static str) -> Case {
+    case.says("`mke2fs` failed (exit status: 1)").says(answer)
+}
+
+pub(crate) fn all() -> Vec<Case> {
+    let mut all = taken_over();
+    all.extend(beyond_them());
+    all
+}
+
+/// What they cannot take is refused before they are started.
+fn beyond_them() -> Vec<Case> {
+    let makes = |check, name, changes: &[Value]| {
+        Case::on(check, name)
+            .may("rootfs", "write /")
+            .runs_quietly([call("Open", "/"), apply(changes)])
+            .nameless()
+            .otherwise()
+    };
+    let name = format!("/{}", "a".repeat(209));
+    let deep: Vec<_> = (1..=10).map(|folders| folder(&name.repeat(folders))).collect();
+    let attribute = json!([["user.x", vec![b'x'; 60_000]]]);
+    let attributes =
+        json!({"mode": null, "owner": null, "group": null, "xattrs": attribute, "extensions": []});
+    let with = json!({"SetAttributes": {"path": "/f", "attributes": attributes}});
+    vec![
+        makes(Check::TreePaths, "a_path_so_long_that_mke2fs_writes_behind_its_memory", &deep)
+            .says("is a path of 2100 bytes, and what makes ext4 takes 2000"),
+        makes(
+            Check::TreeAttributes,
+            "an_attribute_so_long_that_mkfs_btrfs_aborts",
+            &[write("/f", "x"), with],
+        )
+        .defines(
+            "[[block-device]]\nname = \"disk\"\ntype = \"disk\"\n\
+             [[block-device]]\nname = \"root\"\ntype = \"filesystem\"\non = \"disk\"\n\
+             format = \"btrfs\"\nlabel = \"r\"\nmount = \"/\"\n",
+        )
+        .says("has 60006 bytes of one extended attribute, and btrfs takes 16000"),
+    ]
+}
+
+fn taken_over() -> Vec<Case> {
+    let told = |words: &'static str| {
+        move |_: &std::path::Path, outcome: &dibhost_tests::Outcome| outcome.stderr.contains(words)
+    };
+    let hostile = |check, name, word: &'static str| instead(check, name, word);
+    vec![
+        gets(
+            instead(Check::HostSight, "a_taken_over_mke2fs_reads_accounts", "cat /etc/passwd"),
+            "/etc/passwd: No such file or directory",
+        )
+        .gets_out(told("root:x:0:0")),
+        gets(
+            instead(
+                Check::HostSight,
+                "a_taken_over_mke2fs_sees_other_builds",
+                "ls -d /var /root /home /tmp || exit 1",
+            ),
+            "cannot access '/var': No such file or directory",
+        )
+        .gets_out(told("/var\n")),
+        gets(
+            instead(
+                Check::HostTree,
+                "a_taken_over_mke2fs_changes_the_tree",
+                "for a; do [ ! -d \"$a\" ] || { echo it-was-here > \"$a/x\"; cat \"$a/x\"; }; done",
+            ),
+            "Read-only file system",
+        )
+        .gets_out(told("it-was-here")),
+        gets(
+            instead(
+                Check::HostCapabilities,
+                "a_taken_over_mke2fs_changes_its_root",
+                "chroot / /bin/echo it-is-rooted",
+            ),
+            "Operation not permitted",
+        )
+        .gets_out(told("it-is-rooted")),
+        instead(Check::HostTime, "a_taken_over_mke2fs_never_ends", "exec sleep 1000")
+            .args(&["--host-timeout", "2"])
+            .says("`mke2fs` was ended because it ran longer than 2 s")
+            .goes_on(),
+        gets(
+            instead(
+                Check::ProgramNetwork,
+                "a_taken_over_mke2fs_reaches_the_builder",
+                "exec 3<>/dev/tcp/127.0.0.1/47012 && echo it-is-connected",
+            ),
+            "Network is unreachable",
+        )
+        .gets_out(told("it-is-connected")),
+        gets(
+            hostile(Check::ProgramTracing, "a_taken_over_mke2fs_traces", "hostile trace"),
+            "seize: EPERM",
+        )
+        .gets_out(told("seize: done")),
+        gets(
+            hostile(
+                Check::ProgramNamespaces,
+                "a_taken_over_mke2fs_has_namespaces",
+                "hostile namespaces",
+            ),
+            "user: EPERM",
+        )
+        .gets_out(told("user: done")),
+        gets(
+            hostile(Check::ProgramIds, "a_taken_over_mke2fs_is_root", "hostile ids"),
+            "ids: nobody's",
+        )
+        .gets_out(told("ids: the machine's")),
+        instead(Check::ProgramMemory, "a_taken_over_mke2fs_takes_all_memory", "hostile hoard")
+            .says("`mke2fs` was ended because it used more than")
+            .otherwise(),
+    ]
+}
