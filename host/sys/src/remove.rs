@@ -139,7 +139,8 @@ mod tests {
         symlink(at("kept"), at("gone/link")).unwrap();
         symlink(at("kept"), at("gone/a/link")).unwrap();
         std::fs::create_dir_all(at("gone/closed/within")).unwrap();
-        std::fs::set_permissions(at("gone/closed"), std::fs::Permissions::from_mode(0o000)).unwrap();
+        std::fs::set_permissions(at("gone/closed"), std::fs::Permissions::from_mode(0o000))
+            .unwrap();
         symlink("kept", at("link")).unwrap();
         let parent = File::open(folder.path()).unwrap();
         remove_folder(&parent, OsStr::new("gone")).unwrap();

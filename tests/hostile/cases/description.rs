@@ -88,7 +88,8 @@ pub(crate) fn all() -> Vec<Case> {
             .may("rootfs", "write /mine")
             .requests("rootfs", "write /mine/../etc")
             .has_a_step()
-            .says("it requests `rootfs` with the path \"/mine/../etc\""),
+            .says("it requests `rootfs` with the path \"/mine/../etc\"")
+            .second_wall("`hostile` asks for what the definition does not grant"),
         Case::on(Check::RequestScope, "a_request_with_an_escape_code")
             .requests("packages", "\u{1b}[2J*")
             .has_a_step()
@@ -171,7 +172,8 @@ pub(crate) fn all() -> Vec<Case> {
         Case::on(Check::DescriptionBytes, "a_description_of_twenty_thousand_entries")
             .with(|script| script.description["stands_in_for"] = vec!["x"; 20_000].into())
             .has_a_step()
-            .says("10000 is the most"),
+            .says("10000 is the most")
+            .second_wall("`hostile` asks for what the definition does not grant"),
     ]
 }
 

@@ -123,7 +123,8 @@ fn of_its_own() -> Vec<Case> {
             .says("does not declare that it provides `dib:boot/kernel-argument@1`"),
         Case::on(Check::FactConsume, "a_slot_that_nobody_declared_is_read")
             .plans([call("Consume", "dib:users/authorized-key@1")])
-            .says("does not declare that it consumes `dib:users/authorized-key@1`"),
+            .says("does not declare that it consumes `dib:users/authorized-key@1`")
+            .second_wall("`facts` of `read dib:users/authorized-key@1` is not granted"),
         Case::on(Check::FactsGrant, "a_key_for_root_that_nobody_granted")
             .with(|s| provides(s, host_slot("dib:users/authorized-key@1")))
             .plans([fact(

@@ -38,7 +38,7 @@ pub(crate) fn all() -> Vec<Case> {
             .may("outputs", "*")
             .runs_quietly([call("BlobOf", 10), call("Emit", "/../../home/evil")])
             .says("`/../../home/evil` is no suffix")
-            .second_wall("cannot have `/../../home/evil` added to its name"),
+            .second_wall("cannot have `/../../home/evil` added: it is no suffix"),
         Case::on(Check::CacheGrant, "bytes_kept_that_nobody_granted")
             .runs([call("CachePut", serde_json::json!({"key": "k", "content": "evil"}))])
             .says("`cache` is not granted"),

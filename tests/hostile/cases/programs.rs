@@ -83,7 +83,9 @@ fn host() -> Vec<Case> {
             "a_file_by_its_handle_whatever_the_root_is",
             "handles",
             "open: EPERM",
-        ),
+        )
+        // Where ids are mapped, the kernel refuses it in the same words.
+        .args(&["--backend", "loop"]),
     ]
 }
 
@@ -270,7 +272,6 @@ fn by_programs() -> Vec<Case> {
         )
         .args(&["--verbose"])
         .says("\\u{1b}[2Jall is well")
-        // What is told of a build has no escape in it in any case.
-        .second_wall("\u{fffd}[2Jall is well"),
+        .gets_out(|_, outcome| outcome.stderr.contains('\u{1b}')),
     ]
 }

@@ -321,7 +321,8 @@ fn strings() -> Vec<Case> {
         user(Check::AccountPath, "a_home_that_ends_its_field", |wish| {
             wish["home"] = "/home/eve:/evil".into();
         })
-        .says("the home folder \"/home/eve:/evil\" has ':' in it"),
+        .says("the home folder \"/home/eve:/evil\" has ':' in it")
+        .second_wall("`rootfs` of `write /home/eve:/evil` is not granted"),
         user(Check::AccountPath, "a_shell_that_climbs", |wish| {
             wish["shell"] = "/bin/../evil".into();
         })
