@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt as _};
-use dibhost_sys::HeldFolder;
+use dibhost_sys::{HeldFolder, remove_folder};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
 
 use crate::ImageError;
@@ -63,12 +63,8 @@ fn open_folder(folder: &Dir, name: &OsStr) -> io::Result<File> {
 /// Removes what is in a folder, and it from the folder that it was in, if it is there still.
 fn remove(folder: &Dir, name: &OsStr, opened: &Dir) -> io::Result<()> {
     for entry in opened.entries()? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            opened.remove_dir_all(entry.file_name())?;
-        } else {
-            opened.remove_file(entry.file_name())?;
-        }
+        // A program that makes filesystems may have made folders of any depth.
+        remove_folder(opened, &entry?.file_name())?;
     }
     // What was put in its place is either not empty, and stays, or nobody's loss.
     folder.remove_dir(name)

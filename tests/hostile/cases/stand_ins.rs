@@ -81,7 +81,6 @@ fn taken_over() -> Vec<Case> {
     let told = |words: &'static str| {
         move |_: &std::path::Path, outcome: &dibhost_tests::Outcome| outcome.stderr.contains(words)
     };
-    let hostile = |check, name, word: &'static str| instead(check, name, word);
     vec![
         gets(
             instead(Check::HostSight, "a_taken_over_mke2fs_reads_accounts", "cat /etc/passwd"),
@@ -129,12 +128,12 @@ fn taken_over() -> Vec<Case> {
         )
         .gets_out(told("it-is-connected")),
         gets(
-            hostile(Check::ProgramTracing, "a_taken_over_mke2fs_traces", "hostile trace"),
+            instead(Check::ProgramTracing, "a_taken_over_mke2fs_traces", "hostile trace"),
             "seize: EPERM",
         )
         .gets_out(told("seize: done")),
         gets(
-            hostile(
+            instead(
                 Check::ProgramNamespaces,
                 "a_taken_over_mke2fs_has_namespaces",
                 "hostile namespaces",
@@ -143,7 +142,7 @@ fn taken_over() -> Vec<Case> {
         )
         .gets_out(told("user: done")),
         gets(
-            hostile(Check::ProgramIds, "a_taken_over_mke2fs_is_root", "hostile ids"),
+            instead(Check::ProgramIds, "a_taken_over_mke2fs_is_root", "hostile ids"),
             "ids: nobody's",
         )
         .gets_out(told("ids: the machine's")),

@@ -19,7 +19,6 @@ use super::{boxed, calls, sight};
 use crate::cgroup::{Exceeded, ProgramGroups};
 use crate::error::{TargetError, os};
 use crate::files::{receive_file, send_file};
-use crate::limits::ProgramLimits;
 
 /// What they run in.
 pub(crate) struct Aside {
@@ -37,9 +36,7 @@ pub(crate) struct Speaker {
 
 impl Aside {
     pub(crate) fn make(outside: &Outside<'_>) -> Result<Self, TargetError> {
-        let limits = outside.limits;
-        let most = ProgramLimits { programs: limits.programs, program_memory: limits.memory };
-        let groups = ProgramGroups::make(outside.subtrees, outside.turn, most, 0)?;
+        let groups = outside.groups()?;
         let sight = Check::HostSight.holds().then(|| make_sight(outside)).transpose()?;
         Ok(Self { sight, groups })
     }

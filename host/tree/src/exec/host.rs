@@ -55,6 +55,15 @@ pub(crate) struct Outside<'a> {
     pub(crate) control: BorrowedFd<'a>,
 }
 
+impl Outside<'_> {
+    /// What limits the memory and processes of the next ones.
+    pub(super) fn groups(&self) -> Result<ProgramGroups, TargetError> {
+        let HostLimits { programs, memory: program_memory, .. } = self.limits;
+        let most = ProgramLimits { programs, program_memory };
+        ProgramGroups::make(self.subtrees, self.turn, most, 0)
+    }
+}
+
 /// Runs one; all that it says is kept. [`TargetError::NotFound`]: there is no such program.
 pub(crate) fn run(
     command: std::process::Command,
@@ -69,8 +78,7 @@ pub(crate) fn run(
         kept: LISTED_MAX,
         control: outside.control,
     };
-    let most = ProgramLimits { programs: limits.programs, program_memory: limits.memory };
-    let groups = ProgramGroups::make(outside.subtrees, outside.turn, most, 0)?;
+    let groups = outside.groups()?;
     // The network is the worker's, which has none.
     let namespaces = Namespaces { mount: true, pid: true, ..Namespaces::default() };
     let enter = || {

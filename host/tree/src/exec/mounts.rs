@@ -57,7 +57,7 @@ pub(crate) struct Script {
     pub(crate) text: String,
 }
 
-pub(super) fn hold(path: &str) -> Result<OwnedFd, TargetError> {
+fn hold(path: &str) -> Result<OwnedFd, TargetError> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     open_tree(CWD, path, flags).map_err(|e| os(format!("taking hold of `{path}`"), e))
 }
