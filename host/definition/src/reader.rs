@@ -175,14 +175,19 @@ impl Reader<'_> {
         let Err(why) = rule(&text) else { return Some(text) };
         let what = if key.contains('`') { key.to_owned() } else { format!("`{key}`") };
         let shown = harmless(&text, 60);
-        self.wrong
-            .push(Diagnostic::new(format!("{what} \"{shown}\" {why}")).at(text.location.as_ref()));
+        let mended = mended(&text).filter(|near| rule(near).is_ok());
+        let help = mended.map(|near| format!("did you mean `{near}`?"));
+        self.wrong.push(
+            Diagnostic::new(format!("{what} \"{shown}\" {why}"))
+                .at(text.location.as_ref())
+                .with_optional_help(help),
+        );
         None
     }
 
     /// A word of a short list.
     pub(crate) fn one_of(&mut self, item: &Item<'_>, key: &str, words: &[&str]) -> Option<String> {
-        let word = self.text(item, key, "a text")?;
+        let word = self.text(item, key, &format!("one of {}", quoted_list(words)))?;
         if words.contains(&word.as_str()) {
             return Some(word.value);
         }
@@ -274,6 +279,13 @@ pub(crate) fn kind(value: &DeValue<'_>) -> String {
         DeValue::Array(_) => "a list".to_owned(),
         DeValue::Table(_) => "a table".to_owned(),
     }
+}
+
+/// What somebody who wrote a name with capitals and spaces in it may have meant.
+fn mended(text: &str) -> Option<String> {
+    let words: Vec<_> = text.split_whitespace().map(str::to_lowercase).collect();
+    let near = words.join("-");
+    (near != text).then_some(near)
 }
 
 /// Whether a secret or an input may be called so.

@@ -300,7 +300,8 @@ pub fn authorized_key(key: &str) -> Result<(), String> {
     at_most(key, 16_384)?;
     let mut words = key.split_whitespace();
     if !words.any(|word| KINDS.contains(&word)) {
-        return Err("names no known type of key, as `ssh-ed25519`".to_owned());
+        let of_file = if key.ends_with(".pub") { "; write what is in the file" } else { "" };
+        return Err(format!("names no known type of key, as `ssh-ed25519`{of_file}"));
     }
     let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
     match words.next() {

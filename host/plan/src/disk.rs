@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dibhost_block_device::{Backend, Graph, GraphError, Node, NodeKind};
+use dibhost_block_device::{
+    Backend, Graph, GraphError, LayoutError, Node, NodeKind, layout_without_files,
+};
 use dibhost_definition::{Definition, Diagnostic, Location, RootFilesystem, Spanned};
 use dibhost_text::{did_you_mean, quoted_list};
 use serde_json::Value;
@@ -111,6 +113,18 @@ impl Wished {
     }
 }
 
+/// A disk of the size that `[disk]` wants, on which not even the layout has room.
+fn too_small(error: LayoutError, at: Option<&Location>) -> Diagnostic {
+    match error {
+        LayoutError::Refused { node, problem, help } => {
+            Diagnostic::new(format!("the block-device node `{node}`: {problem}"))
+                .at(at)
+                .with_help(help)
+        }
+        error @ LayoutError::Tree { .. } => Diagnostic::new(error.to_string()).at(at),
+    }
+}
+
 /// The planned block device, the value of `dib:block-device/layout@1`, and what may go wrong later.
 pub(crate) fn plan(
     definition: &Definition,
@@ -159,6 +173,11 @@ pub(crate) fn plan(
     planned.identities = serde_json::to_value(&identities).map_err(|error| {
         Diagnostic::new(format!("the identities of the block device are no JSON: {error}"))
     })?;
+    if let Some(size) = &definition.disk.size {
+        // What no tree makes smaller is known before there is one.
+        let laid_out = layout_without_files(&graph, &identities, planned.layout_options());
+        laid_out.map_err(|error| too_small(error, size.location.as_ref()))?;
+    }
     let place = |node: &str| definition.place_of_node(node, None).map(ToString::to_string);
     let remark = |node: &str, message: String, help: &str| PlanFinding {
         element: wished.added_by.get(node).cloned().flatten().map(|(element, _)| element),

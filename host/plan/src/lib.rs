@@ -45,6 +45,7 @@ mod shown;
 mod slot;
 mod slots;
 mod soundness;
+mod started;
 mod transaction;
 mod typed;
 pub mod validate;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use dibhost_text::{did_you_mean, quoted_list};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -85,9 +86,11 @@ impl FromStr for Phase {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|p| p.name() == text)
-            .ok_or_else(|| format!("`{text}` is no phase"))
+        Self::ALL.into_iter().find(|p| p.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name);
+            let help = did_you_mean(text, names)
+                .unwrap_or_else(|| format!("phases are {}", quoted_list(names)));
+            format!("`{}` is no phase; {help}", text.escape_debug())
+        })
     }
 }

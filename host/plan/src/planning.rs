@@ -67,7 +67,7 @@ pub fn plan(
         Settled::of(definition, planner, inputs, &elements, &declared, &mut wrong, &mut findings);
     wrong.or(())?;
 
-    let seed = seed(definition, &settled.machine, &elements, &settled.parameters);
+    let seed = seed(definition, &settled.machine);
     let run = Run { definition, planner, inputs, elements: &elements, settled: &settled };
     let Collected { held, facts, mut wishes, findings: remarks, block_device } =
         run.all_phases(held, seed)?;
@@ -138,6 +138,7 @@ pub fn plan(
     plan.findings.extend(remarks);
     plan.findings.extend(plan.nobody_logs_in());
     plan.findings.extend(plan.locked_out());
+    plan.findings.extend(plan.never_started());
     plan.actions = actions::actions(&plan);
     plan.digest = digest(&plan).unwrap_or_else(|error| {
         wrong.push(Diagnostic::new(format!("the plan is no JSON: {error}")));
@@ -286,21 +287,14 @@ fn deferred_triggers(transactions: bool) -> Vec<DeferredTrigger> {
     if transactions { vec![initramfs] } else { Vec::new() }
 }
 
-/// What identities derive from: all that was there before any element wished for anything.
-/// Formats are no part of it: a raw and a qcow2 image of one plan are one disk.
-fn seed(
-    definition: &Definition,
-    machine: &TargetMachine,
-    elements: &Elements,
-    parameters: &Parameters,
-) -> String {
-    let digests: BTreeMap<&String, &String> =
-        elements.iter().map(|(name, e)| (name, &e.described.digest)).collect();
+/// What identities derive from: the image and what the definition says of its disk. Elements and
+/// parameters are no part of it: a boot loader that is told another identity has to be made anew, with
+/// all after it, and of two versions of one image only one is in a machine. Nor are formats: a raw and
+/// a qcow2 image of one plan are one disk.
+fn seed(definition: &Definition, machine: &TargetMachine) -> String {
     let root = &definition.root_filesystem;
     let mut all = json!({
         "machine": machine,
-        "elements": digests,
-        "parameters": parameters,
         "root-filesystem": {
             "label": root.label.as_ref().map(|l| &l.value),
             "max-online-resize": root.max_online_resize.as_ref().map(|n| n.value),

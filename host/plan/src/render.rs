@@ -30,7 +30,14 @@ impl Plan {
     /// shipped with the host hold and tell one another, and each wish told once, as it was merged.
     #[must_use]
     pub fn to_overview(&self) -> String {
+        self.to_overview_of(&self.image.name)
+    }
+
+    /// The same of outputs that are called so, without their endings.
+    #[must_use]
+    pub fn to_overview_of(&self, stem: &str) -> String {
         let mut text = Text::new(false);
+        text.stem = Some(stem.to_owned());
         text.plan(self);
         text.into_text()
     }

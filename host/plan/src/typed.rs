@@ -87,9 +87,24 @@ pub fn set_typed(
     wrong.or(remarks)
 }
 
-/// As definitions are laid over one another: lists add, anything else is set.
+/// Keys of a definition that are lists of words.
+const LISTS: [&[&str]; 5] = [
+    &["include"],
+    &["packages"],
+    &["image", "elements"],
+    &["image", "formats"],
+    &["kernel", "arguments"],
+];
+
+/// As definitions are laid over one another: lists add, anything else is set. A list may be typed as
+/// its words.
 fn lay(typed: &mut Typed, path: &[&str], text: &str) {
-    match plain(text) {
+    let value = match plain(text) {
+        list @ Value::Array(_) => list,
+        _ if LISTS.contains(&path) => words(text).map(Value::from).collect(),
+        value => value,
+    };
+    match value {
         Value::Array(list) => typed.add(path, list),
         value => typed.set(path, value),
     }

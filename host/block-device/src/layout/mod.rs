@@ -16,6 +16,7 @@ mod give;
 mod groups;
 mod grub;
 mod need;
+mod no_files;
 mod options;
 mod sector;
 mod types;
@@ -32,6 +33,7 @@ use crate::identity::Identities;
 use content::Sized;
 use dibhost_filesystems::Tree;
 use need::Needs;
+use no_files::NoFiles;
 use types::refused;
 
 /// Reads the tree's sizes and lays out the disks, for no purpose in particular.
@@ -67,17 +69,16 @@ pub fn layout_for(
 }
 
 /// Lays out the disks before there is a tree: what takes its size from its content is as small as
-/// can be, and GRUB's core image has 256 KiB. `tree` has the mount points, with nothing in them.
+/// can be, and GRUB's core image has 256 KiB. No tree makes it smaller.
 ///
 /// # Errors
 /// As [`layout`].
 pub fn layout_without_files(
     graph: &Graph,
     identities: &Identities,
-    tree: &mut dyn Tree,
     options: LayoutOptions,
 ) -> Result<Layout, LayoutError> {
-    let sized = sized(graph, tree, options)?;
+    let sized = sized(graph, &mut NoFiles, options)?;
     let grub: Vec<_> = graph.grub.iter().map(|grub| grub::assumed(graph, grub)).collect();
     let needs = Needs { graph, sized: &sized, grub: &grub, options };
     give::give(&needs, identities)

@@ -153,10 +153,8 @@ fn grub_has_its_place_before_there_are_files() {
     assert!(node == "grub" && problem.contains("cannot be read"), "{problem}");
     let text = format!("block-device = [\n{nodes}\n]\n");
     let graph = Graph::new(Config::parse(&text).unwrap().nodes).unwrap();
-    let empty = tempfile::tempdir().unwrap();
-    let mut tree = FolderTree::of_parts([("/", empty.path())], Cancel::new()).unwrap();
     let identities = graph.identities(&[7; 32]);
     let options = LayoutOptions::default();
-    let layout = layout_without_files(&graph, &identities, &mut tree, options).unwrap();
+    let layout = layout_without_files(&graph, &identities, options).unwrap();
     assert_eq!(layout.grub[0].extent, layout.partition("bios").unwrap().0.extent);
 }

@@ -187,7 +187,12 @@ fn each_key_has_a_wrong_value_that_is_told_where_it_stands() {
             "",
         ),
         ("[[users]]\nshell = \"/bin/sh\"", "4:1", "says no `name`", "name = \"deploy\""),
-        ("[[users]]\nname = \"Deploy\"", "5:8", "`name` \"Deploy\" has 'D' in it", ""),
+        (
+            "[[users]]\nname = \"Deploy\"",
+            "5:8",
+            "`name` \"Deploy\" has 'D' in it",
+            "did you mean `deploy`?",
+        ),
         (
             "[[users]]\nname = \"a\"\nauthorized-keys = [\"AAAA\"]",
             "6:20",
@@ -195,14 +200,30 @@ fn each_key_has_a_wrong_value_that_is_told_where_it_stands() {
             "",
         ),
         ("[[users]]\nname = \"a\"\nauthorized-keys = \"x\"", "6:19", "a list of public keys", ""),
-        ("[[users]]\nname = \"a\"\ngroups = [\"a b\"]", "6:11", "has ' ' in it", ""),
+        (
+            "[[users]]\nname = \"a\"\ngroups = [\"a b\"]",
+            "6:11",
+            "has ' ' in it",
+            "did you mean `a-b`?",
+        ),
+        (
+            "[[users]]\nname = \"a\"\nauthorized-keys = [\"key.pub\"]",
+            "6:20",
+            "names no known type of key",
+            "",
+        ),
         (
             "[[users]]\nname = \"a\"\nsudo = \"nopaswd\"",
             "6:8",
             "`sudo` cannot be \"nopaswd\"",
             "did you mean `nopasswd`?",
         ),
-        ("[[users]]\nname = \"a\"\nsudo = true", "6:8", "`sudo` has to be a text", ""),
+        (
+            "[[users]]\nname = \"a\"\nsudo = true",
+            "6:8",
+            "`sudo` has to be one of `nopasswd`, `password` and `none`; this is `true`",
+            "",
+        ),
         (
             "[[users]]\nname = \"a\"\npassword = \"hunter2\"",
             "6:12",

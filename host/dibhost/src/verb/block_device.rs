@@ -4,15 +4,12 @@ use std::path::Path;
 
 use dibhost_block_device::config::is_image_definition;
 use dibhost_block_device::{
-    FileError, Graph, Identities, Layout, LayoutError, LayoutOptions, Optimise,
-    layout_without_files, seed_of,
+    FileError, Graph, Layout, LayoutError, LayoutOptions, Optimise, layout_without_files, seed_of,
 };
 use dibhost_definition::Definition;
 use dibhost_dib::{Diagnostic, Dib, DibParameters};
 use dibhost_dib::{Syntax, Written};
 use dibhost_engine::{Event, Level};
-use dibhost_filesystems::FolderTree;
-use dibhost_sys::Cancel;
 use dibhost_text::parse_size;
 
 use crate::cli::{BlockDevicePlanArgs, LayoutFormat, Purpose};
@@ -31,7 +28,9 @@ pub(crate) fn plan(args: &BlockDevicePlanArgs, reporter: &Reporter) -> Result<()
     let written = source.written(reporter)?;
     let graph = source.graph(&written, reporter)?;
     let identities = graph.identities(&seed_of(&source.text));
-    let layout = without_files(&graph, &identities, made_for(args.optimise, &written))?
+    let optimise = made_for(args.optimise, &written);
+    // Nothing is in it yet: what takes its size from its content is as small as can be.
+    let layout = layout_without_files(&graph, &identities, optimise)
         .map_err(|error| source.unlaid(&written, error))?;
     show(&layout, args.format)
 }
@@ -58,21 +57,9 @@ fn plan_image(args: &BlockDevicePlanArgs) -> Result<(), Failure> {
     }
     let identities = graph.identities(&device.seed_bytes());
     let optimise = args.optimise.map(Optimise::from).or(device.optimise);
-    let layout = without_files(&graph, &identities, LayoutOptions { optimise })?
+    let layout = layout_without_files(&graph, &identities, LayoutOptions { optimise })
         .map_err(|error| Failure::Wrong(format!("{}: {error}", args.file.display())))?;
     show(&layout, args.format)
-}
-
-/// Nothing is in it yet: what takes its size from its content is as small as can be.
-fn without_files(
-    graph: &Graph,
-    identities: &Identities,
-    options: LayoutOptions,
-) -> Result<Result<Layout, LayoutError>, Failure> {
-    let empty = tempfile::tempdir().map_err(Failure::failed)?;
-    let parts = graph.mounts().iter().map(|mount| (mount.at.as_str(), empty.path()));
-    let mut tree = FolderTree::of_parts(parts, Cancel::new()).map_err(Failure::failed)?;
-    Ok(layout_without_files(graph, identities, &mut tree, options))
 }
 
 fn show(layout: &Layout, format: LayoutFormat) -> Result<(), Failure> {

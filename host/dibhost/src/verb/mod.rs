@@ -3,6 +3,7 @@
 pub(crate) mod block_device;
 pub(crate) mod block_device_inspect;
 pub(crate) mod build;
+pub(crate) mod cache;
 pub(crate) mod convert;
 pub(crate) mod disk;
 mod disk_secrets;
@@ -33,6 +34,12 @@ use crate::{first_party, surroundings};
 
 /// Opens the library of elements.
 pub(crate) fn library(options: &ElementOptions) -> Result<Library, Failure> {
+    if let Some(folder) = options.folders.iter().find(|folder| !folder.is_dir()) {
+        return Err(Failure::wrong(format!(
+            "`--elements {}` names no folder\n  help: name the folder that the `.wasm` files are in",
+            folder.display()
+        )));
+    }
     Library::new(LibraryOptions {
         folders: surroundings::element_folders(options),
         first_party: first_party::digests(),

@@ -32,8 +32,11 @@ pub(crate) fn run(args: &PlanArgs, verbose: bool, reporter: &Reporter) -> Result
         (None, PlanFormat::Svg) => super::show(&plan.to_svg()),
         (None, PlanFormat::Dot) => super::show(&plan.to_dot()),
         (None, PlanFormat::Text) => {
-            let told = if verbose { Plan::to_text } else { Plan::to_overview };
-            super::show(&(told(&plan) + &as_definition(&typed)))
+            let told = match verbose {
+                true => plan.to_text(),
+                false => plan.to_overview_of(&stem.to_string_lossy()),
+            };
+            super::show(&(told + &as_definition(&typed)))
         }
         (None, format) => formatted(format, &plan, Plan::to_text),
     }

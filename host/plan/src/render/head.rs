@@ -13,7 +13,8 @@ impl Text {
     pub(super) fn head(&mut self, plan: &Plan) {
         let image = &plan.image;
         self.heading(&format!("image {} for {}", image.name, image.arch));
-        let outputs: Vec<String> = image.formats.iter().map(|f| output(image, *f)).collect();
+        let outputs: Vec<String> =
+            image.formats.iter().map(|f| output(image, self.stem.as_deref(), *f)).collect();
         let mut rows = Vec::new();
         add(&mut rows, "system", vec![system(plan)]);
         add(&mut rows, "outputs", vec![outputs.join(", ")]);
@@ -40,8 +41,8 @@ fn add(rows: &mut Vec<Vec<String>>, what: &str, lines: Vec<String>) {
     }
 }
 
-fn output(image: &PlannedImage, format: Format) -> String {
-    let file = format!("{}.{}", image.name, format.name());
+fn output(image: &PlannedImage, stem: Option<&str>, format: Format) -> String {
+    let file = format!("{}.{}", stem.unwrap_or(&image.name), format.name());
     match format {
         Format::Qcow2 => format!("{file} (compression: {})", image.qcow2_compression.name()),
         _ => file,

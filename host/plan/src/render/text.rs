@@ -9,6 +9,8 @@ pub(super) struct Text {
     /// Everything is told: parameters and grants of all elements, who wished for what in which
     /// step, facts, keys of actions.
     pub(super) all: bool,
+    /// What the outputs are called, without their endings; none: as the image.
+    pub(super) stem: Option<String>,
 }
 
 impl Text {
