@@ -12,7 +12,7 @@ pub(crate) const FLOORS: [&[&str]; 14] = [
     &["definition"],
     &["dib", "packages"],
     &["block-device", "image", "inputs", "machine", "tree"],
-    &["filesystems"],
+    &["filesystems", "layers"],
     &["volumes"],
     &["text"],
     &["check", "sys"],

@@ -101,7 +101,10 @@ impl From<TargetError> for Refusal {
             TargetError::NoRoom { .. } | TargetError::Limit { .. } => {
                 ErrorCode::Other(Some("limit".to_owned()))
             }
-            TargetError::Gone(_) => ErrorCode::Other(Some("target-gone".to_owned())),
+            // No element restores a layer.
+            TargetError::Gone(_) | TargetError::Corrupt(_) => {
+                ErrorCode::Other(Some("target-gone".to_owned()))
+            }
         };
         Self::new(code, error.to_string())
     }

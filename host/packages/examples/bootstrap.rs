@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     apt.refresh(&cancel)?;
     lap("updating");
     let wanted = Wanted { bootstrap: true, install: wanted, ..Wanted::default() };
-    let resolution = apt.resolve(&mut worker, &wanted, &[], &cancel)?;
+    let resolution = apt.resolve(Some(&mut worker), &wanted, &[], &cancel)?;
     lap("resolving");
     apt.fetch(&resolution, &cancel, &mut |_, _| ())?;
     lap("downloading");

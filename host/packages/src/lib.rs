@@ -7,6 +7,6 @@ pub mod simulated;
 
 pub use error::PackageError;
 pub use manager::{
-    Applied, Batch, InstalledPackage, LockedPackage, Package, PackageManager, PackageSource,
-    PackageSpec, Resolution, Selection, Surroundings, Wanted,
+    Applied, Batch, IndexFile, Indexes, InstalledPackage, LockedPackage, ManagerState, Package,
+    PackageManager, PackageSource, PackageSpec, Resolution, Selection, Surroundings, Wanted,
 };

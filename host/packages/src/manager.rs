@@ -2,7 +2,7 @@
 //! own tool installs. The real ones are in modules of their own ([`crate::apt`]); a simulated twin
 //! ([`crate::simulated`]) passes the same tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_sys::Cancel;
 use dibhost_tree::{Line, StandIn, Target};
@@ -205,6 +205,31 @@ pub struct InstalledPackage {
     pub arch: String,
 }
 
+/// What package sources offer, as their signed indexes have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Indexes {
+    /// SHA-256 of all of them, in lower-case hexadecimal: equal offers have equal digests.
+    pub digest: String,
+}
+
+/// A signed index of a package source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexFile {
+    /// Where it is, by HTTP.
+    pub url: String,
+    /// SHA-256 of what was fetched of it last, in lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// What a package manager knows of a tree beside what is in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagerState {
+    /// Programs that package scripts wanted and that are still to be run.
+    pub deferred: Vec<String>,
+    /// What was in the tree when the first package came that only the build needs.
+    pub before_build_only: Option<BTreeSet<String>>,
+}
+
 /// What every program of a tree is run with, so that packages can be installed and configured
 /// without a running system.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -226,15 +251,15 @@ pub trait PackageManager {
     /// A source cannot be reached, lacks what was asked for, or is not signed well.
     fn refresh(&mut self, cancel: &Cancel) -> Result<(), PackageError>;
 
-    /// What is to be installed and removed, by the package manager's own solver. Of packages that
-    /// are locked, that very file; when any are, all that is chosen must be.
+    /// What is to be installed and removed, by the package manager's own solver; no tree: it is empty,
+    /// which a bootstrap begins with. Of packages that are locked, that very file; when any are, all that is chosen must be.
     ///
     /// # Errors
     /// A package that is not there or cannot be installed beside the others; what is locked cannot
     /// be had; a module or a group, where the package manager knows none.
     fn resolve(
         &mut self,
-        tree: &mut dyn Target,
+        tree: Option<&mut dyn Target>,
         wanted: &Wanted,
         locked: &[LockedPackage],
         cancel: &Cancel,
@@ -295,6 +320,25 @@ pub trait PackageManager {
         cancel: &Cancel,
         line: &mut dyn FnMut(Line),
     ) -> Result<Vec<String>, PackageError>;
+
+    /// What the sources offered when they were last [refreshed](Self::refresh).
+    ///
+    /// # Errors
+    /// They never were.
+    fn indexes(&self) -> Result<Indexes, PackageError>;
+
+    /// The signed indexes as they were fetched last and found to be good, a while ago at most: where each
+    /// of them is the same still, [`refresh`](Self::refresh) would find nothing new. Empty: nobody can
+    /// tell without.
+    fn known_indexes(&self) -> Vec<IndexFile> {
+        Vec::new()
+    }
+
+    /// What it knows of the tree that the tree does not say itself: kept with it.
+    fn state(&self) -> ManagerState;
+
+    /// Goes on with a tree that was kept.
+    fn resume(&mut self, state: ManagerState);
 
     /// Programs that package scripts wanted and that are still to be run.
     fn deferred(&self) -> &[String];

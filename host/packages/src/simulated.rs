@@ -15,8 +15,8 @@ use dibhost_tree::{
 
 use crate::error::PackageError;
 use crate::manager::{
-    Applied, Batch, InstalledPackage, LockedPackage, Package, PackageManager, PackageSource,
-    Resolution, Selection, Surroundings, Wanted,
+    Applied, Batch, Indexes, InstalledPackage, LockedPackage, ManagerState, Package,
+    PackageManager, PackageSource, Resolution, Selection, Surroundings, Wanted,
 };
 
 /// A package that a simulated archive offers.
@@ -231,7 +231,7 @@ impl PackageManager for SimulatedPackages {
 
     fn resolve(
         &mut self,
-        tree: &mut dyn Target,
+        tree: Option<&mut dyn Target>,
         wanted: &Wanted,
         locked: &[LockedPackage],
         cancel: &Cancel,
@@ -241,7 +241,10 @@ impl PackageManager for SimulatedPackages {
         if !self.asked {
             return Err(PackageError::Invalid("nobody asked what the archive offers".to_owned()));
         }
-        let there = if wanted.bootstrap { Notes::new() } else { read(tree)? };
+        let there = match tree {
+            Some(tree) if !wanted.bootstrap => read(tree)?,
+            _ => Notes::new(),
+        };
         if !wanted.build_only.is_empty() {
             self.before_build_only.get_or_insert_with(|| there.keys().cloned().collect());
         }
@@ -452,6 +455,24 @@ impl PackageManager for SimulatedPackages {
         changes.push(record(&notes)?);
         tree.apply(&Scope::own(), &changes)?;
         Ok(gone)
+    }
+
+    fn indexes(&self) -> Result<Indexes, PackageError> {
+        if !self.asked {
+            return Err(PackageError::Invalid("nobody asked what the archive offers".to_owned()));
+        }
+        let offers: Vec<String> = self.offers.iter().map(digest).collect();
+        Ok(Indexes { digest: offers.concat() })
+    }
+
+    fn state(&self) -> ManagerState {
+        let (deferred, before_build_only) = (self.deferred.clone(), self.before_build_only.clone());
+        ManagerState { deferred, before_build_only }
+    }
+
+    fn resume(&mut self, state: ManagerState) {
+        self.deferred = state.deferred;
+        self.before_build_only = state.before_build_only;
     }
 
     fn deferred(&self) -> &[String] {

@@ -55,7 +55,7 @@ fn first(names: &[&str]) -> Wanted {
 fn solve(apt: &mut Apt, wanted: &Wanted) -> Result<Resolution, PackageError> {
     let no_programs = Box::new(|_: &_, _: &mut dyn FnMut(_)| Ok(Output::default()));
     let mut tree = SimulatedTarget::new(0, no_programs).unwrap();
-    apt.resolve(&mut tree, wanted, &[], &Cancel::new())
+    apt.resolve(Some(&mut tree), wanted, &[], &Cancel::new())
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_tree_is_bootstrapped_and_takes_more_packages() {
     apt.refresh(&cancel).unwrap();
     let worker = &mut bench.worker;
     let wanted = first(&["debconf", "tzdata"]);
-    let first = apt.resolve(worker, &wanted, &[], &cancel).unwrap();
+    let first = apt.resolve(Some(worker), &wanted, &[], &cancel).unwrap();
     assert!(first.packages.iter().any(|p| p.name == "libc6" && p.essential));
     assert!(first.packages.iter().any(|p| p.name == "apt" && !p.essential && p.requested));
     assert!(!first.packages.iter().any(|p| p.name == "usrmerge"));
@@ -106,8 +106,8 @@ fn a_tree_is_bootstrapped_and_takes_more_packages() {
         remove: vec!["tzdata".to_owned()],
         ..Wanted::default()
     };
-    let second = apt.resolve(worker, &wanted, &[], &cancel).unwrap();
-    let again = apt.resolve(worker, &wanted, &[], &cancel).unwrap();
+    let second = apt.resolve(Some(worker), &wanted, &[], &cancel).unwrap();
+    let again = apt.resolve(Some(worker), &wanted, &[], &cancel).unwrap();
     assert_eq!(again, second);
     assert!(second.packages.iter().any(|p| p.name == "netbase" && !p.essential));
     assert!(!second.packages.iter().any(|p| p.name == "libc6"));
@@ -124,7 +124,7 @@ fn a_tree_is_bootstrapped_and_takes_more_packages() {
     assert!(apt.deferred().is_empty());
 
     // Asked again, nothing is left to do for what is there.
-    assert!(apt.resolve(worker, &wanted, &[], &cancel).unwrap().is_empty());
+    assert!(apt.resolve(Some(worker), &wanted, &[], &cancel).unwrap().is_empty());
     bench.worker.stop().unwrap();
 }
 

@@ -25,7 +25,7 @@ pub use mounts::make_read_only;
 pub use process::{Forked, Namespaces, close_on_exec, fork};
 pub use program::{Program, ProgramError, ProgramOutput, inherit};
 pub use regular::{WRITTEN_BY_HAND, read_regular, read_written};
-pub use remove::remove_folder;
+pub use remove::{empty_folder, remove_folder};
 pub use secret::{SecretBytes, leave_no_core};
 
 mod account;

@@ -23,16 +23,25 @@ pub fn remove_folder(parent: impl AsFd, name: &OsStr) -> io::Result<()> {
         }
         Err(error) => return Err(error.into()),
     };
+    empty_folder(&top)?;
+    Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?)
+}
+
+/// Removes what is in a folder that was opened to be read, as [`remove_folder`] does.
+///
+/// # Errors
+/// The operating system refuses; what is left is still in it.
+pub fn empty_folder(top: &OwnedFd) -> io::Result<()> {
     // Empties the top itself, which leaves folders alone, then one of them after another.
     let mut moved = 0_u64;
-    let mut folders = empty(&top, &top, &mut moved)?;
+    let mut folders = empty(top, top, &mut moved)?;
     while let Some(folder) = folders.pop() {
         let opened = open(top.as_fd(), &folder)?;
-        folders.extend(empty(&opened, &top, &mut moved)?);
+        folders.extend(empty(&opened, top, &mut moved)?);
         drop(opened);
-        unlinkat(&top, &folder, AtFlags::REMOVEDIR)?;
+        unlinkat(top, &folder, AtFlags::REMOVEDIR)?;
     }
-    Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?)
+    Ok(())
 }
 
 /// Removes what is in `folder` and no folder, and moves its folders into `top`; answers their names there.

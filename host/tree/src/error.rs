@@ -64,6 +64,9 @@ pub enum TargetError {
     /// This machine cannot do it.
     #[error("{0}")]
     Unsupported(String),
+    /// What was kept is not what was kept.
+    #[error("{0}")]
+    Corrupt(String),
     /// The build was cancelled.
     #[error("cancelled")]
     Cancelled,

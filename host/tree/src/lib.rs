@@ -6,6 +6,7 @@ mod error;
 mod exec;
 mod files;
 mod ids;
+mod layered;
 mod limits;
 mod network;
 mod path;
@@ -23,8 +24,8 @@ pub use network::can_give_network;
 pub use path::{PathError, TargetPath};
 pub use simulated::SimulatedTarget;
 pub use tree::{
-    Attributes, Change, Entry, HostPrograms, Kind, Links, ListedNode, NotApplied, Programs, Room,
-    Scope, Scoped, Stat, Target, Tree, Walk, Workshop, Written,
+    Attributes, Change, Entry, HostPrograms, Kind, LayerFiles, Layered, Links, ListedNode,
+    NotApplied, Programs, Room, Scope, Scoped, Stat, Target, Tree, Walk, Workshop, Written,
 };
 #[doc(hidden)]
 pub use worker::protocol::read_messages;

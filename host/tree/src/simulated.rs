@@ -10,12 +10,13 @@ use tempfile::TempDir;
 
 use crate::command::{Command, Line, Output};
 use crate::error::{TargetError, os};
+use crate::layered::Standing;
 use crate::path::TargetPath;
 use crate::rooted::Rooted;
 use crate::rooted::split::{View, uncut};
 use crate::tree::{
-    Change, Entry, HostPrograms, ListedNode, NotApplied, Programs, Room, Scope, Scoped, Stat, Tree,
-    Walk, Written,
+    Change, Entry, HostPrograms, LayerFiles, Layered, ListedNode, NotApplied, Programs, Room,
+    Scope, Scoped, Stat, Tree, Walk, Written,
 };
 
 /// Answers for programs "run" in a simulated target.
@@ -29,6 +30,7 @@ pub struct SimulatedTarget {
     answers: Answers,
     /// What was split last.
     view: Option<View>,
+    standing: Standing,
     /// Removed when dropped.
     folder: TempDir,
 }
@@ -51,7 +53,7 @@ impl SimulatedTarget {
         let folder = TempDir::new_in(above).map_err(|e| os("making a temporary folder", e))?;
         let owners = rustix::process::geteuid().is_root();
         let rooted = Rooted::create(folder.path(), epoch, owners)?;
-        Ok(Self { rooted, answers, view: None, folder })
+        Ok(Self { rooted, answers, view: None, standing: Standing::default(), folder })
     }
 
     /// The tree on the host.
@@ -173,5 +175,19 @@ impl HostPrograms for SimulatedTarget {
 
     fn run_mounting(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {
         program.run(&Cancel::new())
+    }
+}
+
+impl Layered for SimulatedTarget {
+    fn mark(&mut self) -> Result<(), TargetError> {
+        self.standing.mark(&self.rooted)
+    }
+
+    fn pack(&mut self, into: LayerFiles) -> Result<(), TargetError> {
+        self.standing.pack(&self.rooted, into)
+    }
+
+    fn restore(&mut self, layers: Vec<LayerFiles>) -> Result<(), TargetError> {
+        self.standing.restore(&self.rooted, layers)
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use dibhost_sys::{Program, ProgramError, ProgramOutput};
@@ -423,12 +424,44 @@ pub trait HostPrograms {
     fn run_mounting(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError>;
 }
 
+/// The two files of a layer: to be written, or to be read.
+#[derive(Debug)]
+pub struct LayerFiles {
+    /// What is where, and what is gone.
+    pub manifest: File,
+    /// The contents of files.
+    pub pack: File,
+}
+
+/// What may be done with a tree as a whole, while no program runs in it.
+pub trait Layered {
+    /// Notes how the tree stands: what the next layer is told apart from.
+    ///
+    /// # Errors
+    /// It cannot be looked at.
+    fn mark(&mut self) -> Result<(), TargetError>;
+
+    /// Writes what became of the tree since it was last marked, packed or restored, and notes how it
+    /// stands now.
+    ///
+    /// # Errors
+    /// It was never marked, something in it cannot be read, or the files cannot be written.
+    fn pack(&mut self, into: LayerFiles) -> Result<(), TargetError>;
+
+    /// Makes an empty tree what it was when the last of these layers was packed, each of which stands
+    /// on those before it; notes how it stands. Where that fails the tree is empty again.
+    ///
+    /// # Errors
+    /// [`TargetError::Corrupt`] where a layer is not what was packed.
+    fn restore(&mut self, layers: Vec<LayerFiles>) -> Result<(), TargetError>;
+}
+
 /// What an element works on: the tree and the programs in it.
 pub trait Target: Tree + Programs {}
 
 impl<T: Tree + Programs + ?Sized> Target for T {}
 
-/// What a build works on: the target, and programs of the builder that see it.
-pub trait Workshop: Target + HostPrograms {}
+/// What a build works on: the target, programs of the builder that see it, and its layers.
+pub trait Workshop: Target + HostPrograms + Layered {}
 
-impl<T: Target + HostPrograms + ?Sized> Workshop for T {}
+impl<T: Target + HostPrograms + Layered + ?Sized> Workshop for T {}

@@ -13,7 +13,7 @@ use super::builder::builder_mirror;
 use super::types::AptOptions;
 use super::{config, room, said};
 use crate::error::PackageError;
-use crate::manager::PackageSource;
+use crate::manager::{IndexFile, PackageSource};
 
 /// One list of archives with its lists, resolver and download cache.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Apt {
     pub(super) image_source: Option<String>,
     /// Sources on top.
     pub(super) sources: Vec<PackageSource>,
+    /// Where the signed index of each source is; empty: apt alone knows the way.
+    indexes: Vec<String>,
     /// What package scripts wanted and is still to be done.
     pub(super) deferred: Vec<String>,
     /// What was in the tree when the first package came that only the build needs.
@@ -70,6 +72,8 @@ impl Apt {
         config::write(&folders.own.join("preferences"), b"")?;
         config::write(&folders.own.join("status"), b"")?;
         let acquire = builder.map_or_else(Vec::new, |b| b.acquire);
+        let indexes: Option<Vec<_>> = lines.iter().map(config::Line::index).collect();
+        let own_way = acquire.iter().any(|(name, _)| is_of_the_way(name));
         let configuration = folders.own.join("apt.conf");
         let text = config::apt_conf(&folders, &options.arch, &acquire)?;
         config::write(&configuration, text.as_bytes())?;
@@ -80,6 +84,7 @@ impl Apt {
             folders,
             image_source: config::image_source(&options, &lines),
             sources: options.sources,
+            indexes: indexes.filter(|_| !own_way).unwrap_or_default(),
             deferred: Vec::new(),
             before_build_only: None,
         })
@@ -91,7 +96,29 @@ impl Apt {
         let doing = "fetching the package lists";
         room::require(&self.folders.packages, room::LISTS, doing)?;
         let program = self.program("apt-get").args(["-q", "update"]);
-        self.run(&program, doing, cancel).map(|_| ())
+        self.run(&program, doing, cancel)?;
+        config::write(&self.updated(), b"")
+    }
+
+    /// Written whenever apt has fetched the lists, and found them to be signed and still valid.
+    fn updated(&self) -> PathBuf {
+        self.folders.lists.join("updated")
+    }
+
+    /// The signed indexes as they are here, and where newer ones would be; empty: who wants to know
+    /// whether there are any has to have apt fetch them.
+    pub(super) fn known_indexes(&self) -> Vec<IndexFile> {
+        let asked = std::fs::metadata(self.updated()).and_then(|file| file.modified());
+        let young = asked.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < VALID));
+        if !young {
+            return Vec::new();
+        }
+        let file = |url: &String| {
+            let path = self.folders.lists.join("lists").join(config::list_name(url));
+            let sha256 = config::digest_text(&self.digest_of(&path).ok()?);
+            Some(IndexFile { url: url.clone(), sha256 })
+        };
+        self.indexes.iter().map(file).collect::<Option<_>>().unwrap_or_default()
     }
 
     /// Notes what package scripts wanted, each once.
@@ -134,6 +161,17 @@ impl Apt {
             std::thread::sleep(LOCK_INTERVAL);
         }
     }
+}
+
+/// Whether the lists may be had though nobody asked apt for so long: an index says itself how long it
+/// is valid, which apt looks at when it fetches it. Debian's are for a week.
+const VALID: Duration = Duration::from_secs(12 * 3600);
+
+/// Whether a setting says how to get to an archive.
+fn is_of_the_way(setting: &str) -> bool {
+    let mut parts = setting.split("::").skip(1);
+    let of = parts.next().unwrap_or_default().to_ascii_lowercase();
+    matches!(of.as_str(), "http" | "https" | "ftp" | "socks" | "forceipv4" | "forceipv6")
 }
 
 /// Short beside any download, long beside the cost of looking.

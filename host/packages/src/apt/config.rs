@@ -26,6 +26,30 @@ pub(super) struct Line {
     keyrings: Vec<Keyring>,
 }
 
+impl Line {
+    /// Where its signed index is, by HTTP; none: it is reached in another way, or has none at that place.
+    pub(super) fn index(&self) -> Option<String> {
+        let http = self.url.starts_with("http://") || self.url.starts_with("https://");
+        let plain = http && !self.url.contains('@') && !self.suite.ends_with('/');
+        plain.then(|| format!("{}/dists/{}/InRelease", self.url, self.suite))
+    }
+}
+
+/// What apt calls a file of its lists that comes from there.
+pub(super) fn list_name(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.chars().fold(String::new(), |mut name, c| {
+        match c {
+            '/' => name.push('_'),
+            c if "\\|{}[]<>\"^~_=!@#$%&*".contains(c) => {
+                let _ = write!(name, "%{:02x}", c as u32);
+            }
+            c => name.push(c),
+        }
+        name
+    })
+}
+
 /// What may sign an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Keyring {
@@ -380,6 +404,14 @@ pub(super) fn digest_text(digest: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_are_called_as_apt_calls_them() {
+        assert_eq!(
+            list_name("https://m.example:8080/a_b/debian/dists/one~two/InRelease"),
+            "m.example:8080_a%5fb_debian_dists_one%7etwo_InRelease"
+        );
+    }
 
     fn options(mirror: Option<&str>) -> AptOptions {
         AptOptions {

@@ -2,15 +2,17 @@
 
 use dibhost_sys::Cancel;
 use dibhost_tree::{Line, Target};
+use sha2::{Digest as _, Sha256};
 
 use super::archive::Apt;
+use super::config;
 use super::install::{full, make_initramfs};
 use super::programs::{self, command};
 use super::records;
 use crate::error::PackageError;
 use crate::manager::{
-    Applied, InstalledPackage, LockedPackage, PackageManager, Resolution, Selection, Surroundings,
-    Wanted,
+    Applied, IndexFile, Indexes, InstalledPackage, LockedPackage, ManagerState, PackageManager,
+    Resolution, Selection, Surroundings, Wanted,
 };
 
 impl PackageManager for Apt {
@@ -25,13 +27,16 @@ impl PackageManager for Apt {
 
     fn resolve(
         &mut self,
-        tree: &mut dyn Target,
+        tree: Option<&mut dyn Target>,
         wanted: &Wanted,
         locked: &[LockedPackage],
         cancel: &Cancel,
     ) -> Result<Resolution, PackageError> {
         wanted.refuse_modules_and_groups("apt")?;
-        let status = if wanted.bootstrap { Vec::new() } else { records::status(tree)? };
+        let status = match tree {
+            Some(tree) if !wanted.bootstrap => records::status(tree)?,
+            _ => Vec::new(),
+        };
         if !wanted.build_only.is_empty() {
             self.before_build_only.get_or_insert_with(|| records::names(&status));
         }
@@ -91,6 +96,28 @@ impl PackageManager for Apt {
         line: &mut dyn FnMut(Line),
     ) -> Result<Vec<String>, PackageError> {
         if names.is_empty() { Ok(Vec::new()) } else { self.remove(tree, names, cancel, line) }
+    }
+
+    fn indexes(&self) -> Result<Indexes, PackageError> {
+        let mut digest = Sha256::new();
+        for release in self.releases()? {
+            digest.update(self.digest_of(&release)?);
+        }
+        Ok(Indexes { digest: config::digest_text(&digest.finalize()) })
+    }
+
+    fn known_indexes(&self) -> Vec<IndexFile> {
+        self.known_indexes()
+    }
+
+    fn state(&self) -> ManagerState {
+        let (deferred, before_build_only) = (self.deferred.clone(), self.before_build_only.clone());
+        ManagerState { deferred, before_build_only }
+    }
+
+    fn resume(&mut self, state: ManagerState) {
+        self.deferred = state.deferred;
+        self.before_build_only = state.before_build_only;
     }
 
     fn deferred(&self) -> &[String] {

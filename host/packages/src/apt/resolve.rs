@@ -1,7 +1,7 @@
 //! Which packages: apt's resolver, its answer kept by all that it depends on.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dibhost_sys::Cancel;
 use sha2::{Digest as _, Sha256};
@@ -146,6 +146,29 @@ impl Apt {
         Ok(resolution)
     }
 
+    /// The signed indexes of the sources, as they were fetched last.
+    pub(super) fn releases(&self) -> Result<Vec<PathBuf>, PackageError> {
+        let lists = self.folders.lists.join("lists");
+        let names = std::fs::read_dir(&lists).map_err(|source| PackageError::Io {
+            doing: format!("reading `{}`", lists.display()),
+            source,
+        })?;
+        let mut releases: Vec<PathBuf> = names
+            .filter_map(|e| Some(e.ok()?.path()))
+            .filter(|p| p.to_string_lossy().ends_with("Release"))
+            .collect();
+        releases.sort();
+        Ok(releases)
+    }
+
+    pub(super) fn digest_of(&self, release: &Path) -> Result<[u8; 32], PackageError> {
+        let text = std::fs::read(release).map_err(|source| PackageError::Io {
+            doing: format!("reading `{}`", release.display()),
+            source,
+        })?;
+        Ok(Sha256::digest(text).into())
+    }
+
     /// Where the answer to this question is kept.
     fn kept(
         &self,
@@ -153,27 +176,22 @@ impl Apt {
         status: &[u8],
         bootstrap: bool,
     ) -> Result<PathBuf, PackageError> {
-        let lists = self.folders.lists.join("lists");
-        let error =
-            |source| PackageError::Io { doing: format!("reading `{}`", lists.display()), source };
-        let mut releases: Vec<PathBuf> = std::fs::read_dir(&lists)
-            .map_err(error)?
-            .filter_map(|e| Some(e.ok()?.path()))
-            .filter(|p| p.to_string_lossy().ends_with("Release"))
-            .collect();
-        releases.sort();
         let mut digest = Sha256::new();
         let key = (FORMAT, &self.arch, bootstrap, arguments);
         digest.update(format!("{key:?}"));
         for file in ["sources.list", "preferences"] {
-            let text = std::fs::read(self.folders.own.join(file)).map_err(error)?;
+            let path = self.folders.own.join(file);
+            let text = std::fs::read(&path).map_err(|source| PackageError::Io {
+                doing: format!("reading `{}`", path.display()),
+                source,
+            })?;
             // The sources name this build's folder, but what lies in it is in the lists' key.
             if file == "preferences" {
                 digest.update(&text);
             }
         }
-        for release in releases {
-            digest.update(Sha256::digest(std::fs::read(&release).map_err(error)?));
+        for release in self.releases()? {
+            digest.update(self.digest_of(&release)?);
         }
         digest.update(Sha256::digest(status));
         let name = format!("{}.json", config::digest_text(&digest.finalize()));

@@ -74,7 +74,7 @@ fn on_apt(test: impl Fn(Case<'_>)) {
 impl Case<'_> {
     fn resolve(&mut self, wanted: &Wanted) -> Result<Resolution, PackageError> {
         self.manager.refresh(&Cancel::new()).unwrap();
-        self.manager.resolve(self.tree, wanted, &[], &Cancel::new())
+        self.manager.resolve(Some(self.tree), wanted, &[], &Cancel::new())
     }
 
     fn carry_out(&mut self, wanted: &Wanted) -> Resolution {
@@ -282,16 +282,16 @@ fn what_is_locked_is_had_or_nothing_is() {
         (case.offer)(&Offer::new("lib", "2", &[]));
         let newer = case.resolve(&wanted).unwrap();
         assert!(newer.packages.iter().any(|p| p.name == "lib" && p.version == "2"));
-        let same = case.manager.resolve(case.tree, &wanted, &locked, &Cancel::new()).unwrap();
+        let same = case.manager.resolve(Some(case.tree), &wanted, &locked, &Cancel::new()).unwrap();
         assert_eq!(
             same.packages.iter().map(LockedPackage::from).collect::<BTreeSet<_>>(),
             locked.iter().cloned().collect()
         );
-        let error = case.manager.resolve(case.tree, &wanted, &locked[..1], &Cancel::new());
+        let error = case.manager.resolve(Some(case.tree), &wanted, &locked[..1], &Cancel::new());
         assert!(matches!(error, Err(PackageError::Locked(_))), "{error:?}");
         let mut other = locked.clone();
         other[0].sha256 = "0".repeat(64);
-        let error = case.manager.resolve(case.tree, &wanted, &other, &Cancel::new());
+        let error = case.manager.resolve(Some(case.tree), &wanted, &other, &Cancel::new());
         assert!(matches!(error, Err(PackageError::Locked(_))), "{error:?}");
     });
 }

@@ -81,6 +81,12 @@ impl Rooted {
         self.base.join("tree")
     }
 
+    /// The tree as a folder that can be read.
+    pub(crate) fn whole(&self) -> Result<OwnedFd, TargetError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        fs::openat(&self.tree, ".", flags, Mode::empty()).map_err(|e| os("opening the tree", e))
+    }
+
     /// Opens a path with the tree as root, along links.
     pub(crate) fn open(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
         self.open_along(path, flags, Links::Followed)

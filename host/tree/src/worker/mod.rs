@@ -30,8 +30,8 @@ use crate::limits::{HostLimits, ProgramLimits};
 use crate::network::{Network, nameservers};
 use crate::path::TargetPath;
 use crate::tree::{
-    Change, Entry, HostPrograms, ListedNode, NotApplied, Programs, Room, Scope, Scoped, Stat, Tree,
-    Walk, Written,
+    Change, Entry, HostPrograms, LayerFiles, Layered, ListedNode, NotApplied, Programs, Room,
+    Scope, Scoped, Stat, Tree, Walk, Written,
 };
 use protocol::{Begin, HostProgram, Message, Request, Response, receive, send};
 use start::{PLACE, TREE};
@@ -297,6 +297,22 @@ impl Worker {
         status.map(|_| ()).map_err(|e| os("waiting for the worker process", e))
     }
 
+    /// Hands the files of layers over: who packed them wrote what is in them, and nothing else of the
+    /// store is within the worker's reach.
+    fn lend(&mut self, layers: &[LayerFiles]) -> Result<(), TargetError> {
+        let handing = |e| os("handing the files of layers over", e);
+        let files = 2 * layers.len();
+        match self.request(&Request::Lend { files })? {
+            Response::Borrowing { files: taken } if taken == files => {}
+            other => return Err(unexpected(&other)),
+        }
+        for LayerFiles { manifest, pack } in layers {
+            send_file(&self.socket, manifest.as_fd()).map_err(handing)?;
+            send_file(&self.socket, pack.as_fd()).map_err(handing)?;
+        }
+        Ok(())
+    }
+
     fn request(&mut self, request: &Request) -> Result<Response, TargetError> {
         self.request_with(request, &mut |_| ())
     }
@@ -526,5 +542,21 @@ impl HostPrograms for Worker {
 
     fn run_mounting(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {
         self.host(program, true)
+    }
+}
+
+impl Layered for Worker {
+    fn mark(&mut self) -> Result<(), TargetError> {
+        self.request(&Request::Mark).map(drop)
+    }
+
+    fn pack(&mut self, into: LayerFiles) -> Result<(), TargetError> {
+        self.lend(&[into])?;
+        self.request(&Request::Pack).map(drop)
+    }
+
+    fn restore(&mut self, layers: Vec<LayerFiles>) -> Result<(), TargetError> {
+        self.lend(&layers)?;
+        self.request(&Request::Restore).map(drop)
     }
 }

@@ -108,6 +108,17 @@ pub(crate) enum Request {
     ClampTimes {
         epoch: i64,
     },
+    /// So many files follow: of the next [`Request::Pack`] or [`Request::Restore`], each layer's manifest
+    /// before its pack.
+    Lend {
+        files: usize,
+    },
+    /// Notes how the tree stands.
+    Mark,
+    /// Writes what became of it since, into the files that were lent.
+    Pack,
+    /// Makes the tree of the layers that were lent.
+    Restore,
     /// Lays what these programs say, tar archives, into the tree.
     LayDown {
         archives: Vec<HostProgram>,
@@ -166,6 +177,10 @@ pub(crate) enum Response {
     /// For the folder that follows.
     Holding {
         number: i32,
+    },
+    /// For the files that follow.
+    Borrowing {
+        files: usize,
     },
     Stat(Option<Stat>),
     Content(Vec<u8>),

@@ -9,6 +9,7 @@
 //! Nothing here needs to be undone: mounts and processes belong to the inner process's
 //! namespaces and go with it, however it ends.
 
+use std::fs::File;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -26,11 +27,12 @@ use crate::exec::host::{Bounds, Outside};
 use crate::exec::{self, Surroundings};
 use crate::files::{receive_file, send_file};
 use crate::ids::Ids;
+use crate::layered::Standing;
 use crate::limits::{HostLimits, ProgramLimits};
 use crate::network::{self, Connection};
 use crate::rooted::Rooted;
 use crate::rooted::split::{View, uncut};
-use crate::tree::ListedNode;
+use crate::tree::{LayerFiles, ListedNode};
 use crate::unpack;
 
 /// What the worker's program calls; the engine's socket is its standard input.
@@ -81,8 +83,16 @@ fn inner(mut socket: UnixStream, begin: &Begin, base: Result<PathBuf, TargetErro
             Ok(Response::Holding { number }) => Some(*number),
             _ => None,
         };
+        let files_follow = match &answer {
+            Ok(Response::Borrowing { files }) => *files,
+            _ => 0,
+        };
         if send(&mut socket, &Message::End(answer)).is_err() {
             return ExitCode::SUCCESS;
+        }
+        for _ in 0..files_follow {
+            let Ok(file) = receive_file(&socket) else { return ExitCode::FAILURE };
+            state.lent.push(file.into());
         }
         if let Some(nameservers) = file_follows {
             let Ok(namespace) = receive_file(&socket) else { return ExitCode::FAILURE };
@@ -129,6 +139,9 @@ struct State {
     view: Option<View>,
     /// What they are given paths through.
     held: Vec<HeldFolder>,
+    /// Files of layers.
+    lent: Vec<File>,
+    standing: Standing,
 }
 
 impl State {
@@ -146,6 +159,8 @@ impl State {
             network: None,
             view: None,
             held: Vec::new(),
+            lent: Vec::new(),
+            standing: Standing::default(),
         })
     }
 
@@ -195,6 +210,21 @@ impl State {
                 let (part, file) = (Path::new(&part), Path::new(&file));
                 view.read(rooted, part, file, offset, length).map(Response::Content)
             }
+            Request::Lend { files } => Ok(Response::Borrowing { files }),
+            Request::Mark => self.standing.mark(rooted).map(|()| Response::Done),
+            Request::Pack => {
+                let mut layers = self.layers()?.into_iter();
+                match (layers.next(), layers.next()) {
+                    (Some(into), None) => {
+                        self.standing.pack(&self.rooted, into).map(|()| Response::Done)
+                    }
+                    _ => Err(TargetError::Invalid("one layer is packed at a time".to_owned())),
+                }
+            }
+            Request::Restore => {
+                let layers = self.layers()?;
+                self.standing.restore(&self.rooted, layers).map(|()| Response::Done)
+            }
             Request::Clear => self.clear().map(|()| Response::Done),
             Request::ClampTimes { epoch } => rooted.clamp_times(epoch).map(|()| Response::Done),
             Request::LayDown { archives } => {
@@ -203,6 +233,19 @@ impl State {
                     .map(|()| Response::Done)
             }
         }
+    }
+
+    /// What was lent, two files a layer.
+    fn layers(&mut self) -> Result<Vec<LayerFiles>, TargetError> {
+        let mut lent = std::mem::take(&mut self.lent).into_iter();
+        let mut layers = Vec::new();
+        while let Some(manifest) = lent.next() {
+            let pack = lent
+                .next()
+                .ok_or_else(|| TargetError::Invalid("a layer has two files".to_owned()))?;
+            layers.push(LayerFiles { manifest, pack });
+        }
+        Ok(layers)
     }
 
     /// What there is around the next program of the builder.
