@@ -26,6 +26,7 @@ pub struct Dibhost {
     cache: PathBuf,
     folder: TempDir,
     environment: Vec<(String, String)>,
+    layers: bool,
 }
 
 /// The built program in surroundings of its own.
@@ -51,6 +52,7 @@ pub fn dibhost() -> Result<Dibhost> {
         cache: from("DIBHOST_TEST_CACHE", caches.join("dibhost/test")),
         folder: crate::work_folder()?,
         environment: Vec::new(),
+        layers: false,
     })
 }
 
@@ -108,6 +110,13 @@ impl Dibhost {
         self
     }
 
+    /// Builds begin with the layers that are in the cache, and leave some there.
+    #[must_use]
+    pub fn with_layers(mut self) -> Self {
+        self.layers = true;
+        self
+    }
+
     /// The command with its surroundings, to be run by other means than [`run`](Self::run).
     ///
     /// # Errors
@@ -125,6 +134,10 @@ impl Dibhost {
         // The examples are in no list; a test may name them all the same.
         let elements = std::env::join_paths([&self.elements, &self.elements.join("examples")])?;
         command.env("DIBHOST_CACHE", &self.cache).env("DIBHOST_ELEMENTS", elements);
+        // What a test sees done is to be done; one that is about layers has them.
+        if !self.layers {
+            command.env("DIBHOST_NO_CACHE", "1");
+        }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         Ok(command)
     }

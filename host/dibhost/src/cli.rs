@@ -139,6 +139,9 @@ pub(crate) enum Verb {
     /// The block device by itself: plan it, build it of a tree, install it.
     #[command(subcommand)]
     BlockDevice(BlockDeviceVerb),
+    /// The layers that builds keep, so that nothing is made twice.
+    #[command(subcommand)]
+    Cache(CacheVerb),
     /// Look whether this machine has what builds need, each by trying it.
     ///
     /// What is missing is told with what to do about it. Exit code 1: something that no build does
@@ -170,6 +173,62 @@ pub(crate) enum Verb {
         /// The folder, made when it is not there.
         folder: PathBuf,
     },
+}
+
+/// Where layers are.
+#[derive(Debug, Args)]
+pub(crate) struct CacheFolder {
+    /// Where layers, downloads and compiled elements are kept.
+    ///
+    /// Without it: `/var/cache/dibhost` for root, `~/.cache/dibhost` for others.
+    #[arg(long, value_name = "DIR", env = "DIBHOST_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheVerb {
+    /// List the layers: what each is of, how large it is, when it was used, and what holds it.
+    List {
+        /// How it is written to standard output.
+        #[arg(long, value_enum, default_value = "text")]
+        format: DataFormat,
+        #[command(flatten)]
+        folder: CacheFolder,
+    },
+    /// Read everything that is kept, and drop what is not what it was.
+    ///
+    /// Exit code 1: something was dropped.
+    Verify {
+        #[command(flatten)]
+        folder: CacheFolder,
+    },
+    /// Remove layers, those first that were not used for the longest; say why each goes or stays.
+    ///
+    /// What a running build uses stays, and what the last two outputs of each image are made of. A
+    /// build itself keeps at most 20 GiB.
+    #[command(
+        after_help = "Examples:\n  dibhost cache gc --size 5GiB\n  dibhost cache gc --unused 720h \
+        --dry-run"
+    )]
+    Gc(CacheGcArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CacheGcArgs {
+    /// The most that layers may have, as `5GiB`.
+    #[arg(long, value_name = "SIZE", value_parser = dibhost_text::parse_size)]
+    pub(crate) size: Option<u64>,
+    /// How long a layer may be there unused, as `720h`.
+    #[arg(long, value_name = "TIME", value_parser = dibhost_text::parse_duration)]
+    pub(crate) unused: Option<u64>,
+    /// How much is to be free where they are, as `10GiB`.
+    #[arg(long, value_name = "SIZE", value_parser = dibhost_text::parse_size)]
+    pub(crate) free: Option<u64>,
+    /// Only say what would go.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) folder: CacheFolder,
 }
 
 #[derive(Debug, Subcommand)]
@@ -417,6 +476,18 @@ pub(crate) struct BuildArgs {
     /// grant --write` agrees to it.
     #[arg(long)]
     pub(crate) locked: bool,
+    /// Make everything anew, and keep nothing of it for later builds but downloads.
+    #[arg(
+        long,
+        env = "DIBHOST_NO_CACHE",
+        value_parser = clap::builder::FalseyValueParser::new(),
+        conflicts_with = "rebuild_from"
+    )]
+    pub(crate) no_cache: bool,
+    /// Make anew what this action makes, and all after it: an action by its name in `dibhost plan
+    /// --verbose`, or the first step of an element by the name of the element.
+    #[arg(long, value_name = "STEP")]
+    pub(crate) rebuild_from: Option<String>,
     /// How many steps that do not write the image may run at the same time.
     ///
     /// Without it: as many as the machine has processors. Whatever it is, the image and what is

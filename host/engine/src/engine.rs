@@ -11,16 +11,17 @@ use dibhost_block_device::Backend;
 use dibhost_element::{Library, Remote, Runner, SecretStore};
 use dibhost_image::{Output as ImageFile, Scratch, check_beside};
 use dibhost_inputs::Inputs;
+use dibhost_layers::store::Store;
 use dibhost_plan::action::{Action, Work, with_versions};
 use dibhost_plan::{CANNOT_RUN_HELP, Observed, Phase, Plan, PlannedDropIn, Taint};
 use dibhost_registry::{Fetch, Fetcher, Found, Outside, Pins};
 use dibhost_sys::{Cancel, Program};
-use dibhost_text::quoted_list;
 use dibhost_tree::{
     HostLimits, Ids, ProgramLimits, TargetError, Worker, WorkerOptions, Workshop, can_give_network,
 };
 
 use crate::accounts;
+use crate::asked::asked_by;
 use crate::base::{Base, Distributions};
 use crate::contained;
 use crate::event::{Event, Level, Timing};
@@ -29,6 +30,8 @@ use crate::failure::BuildFailure;
 use crate::finish::{self, Finish};
 use crate::furnished::Furnished;
 use crate::image_files::{ImageFiles, planned_suffixes};
+use crate::kept::Kept;
+use crate::layers::{LayerSettings, Layers, Resumed, Reuse, WORTH};
 use crate::output::{Files, Output};
 use crate::packages::Packages;
 use crate::secrets::Secrets;
@@ -63,6 +66,8 @@ pub struct BuildOptions {
     pub locked: bool,
     /// Those that the plan was made with.
     pub inputs: Inputs,
+    /// What of the layers of earlier builds is used; none: nothing is, and none is kept.
+    pub reuse: Option<Reuse>,
 }
 
 /// What a build came to.
@@ -111,6 +116,8 @@ pub struct Settings {
     pub locked: bool,
     /// Those that the plan was made with.
     pub inputs: Inputs,
+    /// Where layers are kept; none: everything is made anew, and nothing is kept.
+    pub layers: Option<LayerSettings>,
     /// Versions of the programs of the builder that shape the image, by their names: the keys of
     /// the actions have them.
     pub versions: BTreeMap<String, String>,
@@ -274,6 +281,7 @@ fn in_scratch(
         locked: options.locked,
         secrets: Arc::clone(&options.secrets) as Arc<dyn SecretStore>,
         inputs: options.inputs.clone(),
+        layers: layers_in(cache, options, cancel, teller),
         versions: versions::of(&plan.actions, cancel),
     };
     let mut base = Distributions { arch: &plan.image.arch, cache, work: work.path(), seen: &seen };
@@ -289,6 +297,48 @@ fn in_scratch(
     let built = carry_out(plan, means, &settings, cancel, teller)?;
     worker.stop().map_err(|e| BuildFailure::new(e).doing("ending the target's worker process"))?;
     Ok(built)
+}
+
+/// The store of the layers in a cache.
+///
+/// # Errors
+/// The cache cannot be opened, is somebody else's, or has something else in the place of the store.
+pub fn layer_store(cache: &Path, cancel: &Cancel) -> Result<Store, BuildFailure> {
+    Store::open(&open_cache(cache)?.join(LAYERS), cancel).map_err(|error| {
+        let help = error.help();
+        BuildFailure { help: help.map(str::to_owned), ..BuildFailure::new(error) }
+    })
+}
+
+/// The folder of the layers in the cache.
+const LAYERS: &str = "layers";
+
+/// Where layers are kept. A store that cannot be opened is told of, and costs time.
+fn layers_in(
+    cache: &Path,
+    options: &BuildOptions,
+    cancel: &Cancel,
+    teller: &mut Teller<'_>,
+) -> Option<LayerSettings> {
+    let reuse = options.reuse.clone()?;
+    // What a host makes that lacks a check is nothing for one that has it.
+    if dibhost_check::handed_on().next().is_some() {
+        return None;
+    }
+    match Store::open(&cache.join(LAYERS), cancel) {
+        Ok(store) => Some(LayerSettings {
+            store,
+            reuse,
+            outputs: options.stem.clone(),
+            noted: cache.join("outputs"),
+            worth: WORTH,
+        }),
+        Err(error) => {
+            let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
+            teller.line(Level::Warning, "layers", &format!("{error}{help}"));
+            None
+        }
+    }
 }
 
 /// One build that is under way.
@@ -318,7 +368,7 @@ fn carry_out(
     let mut build = Build {
         plan,
         tree: Furnished::new(means.tree),
-        packages: Packages::new(plan, means.base, cancel),
+        packages: Packages::new(plan, means.base, Arc::clone(&means.fetch), cancel),
         steps: Steps {
             plan,
             runner: means.runner,
@@ -343,8 +393,22 @@ fn carry_out(
         observed: Observed::default(),
     };
     let actions = with_versions(&plan.actions, &settings.versions);
+    let mut layers = match &settings.layers {
+        Some(settings) => build.layers(settings, &actions, teller)?,
+        None => None,
+    };
+    let mut done = 0;
+    if let Some(layers) = &mut layers {
+        // A secret that changed is in no key.
+        if plan.secrets.is_empty()
+            && let Some(files) = layers.outputs(teller)?
+        {
+            return Ok(Built { files, pins: Found::default() });
+        }
+        done = build.resume(layers, teller)?;
+    }
     let mut begun = None;
-    for action in &actions {
+    for (at, action) in actions.iter().enumerate().skip(done) {
         let phase = action.work.phase();
         teller.phase = phase;
         cancelled(cancel, || format!("trying to {}", action.name))?;
@@ -358,10 +422,27 @@ fn carry_out(
             begun = Some(phase);
         }
         build.act(action, teller)?;
+        if let Some(layers) = &mut layers {
+            let same = |next: &&Action| {
+                matches!(action.work, Work::Step { .. }) && is_step_of(next, phase)
+            };
+            let done = at + 1 + actions[at + 1..].iter().take_while(same).count();
+            build.keep(layers, done, teller)?;
+        }
     }
     build.finish_tree(teller)?;
+    let tainted = !build.observed.tainted.is_empty() || !plan.secrets.is_empty();
     let files = build.finish.publish(build.observed.outputs, teller)?;
+    if let Some(layers) = &layers
+        && !tainted
+    {
+        layers.made(&plan.image.name, &files, teller)?;
+    }
     Ok(Built { files, pins: pins.found() })
+}
+
+fn is_step_of(action: &Action, phase: Option<Phase>) -> bool {
+    matches!(action.work, Work::Step { .. }) && action.work.phase() == phase
 }
 
 /// Whether the inputs are those that the plan was made with: its keys say so.
@@ -386,6 +467,58 @@ fn cancelled(cancel: &Cancel, doing: impl FnOnce() -> String) -> Result<(), Buil
 }
 
 impl Build<'_> {
+    /// The layers of this build. Which packages its first tree is made of is part of what they are
+    /// found by.
+    fn layers<'a>(
+        &mut self,
+        settings: &LayerSettings,
+        actions: &'a [Action],
+        teller: &mut Teller<'_>,
+    ) -> Result<Option<Layers<'a>>, BuildFailure> {
+        let first = self.plan.transactions.iter().find(|t| t.bootstrap.is_some());
+        let resolved = match first {
+            Some(transaction) => self.packages.resolve_first(transaction, teller)?,
+            None => None,
+        };
+        let mut layers = Layers::of(settings, actions, resolved, teller)?;
+        if let Some(layers) = &mut layers {
+            layers.offered(self.packages.indexes()?.map(|indexes| indexes.digest));
+        }
+        Ok(layers)
+    }
+
+    /// Goes on where an earlier build came to; answers how many actions are done.
+    fn resume(
+        &mut self,
+        layers: &mut Layers<'_>,
+        teller: &mut Teller<'_>,
+    ) -> Result<usize, BuildFailure> {
+        let Some(Resumed { done, kept, observed }) = layers.resume(&mut self.tree, teller)? else {
+            return Ok(0);
+        };
+        self.packages.resume(kept.manager);
+        self.packages.furnish(&mut self.tree);
+        self.steps.facts.resume(kept.facts);
+        self.observed = observed;
+        Ok(done)
+    }
+
+    /// Keeps what became of the tree by so many actions, if that is worth it.
+    fn keep(
+        &mut self,
+        layers: &mut Layers<'_>,
+        done: usize,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), BuildFailure> {
+        layers.offered(self.packages.indexes()?.map(|indexes| indexes.digest));
+        let Self { plan, tree, packages, steps, observed, .. } = self;
+        let kept = || {
+            let facts = steps.facts.of_the_build(plan);
+            observed.tainted.is_empty().then(|| Kept::of(facts, observed, packages.state()))
+        };
+        layers.keep(done, tree, kept, teller)
+    }
+
     fn act(&mut self, action: &Action, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
         let Self { plan, tree, packages, steps, observed, .. } = self;
         match &action.work {
@@ -426,8 +559,11 @@ impl Build<'_> {
     }
 
     fn accounts(&mut self, phase: Phase, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
+        let plan = self.plan;
         let failed = |what: &str, name: &str, wanted_by: &[String]| {
-            let doing = format!("making the {what} `{name}`{}", wished_by(wanted_by));
+            let kind = if what == "group" { "group" } else { "user" };
+            let asked = asked_by(plan, &format!("{kind}:{name}"), wanted_by);
+            let doing = format!("making the {what} `{name}`{asked}");
             move |e: TargetError| BuildFailure::new(e).doing(doing)
         };
         for group in self.plan.groups_of(phase) {
@@ -450,8 +586,9 @@ impl Build<'_> {
         for planned in self.plan.passwords_of(phase) {
             let running = teller.begin(format!("password of {}", planned.user));
             let password = self.secrets.read(&planned.secret).map_err(|why| {
+                let asked = asked_by(plan, &format!("user:{}", planned.user), &[]);
                 BuildFailure::new(format!("the secret `{}` {why}", planned.secret))
-                    .doing(format!("setting the password of `{}`", planned.user))
+                    .doing(format!("setting the password of `{}`{asked}", planned.user))
             })?;
             self.observed.tainted.insert(Taint::SecretPlaced);
             accounts::set_password(&mut self.tree, &planned.user, password.expose())
@@ -476,16 +613,17 @@ impl Build<'_> {
     fn units(&mut self, phase: Phase, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
         for planned in self.plan.unit_definitions_of(phase) {
             units::define(&mut self.tree, &planned.unit, &planned.content).map_err(|e| {
-                let wished = wished_by(&planned.wanted_by);
-                BuildFailure::new(e).doing(format!("writing the unit `{}`{wished}", planned.unit))
+                let asked =
+                    asked_by(self.plan, &format!("unit:{}", planned.unit), &planned.wanted_by);
+                BuildFailure::new(e).doing(format!("writing the unit `{}`{asked}", planned.unit))
             })?;
         }
         for planned in self.plan.unit_drop_ins_of(phase) {
             units::extend(&mut self.tree, planned).map_err(|e| {
                 let PlannedDropIn { unit, name, wanted_by, .. } = planned;
-                let wished = wished_by(wanted_by);
+                let asked = asked_by(self.plan, &format!("unit:{unit}"), wanted_by);
                 BuildFailure::new(e)
-                    .doing(format!("writing the drop-in `{name}` of `{unit}`{wished}"))
+                    .doing(format!("writing the drop-in `{name}` of `{unit}`{asked}"))
             })?;
         }
         for planned in self.plan.unit_presets_of(phase) {
@@ -505,17 +643,8 @@ impl Build<'_> {
         let mut line =
             |line: dibhost_tree::Line| teller.line(Level::Debug, "systemctl", &line.text);
         units::set_states(&mut self.tree, &states, &mut line)
-            .map_err(|e| BuildFailure::new(e).doing("setting the states of units"))?;
+            .map_err(|e| units::not_set(self.plan, phase, &e.to_string()))?;
         teller.end(running);
         Ok(())
-    }
-}
-
-/// Whose wish the host was carrying out, behind what that was.
-fn wished_by(elements: &[String]) -> String {
-    match elements {
-        [] => String::new(),
-        [one] => format!(", which `{one}` wishes for"),
-        several => format!(", which {} wish for", quoted_list(several)),
     }
 }

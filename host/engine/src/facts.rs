@@ -56,6 +56,17 @@ impl Facts {
         Ok(())
     }
 
+    /// Those that steps have provided while building.
+    pub(crate) fn of_the_build(&self, plan: &Plan) -> Vec<Fact> {
+        let observed = plan.slots.iter().filter(|slot| slot.timing == Timing::Observed);
+        observed.filter_map(|slot| self.by_slot.get(&slot.name)).flatten().cloned().collect()
+    }
+
+    /// Adds what steps of an earlier build provided, which this one has not to run.
+    pub(crate) fn resume(&mut self, facts: Vec<Fact>) {
+        facts.into_iter().for_each(|fact| self.insert(fact));
+    }
+
     fn insert(&mut self, fact: Fact) {
         let facts = self.by_slot.entry(fact.slot.clone()).or_default();
         let place = (&fact.provider, &fact.key);

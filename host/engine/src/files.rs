@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use dibhost_definition::{scope_lines, toml_key};
+use dibhost_definition::{Contents, scope_lines, toml_key};
 use dibhost_plan::file::{FileAttributes, FileNode};
 use dibhost_plan::grant::{Access, Right};
 use dibhost_plan::{Phase, Plan, PlannedElement, PlannedFile};
 use dibhost_tree::{Attributes, Change, Scope, Scoped, TargetError, TargetPath, Tree};
 
+use crate::asked::asked_by;
 use crate::failure::BuildFailure;
 
 /// Places what is to be there before the steps of a phase.
@@ -21,12 +22,12 @@ pub(crate) fn place(plan: &Plan, phase: Phase, tree: &mut dyn Tree) -> Result<()
     };
     let mut parts = Vec::with_capacity(2 * files.len());
     for file in &files {
-        parts.extend(part(file).map_err(|error| failure(file, error))?);
+        parts.extend(part(file).map_err(|error| failure(plan, file, error))?);
     }
     // Two of each file.
     let of = |at: usize| files.get(at / 2);
     tree.apply_each(&parts).map_err(|refused| match refused.at.and_then(of) {
-        Some(file) => failure(file, refused.error),
+        Some(file) => failure(plan, file, refused.error),
         None => BuildFailure::new(refused.error).doing(format!("placing the files of `{phase}`")),
     })
 }
@@ -88,7 +89,7 @@ fn of(attributes: &FileAttributes) -> Attributes {
     Attributes { mode, owner, group, xattrs: xattrs.into_iter().collect() }
 }
 
-fn failure(file: &PlannedFile, error: TargetError) -> BuildFailure {
+fn failure(plan: &Plan, file: &PlannedFile, error: TargetError) -> BuildFailure {
     let element = file.wanted_by.first().cloned().unwrap_or_default();
     let failure = match error {
         TargetError::OutOfScope { path, write: _ } => {
@@ -109,10 +110,9 @@ fn failure(file: &PlannedFile, error: TargetError) -> BuildFailure {
         }
         error => BuildFailure::new(error),
     };
-    let others = match file.wanted_by.len() {
-        0 | 1 => "it wishes".to_owned(),
-        n => format!("it wishes, as {} more do,", n - 1),
-    };
-    let doing = format!("placing `{}`, for which {others}", file.path);
-    BuildFailure { element: Some(element), ..failure }.doing(doing)
+    let asked = asked_by(plan, &format!("file:{}", file.path), &file.wanted_by);
+    let doing = format!("placing `{}`{asked}", file.path);
+    // Of its own keys the definition says more by the line than by a name.
+    let element = Some(element).filter(|element| element != Contents::ELEMENT);
+    BuildFailure { element, ..failure }.doing(doing)
 }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use dibhost_packages::Surroundings;
 use dibhost_sys::{Program, ProgramError, ProgramOutput};
 use dibhost_tree::{
-    Change, Command, Entry, HostPrograms, Line, ListedNode, NotApplied, Output, Programs, Room,
-    Scope, Scoped, Stat, TargetError, TargetPath, Tree, Walk, Workshop, Written,
+    Change, Command, Entry, HostPrograms, LayerFiles, Layered, Line, ListedNode, NotApplied,
+    Output, Programs, Room, Scope, Scoped, Stat, TargetError, TargetPath, Tree, Walk, Workshop,
+    Written,
 };
 use zeroize::Zeroize as _;
 
@@ -130,5 +131,19 @@ impl HostPrograms for Furnished<'_> {
 
     fn run_mounting(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {
         self.tree.run_mounting(program)
+    }
+}
+
+impl Layered for Furnished<'_> {
+    fn mark(&mut self) -> Result<(), TargetError> {
+        self.tree.mark()
+    }
+
+    fn pack(&mut self, into: LayerFiles) -> Result<(), TargetError> {
+        self.tree.pack(into)
+    }
+
+    fn restore(&mut self, layers: Vec<LayerFiles>) -> Result<(), TargetError> {
+        self.tree.restore(layers)
     }
 }

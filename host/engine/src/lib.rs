@@ -2,6 +2,7 @@
 //! nothing of each other: elements, the target, the block device, image files.
 
 mod accounts;
+mod asked;
 mod base;
 mod batch;
 mod contained;
@@ -15,6 +16,8 @@ mod files;
 mod finish;
 mod furnished;
 mod image_files;
+mod kept;
+mod layers;
 mod links;
 mod login;
 mod memory;
@@ -26,15 +29,17 @@ pub mod simulated;
 mod steps;
 mod sudo;
 mod teller;
+mod unchanged;
 mod units;
 mod versions;
 mod work;
 
 pub use base::{Base, FirstTree};
 pub use contained::limited;
-pub use engine::{BuildOptions, Means, Outcome, Settings, build, build_with};
+pub use engine::{BuildOptions, Means, Outcome, Settings, build, build_with, layer_store};
 pub use event::{Activity, Event, Level, Timing};
 pub use failure::BuildFailure;
+pub use layers::{LayerSettings, Reuse, WORTH, is_called};
 pub use output::{Disks, Files, Finished, Needs, Output, Source};
 pub use secrets::Secrets;
 pub use work::{Clearing, WorkFolder, open_cache};

@@ -1,12 +1,18 @@
 //! Package transactions of the plan, carried out by whichever package manager the image has.
 
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
 use dibhost_packages::{
-    PackageError, PackageManager, PackageSource, PackageSpec, Resolution, Selection, Wanted,
+    IndexFile, Indexes, ManagerState, PackageError, PackageManager, PackageSource, PackageSpec,
+    Resolution, Selection, Wanted,
 };
 use dibhost_plan::wish::Repository;
 use dibhost_plan::{Observed, PackageWant, Phase, Plan, Transaction};
+use dibhost_registry::{Allowed, Fetch, Watch};
 use dibhost_sys::Cancel;
-use dibhost_tree::Line;
+use dibhost_tree::{Line, Target};
 
 use crate::base::Base;
 use crate::event::Level;
@@ -18,14 +24,88 @@ use crate::teller::Teller;
 pub(crate) struct Packages<'a> {
     plan: &'a Plan,
     base: &'a mut dyn Base,
+    /// A way outside, by which it is seen whether anything is new there.
+    fetch: Arc<dyn Fetch>,
     cancel: &'a Cancel,
     /// Known once the first tree is begun.
     manager: Option<Box<dyn PackageManager>>,
+    /// What was decided of a transaction that has not been carried out.
+    resolved: Option<(Phase, Resolution)>,
 }
 
 impl<'a> Packages<'a> {
-    pub(crate) fn new(plan: &'a Plan, base: &'a mut dyn Base, cancel: &'a Cancel) -> Self {
-        Self { plan, base, cancel, manager: None }
+    pub(crate) fn new(
+        plan: &'a Plan,
+        base: &'a mut dyn Base,
+        fetch: Arc<dyn Fetch>,
+        cancel: &'a Cancel,
+    ) -> Self {
+        Self { plan, base, fetch, cancel, manager: None, resolved: None }
+    }
+
+    /// Decides of the transaction that makes the first tree, once. An empty tree says nothing of it:
+    /// which packages come is known before there is one.
+    pub(crate) fn resolve_first(
+        &mut self,
+        transaction: &Transaction,
+        teller: &mut Teller<'_>,
+    ) -> Result<Option<&Resolution>, BuildFailure> {
+        let Some(bootstrap) = &transaction.bootstrap else { return Ok(None) };
+        let running = teller.begin("begin the first tree");
+        let sources = self.sources()?;
+        let begun = self.base.begin(&bootstrap.source, sources)?;
+        teller.end(running);
+        self.manager = Some(begun.manager);
+        self.resolve(transaction, begun.bootstrap.as_deref(), None, teller)?;
+        Ok(self.resolved.as_ref().map(|(_, resolution)| resolution))
+    }
+
+    fn resolve(
+        &mut self,
+        transaction: &Transaction,
+        first: Option<&[String]>,
+        tree: Option<&mut dyn Target>,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), BuildFailure> {
+        let (cancel, fetch) = (self.cancel, Arc::clone(&self.fetch));
+        let manager = self.manager()?;
+        let running = teller.begin("fetch package lists");
+        if !are_as_known(&manager.known_indexes(), fetch.as_ref(), cancel) {
+            manager.refresh(cancel).map_err(failure)?;
+        }
+        teller.end(running);
+
+        let running = teller.begin("resolve packages");
+        let wanted = wanted(transaction, first);
+        let resolution = manager.resolve(tree, &wanted, &[], cancel).map_err(failure)?;
+        teller.end(running);
+        self.resolved = Some((transaction.before, resolution));
+        Ok(())
+    }
+
+    /// What the tree's programs are run with, once there is a package manager.
+    pub(crate) fn furnish(&self, tree: &mut Furnished<'_>) {
+        if let Some(manager) = &self.manager {
+            tree.furnish(manager.surroundings());
+        }
+    }
+
+    /// What was on offer when the package sources were last asked; none: there are none.
+    pub(crate) fn indexes(&self) -> Result<Option<Indexes>, BuildFailure> {
+        self.manager.as_ref().map(|manager| manager.indexes()).transpose().map_err(failure)
+    }
+
+    /// What is known of the tree beside what is in it.
+    pub(crate) fn state(&self) -> Option<ManagerState> {
+        self.manager.as_ref().map(|manager| manager.state())
+    }
+
+    /// Goes on with a tree that was kept, in which the first transaction has been carried out.
+    pub(crate) fn resume(&mut self, state: Option<ManagerState>) {
+        if let (Some(manager), Some(state)) = (&mut self.manager, state) {
+            manager.resume(state);
+            self.resolved = None;
+        }
     }
 
     /// Carries out one transaction, and adds which programs it put off.
@@ -36,27 +116,17 @@ impl<'a> Packages<'a> {
         observed: &mut Observed,
         teller: &mut Teller<'_>,
     ) -> Result<(), BuildFailure> {
-        let mut first = None;
-        if let Some(bootstrap) = &transaction.bootstrap {
-            let running = teller.begin("begin the first tree");
-            let sources = self.sources()?;
-            let begun = self.base.begin(&bootstrap.source, sources)?;
-            teller.end(running);
-            tree.furnish(begun.manager.surroundings());
-            self.manager = Some(begun.manager);
-            first = begun.bootstrap;
+        if self.resolved.as_ref().is_none_or(|(phase, _)| *phase != transaction.before) {
+            match transaction.bootstrap {
+                Some(_) => drop(self.resolve_first(transaction, teller)?),
+                None => self.resolve(transaction, None, Some(tree), teller)?,
+            }
         }
+        self.furnish(tree);
+        let resolution = self.resolved.take().map(|(_, resolution)| resolution);
+        let resolution = resolution.unwrap_or_default();
         let cancel = self.cancel;
         let manager = self.manager()?;
-        let running = teller.begin("fetch package lists");
-        manager.refresh(cancel).map_err(failure)?;
-        teller.end(running);
-
-        let running = teller.begin("resolve packages");
-        let wanted = wanted(transaction, first.as_deref());
-        let resolution = manager.resolve(tree, &wanted, &[], cancel).map_err(failure)?;
-        teller.end(running);
-
         let count = resolution.packages.len();
         let mebibytes = resolution.size() >> 20;
         let running = teller.begin(format!("fetch {count} packages ({mebibytes} MiB)"));
@@ -178,6 +248,33 @@ impl<'a> Packages<'a> {
         teller.end(running);
         Ok(installed)
     }
+}
+
+/// The largest signed index: Debian's have a quarter of a mebibyte.
+const INDEX: u64 = 16 << 20;
+
+/// How long a source may take to say that nothing is new, before the package manager asks it itself.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whether each index is there, and what is known of it. Where that cannot be seen: no.
+fn are_as_known(known: &[IndexFile], fetch: &dyn Fetch, cancel: &Cancel) -> bool {
+    let same = |file: &IndexFile| {
+        let host = file.url.split('/').nth(2).unwrap_or_default().to_owned();
+        let allowed = Allowed::new(move |other| host.split(':').next() == Some(other));
+        let mut watch = Watch {
+            stops: std::slice::from_ref(cancel),
+            deadline: Instant::now() + PATIENCE,
+            progress: &mut |_, _| {},
+        };
+        let fetched = fetch.get(&file.url, None, INDEX, &allowed, &mut watch);
+        fetched.is_ok_and(|fetched| fetched.digest == format!("sha256:{}", file.sha256))
+    };
+    // Asked at once: each is a way there and back.
+    let all = thread::scope(|scope| {
+        let asked: Vec<_> = known.iter().map(|file| scope.spawn(move || same(file))).collect();
+        asked.into_iter().all(|answer| answer.join().unwrap_or(false))
+    });
+    !known.is_empty() && all
 }
 
 fn wanted(transaction: &Transaction, first: Option<&[String]>) -> Wanted {

@@ -1,10 +1,12 @@
 //! Units of the init system that elements wished for.
 
 use dibhost_plan::wish::UnitState;
-use dibhost_plan::{PlannedDropIn, PlannedPreset};
+use dibhost_plan::{Phase, Plan, PlannedDropIn, PlannedPreset};
 use dibhost_tree::{Attributes, Change, Command, Scope, Target, TargetError, TargetPath};
 
 use crate::accounts::expect_success;
+use crate::asked::asked_by;
+use crate::failure::BuildFailure;
 
 /// Units, drop-ins and presets are what whoever has the image would write there: `/etc`, and not
 /// `/usr/lib`, which is the packages' own and may be replaced by an upgrade. Presets of both are read
@@ -55,6 +57,19 @@ pub(crate) fn preset(target: &mut dyn Target, planned: &PlannedPreset) -> Result
     let line = |line: &dibhost_plan::PresetLine| format!("{} {}\n", line.action.name(), line.unit);
     let content: String = planned.lines.iter().map(line).collect();
     write(target, PRESETS, &format!("{:02}-dibhost.preset", planned.number), &content)
+}
+
+/// States that could not be set: of the units that the program names, else of all.
+pub(crate) fn not_set(plan: &Plan, phase: Phase, why: &str) -> BuildFailure {
+    let failure = BuildFailure::new(why);
+    let mut named = plan.unit_states_of(phase).filter(|planned| why.contains(&planned.unit));
+    match (named.next(), named.next()) {
+        (Some(one), None) => {
+            let asked = asked_by(plan, &format!("unit:{}", one.unit), &one.wanted_by);
+            failure.doing(format!("setting the state of `{}`{asked}", one.unit))
+        }
+        _ => failure.doing("setting the states of units"),
+    }
 }
 
 /// Sets the state of units, all of one state in one call.

@@ -11,7 +11,7 @@ use cap_std::fs::OpenOptions;
 
 use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput};
 use dibhost_text::check_suffix;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::beside;
@@ -25,7 +25,7 @@ use crate::{
 pub type Host<'a> = &'a mut dyn FnMut(&Program) -> Result<ProgramOutput, ProgramError>;
 
 /// An image file that is there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Output {
     /// Where.

@@ -8,12 +8,14 @@ use std::thread;
 use std::time::Duration;
 
 use dibhost_definition::Definition;
-use dibhost_engine::{BuildFailure, BuildOptions, Event, Level, Outcome, Secrets};
-use dibhost_plan::Plan;
+use dibhost_engine::{
+    BuildFailure, BuildOptions, Event, Level, Outcome, Reuse, Secrets, is_called,
+};
 use dibhost_plan::lock::locked;
+use dibhost_plan::{Plan, Work};
 use dibhost_registry::Outside;
 use dibhost_sys::Cancel;
-use dibhost_text::short_size;
+use dibhost_text::{did_you_mean, short_size};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -69,6 +71,7 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
         outside: Outside::of(&surroundings::builder()),
         locked: args.locked,
         inputs,
+        reuse: reuse(args, &plan)?,
     };
     let cancel = Cancel::new();
     cancelled_by_signals(&cancel)?;
@@ -84,6 +87,31 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
     })?;
     lock::keep_pins(&resolved.definition, &outcome.pins, reporter)?;
     report(&plan, &outcome, reporter)
+}
+
+/// What of earlier builds is used.
+fn reuse(args: &BuildArgs, plan: &Plan) -> Result<Option<Reuse>, Failure> {
+    match &args.rebuild_from {
+        _ if args.no_cache => Ok(None),
+        None => Ok(Some(Reuse::All)),
+        Some(name) if plan.actions.iter().any(|action| is_called(action, name)) => {
+            Ok(Some(Reuse::Before(name.clone())))
+        }
+        Some(name) => {
+            let elements = plan.actions.iter().filter_map(|action| match &action.work {
+                Work::Step { element, .. } => Some(element.as_str()),
+                _ => None,
+            });
+            let names: Vec<&str> =
+                elements.chain(plan.actions.iter().map(|action| action.name.as_str())).collect();
+            let help = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| {
+                "`dibhost plan --verbose` lists the actions; an element that runs a step is one too"
+                    .to_owned()
+            });
+            let name = name.escape_debug();
+            Err(Failure::wrong(format!("no action of the plan is called `{name}`\n  help: {help}")))
+        }
+    }
 }
 
 /// Says where the definition states the node of the block device that a failure is about.

@@ -5,13 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dibhost_definition::Definition;
 use dibhost_element::simulated::Scene;
 use dibhost_element::{RunAnswer, SecretStore, SimulatedRunner};
 use dibhost_engine::simulated::{SimulatedBase, SimulatedOutput};
-use dibhost_engine::{BuildFailure, Event, Means, Outcome, Settings, build_with};
+use dibhost_engine::{
+    BuildFailure, Event, LayerSettings, Means, Outcome, Reuse, Settings, build_with,
+};
 use dibhost_inputs::Inputs;
+use dibhost_layers::store::Store;
 
 use dibhost_packages::simulated::{DEFERRED, Offer};
 use dibhost_plan::file::{Content, FileAttributes, FileNode};
@@ -105,6 +109,8 @@ pub struct Bench {
     pub watched: bool,
     /// Files where the output is to be, name and text.
     pub before: Vec<(String, String)>,
+    /// Where layers are kept.
+    pub layers: Option<(Store, Reuse)>,
 }
 
 /// A build that was.
@@ -186,6 +192,7 @@ impl Bench {
             outside: Arc::default(),
             locked: false,
             before: Vec::new(),
+            layers: None,
         }
     }
 
@@ -459,6 +466,13 @@ impl Bench {
             secrets: Arc::new(OnePassword),
             locked: self.locked,
             inputs: self.inputs.clone(),
+            layers: self.layers.clone().map(|(store, reuse)| LayerSettings {
+                noted: store.path().join("../noted"),
+                store,
+                reuse,
+                outputs: out.path().join("image"),
+                worth: Duration::ZERO,
+            }),
             versions: BTreeMap::new(),
         };
         let mut events = Vec::new();

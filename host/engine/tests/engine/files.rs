@@ -96,7 +96,7 @@ fn a_file_reaches_no_further_than_its_own_element_may_write() {
                 failure,
                 "element `hostile` in phase install: `/srv/theirs/passwd` is outside of what it may \
                  write, and a link of the tree leads there\n  while placing `/srv/mine/out/passwd`, \
-                 for which it wishes\n  help: when the element has to reach there, it requests it \
+                 which `hostile` wishes for\n  help: when the element has to reach there, it requests it \
                  and the image definition grants it:\n        [grants.hostile]\n        \
                  rootfs = [\"write /srv/theirs/passwd\"]"
             );
@@ -141,7 +141,7 @@ fn an_owner_is_of_the_image_and_one_that_it_has_not_is_named() {
     let built = bench.build();
     let failure = built.failure().to_string();
     assert!(failure.contains("the target has no user `nobody-here` (`/etc/passwd`)"), "{failure}");
-    assert!(failure.contains("while placing `/srv/b`, for which it wishes"), "{failure}");
+    assert!(failure.contains("while placing `/srv/b`, which `files` wishes for"), "{failure}");
     assert!(built.read("/srv/a").is_none(), "what was placed before it is taken back");
 }
 

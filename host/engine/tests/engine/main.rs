@@ -8,6 +8,7 @@ mod fetching;
 mod files;
 mod inputs;
 mod journal;
+mod layers;
 mod order;
 mod outputs;
 mod packages;

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::bench::{Bench, putting, run, write};
 
-fn slot(arity: Arity) -> PlannedSlot {
+pub(crate) fn slot(arity: Arity) -> PlannedSlot {
     PlannedSlot {
         name: "x:y@1".to_owned(),
         arity,

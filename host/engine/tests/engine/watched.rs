@@ -9,15 +9,16 @@ use dibhost_engine::simulated::{SimulatedBase, SimulatedOutput};
 use dibhost_engine::{Base, BuildFailure, Files, Finished, FirstTree, Needs, Output, Source};
 use dibhost_image::Format;
 use dibhost_packages::{
-    Applied, InstalledPackage, LockedPackage, PackageError, PackageManager, PackageSource,
-    Resolution, Selection, Surroundings, Wanted,
+    Applied, IndexFile, Indexes, InstalledPackage, LockedPackage, ManagerState, PackageError,
+    PackageManager, PackageSource, Resolution, Selection, Surroundings, Wanted,
 };
 use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::wish::Bootstrap;
 use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput};
 use dibhost_tree::{
-    Change, Command, Entry, HostPrograms, Line, ListedNode, NotApplied, Programs, Room, Scope,
-    Scoped, SimulatedTarget, Stat, Target, TargetError, TargetPath, Tree, Walk, Written,
+    Change, Command, Entry, HostPrograms, LayerFiles, Layered, Line, ListedNode, NotApplied,
+    Programs, Room, Scope, Scoped, SimulatedTarget, Stat, Target, TargetError, TargetPath, Tree,
+    Walk, Written,
 };
 
 use crate::journal::{Shared, of_tree};
@@ -139,6 +140,23 @@ impl HostPrograms for Watched<SimulatedTarget> {
     }
 }
 
+impl Layered for Watched<SimulatedTarget> {
+    fn mark(&mut self) -> Result<(), TargetError> {
+        self.shared.tree("mark")?;
+        self.inner.mark()
+    }
+
+    fn pack(&mut self, into: LayerFiles) -> Result<(), TargetError> {
+        self.shared.tree("pack")?;
+        self.inner.pack(into)
+    }
+
+    fn restore(&mut self, layers: Vec<LayerFiles>) -> Result<(), TargetError> {
+        self.shared.tree(format!("restore {}", layers.len()))?;
+        self.inner.restore(layers)
+    }
+}
+
 impl PackageManager for Watched<Box<dyn PackageManager>> {
     fn surroundings(&self) -> Surroundings {
         self.inner.surroundings()
@@ -151,7 +169,7 @@ impl PackageManager for Watched<Box<dyn PackageManager>> {
 
     fn resolve(
         &mut self,
-        tree: &mut dyn Target,
+        tree: Option<&mut dyn Target>,
         wanted: &Wanted,
         locked: &[LockedPackage],
         cancel: &Cancel,
@@ -209,6 +227,22 @@ impl PackageManager for Watched<Box<dyn PackageManager>> {
 
     fn deferred(&self) -> &[String] {
         self.inner.deferred()
+    }
+
+    fn indexes(&self) -> Result<Indexes, PackageError> {
+        self.inner.indexes()
+    }
+
+    fn known_indexes(&self) -> Vec<IndexFile> {
+        self.inner.known_indexes()
+    }
+
+    fn state(&self) -> ManagerState {
+        self.inner.state()
+    }
+
+    fn resume(&mut self, state: ManagerState) {
+        self.inner.resume(state);
     }
 
     fn run_deferred(

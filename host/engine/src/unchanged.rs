@@ -1,0 +1,132 @@
+//! Outputs of an earlier build that are there as it left them: nothing is to be done then.
+
+use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use dibhost_image::Output as ImageFile;
+use dibhost_layers::store::Key;
+use serde::{Deserialize, Serialize};
+
+use crate::output::Files;
+
+/// What a file was when it was written. Nobody can set the time back at which its inode changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Written {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Written {
+    fn of(path: &Path) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        let file = path.symlink_metadata()?;
+        if !file.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        Ok(Self {
+            device: file.dev(),
+            inode: file.ino(),
+            bytes: file.size(),
+            modified: (file.mtime(), file.mtime_nsec()),
+            changed: (file.ctime(), file.ctime_nsec()),
+            path,
+        })
+    }
+}
+
+/// All files of a build, as it left them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Outputs {
+    images: Vec<ImageFile>,
+    beside: Vec<PathBuf>,
+    files: Vec<Written>,
+}
+
+/// What is noted of the outputs at one place.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Note {
+    /// What they were made of.
+    key: Key,
+    outputs: Outputs,
+}
+
+impl Outputs {
+    /// What was noted in a file of the outputs of that key; none: nothing.
+    pub(crate) fn read(noted: &Path, key: &Key) -> Option<Self> {
+        let text = dibhost_sys::read_written(noted).ok()?;
+        let note: Note = serde_json::from_str(&text).ok()?;
+        (note.key == *key).then_some(note.outputs)
+    }
+
+    /// Notes it, in the place of what was noted before.
+    pub(crate) fn write(self, noted: &Path, key: &Key) -> io::Result<()> {
+        let note = serde_json::to_vec(&Note { key: *key, outputs: self })?;
+        let folder = noted.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let mut new = tempfile::NamedTempFile::new_in(folder)?;
+        new.write_all(&note)?;
+        new.persist(noted).map(drop).map_err(|error| error.error)
+    }
+
+    /// Those that were just put in place.
+    pub(crate) fn of(files: &Files) -> io::Result<Self> {
+        let sums = files.images.iter().map(|image| image.path.with_added_extension("sha256"));
+        let images = files.images.iter().map(|image| image.path.clone());
+        let all = images.chain(sums).chain(files.beside.iter().cloned());
+        Ok(Self {
+            images: files.images.clone(),
+            beside: files.beside.clone(),
+            files: all.map(|path| Written::of(&path)).collect::<io::Result<_>>()?,
+        })
+    }
+
+    /// The files, where each of them is what it was.
+    pub(crate) fn unchanged(self) -> Option<Files> {
+        let same = |file: &Written| Written::of(&file.path).is_ok_and(|now| now == *file);
+        let Self { images, beside, files } = self;
+        files.iter().all(same).then_some(Files { images, beside })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dibhost_image::Format;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_touched_in_any_way_is_not_what_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["a.raw", "a.raw.sha256", "a.manifest.json"] {
+            std::fs::write(at(name), name).unwrap();
+        }
+        let image = ImageFile {
+            path: at("a.raw"),
+            format: Format::Raw,
+            bytes: 5,
+            virtual_size: 5,
+            sha256: String::new(),
+        };
+        let files = Files { images: vec![image], beside: vec![at("a.manifest.json")] };
+        let outputs = Outputs::of(&files).unwrap();
+        assert_eq!(outputs.clone().unchanged(), Some(files));
+        // As it was, but for the time at which that was said.
+        let before = std::fs::metadata(at("a.raw.sha256")).unwrap().modified().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::fs::write(at("a.raw.sha256"), "a.raw.sha256").unwrap();
+        let file = std::fs::File::options().write(true).open(at("a.raw.sha256")).unwrap();
+        file.set_modified(before).unwrap();
+        assert_eq!(outputs.clone().unchanged(), None);
+        std::fs::remove_file(at("a.manifest.json")).unwrap();
+        assert_eq!(outputs.unchanged(), None);
+    }
+}
