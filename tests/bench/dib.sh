@@ -97,7 +97,8 @@ release = "bookworm"
 TEXT
 }
 build_dibhost() {
-    "$dibhost" build --cache "$cache/dibhost-cache" "$work/$1.toml" -o "$work/$1.qcow2"
+    # From nothing but what was downloaded: `make bench-cache` is about layers.
+    "$dibhost" build --no-cache --cache "$cache/dibhost-cache" "$work/$1.toml" -o "$work/$1.qcow2"
 }
 
 # --- measuring ----------------------------------------------------------------------------

@@ -15,6 +15,7 @@ mod grows;
 mod host_programs;
 mod inputs;
 mod languages;
+mod layers;
 mod lock;
 mod misbehaviour;
 mod mistakes;

@@ -32,13 +32,13 @@ mode = "0000"
 "#;
 
 /// A user of this machine, who goes when this is dropped, with the program and its elements at home.
-struct User {
-    name: String,
+pub(crate) struct User {
+    pub(crate) name: String,
     home: TempDir,
 }
 
 impl User {
-    fn new(name: &str, ids: bool) -> Result<Self> {
+    pub(crate) fn new(name: &str, ids: bool) -> Result<Self> {
         let home = work_folder()?;
         let at = home.path().to_string_lossy().into_owned();
         let name = format!("dibhost-{name}");
@@ -67,7 +67,7 @@ impl User {
         Ok(user)
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }
 
@@ -86,7 +86,7 @@ impl User {
             .collect()
     }
 
-    fn run(&self, args: &[&str]) -> Result<Outcome> {
+    pub(crate) fn run(&self, args: &[&str]) -> Result<Outcome> {
         self.start(args)?.wait(Duration::from_secs(3600))
     }
 

@@ -484,6 +484,10 @@ pub(crate) struct BuildArgs {
         conflicts_with = "rebuild_from"
     )]
     pub(crate) no_cache: bool,
+    /// Tell of each action before it begins whether it is as it was when these outputs were built last,
+    /// and the first thing that differs.
+    #[arg(long)]
+    pub(crate) explain: bool,
     /// Make anew what this action makes, and all after it: an action by its name in `dibhost plan
     /// --verbose`, or the first step of an element by the name of the element.
     #[arg(long, value_name = "STEP")]
@@ -531,6 +535,10 @@ pub(crate) struct PlanArgs {
     /// Tell only in what the plans of two definitions differ.
     #[arg(long)]
     pub(crate) diff: bool,
+    /// Tell only what a build would make again that was made when these outputs were built last, and
+    /// the first thing that differs.
+    #[arg(long, conflicts_with_all = ["why", "diff"])]
+    pub(crate) explain: bool,
     #[command(flatten)]
     pub(crate) elements: ElementOptions,
 }

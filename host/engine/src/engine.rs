@@ -37,6 +37,7 @@ use crate::packages::Packages;
 use crate::secrets::Secrets;
 use crate::steps::Steps;
 use crate::teller::Teller;
+use crate::unchanged::NOTED;
 use crate::work::{Clearing, SEEN, WorkFolder, open_cache};
 use crate::{files, login, memory, sudo, units, versions};
 
@@ -330,7 +331,7 @@ fn layers_in(
             store,
             reuse,
             outputs: options.stem.clone(),
-            noted: cache.join("outputs"),
+            noted: cache.join(NOTED),
             worth: WORTH,
         }),
         Err(error) => {
@@ -436,7 +437,7 @@ fn carry_out(
     if let Some(layers) = &layers
         && !tainted
     {
-        layers.made(&plan.image.name, &files, teller)?;
+        layers.made(plan, &files, teller)?;
     }
     Ok(Built { files, pins: pins.found() })
 }

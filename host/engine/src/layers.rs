@@ -20,9 +20,9 @@ use dibhost_layers::store::{
     Committed, Digest, Entry, Found, Key, Lease, Policy, Store, StoreError,
 };
 use dibhost_packages::Resolution;
-use dibhost_plan::Observed;
 use dibhost_plan::action::{Action, Work};
 use dibhost_plan::digest::canonical;
+use dibhost_plan::{Observed, Plan};
 use dibhost_tree::{LayerFiles, Layered as _, TargetError};
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ use crate::furnished::Furnished;
 use crate::kept::{Kept, MOST};
 use crate::output::Files;
 use crate::teller::Teller;
-use crate::unchanged::Outputs;
+use crate::unchanged::{Outputs, noted_at};
 
 /// Part of every key: changed whenever the same key would stand for something else.
 const VERSION: u32 = 1;
@@ -145,10 +145,7 @@ impl<'a> Layers<'a> {
         let is = |action: &&Action| matches!(action.work, Work::Disk | Work::Output { .. });
         let last: Vec<&str> = self.actions.iter().filter(is).map(|a| a.key.as_str()).collect();
         let key = self.key_of(self.actions.len().saturating_sub(1), &json!(last));
-        let place = &self.settings.outputs;
-        let place = std::path::absolute(place).unwrap_or_else(|_| place.clone());
-        let name = Digest::of(place.as_os_str().as_encoded_bytes());
-        (key, self.settings.noted.join(format!("{name}.json")))
+        (key, noted_at(&self.settings.noted, &self.settings.outputs))
     }
 
     fn key_of(&self, at: usize, what: &Value) -> Key {
@@ -196,18 +193,18 @@ impl<'a> Layers<'a> {
     /// what they are made of is to stay.
     pub(crate) fn made(
         &self,
-        image: &str,
+        plan: &Plan,
         files: &Files,
         teller: &mut Teller<'_>,
     ) -> Result<(), BuildFailure> {
         let (key, at) = self.key_of_outputs();
-        if let Err(error) = Outputs::of(files).and_then(|outputs| outputs.write(&at, &key)) {
+        if let Err(error) = Outputs::of(files).and_then(|outputs| outputs.write(&at, &key, plan)) {
             let text = format!("noting what the image files are, in `{}`: {error}", at.display());
             teller.line(Level::Warning, "layers", &text);
         }
         let store = &self.settings.store;
         let held: Vec<Key> = self.below.iter().map(|entry| *entry.key()).collect();
-        usable(store.set_root(&root_name(image), held, LAST_OUTPUTS), teller)?;
+        usable(store.set_root(&root_name(&plan.image.name), held, LAST_OUTPUTS), teller)?;
         let policy =
             Policy { most_bytes: Some(MOST_OF_ALL), useless: Some(USELESS), ..Policy::default() };
         usable(store.gc(&policy), teller)?;

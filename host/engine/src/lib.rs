@@ -42,4 +42,5 @@ pub use failure::BuildFailure;
 pub use layers::{LayerSettings, Reuse, WORTH, is_called};
 pub use output::{Disks, Files, Finished, Needs, Output, Source};
 pub use secrets::Secrets;
+pub use unchanged::last_plan;
 pub use work::{Clearing, WorkFolder, open_cache};

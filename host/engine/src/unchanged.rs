@@ -5,7 +5,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use dibhost_image::Output as ImageFile;
-use dibhost_layers::store::Key;
+use dibhost_layers::store::{Digest, Key};
+use dibhost_plan::Plan;
 use serde::{Deserialize, Serialize};
 
 use crate::output::Files;
@@ -49,6 +50,27 @@ pub(crate) struct Outputs {
     files: Vec<Written>,
 }
 
+/// The file in which it is noted what the outputs of that folder and name are.
+pub(crate) fn noted_at(folder: &Path, outputs: &Path) -> PathBuf {
+    let place = std::path::absolute(outputs).unwrap_or_else(|_| outputs.to_owned());
+    let name = Digest::of(place.as_os_str().as_encoded_bytes());
+    folder.join(format!("{name}.json"))
+}
+
+/// The plan that the outputs of that folder and name were built by last, as it may be shown; none: it is
+/// not known.
+#[must_use]
+pub fn last_plan(cache: &Path, outputs: &Path) -> Option<Plan> {
+    let noted = noted_at(&cache.join(NOTED), outputs).with_extension(PLAN);
+    serde_json::from_str(&dibhost_sys::read_written(&noted).ok()?).ok()
+}
+
+/// The folder of the cache in which is noted what outputs are.
+pub(crate) const NOTED: &str = "outputs";
+
+/// Beside the note of the outputs: the plan that they were built by.
+const PLAN: &str = "plan.json";
+
 /// What is noted of the outputs at one place.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -67,13 +89,10 @@ impl Outputs {
     }
 
     /// Notes it, in the place of what was noted before.
-    pub(crate) fn write(self, noted: &Path, key: &Key) -> io::Result<()> {
+    pub(crate) fn write(self, noted: &Path, key: &Key, plan: &Plan) -> io::Result<()> {
         let note = serde_json::to_vec(&Note { key: *key, outputs: self })?;
-        let folder = noted.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        let mut new = tempfile::NamedTempFile::new_in(folder)?;
-        new.write_all(&note)?;
-        new.persist(noted).map(drop).map_err(|error| error.error)
+        put(noted, &note)?;
+        put(&noted.with_extension(PLAN), &serde_json::to_vec(&plan.to_be_shown()?)?)
     }
 
     /// Those that were just put in place.
@@ -94,6 +113,15 @@ impl Outputs {
         let Self { images, beside, files } = self;
         files.iter().all(same).then_some(Files { images, beside })
     }
+}
+
+/// Writes a file whole, in the place of what was there.
+fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    new.write_all(bytes)?;
+    new.persist(path).map(drop).map_err(|error| error.error)
 }
 
 #[cfg(test)]

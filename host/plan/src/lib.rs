@@ -13,6 +13,7 @@ pub mod diff;
 pub mod digest;
 mod disk;
 mod disk_size;
+pub mod explain;
 pub mod fact;
 pub mod file;
 pub mod grant;

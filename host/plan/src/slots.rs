@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use dibhost_check::Check;
 use dibhost_definition::{Diagnostic, Diagnostics};
@@ -12,6 +13,7 @@ use crate::Phase;
 use crate::description::{Slot, SlotUse, StepDeclaration};
 use crate::label::label;
 use crate::plan::{FactEdge, HOST, PlanFinding};
+use crate::planner::Planner;
 use crate::resolve::{Elements, trail};
 use crate::schema::{self, LAYOUT};
 use crate::slot::{PlannedSlot, Timing};
@@ -216,20 +218,22 @@ impl<'a> Declared<'a> {
         &self,
         slots: &[PlannedSlot],
         elements: &Elements,
-        known: &[String],
+        planner: &dyn Planner,
         wrong: &mut Diagnostics,
         findings: &mut Vec<PlanFinding>,
     ) {
         for (name, readers) in &self.readers {
-            let slot = slots.iter().find(|s| s.name == *name);
+            let Some(slot) = slots.iter().find(|s| s.name == *name) else {
+                // All that need it in one error: one element more is what they lack.
+                let need: Vec<_> = readers.iter().filter(|(_, used)| used.required).collect();
+                let needing: Vec<&At<'_>> = need.iter().map(|(at, _)| at).collect();
+                if !needing.is_empty() {
+                    wrong.push(self.unprovided(name, &needing, elements, planner));
+                }
+                continue;
+            };
             for (at, slot_use) in readers {
-                let Some(slot) = slot else {
-                    if slot_use.required {
-                        wrong.push(self.unprovided(name, at, elements, known));
-                    }
-                    continue;
-                };
-                self.check_reader(slot, (*at, slot_use), elements, known, wrong, findings);
+                self.check_reader(slot, (*at, slot_use), elements, planner, wrong, findings);
             }
         }
     }
@@ -239,7 +243,7 @@ impl<'a> Declared<'a> {
         slot: &PlannedSlot,
         (at, slot_use): Reader<'a>,
         elements: &Elements,
-        known: &[String],
+        planner: &dyn Planner,
         wrong: &mut Diagnostics,
         findings: &mut Vec<PlanFinding>,
     ) {
@@ -276,7 +280,7 @@ impl<'a> Declared<'a> {
         let in_time = others().any(|p| rank(slot.timing, p.phase()) <= mine);
         let late: Vec<_> = others().filter(|p| rank(slot.timing, p.phase()) > mine).collect();
         if slot_use.required && !in_time && late.is_empty() {
-            wrong.push(self.unprovided(name, &at, elements, known));
+            wrong.push(self.unprovided(name, &[&at], elements, planner));
         }
         for provider in late {
             let (late_phase, provider) = (provider.phase(), provider.label());
@@ -306,29 +310,49 @@ impl<'a> Declared<'a> {
         }
     }
 
+    /// `needing` has one at least, the first of which is told with how it came into the image.
     fn unprovided(
         &self,
         slot: &str,
-        at: &At<'_>,
+        needing: &[&At<'_>],
         elements: &Elements,
-        known: &[String],
+        planner: &dyn Planner,
     ) -> Diagnostic {
-        let (lines, place) = trail(elements, at.element);
-        let (phase, reader) = (at.phase(), at.label());
+        let first = needing.first().map(|at| at.element).unwrap_or_default();
+        let (lines, place) = trail(elements, first);
+        let mut labels: Vec<String> = needing.iter().map(|at| at.label()).collect();
+        labels.dedup();
+        let who = match (needing, labels.as_slice()) {
+            ([one], _) => {
+                format!("`{}` needs the slot `{slot}` in the phase `{}`", one.label(), one.phase())
+            }
+            (_, [one]) => format!("`{one}` needs the slot `{slot}`"),
+            (_, several) => format!("{} need the slot `{slot}`", quoted_list(several)),
+        };
         let near = did_you_mean(slot, self.providers.keys().copied());
-        let help = near.unwrap_or_else(|| match known.is_empty() {
-            true => "add an element that provides it".to_owned(),
-            false => format!(
-                "add an element that provides it; known elements are {}",
-                quoted_list(known)
-            ),
-        });
-        let message = format!(
-            "`{reader}` needs the slot `{slot}` in the phase `{phase}`, and no element of the image provides it"
-        );
+        let help = near.unwrap_or_else(|| missing(slot, planner));
+        let message = format!("{who}, and no element of the image provides it");
         let mut diagnostic = Diagnostic::new(message).at(place.as_ref()).with_help(help);
         diagnostic.context = lines;
         diagnostic
+    }
+}
+
+/// What to do about a slot that nothing provides: those that would, else all there are.
+fn missing(slot: &str, planner: &dyn Planner) -> String {
+    let known = planner.known_names();
+    let provides = |name: &&String| {
+        let described = planner.describe(name, Path::new("."));
+        let of = |step: &StepDeclaration| step.provides.iter().any(|s| s.name == slot);
+        described.is_ok_and(|described| described.description.steps.iter().any(of))
+    };
+    let providers: Vec<&String> = known.iter().filter(provides).collect();
+    match (providers.as_slice(), known.is_empty()) {
+        ([], true) => "add an element that provides it".to_owned(),
+        ([], false) => {
+            format!("add an element that provides it; known elements are {}", quoted_list(&known))
+        }
+        (some, _) => format!("add one that provides it: {}", quoted_list(some)),
     }
 }
 

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use dibhost_definition::Definition;
 use dibhost_engine::{
-    BuildFailure, BuildOptions, Event, Level, Outcome, Reuse, Secrets, is_called,
+    BuildFailure, BuildOptions, Event, Level, Outcome, Reuse, Secrets, is_called, last_plan,
 };
+use dibhost_plan::explain::{explain, explained_text};
 use dibhost_plan::lock::locked;
 use dibhost_plan::{Plan, Work};
 use dibhost_registry::Outside;
@@ -73,6 +74,13 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
         inputs,
         reuse: reuse(args, &plan)?,
     };
+    if args.explain {
+        let before = last_plan(&options.cache, &options.stem);
+        for line in explained_text(&explain(before.as_ref(), &plan)).lines() {
+            let source = "explain".to_owned();
+            reporter.event(&Event::Line { level: Level::Info, source, text: line.to_owned() });
+        }
+    }
     let cancel = Cancel::new();
     cancelled_by_signals(&cancel)?;
     let outcome = dibhost_engine::build(&plan, &library, &options, &cancel, &mut |event| {

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use dibhost_definition::Typed;
+use dibhost_engine::last_plan;
 use dibhost_image::Manifest;
 use dibhost_plan::Plan;
 use dibhost_plan::diff::Difference;
+use dibhost_plan::explain::{explain, explained_text};
 use dibhost_plan::why::NoSuchSubject;
 use serde::Serialize;
 
@@ -13,6 +15,7 @@ use crate::cli::{PlanArgs, PlanFormat, Subject};
 use crate::failure::Failure;
 use crate::report::Reporter;
 use crate::subject::Asked;
+use crate::surroundings;
 
 /// Plans, and shows the plan, an answer about it, or what is different in another one.
 pub(crate) fn run(args: &PlanArgs, verbose: bool, reporter: &Reporter) -> Result<(), Failure> {
@@ -23,7 +26,12 @@ pub(crate) fn run(args: &PlanArgs, verbose: bool, reporter: &Reporter) -> Result
         let told = if verbose { Difference::to_text } else { Difference::to_sentences };
         return formatted(args.format, &difference, told);
     }
-    let Shown { plan, typed, stem } = planned(&args.subject, args, reporter)?;
+    let Shown { plan, typed, stem, cache } = planned(&args.subject, args, reporter)?;
+    if args.explain {
+        let before = last_plan(&cache, &stem);
+        let explained = explain(before.as_ref(), &plan);
+        return formatted(args.format, &explained, |explained| explained_text(explained));
+    }
     match (&args.why, args.format) {
         (Some(subject), format) => {
             let why = plan.why(subject).map_err(|none| unanswered(none, subject, &stem))?;
@@ -66,6 +74,7 @@ struct Shown {
     typed: Typed,
     /// Folder and name of the image files, without extension.
     stem: PathBuf,
+    cache: PathBuf,
 }
 
 fn planned(subject: &Subject, args: &PlanArgs, reporter: &Reporter) -> Result<Shown, Failure> {
@@ -76,7 +85,8 @@ fn planned(subject: &Subject, args: &PlanArgs, reporter: &Reporter) -> Result<Sh
     let inputs = super::inputs(&resolved.definition, &elements);
     let plan = super::planned(&resolved.definition, &library, inputs)?;
     let (typed, stem) = (resolved.typed, resolved.stem);
-    Ok(Shown { plan: plan.to_be_shown().map_err(Failure::failed)?, typed, stem })
+    let cache = surroundings::cache_folder(&elements);
+    Ok(Shown { plan: plan.to_be_shown().map_err(Failure::failed)?, typed, stem, cache })
 }
 
 /// What was typed, as the TOML that says the same.

@@ -41,7 +41,7 @@ impl Settled {
         crate::inputs::check(definition, elements, &parameters, &inputs.inputs, wrong);
         let known = planner.known_names();
         let slots = declared.slots(elements, wrong);
-        declared.check_readers(&slots, elements, &known, wrong, findings);
+        declared.check_readers(&slots, elements, planner, wrong, findings);
         condition::check(elements, declared, &slots, wrong, findings);
         let edges = declared.edges(&slots);
         let order = order::order(elements, &edges, &known, wrong);

@@ -1,0 +1,189 @@
+//! Builds that begin with what earlier ones made of the tree.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use dibhost_tests::{Dibhost, Outcome, dibhost, tool};
+use rustix::process::Signal;
+
+use crate::rootless::User;
+
+/// Packages, accounts with ids of the image's own, capabilities, a unit, a command; `greeting` stands in
+/// a file that is placed after all of them.
+fn definition(greeting: &str) -> String {
+    format!(
+        r#"packages = ["iputils-ping", "libcap2-bin"]
+
+[image]
+name = "same"
+elements = ["debian-minimal"]
+formats = ["raw"]
+
+[[users]]
+name = "deploy"
+groups = ["adm"]
+
+[[commands]]
+phase = "install"
+run = ["sh", "-c", "sleep 1; ln /etc/hostname /etc/hostname.link; setcap cap_net_raw+ep /usr/bin/cut"]
+
+[[files]]
+path = "/srv/greeting"
+content = "{greeting}\n"
+owner = "www-data"
+
+[[commands]]
+phase = "finalise"
+run = ["sh", "-c", "cat /srv/greeting /etc/hostname.link > /srv/said"]
+"#
+    )
+}
+
+fn build(dibhost: &Dibhost, greeting: &str, options: &[&str], to: &str) -> Result<Outcome> {
+    let definition = dibhost.write("same.toml", &definition(greeting))?;
+    let definition = definition.to_string_lossy().into_owned();
+    std::fs::create_dir_all(dibhost.folder().join(to))?;
+    let output = format!("{to}/same");
+    let args = [&["build", "--log-format", "json", &definition, "-o", &output], options].concat();
+    dibhost.run(&args)?.expect_code(0)
+}
+
+fn image(dibhost: &Dibhost, of: &str) -> PathBuf {
+    dibhost.folder().join(of).join("same.raw")
+}
+
+fn same(a: &Path, b: &Path, outcome: &Outcome) -> Result<()> {
+    tool::run("cmp", &[a, b]).map(drop).with_context(|| outcome.stderr.clone())
+}
+
+fn restores(outcome: &Outcome) -> bool {
+    outcome.stderr.contains("restore what")
+}
+
+fn installs(outcome: &Outcome) -> bool {
+    outcome.stderr.contains("\"install ") || outcome.stderr.contains("install 1")
+}
+
+#[test]
+fn a_build_begins_where_the_definition_changed() -> Result<()> {
+    let alone = dibhost()?;
+    for greeting in ["one", "two"] {
+        build(&alone, greeting, &["--no-cache"], greeting)?;
+    }
+    let dibhost = dibhost()?.with_layers();
+    let first = build(&dibhost, "one", &[], "out")?;
+    same(&image(&alone, "one"), &image(&dibhost, "out"), &first)?;
+    // Nothing changed: the very file stays.
+    let before = std::fs::metadata(image(&dibhost, "out"))?;
+    let second = build(&dibhost, "one", &[], "out")?;
+    let after = std::fs::metadata(image(&dibhost, "out"))?;
+    ensure!((before.ino(), before.ctime()) == (after.ino(), after.ctime()), "{}", second.stderr);
+    ensure!(!restores(&second) && !installs(&second), "{}", second.stderr);
+    // It is somewhere else: only the disk is made.
+    let third = build(&dibhost, "one", &[], "elsewhere")?;
+    ensure!(restores(&third) && !installs(&third), "{}", third.stderr);
+    same(&image(&alone, "one"), &image(&dibhost, "elsewhere"), &third)?;
+    // Why, in words, before it is done.
+    dibhost.write("same.toml", &definition("two"))?;
+    let args = ["plan", "--explain", "same.toml", "-o", "out/same"];
+    let explained = dibhost.run(&args)?.expect_code(0)?.stdout;
+    for line in ["kept  make the first tree in `root`", "its file `/srv/greeting` differs"] {
+        ensure!(explained.contains(line), "{explained}");
+    }
+    // What is behind the change is made, and what is before it comes back.
+    let fourth = build(&dibhost, "two", &[], "out")?;
+    ensure!(restores(&fourth) && !installs(&fourth), "{}", fourth.stderr);
+    same(&image(&alone, "two"), &image(&dibhost, "out"), &fourth)?;
+    let anew =
+        build(&dibhost, "two", &["--rebuild-from", "make the first tree in `root`"], "anew")?;
+    ensure!(!restores(&anew) && installs(&anew), "{}", anew.stderr);
+    same(&image(&alone, "two"), &image(&dibhost, "anew"), &anew)?;
+    let listed = dibhost.run(&["cache", "list"])?.expect_code(0)?.stdout;
+    ensure!(listed.contains("make the first tree in `root`"), "{listed}");
+    dibhost.run(&["cache", "verify"])?.expect_code(0)?;
+    let kept = dibhost.run(&["cache", "gc", "--dry-run", "--size", "1MiB"])?.expect_code(0)?;
+    ensure!(kept.stdout.contains("before"), "{}", kept.stdout);
+    Ok(())
+}
+
+#[test]
+fn an_action_that_is_not_there_is_not_begun_from() -> Result<()> {
+    let dibhost = dibhost()?;
+    let definition = dibhost.write("same.toml", &definition("x"))?.to_string_lossy().into_owned();
+    let args = ["build", &definition, "--rebuild-from", "write `/etc/fstap`"];
+    let said = dibhost.run(&args)?.expect_code(2)?.stderr;
+    ensure!(said.contains("did you mean `write `/etc/fstab``?"), "{said}");
+    Ok(())
+}
+
+/// What root kept a user goes on from, and the other way round.
+#[test]
+fn layers_are_the_same_for_root_and_a_user() -> Result<()> {
+    let root = dibhost()?.with_layers().empty_cache();
+    build(&root, "one", &[], "one")?;
+    let user = User::new("layers", true)?;
+    let theirs = user.at(".cache/dibhost/layers");
+    take(&root.folder().join("cache/layers"), &theirs, Some(&user.name))?;
+    std::fs::write(user.at("same.toml"), definition("two"))?;
+    let outcome = user.run(&["build", "same.toml", "-o", "same"])?.expect_code(0)?;
+    ensure!(restores(&outcome) && !outcome.stderr.contains("install 1"), "{}", outcome.stderr);
+    let back = dibhost()?.with_layers().empty_cache();
+    build(&back, "two", &["--no-cache"], "alone")?;
+    same(&image(&back, "alone"), &user.at("same.raw"), &outcome)?;
+    take(&theirs, &back.folder().join("cache/layers"), None)?;
+    let outcome = build(&back, "two", &[], "back")?;
+    ensure!(restores(&outcome) && !installs(&outcome), "{}", outcome.stderr);
+    same(&image(&back, "alone"), &image(&back, "back"), &outcome)
+}
+
+/// Copies a store, and gives it to a user, or to root.
+fn take(from: &Path, to: &Path, owner: Option<&str>) -> Result<()> {
+    let above = to.parent().context("a folder above it")?;
+    let _ = std::fs::remove_dir_all(to);
+    std::fs::create_dir_all(above)?;
+    tool::run("cp", &["-a".as_ref(), from.as_os_str(), to.as_os_str()])?;
+    let owner = owner.unwrap_or("root");
+    let owner = format!("{owner}:{owner}");
+    // The folders above are the user's too.
+    let whole = if above.ends_with("dibhost") { above.parent().unwrap_or(above) } else { to };
+    tool::run("chown", &["-R".as_ref(), owner.as_ref(), whole.as_os_str()]).map(drop)
+}
+
+/// Builds that are killed leave layers whole or not at all: the next one goes on, and its image is that
+/// of one that nobody disturbed.
+fn killed(times: u32) -> Result<()> {
+    let dibhost = dibhost()?.with_layers().empty_cache();
+    let whole = build(&dibhost, "one", &["--no-cache"], "alone")?;
+    let took = whole.took;
+    // Of a fixed seed, over all of a build and of one that begins with layers.
+    let mut random = 7_u64;
+    for time in 0..times {
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let share = (random >> 33) as f64 / f64::from(u32::MAX >> 1);
+        let greeting = format!("{}", time % 3);
+        let definition = dibhost.write("same.toml", &definition(&greeting))?;
+        let definition = definition.to_string_lossy().into_owned();
+        let running = dibhost.spawn(&["build", &definition, "-o", "killed"])?;
+        std::thread::sleep(Duration::from_secs_f64(took.as_secs_f64() * share));
+        running.signal(Signal::KILL)?;
+        running.wait(Duration::from_secs(60))?;
+    }
+    let outcome = build(&dibhost, "one", &[], "after")?;
+    same(&image(&dibhost, "alone"), &image(&dibhost, "after"), &outcome)?;
+    dibhost.run(&["cache", "verify"])?.expect_code(0)?;
+    Ok(())
+}
+
+#[test]
+fn a_killed_build_leaves_layers_whole_or_none() -> Result<()> {
+    killed(3)
+}
+
+#[test]
+#[ignore = "long: a hundred builds"]
+fn a_hundred_killed_builds_leave_layers_whole_or_none() -> Result<()> {
+    killed(100)
+}
