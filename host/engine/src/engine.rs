@@ -478,9 +478,13 @@ impl Build<'_> {
     ) -> Result<Option<Layers<'a>>, BuildFailure> {
         let first = self.plan.transactions.iter().find(|t| t.bootstrap.is_some());
         let resolved = match first {
-            Some(transaction) => self.packages.resolve_first(transaction, teller)?,
+            Some(transaction) => {
+                teller.phase = Some(transaction.before);
+                self.packages.resolve_first(transaction, teller)?
+            }
             None => None,
         };
+        teller.phase = None;
         let mut layers = Layers::of(settings, actions, resolved, teller)?;
         if let Some(layers) = &mut layers {
             layers.offered(self.packages.indexes()?.map(|indexes| indexes.digest));

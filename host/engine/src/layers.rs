@@ -33,6 +33,7 @@ use crate::kept::{Kept, MOST};
 use crate::output::Files;
 use crate::teller::Teller;
 use crate::unchanged::{Outputs, noted_at};
+use crate::versions;
 
 /// Part of every key: changed whenever the same key would stand for something else.
 const VERSION: u32 = 1;
@@ -48,6 +49,9 @@ const MOST_OF_ALL: u64 = 20 << 30;
 
 /// A build that still writes what nothing has yet is done in a day.
 const USELESS: Duration = Duration::from_secs(24 * 3600);
+
+/// How often layers are looked for that turn out to be damaged.
+const ATTEMPTS: usize = 3;
 
 const MANIFEST: &str = "manifest";
 const PACK: &str = "pack";
@@ -83,6 +87,8 @@ pub(crate) struct Layers<'a> {
     actions: &'a [Action],
     settings: LayerSettings,
     lease: Lease,
+    /// This very program: another one may do another thing with the same plan.
+    host: String,
     /// Which packages the first tree is made of.
     resolved: Value,
     /// What was on offer when later packages were chosen.
@@ -120,6 +126,7 @@ impl<'a> Layers<'a> {
             actions,
             settings: settings.clone(),
             lease,
+            host: versions::own(),
             resolved: resolved.map_or(Value::Null, chosen),
             indexes: None,
             state: None,
@@ -153,10 +160,13 @@ impl<'a> Layers<'a> {
         let chosen_later = self.actions.iter().take(at + 1).filter(packages).count() > 1;
         let key = json!({
             "version": VERSION,
+            "host": self.host,
             "of": what,
             "packages": self.resolved,
             "indexes": if chosen_later { json!(self.indexes) } else { Value::Null },
-            "below": self.state.map(|digest| digest.to_string()),
+            // Which layer, and what it brought to light: what stands on it stands on no other.
+            "below": self.below.last().map(|entry| entry.key()),
+            "state": self.state.map(|digest| digest.to_string()),
         });
         Key::new(Digest::of(canonical(&key).as_bytes()))
     }
@@ -249,7 +259,7 @@ impl<'a> Layers<'a> {
         tree: &mut Furnished<'_>,
         teller: &mut Teller<'_>,
     ) -> Result<Option<Resumed>, BuildFailure> {
-        loop {
+        for _ in 0..ATTEMPTS {
             let found = match self.found.take() {
                 Some(found) => Some(found),
                 None => self.look(teller)?,
@@ -280,6 +290,9 @@ impl<'a> Layers<'a> {
                 }
             }
         }
+        // What is damaged cannot be dropped either: this build does without.
+        (self.state, self.below, self.keeping) = (None, Vec::new(), false);
+        Ok(None)
     }
 
     /// Has none of the layers below found again: one of them is not what was kept.

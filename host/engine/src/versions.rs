@@ -2,8 +2,11 @@
 //! on every machine; the keys of a build have them.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use dibhost_plan::Action;
 use dibhost_sys::{Cancel, Program};
 
@@ -38,10 +41,75 @@ pub(crate) fn asked(program: &str) -> Program {
     Program::new(program).arg(question).within(PATIENCE)
 }
 
+/// What tells this program from every other one that was built of other sources: the build id that
+/// its linker gave it ([ELF notes](https://refspecs.linuxfoundation.org/elf/gabi4+/ch5.pheader.html#note_section)),
+/// else its version.
+pub(crate) fn own() -> String {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let read = || {
+        let mut start = Vec::new();
+        File::open("/proc/self/exe").ok()?.take(HEADERS).read_to_end(&mut start).ok()?;
+        build_id(&start)
+    };
+    match read() {
+        Some(id) => format!("{version} {}", HEXLOWER.encode(id)),
+        None => version,
+    }
+}
+
+/// More than the headers and notes of a program, which come first.
+const HEADERS: u64 = 64 << 10;
+
+/// The build id of a little-endian ELF file of 64 bits that begins so.
+fn build_id(elf: &[u8]) -> Option<&[u8]> {
+    const NOTES: u32 = 4;
+    const BUILD_ID: u32 = 3;
+    let bytes = |at: usize, n: usize| elf.get(at..at.checked_add(n)?);
+    let word = |at: usize| Some(u32::from_le_bytes(bytes(at, 4)?.try_into().ok()?));
+    let half = |at: usize| Some(usize::from(u16::from_le_bytes(bytes(at, 2)?.try_into().ok()?)));
+    let long = |at: usize| usize::try_from(u64::from_le_bytes(bytes(at, 8)?.try_into().ok()?)).ok();
+    if bytes(0, 6)? != b"\x7fELF\x02\x01" {
+        return None;
+    }
+    let (table, size, count) = (long(32)?, half(54)?, half(56)?);
+    for header in (0..count).map_while(|i| table.checked_add(i.checked_mul(size)?)) {
+        if word(header)? != NOTES {
+            continue;
+        }
+        let (mut at, end) = (
+            long(header.checked_add(8)?)?,
+            long(header + 8)?.checked_add(long(header.checked_add(32)?)?)?,
+        );
+        while at.checked_add(12)? <= end {
+            let (name, content) = (word(at)? as usize, word(at + 4)? as usize);
+            let from = at + 12 + name.next_multiple_of(4);
+            if word(at + 8)? == BUILD_ID && bytes(at + 12, name)? == b"GNU\0" {
+                return bytes(from, content);
+            }
+            at = from.checked_add(content.next_multiple_of(4))?;
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use dibhost_plan::Work;
+
+    #[test]
+    fn this_program_is_known_by_its_build() {
+        let own = own();
+        let (version, id) = own.split_once(' ').unwrap();
+        assert_eq!(version, env!("CARGO_PKG_VERSION"));
+        assert!(id.len() >= 32 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{own}");
+        for wrong in [&b""[..], b"\x7fELF\x02\x01", &[0xff; 4096]] {
+            assert_eq!(build_id(wrong), None);
+        }
+        let mut far = b"\x7fELF\x02\x01".to_vec();
+        far.resize(64, 0xff);
+        assert_eq!(build_id(&far), None);
+    }
 
     #[test]
     fn a_program_says_its_version_and_one_that_is_not_there_says_none() {

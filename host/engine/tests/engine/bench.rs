@@ -111,6 +111,8 @@ pub struct Bench {
     pub before: Vec<(String, String)>,
     /// Where layers are kept.
     pub layers: Option<(Store, Reuse)>,
+    /// How long an action takes at least whose layer is kept.
+    pub worth: Duration,
 }
 
 /// A build that was.
@@ -193,6 +195,7 @@ impl Bench {
             locked: false,
             before: Vec::new(),
             layers: None,
+            worth: Duration::ZERO,
         }
     }
 
@@ -471,7 +474,7 @@ impl Bench {
                 store,
                 reuse,
                 outputs: out.path().join("image"),
-                worth: Duration::ZERO,
+                worth: self.worth,
             }),
             versions: BTreeMap::new(),
         };

@@ -1,8 +1,9 @@
 //! Builds that begin with what earlier ones made.
 
 use std::path::Path;
+use std::time::Duration;
 
-use dibhost_engine::{Level, Reuse};
+use dibhost_engine::{Event, Level, Reuse};
 use dibhost_layers::store::Store;
 use dibhost_packages::simulated::Offer;
 use dibhost_plan::description::Arity;
@@ -207,6 +208,31 @@ fn a_build_begins_before_the_step_that_is_named() {
     assert_eq!(calls[1..], ["step two finalise"]);
 }
 
+#[test]
+fn a_layer_that_stands_on_another_is_another_layer() {
+    let (_folder, store) = store();
+    let slow = |worth: u64, parameter: &str| {
+        let mut bench = bench(&store);
+        bench.worth = Duration::from_millis(worth);
+        bench.step("slow", Phase::Cleanup, &[("rootfs", "write /")], |scene| {
+            std::thread::sleep(Duration::from_millis(300));
+            write(scene, "/srv/slow", "x")?;
+            Ok(RunAnswer::done())
+        });
+        let parameters = &mut bench.plan.elements.last_mut().unwrap().parameters;
+        parameters.insert("a".to_owned(), json!(parameter));
+        bench
+    };
+    // One layer alone; then, below the place where it stands, several; and it fits on none of them.
+    let expected = tree(&slow(250, "one").build().ok());
+    slow(0, "two").build().ok();
+    let built = slow(0, "one").build().ok();
+    assert_eq!(tree(&built), expected);
+    let dropped = |event: &Event| matches!(event, Event::Line { level: Level::Warning, .. });
+    assert!(!built.events.iter().any(dropped), "{:#?}", built.events);
+    assert_eq!(built.only(&["step"]), ["step slow cleanup"]);
+}
+
 /// What goes wrong with a layer is a failure, or costs time, and never another tree.
 #[test]
 fn whatever_fails_while_layers_are_used_no_other_tree_comes_of_it() {
@@ -254,7 +280,7 @@ fn a_full_disk_of_the_store_costs_time_and_no_build() {
     let mut full = bench(&store);
     full.fails = Some((packed, Way::Full));
     let built = full.build().ok();
-    let warned = |event: &dibhost_engine::Event| matches!(event, dibhost_engine::Event::Line { level: Level::Warning, text, .. } if text.contains("keeping a layer"));
+    let warned = |event: &Event| matches!(event, Event::Line { level: Level::Warning, text, .. } if text.contains("keeping a layer"));
     assert!(built.events.iter().any(warned));
     assert_eq!(tree(&built), tree(&first));
 }
