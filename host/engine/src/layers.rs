@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use dibhost_layers::store::{
-    Committed, Digest, Entry, Found, Key, Lease, Policy, Store, StoreError,
+    Claim, Committed, Digest, Entry, Found, Key, Lease, Policy, Store, StoreError,
 };
 use dibhost_packages::Resolution;
 use dibhost_plan::action::{Action, Work};
@@ -99,6 +99,8 @@ pub(crate) struct Layers<'a> {
     below: Vec<Entry>,
     /// What was found, and has not been made use of.
     found: Option<Resumed>,
+    /// Others who want the same tree wait.
+    claim: Option<Claim>,
     since: Instant,
     keeping: bool,
 }
@@ -132,6 +134,7 @@ impl<'a> Layers<'a> {
             state: None,
             below: Vec::new(),
             found: None,
+            claim: None,
             since: Instant::now(),
             keeping: true,
         }))
@@ -265,9 +268,13 @@ impl<'a> Layers<'a> {
                 None => self.look(teller)?,
             };
             let Some(resumed) = found else {
+                if self.waited(teller)? {
+                    continue;
+                }
                 self.mark(tree)?;
                 return Ok(None);
             };
+            self.claim = None;
             let running = teller.begin(format!("restore what {} actions made", resumed.done));
             let files = self.below.iter().map(files).collect::<Result<Vec<_>, _>>();
             let restored = match usable(files, teller)? {
@@ -293,6 +300,27 @@ impl<'a> Layers<'a> {
         // What is damaged cannot be dropped either: this build does without.
         (self.state, self.below, self.keeping) = (None, Vec::new(), false);
         Ok(None)
+    }
+
+    /// Claims the first tree, which many images have: whether another build was making it meanwhile, and
+    /// it has to be looked for again.
+    fn waited(&mut self, teller: &mut Teller<'_>) -> Result<bool, BuildFailure> {
+        let is_first = |at: &usize| matches!(self.actions[*at].work, Work::Packages { .. });
+        let Some(at) = self.cuts().find(is_first).filter(|_| self.claim.is_none()) else {
+            return Ok(false);
+        };
+        let key = self.key(at);
+        match usable(self.settings.store.try_claim(&key), teller)? {
+            Some(None) => {}
+            free => {
+                self.claim = free.flatten();
+                return Ok(false);
+            }
+        }
+        let running = teller.begin("wait for another build that makes the same tree");
+        self.claim = usable(self.settings.store.claim(&key), teller)?;
+        teller.end(running);
+        Ok(self.claim.is_some())
     }
 
     /// Has none of the layers below found again: one of them is not what was kept.
@@ -321,6 +349,8 @@ impl<'a> Layers<'a> {
         let Some(at) = done.checked_sub(1).filter(|at| self.cuts().any(|cut| cut == *at)) else {
             return Ok(());
         };
+        // Given up at the end: whoever waits for it finds it then, or makes it.
+        let _claim = self.claim.take();
         if !self.keeping || took < self.settings.worth {
             return Ok(());
         }

@@ -233,6 +233,22 @@ fn a_layer_that_stands_on_another_is_another_layer() {
     assert_eq!(built.only(&["step"]), ["step slow cleanup"]);
 }
 
+#[test]
+fn what_two_builds_want_at_once_is_made_once() {
+    let (_folder, store) = store();
+    let built: Vec<usize> = std::thread::scope(|scope| {
+        let build = || {
+            let mut bench = bench(&store);
+            // The first tree alone is waited for.
+            bench.plan.transactions.truncate(1);
+            bench.build().ok().only(&["install"]).len()
+        };
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(build)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(built.iter().sum::<usize>(), 1, "{built:?}");
+}
+
 /// What goes wrong with a layer is a failure, or costs time, and never another tree.
 #[test]
 fn whatever_fails_while_layers_are_used_no_other_tree_comes_of_it() {
