@@ -108,6 +108,34 @@ fn a_build_begins_where_the_definition_changed() -> Result<()> {
     Ok(())
 }
 
+/// What is locked is installed, and nothing else is.
+#[test]
+fn packages_are_locked_and_held_to() -> Result<()> {
+    let dibhost = dibhost()?.with_layers();
+    dibhost.write("same.toml", &definition("one"))?;
+    let told = dibhost.run(&["update", "same.toml"])?.expect_code(0)?.stdout;
+    ensure!(told.contains("packages are locked"), "{told}");
+    let lock = std::fs::read_to_string(dibhost.folder().join("dib.lock"))?;
+    let line = lock.lines().find(|line| line.starts_with("libc6 = \"2.")).context("no libc6")?;
+    let again = dibhost.run(&["update", "--dry-run", "same.toml"])?.expect_code(0)?.stdout;
+    ensure!(again.starts_with("nothing changed"), "{again}");
+    build(&dibhost, "one", &[], "out")?;
+    build(&dibhost, "one", &["--locked"], "out")?;
+    let kept = std::fs::read_to_string(dibhost.folder().join("dib.lock"))?;
+    ensure!(kept.contains(line), "{kept}");
+    // One that the mirror has no longer, and a file that is another one.
+    let version = line.split(['"', ' ']).nth(3).context("no version")?.to_owned();
+    for wrong in [
+        kept.replace(line, &line.replace(&version, "2.0-1")),
+        kept.replace(line, &format!("libc6 = \"{version} amd64 sha256:{}\"", "0".repeat(64))),
+    ] {
+        std::fs::write(dibhost.folder().join("dib.lock"), wrong)?;
+        let said = dibhost.run(&["build", "same.toml", "-o", "out/same"])?.expect_code(1)?.stderr;
+        ensure!(said.contains("`libc6`") && said.contains("`dibhost update`"), "{said}");
+    }
+    Ok(())
+}
+
 #[test]
 fn an_action_that_is_not_there_is_not_begun_from() -> Result<()> {
     let dibhost = dibhost()?;

@@ -46,7 +46,7 @@ pub use dibhost_image::{Format, Qcow2Compression};
 pub use keys::is_key;
 pub use limit::{ElementLimits, Limit, LimitSettings, Limits, Measure};
 pub use location::{Location, Spanned};
-pub use lock::{LOCK_FILE, Lock, LockedElement, LockedImage};
+pub use lock::{LOCK_FILE, Lock, LockedElement, LockedImage, LockedPackages, LockedVersion};
 pub use schema::schema;
 pub use typed::{TYPED, Typed};
 pub use write::{add_grants, scope_lines, toml_key, toml_text};

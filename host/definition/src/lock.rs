@@ -14,8 +14,12 @@
 //! [image.debian-motd.motd.pins]
 //! "git https://example.org/motd.git main" = "commit:…"
 //! "https://example.org/motd.txt" = "sha256:…"
+//!
+//! [packages.debian-motd]
+//! libc6 = "2.36-9+deb12u10 amd64 sha256:…"
 //! ```
 //!
+//! Packages are what the first tree of an image is made of: chosen by `dibhost update`, held to by builds.
 //! Pins are what an element fetched without saying beforehand what it is: found by the first build,
 //! held to by those after it.
 //!
@@ -65,6 +69,20 @@ pub struct LockedElement {
     pub pins: BTreeMap<String, String>,
 }
 
+/// A package that an image's first tree is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockedVersion {
+    /// As the package manager has it.
+    pub version: String,
+    /// `amd64`, `all`.
+    pub arch: String,
+    /// SHA-256 of its file in lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// The packages of one image, by name.
+pub type LockedPackages = BTreeMap<String, LockedVersion>;
+
 /// The elements of one image, by name.
 pub type LockedImage = BTreeMap<String, LockedElement>;
 
@@ -73,6 +91,8 @@ pub type LockedImage = BTreeMap<String, LockedElement>;
 pub struct Lock {
     /// By the image's name.
     pub images: BTreeMap<String, LockedImage>,
+    /// By the image's name: of those whose packages are locked.
+    pub packages: BTreeMap<String, LockedPackages>,
 }
 
 impl Lock {
@@ -143,6 +163,13 @@ impl Lock {
                 }
             }
         }
+        for (image, packages) in &self.packages {
+            text += &format!("\n[packages.{}]\n", toml_key(image));
+            for (name, LockedVersion { version, arch, sha256 }) in packages {
+                let is = format!("{version} {arch} sha256:{sha256}");
+                text += &format!("{} = {}\n", toml_key(name), toml_text(&is));
+            }
+        }
         text
     }
 }
@@ -156,7 +183,7 @@ fn refused(file: &str, what: &str) -> Diagnostic {
 impl Reader<'_> {
     fn lock(&mut self, root: &DeTable<'_>, file: &str) -> Lock {
         let mut lock = Lock::default();
-        self.known_keys(root, &["version", "image"], "the lock file");
+        self.known_keys(root, &["version", "image", "packages"], "the lock file");
         match root.iter().find(|(key, _)| key.get_ref() == "version") {
             Some((_, item)) if integer(item.get_ref()) == Some(VERSION) => {}
             Some((_, item)) => {
@@ -170,6 +197,15 @@ impl Reader<'_> {
                 );
             }
             None => self.wrong.push(refused(file, "has no `version`")),
+        }
+        let packages = root.iter().find(|(key, _)| key.get_ref() == "packages");
+        if let Some(images) = packages.and_then(|(_, item)| self.table(item, "packages")) {
+            for (image, item) in images {
+                let packages = self.locked_packages(item);
+                if !packages.is_empty() {
+                    lock.packages.insert(image.get_ref().to_string(), packages);
+                }
+            }
         }
         let images = root.iter().find(|(key, _)| key.get_ref() == "image");
         let Some(images) = images.and_then(|(_, item)| self.table(item, "image")) else {
@@ -187,6 +223,34 @@ impl Reader<'_> {
             }
         }
         lock
+    }
+
+    fn locked_packages(&mut self, item: &Item<'_>) -> LockedPackages {
+        let mut packages = LockedPackages::new();
+        let Some(table) = self.table(item, "the packages of an image") else { return packages };
+        for (key, item) in table {
+            let Some(text) = self.text(item, "a package", "a text").map(|text| text.value) else {
+                continue;
+            };
+            let mut words = text.split(' ');
+            let said = (words.next(), words.next(), words.next(), words.next());
+            let version = match said {
+                (Some(version), Some(arch), Some(digest), None)
+                    if is_digest(digest) && is_word(version) && is_word(arch) =>
+                {
+                    let sha256 = digest.trim_start_matches("sha256:").to_owned();
+                    LockedVersion { version: version.to_owned(), arch: arch.to_owned(), sha256 }
+                }
+                _ => {
+                    let said =
+                        "this is no version, architecture and digest, as `1.0-1 amd64 sha256:…` is";
+                    self.refuse(item, Diagnostic::new(said));
+                    continue;
+                }
+            };
+            packages.insert(key.get_ref().to_string(), version);
+        }
+        packages
     }
 
     fn locked_element(&mut self, key: &Key<'_>, item: &Item<'_>) -> Option<LockedElement> {
@@ -256,6 +320,12 @@ impl Reader<'_> {
     }
 }
 
+/// As versions and architectures are written.
+fn is_word(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"._+~:-^".contains(&b);
+    !text.is_empty() && text.bytes().all(fits)
+}
+
 fn is_hex(text: &str) -> bool {
     text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
@@ -293,7 +363,16 @@ mod tests {
         let plain =
             LockedElement { requests: BTreeSet::new(), pins: BTreeMap::new(), ..element.clone() };
         let image = LockedImage::from([("motd".to_owned(), element), ("vm".to_owned(), plain)]);
-        Lock { images: [("a.b".to_owned(), image.clone()), ("x".to_owned(), image)].into() }
+        let package = LockedVersion {
+            version: "2.36-9+deb12u10".to_owned(),
+            arch: "amd64".to_owned(),
+            sha256: "3".repeat(64),
+        };
+        let packages = ["libc6", "g++"].map(|name| (name.to_owned(), package.clone()));
+        Lock {
+            images: [("a.b".to_owned(), image.clone()), ("x".to_owned(), image)].into(),
+            packages: [("a.b".to_owned(), packages.into())].into(),
+        }
     }
 
     #[test]
@@ -322,6 +401,19 @@ mod tests {
         [image."a.b".vm]
         "#);
         assert_eq!(Lock::parse("version = 1\n", "dib.lock").unwrap(), Lock::default());
+    }
+
+    #[test]
+    fn packages_are_a_line_each_and_nothing_else() {
+        let text = lock().to_text();
+        let packages = text.split_once("\n[packages.").unwrap().1;
+        let line = format!("\"2.36-9+deb12u10 amd64 sha256:{}\"", "3".repeat(64));
+        assert_eq!(packages, format!("\"a.b\"]\n\"g++\" = {line}\nlibc6 = {line}\n"));
+        for wrong in ["1 amd64", "1 amd64 sha256:3", "1  amd64", "", "1 amd64 sha256:3 x"] {
+            let text = format!("version = 1\n[packages.x]\nlibc6 = \"{wrong}\"\n");
+            let said = Lock::parse(&text, "dib.lock").unwrap_err().to_string();
+            assert!(said.contains("dib.lock:3:9: this is no version"), "{said}");
+        }
     }
 
     #[test]

@@ -139,6 +139,15 @@ pub(crate) enum Verb {
     /// The block device by itself: plan it, build it of a tree, install it.
     #[command(subcommand)]
     BlockDevice(BlockDeviceVerb),
+    /// Choose the packages of an image anew, and lock them in `dib.lock`: builds install those and no
+    /// others.
+    ///
+    /// A line for each package that comes, goes or is another one; what comes from the archive of the
+    /// security team is marked. Nothing is built, and needs no root.
+    #[command(
+        after_help = "Examples:\n  dibhost update image.toml\n  dibhost update --dry-run image.toml"
+    )]
+    Update(UpdateArgs),
     /// The layers that builds keep, so that nothing is made twice.
     #[command(subcommand)]
     Cache(CacheVerb),
@@ -173,6 +182,17 @@ pub(crate) enum Verb {
         /// The folder, made when it is not there.
         folder: PathBuf,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpdateArgs {
+    #[command(flatten)]
+    pub(crate) subject: Subject,
+    /// Only tell what would change.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) elements: ElementOptions,
 }
 
 /// Where layers are.

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use dibhost_definition::{Definition, LOCK_FILE, Lock, LockedImage};
+use dibhost_definition::{Definition, LOCK_FILE, Lock, LockedImage, LockedPackages};
 use dibhost_engine::{Event, Level};
 use dibhost_plan::{Plan, lock};
 use dibhost_registry::Found;
@@ -37,6 +37,21 @@ impl Kept {
     /// What it says of this image's elements; none: nothing.
     pub(crate) fn image(&self) -> Option<&LockedImage> {
         self.lock.as_ref()?.images.get(&self.image)
+    }
+
+    /// What it says of the packages of this image; none: they are not locked.
+    pub(crate) fn packages(&self) -> Option<&LockedPackages> {
+        self.lock.as_ref()?.packages.get(&self.image)
+    }
+
+    /// Writes what this image is made of, unless the file says so; all of it or nothing.
+    pub(crate) fn renew_packages(self, packages: LockedPackages) -> Result<(), Failure> {
+        if self.packages() == Some(&packages) {
+            return Ok(());
+        }
+        let mut lock = self.lock.unwrap_or_default();
+        lock.packages.insert(self.image, packages);
+        replace(&self.path, &lock.to_text())
     }
 
     /// Whether it already says that.

@@ -59,6 +59,7 @@ fn main() -> ExitCode {
             verb::element::inspect(elements, element, *format)
         }
         Verb::Element(ElementVerb::Run(args)) => verb::element_run::run(args, &reporter),
+        Verb::Update(args) => verb::update::run(args, &reporter),
         Verb::Cache(verb) => verb::cache::run(verb),
         Verb::Doctor(args) => verb::doctor::run(args),
         Verb::Completions { shell } => verb::shell::completions(*shell),

@@ -12,6 +12,7 @@ use dibhost_element::{Library, Remote, Runner, SecretStore};
 use dibhost_image::{Output as ImageFile, Scratch, check_beside};
 use dibhost_inputs::Inputs;
 use dibhost_layers::store::Store;
+use dibhost_packages::LockedPackage;
 use dibhost_plan::action::{Action, Work, with_versions};
 use dibhost_plan::{CANNOT_RUN_HELP, Observed, Phase, Plan, PlannedDropIn, Taint};
 use dibhost_registry::{Fetch, Fetcher, Found, Outside, Pins};
@@ -67,6 +68,8 @@ pub struct BuildOptions {
     pub locked: bool,
     /// Those that the plan was made with.
     pub inputs: Inputs,
+    /// What the first tree is to be made of, by `dib.lock`; empty: of the newest.
+    pub packages: Vec<LockedPackage>,
     /// What of the layers of earlier builds is used; none: nothing is, and none is kept.
     pub reuse: Option<Reuse>,
 }
@@ -117,6 +120,8 @@ pub struct Settings {
     pub locked: bool,
     /// Those that the plan was made with.
     pub inputs: Inputs,
+    /// What the first tree is to be made of, by `dib.lock`; empty: of the newest.
+    pub packages: Vec<LockedPackage>,
     /// Where layers are kept; none: everything is made anew, and nothing is kept.
     pub layers: Option<LayerSettings>,
     /// Versions of the programs of the builder that shape the image, by their names: the keys of
@@ -282,6 +287,7 @@ fn in_scratch(
         locked: options.locked,
         secrets: Arc::clone(&options.secrets) as Arc<dyn SecretStore>,
         inputs: options.inputs.clone(),
+        packages: options.packages.clone(),
         layers: layers_in(cache, options, cancel, teller),
         versions: versions::of(&plan.actions, cancel),
     };
@@ -369,7 +375,13 @@ fn carry_out(
     let mut build = Build {
         plan,
         tree: Furnished::new(means.tree),
-        packages: Packages::new(plan, means.base, Arc::clone(&means.fetch), cancel),
+        packages: Packages::new(
+            plan,
+            means.base,
+            Arc::clone(&means.fetch),
+            &settings.packages,
+            cancel,
+        ),
         steps: Steps {
             plan,
             runner: means.runner,

@@ -268,7 +268,7 @@ impl<'a> Layers<'a> {
                 None => self.look(teller)?,
             };
             let Some(resumed) = found else {
-                if self.waited(teller)? {
+                if self.claims(teller)? {
                     continue;
                 }
                 self.mark(tree)?;
@@ -302,24 +302,23 @@ impl<'a> Layers<'a> {
         Ok(None)
     }
 
-    /// Claims the first tree, which many images have: whether another build was making it meanwhile, and
-    /// it has to be looked for again.
-    fn waited(&mut self, teller: &mut Teller<'_>) -> Result<bool, BuildFailure> {
+    /// Claims the first tree, which many images have: whether it has to be looked for again, for another
+    /// build may have made it meanwhile.
+    fn claims(&mut self, teller: &mut Teller<'_>) -> Result<bool, BuildFailure> {
         let is_first = |at: &usize| matches!(self.actions[*at].work, Work::Packages { .. });
         let Some(at) = self.cuts().find(is_first).filter(|_| self.claim.is_none()) else {
             return Ok(false);
         };
         let key = self.key(at);
         match usable(self.settings.store.try_claim(&key), teller)? {
-            Some(None) => {}
-            free => {
-                self.claim = free.flatten();
-                return Ok(false);
+            Some(None) => {
+                let running = teller.begin("wait for another build that makes the same tree");
+                self.claim = usable(self.settings.store.claim(&key), teller)?;
+                teller.end(running);
             }
+            free => self.claim = free.flatten(),
         }
-        let running = teller.begin("wait for another build that makes the same tree");
-        self.claim = usable(self.settings.store.claim(&key), teller)?;
-        teller.end(running);
+        // Somebody may have made it since it was looked for.
         Ok(self.claim.is_some())
     }
 

@@ -5,6 +5,7 @@ mod accounts;
 mod asked;
 mod base;
 mod batch;
+mod choose;
 mod contained;
 mod disk;
 pub mod doctor;
@@ -35,6 +36,7 @@ mod versions;
 mod work;
 
 pub use base::{Base, FirstTree};
+pub use choose::choose_packages;
 pub use contained::limited;
 pub use engine::{BuildOptions, Means, Outcome, Settings, build, build_with, layer_store};
 pub use event::{Activity, Event, Level, Timing};

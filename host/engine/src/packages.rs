@@ -5,8 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dibhost_packages::{
-    IndexFile, Indexes, ManagerState, PackageError, PackageManager, PackageSource, PackageSpec,
-    Resolution, Selection, Wanted,
+    IndexFile, Indexes, LockedPackage, ManagerState, PackageError, PackageManager, PackageSource,
+    PackageSpec, Resolution, Selection, Wanted,
 };
 use dibhost_plan::wish::Repository;
 use dibhost_plan::{Observed, PackageWant, Phase, Plan, Transaction};
@@ -26,6 +26,8 @@ pub(crate) struct Packages<'a> {
     base: &'a mut dyn Base,
     /// A way outside, by which it is seen whether anything is new there.
     fetch: Arc<dyn Fetch>,
+    /// What the first tree is to be made of; empty: of the newest.
+    locked: &'a [LockedPackage],
     cancel: &'a Cancel,
     /// Known once the first tree is begun.
     manager: Option<Box<dyn PackageManager>>,
@@ -38,9 +40,10 @@ impl<'a> Packages<'a> {
         plan: &'a Plan,
         base: &'a mut dyn Base,
         fetch: Arc<dyn Fetch>,
+        locked: &'a [LockedPackage],
         cancel: &'a Cancel,
     ) -> Self {
-        Self { plan, base, fetch, cancel, manager: None, resolved: None }
+        Self { plan, base, fetch, locked, cancel, manager: None, resolved: None }
     }
 
     /// Decides of the transaction that makes the first tree, once. An empty tree says nothing of it:
@@ -77,7 +80,10 @@ impl<'a> Packages<'a> {
 
         let running = teller.begin("resolve packages");
         let wanted = wanted(transaction, first);
-        let resolution = manager.resolve(tree, &wanted, &[], cancel).map_err(failure)?;
+        // What is chosen later is chosen for a tree that is made of what is locked.
+        let locked = if first.is_some() { self.locked } else { &[] };
+        let manager = self.manager()?;
+        let resolution = manager.resolve(tree, &wanted, locked, cancel).map_err(failure)?;
         teller.end(running);
         self.resolved = Some((transaction.before, resolution));
         Ok(())

@@ -1,7 +1,7 @@
 //! Units of the init system that elements wished for.
 
 use dibhost_plan::wish::UnitState;
-use dibhost_plan::{Phase, Plan, PlannedDropIn, PlannedPreset};
+use dibhost_plan::{Phase, Plan, PlannedDropIn, PlannedPreset, PlannedUnitState};
 use dibhost_tree::{Attributes, Change, Command, Scope, Target, TargetError, TargetPath};
 
 use crate::accounts::expect_success;
@@ -59,12 +59,15 @@ pub(crate) fn preset(target: &mut dyn Target, planned: &PlannedPreset) -> Result
     write(target, PRESETS, &format!("{:02}-dibhost.preset", planned.number), &content)
 }
 
-/// States that could not be set: of the units that the program names, else of all.
+/// States that could not be set: of the unit that the program complains of, else of all.
 pub(crate) fn not_set(plan: &Plan, phase: Phase, why: &str) -> BuildFailure {
     let failure = BuildFailure::new(why);
-    let mut named = plan.unit_states_of(phase).filter(|planned| why.contains(&planned.unit));
-    match (named.next(), named.next()) {
-        (Some(one), None) => {
+    let states: Vec<_> = plan.unit_states_of(phase).collect();
+    // The command that failed names them all once.
+    let complained_of = |planned: &&&PlannedUnitState| why.matches(&planned.unit).count() > 1;
+    let named: Vec<_> = states.iter().filter(complained_of).copied().collect();
+    match (named.as_slice(), states.as_slice()) {
+        ([one], _) | ([], [one]) => {
             let asked = asked_by(plan, &format!("unit:{}", one.unit), &one.wanted_by);
             failure.doing(format!("setting the state of `{}`{asked}", one.unit))
         }

@@ -49,10 +49,10 @@ pub(crate) fn own() -> String {
     let read = || {
         let mut start = Vec::new();
         File::open("/proc/self/exe").ok()?.take(HEADERS).read_to_end(&mut start).ok()?;
-        build_id(&start)
+        build_id(&start).map(|id| HEXLOWER.encode(id))
     };
     match read() {
-        Some(id) => format!("{version} {}", HEXLOWER.encode(id)),
+        Some(id) => format!("{version} {id}"),
         None => version,
     }
 }

@@ -14,6 +14,7 @@ mod format;
 mod manifest;
 mod place;
 mod publish;
+pub mod qcow2;
 mod scratch;
 
 pub use beside::check_beside;

@@ -8,7 +8,7 @@ pub enum PackageError {
     Invalid(String),
     /// What is locked is not what would be had.
     #[error(
-        "what the lock file says of the packages does not hold any more: {0}; renew the lock, or name a mirror that still has them"
+        "what the lock file says of the packages does not hold any more: {0}; renew it by `dibhost update`, or name a mirror that still has them"
     )]
     Locked(String),
     /// The builder's apt configuration names no archive.

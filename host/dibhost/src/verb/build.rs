@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use dibhost_definition::Definition;
+use dibhost_definition::{Definition, LockedPackages, LockedVersion};
 use dibhost_engine::{
     BuildFailure, BuildOptions, Event, Level, Outcome, Reuse, Secrets, is_called, last_plan,
 };
+use dibhost_packages::LockedPackage;
 use dibhost_plan::explain::{explain, explained_text};
 use dibhost_plan::lock::locked;
 use dibhost_plan::{Plan, Work};
@@ -54,6 +55,7 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
         let source = finding.element.clone().unwrap_or_else(|| "definition".to_owned());
         reporter.event(&Event::Line { level: Level::Warning, source, text });
     }
+    let packages = kept.as_ref().and_then(Kept::packages).map(locked_packages);
     if let Some(kept) = kept {
         kept.renew(locked(&plan))?;
     }
@@ -72,6 +74,7 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
         outside: Outside::of(&surroundings::builder()),
         locked: args.locked,
         inputs,
+        packages: packages.unwrap_or_default(),
         reuse: reuse(args, &plan)?,
     };
     if args.explain {
@@ -95,6 +98,16 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
     })?;
     lock::keep_pins(&resolved.definition, &outcome.pins, reporter)?;
     report(&plan, &outcome, reporter)
+}
+
+fn locked_packages(packages: &LockedPackages) -> Vec<LockedPackage> {
+    let package = |(name, locked): (&String, &LockedVersion)| LockedPackage {
+        name: name.clone(),
+        version: locked.version.clone(),
+        arch: locked.arch.clone(),
+        sha256: locked.sha256.clone(),
+    };
+    packages.iter().map(package).collect()
 }
 
 /// What of earlier builds is used.

@@ -14,6 +14,7 @@ pub(crate) mod grant;
 pub(crate) mod init;
 pub(crate) mod plan;
 pub(crate) mod shell;
+pub(crate) mod update;
 
 use std::time::Duration;
 

@@ -17,6 +17,7 @@ use dibhost_engine::{
 use dibhost_inputs::Inputs;
 use dibhost_layers::store::Store;
 
+use dibhost_packages::LockedPackage;
 use dibhost_packages::simulated::{DEFERRED, Offer};
 use dibhost_plan::file::{Content, FileAttributes, FileNode};
 use dibhost_plan::grant::Right;
@@ -113,6 +114,8 @@ pub struct Bench {
     pub layers: Option<(Store, Reuse)>,
     /// How long an action takes at least whose layer is kept.
     pub worth: Duration,
+    /// What the first tree is to be made of.
+    pub packages: Vec<LockedPackage>,
 }
 
 /// A build that was.
@@ -196,6 +199,7 @@ impl Bench {
             before: Vec::new(),
             layers: None,
             worth: Duration::ZERO,
+            packages: Vec::new(),
         }
     }
 
@@ -469,6 +473,7 @@ impl Bench {
             secrets: Arc::new(OnePassword),
             locked: self.locked,
             inputs: self.inputs.clone(),
+            packages: self.packages.clone(),
             layers: self.layers.clone().map(|(store, reuse)| LayerSettings {
                 noted: store.path().join("../noted"),
                 store,

@@ -49,7 +49,7 @@ fn what_was_being_done_is_said_of_each_kind_of_work() {
             "apply makedirectory, write /etc/systemd/system-preset/90-dibhost.preset",
             "while writing the presets 90",
         ),
-        ("exec systemctl", "while setting the states of units"),
+        ("exec systemctl", "while setting the state of `in-root.service`"),
         ("step first", "element `first` in phase install"),
         ("apply makedirectory, write /etc/fstab", "while writing /etc/fstab"),
         ("deferred", "while carrying out `run refresh-images once`"),

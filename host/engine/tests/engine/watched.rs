@@ -22,6 +22,7 @@ use dibhost_tree::{
 };
 
 use crate::journal::{Shared, of_tree};
+use crate::tree::memory;
 
 /// A twin that notes what it is asked for, and fails where it is told to.
 pub struct Watched<T> {
@@ -153,7 +154,16 @@ impl Layered for Watched<SimulatedTarget> {
 
     fn restore(&mut self, layers: Vec<LayerFiles>) -> Result<(), TargetError> {
         self.shared.tree(format!("restore {}", layers.len()))?;
-        self.inner.restore(layers)
+        // What the twin begins with, so that programs need no packages: a real tree is empty.
+        let (tree, aside) = (self.inner.tree(), tempfile::tempdir_in(memory()).unwrap());
+        let names = |of: &Path| -> Vec<_> {
+            std::fs::read_dir(of).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+        };
+        let all_to = |from: &Path, to: &Path| {
+            names(from).iter().for_each(|n| std::fs::rename(from.join(n), to.join(n)).unwrap());
+        };
+        all_to(&tree, aside.path());
+        self.inner.restore(layers).inspect_err(|_| all_to(aside.path(), &tree))
     }
 }
 

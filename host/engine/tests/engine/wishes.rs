@@ -48,7 +48,7 @@ fn a_tool_of_the_tree_that_fails_is_told_with_its_words() {
         ("groupadd", "making the group `staff`"),
         ("useradd", "making the user `me`"),
         ("chpasswd", "making the password of `me`"),
-        ("systemctl", "setting the states of units"),
+        ("systemctl", "setting the state of `a.service`"),
     ] {
         let mut bench = Bench::new();
         bench.group(Phase::Install, "staff").user(Phase::Install, "me", &[]);

@@ -125,9 +125,9 @@ fn actions_stand_in_the_order_in_which_they_are_carried_out_under_pinned_keys() 
     a52269bb73d09009 run `loader` in `finalise`
     3a0c97605530a26c run `motd` in `finalise`
     aaca8c0269fe49be remove packages of the build
-    66df7a6cba2425ea write the disk
-    49187c4e456bf976 make the qcow2 image
-    e494bdee93f94407 make the raw image
+    d6d337195adf7dd1 write the disk
+    2a85e195628f5afc make the qcow2 image
+    d990fa28d7d93441 make the raw image
     ");
 }
 
