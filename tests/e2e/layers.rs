@@ -138,7 +138,7 @@ fn packages_are_locked_and_held_to() -> Result<()> {
 
 #[test]
 fn an_action_that_is_not_there_is_not_begun_from() -> Result<()> {
-    let dibhost = dibhost()?;
+    let dibhost = dibhost()?.with_layers();
     let definition = dibhost.write("same.toml", &definition("x"))?.to_string_lossy().into_owned();
     let args = ["build", &definition, "--rebuild-from", "write `/etc/fstap`"];
     let said = dibhost.run(&args)?.expect_code(2)?.stderr;

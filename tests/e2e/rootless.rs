@@ -136,7 +136,7 @@ fn a_users_build_gives_the_bytes_of_roots() -> Result<()> {
         if !way.is_empty() {
             killed(&user)?;
         }
-        let args = [["build", "same.toml", "-o", "same"].as_slice(), way].concat();
+        let args = [["build", "--no-cache", "same.toml", "-o", "same"].as_slice(), way].concat();
         let outcome = user.run(&args)?.expect_code(0)?;
         let image = user.at("same.raw");
         tool::run("cmp", &[root.folder().join("same.raw"), image.clone()])
@@ -159,7 +159,7 @@ fn a_users_build_gives_the_bytes_of_roots() -> Result<()> {
 
 /// A build that was killed leaves a tree that belongs to ids which this user does not have.
 fn killed(user: &User) -> Result<()> {
-    let running = user.start(&["build", "same.toml", "-o", "same", "--no-tmpfs"])?;
+    let running = user.start(&["build", "--no-cache", "same.toml", "-o", "same", "--no-tmpfs"])?;
     let begun = Instant::now();
     while user.trees().is_empty() {
         ensure!(begun.elapsed() < Duration::from_secs(600), "no tree:\n{}", running.said());

@@ -500,8 +500,7 @@ pub(crate) struct BuildArgs {
     #[arg(
         long,
         env = "DIBHOST_NO_CACHE",
-        value_parser = clap::builder::FalseyValueParser::new(),
-        conflicts_with = "rebuild_from"
+        value_parser = clap::builder::FalseyValueParser::new()
     )]
     pub(crate) no_cache: bool,
     /// Tell of each action before it begins whether it is as it was when these outputs were built last,

@@ -113,10 +113,9 @@ fn locked_packages(packages: &LockedPackages) -> Vec<LockedPackage> {
 /// What of earlier builds is used.
 fn reuse(args: &BuildArgs, plan: &Plan) -> Result<Option<Reuse>, Failure> {
     match &args.rebuild_from {
-        _ if args.no_cache => Ok(None),
-        None => Ok(Some(Reuse::All)),
+        None => Ok((!args.no_cache).then_some(Reuse::All)),
         Some(name) if plan.actions.iter().any(|action| is_called(action, name)) => {
-            Ok(Some(Reuse::Before(name.clone())))
+            Ok((!args.no_cache).then(|| Reuse::Before(name.clone())))
         }
         Some(name) => {
             let elements = plan.actions.iter().filter_map(|action| match &action.work {
