@@ -218,3 +218,60 @@ fn a_plan_is_drawn() -> Result<()> {
     ensure!(wrong.expect_code(2)?.stderr.contains("draw a whole plan"));
     Ok(())
 }
+
+/// What a newcomer types is answered before anything is built: where, and what to write.
+#[test]
+fn what_was_mistyped_is_told_with_its_place_and_what_to_write() -> Result<()> {
+    let dibhost = dibhost()?;
+    dibhost.write(
+        "u.toml",
+        r#"[image]
+name = "u"
+elements = ["debian-minimal"]
+[[units]]
+name = "hello.service"
+content = "[Service]\nExecStart=/bin/true\n"
+state = "enabled"
+[[users]]
+name = "deploy"
+groups = ["adm"]
+authorized-keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGhlcmUgc3RhbmRzIHlvdXIgb3duIHB1YmxpYyBrZXku me"]
+"#,
+    )?;
+    for (line, code, says) in [
+        (
+            "plan vm",
+            2,
+            &[
+                "`bootloader`, `kernel` and `volumes` need the slot `dib:os/distribution@1`",
+                "add one that provides it: `debian-minimal`",
+            ][..],
+        ),
+        ("plan --set disk.size=10MiB debian vm", 2, &["(typed):7:8: the block-device node `esp`"]),
+        ("plan --elements nowhere debian", 2, &["`--elements nowhere` names no folder"]),
+        ("element run motd --phase instal", 2, &["did you mean `install`?"]),
+        ("plan --set packages=htop,curl u.toml", 0, &["packages = [\"htop\", \"curl\"]"]),
+        ("plan u.toml -o elsewhere/b", 0, &["elsewhere/b.qcow2"]),
+        (
+            "plan u.toml",
+            0,
+            &["u.toml:5:8: the unit `hello.service` is enabled, and its text has no"],
+        ),
+        (
+            "plan --why file:/etc/hosts u.toml",
+            0,
+            &["`debian-minimal` may write it", "write /etc/hosts"],
+        ),
+        ("plan --why group:adm u.toml", 0, &["the definition (u.toml:", "the user `deploy` in it"]),
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let outcome = dibhost.run(&words)?.expect_code(code)?;
+        let said = format!("{}{}", outcome.stdout, outcome.stderr);
+        for words in says {
+            ensure!(said.contains(words), "`{line}` does not say `{words}`:\n{said}");
+        }
+        let times = said.matches("need the slot").count();
+        ensure!(times <= 1, "`{line}` says one thing {times} times");
+    }
+    Ok(())
+}

@@ -8,6 +8,11 @@ use clap_complete::Shell;
 use dibhost_block_device::{Backend, Optimise};
 use dibhost_plan::Phase;
 
+mod cache;
+mod format;
+
+pub(crate) use self::cache::{CacheFolder, CacheGcArgs, CacheVerb};
+pub(crate) use self::format::DataFormat;
 use crate::dib_options::DibOptions;
 
 /// Builds disk images from sandboxed elements.
@@ -82,12 +87,6 @@ pub(crate) enum LogFormat {
     /// For people: a progress line on a terminal, plain lines elsewhere.
     Text,
     /// One JSON object a line.
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DataFormat {
-    Text,
     Json,
 }
 
@@ -193,62 +192,6 @@ pub(crate) struct UpdateArgs {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) elements: ElementOptions,
-}
-
-/// Where layers are.
-#[derive(Debug, Args)]
-pub(crate) struct CacheFolder {
-    /// Where layers, downloads and compiled elements are kept.
-    ///
-    /// Without it: `/var/cache/dibhost` for root, `~/.cache/dibhost` for others.
-    #[arg(long, value_name = "DIR", env = "DIBHOST_CACHE")]
-    pub(crate) cache: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum CacheVerb {
-    /// List the layers: what each is of, how large it is, when it was used, and what holds it.
-    List {
-        /// How it is written to standard output.
-        #[arg(long, value_enum, default_value = "text")]
-        format: DataFormat,
-        #[command(flatten)]
-        folder: CacheFolder,
-    },
-    /// Read everything that is kept, and drop what is not what it was.
-    ///
-    /// Exit code 1: something was dropped.
-    Verify {
-        #[command(flatten)]
-        folder: CacheFolder,
-    },
-    /// Remove layers, those first that were not used for the longest; say why each goes or stays.
-    ///
-    /// What a running build uses stays, and what the last two outputs of each image are made of. A
-    /// build itself keeps at most 20 GiB.
-    #[command(
-        after_help = "Examples:\n  dibhost cache gc --size 5GiB\n  dibhost cache gc --unused 720h \
-        --dry-run"
-    )]
-    Gc(CacheGcArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CacheGcArgs {
-    /// The most that layers may have, as `5GiB`.
-    #[arg(long, value_name = "SIZE", value_parser = dibhost_text::parse_size)]
-    pub(crate) size: Option<u64>,
-    /// How long a layer may be there unused, as `720h`.
-    #[arg(long, value_name = "TIME", value_parser = dibhost_text::parse_duration)]
-    pub(crate) unused: Option<u64>,
-    /// How much is to be free where they are, as `10GiB`.
-    #[arg(long, value_name = "SIZE", value_parser = dibhost_text::parse_size)]
-    pub(crate) free: Option<u64>,
-    /// Only say what would go.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    #[command(flatten)]
-    pub(crate) folder: CacheFolder,
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,7 +11,6 @@ use dibhost_block_device::Backend;
 use dibhost_element::{Library, Remote, Runner, SecretStore};
 use dibhost_image::{Output as ImageFile, Scratch, check_beside};
 use dibhost_inputs::Inputs;
-use dibhost_layers::store::Store;
 use dibhost_packages::LockedPackage;
 use dibhost_plan::action::{Action, Work, with_versions};
 use dibhost_plan::{CANNOT_RUN_HELP, Observed, Phase, Plan, PlannedDropIn, Taint};
@@ -32,6 +31,7 @@ use crate::finish::{self, Finish};
 use crate::furnished::Furnished;
 use crate::image_files::{ImageFiles, planned_suffixes};
 use crate::kept::Kept;
+use crate::layer_store;
 use crate::layers::{LayerSettings, Layers, Resumed, Reuse, WORTH};
 use crate::output::{Files, Output};
 use crate::packages::Packages;
@@ -288,7 +288,7 @@ fn in_scratch(
         secrets: Arc::clone(&options.secrets) as Arc<dyn SecretStore>,
         inputs: options.inputs.clone(),
         packages: options.packages.clone(),
-        layers: layers_in(cache, options, cancel, teller),
+        layers: layers_in(cache, options, cancel, teller)?,
         versions: versions::of(&plan.actions, cancel),
     };
     let mut base = Distributions { arch: &plan.image.arch, cache, work: work.path(), seen: &seen };
@@ -306,46 +306,24 @@ fn in_scratch(
     Ok(built)
 }
 
-/// The store of the layers in a cache.
-///
-/// # Errors
-/// The cache cannot be opened, is somebody else's, or has something else in the place of the store.
-pub fn layer_store(cache: &Path, cancel: &Cancel) -> Result<Store, BuildFailure> {
-    Store::open(&open_cache(cache)?.join(LAYERS), cancel).map_err(|error| {
-        let help = error.help();
-        BuildFailure { help: help.map(str::to_owned), ..BuildFailure::new(error) }
-    })
-}
-
-/// The folder of the layers in the cache.
-const LAYERS: &str = "layers";
-
-/// Where layers are kept. A store that cannot be opened is told of, and costs time.
+/// Where layers are kept, where they are wished for and can be.
 fn layers_in(
     cache: &Path,
     options: &BuildOptions,
     cancel: &Cancel,
     teller: &mut Teller<'_>,
-) -> Option<LayerSettings> {
-    let reuse = options.reuse.clone()?;
+) -> Result<Option<LayerSettings>, BuildFailure> {
     // What a host makes that lacks a check is nothing for one that has it.
-    if dibhost_check::handed_on().next().is_some() {
-        return None;
-    }
-    match Store::open(&cache.join(LAYERS), cancel) {
-        Ok(store) => Some(LayerSettings {
-            store,
-            reuse,
-            outputs: options.stem.clone(),
-            noted: cache.join(NOTED),
-            worth: WORTH,
-        }),
-        Err(error) => {
-            let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
-            teller.line(Level::Warning, "layers", &format!("{error}{help}"));
-            None
-        }
-    }
+    let whole = dibhost_check::handed_on().next().is_none();
+    let Some(reuse) = options.reuse.clone().filter(|_| whole) else { return Ok(None) };
+    let store = layer_store::usable(layer_store::open(cache, cancel), teller)?;
+    Ok(store.map(|store| LayerSettings {
+        store,
+        reuse,
+        outputs: options.stem.clone(),
+        noted: cache.join(NOTED),
+        worth: WORTH,
+    }))
 }
 
 /// One build that is under way.
@@ -436,11 +414,7 @@ fn carry_out(
         }
         build.act(action, teller)?;
         if let Some(layers) = &mut layers {
-            let same = |next: &&Action| {
-                matches!(action.work, Work::Step { .. }) && is_step_of(next, phase)
-            };
-            let done = at + 1 + actions[at + 1..].iter().take_while(same).count();
-            build.keep(layers, done, teller)?;
+            build.keep(layers, at, teller)?;
         }
     }
     build.finish_tree(teller)?;
@@ -452,10 +426,6 @@ fn carry_out(
         layers.made(plan, &files, teller)?;
     }
     Ok(Built { files, pins: pins.found() })
-}
-
-fn is_step_of(action: &Action, phase: Option<Phase>) -> bool {
-    matches!(action.work, Work::Step { .. }) && action.work.phase() == phase
 }
 
 /// Whether the inputs are those that the plan was made with: its keys say so.
@@ -520,20 +490,22 @@ impl Build<'_> {
         Ok(done)
     }
 
-    /// Keeps what became of the tree by so many actions, if that is worth it.
+    /// Keeps what became of the tree by that action and those before it, if that is worth it.
     fn keep(
         &mut self,
         layers: &mut Layers<'_>,
-        done: usize,
+        at: usize,
         teller: &mut Teller<'_>,
     ) -> Result<(), BuildFailure> {
-        layers.offered(self.packages.indexes()?.map(|indexes| indexes.digest));
+        if matches!(layers.actions[at].work, Work::Packages { .. }) {
+            layers.offered(self.packages.indexes()?.map(|indexes| indexes.digest));
+        }
         let Self { plan, tree, packages, steps, observed, .. } = self;
         let kept = || {
             let facts = steps.facts.of_the_build(plan);
             observed.tainted.is_empty().then(|| Kept::of(facts, observed, packages.state()))
         };
-        layers.keep(done, tree, kept, teller)
+        layers.keep(at, tree, kept, teller)
     }
 
     fn act(&mut self, action: &Action, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {

@@ -16,6 +16,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use dibhost_layers::layer::Limits;
 use dibhost_layers::store::{
     Claim, Committed, Digest, Entry, Found, Key, Lease, Policy, Store, StoreError,
 };
@@ -30,6 +31,7 @@ use crate::event::Level;
 use crate::failure::BuildFailure;
 use crate::furnished::Furnished;
 use crate::kept::{Kept, MOST};
+use crate::layer_store::usable;
 use crate::output::Files;
 use crate::teller::Teller;
 use crate::unchanged::{Outputs, noted_at};
@@ -84,7 +86,7 @@ pub struct LayerSettings {
 
 /// The layers of a build that is under way.
 pub(crate) struct Layers<'a> {
-    actions: &'a [Action],
+    pub(crate) actions: &'a [Action],
     settings: LayerSettings,
     lease: Lease,
     /// This very program: another one may do another thing with the same plan.
@@ -93,8 +95,6 @@ pub(crate) struct Layers<'a> {
     resolved: Value,
     /// What was on offer when later packages were chosen.
     indexes: Option<String>,
-    /// What the last layer brought to light.
-    state: Option<Digest>,
     /// The layers that the tree stands on, the lowest first.
     below: Vec<Entry>,
     /// What was found, and has not been made use of.
@@ -131,7 +131,6 @@ impl<'a> Layers<'a> {
             host: versions::own(),
             resolved: resolved.map_or(Value::Null, chosen),
             indexes: None,
-            state: None,
             below: Vec::new(),
             found: None,
             claim: None,
@@ -168,25 +167,27 @@ impl<'a> Layers<'a> {
             "packages": self.resolved,
             "indexes": if chosen_later { json!(self.indexes) } else { Value::Null },
             // Which layer, and what it brought to light: what stands on it stands on no other.
-            "below": self.below.last().map(|entry| entry.key()),
-            "state": self.state.map(|digest| digest.to_string()),
+            "below": self.below.last().map(|entry| json!([entry.key(), entry.digest(STATE).ok()])),
         });
         Key::new(Digest::of(canonical(&key).as_bytes()))
     }
 
-    /// Behind which actions a layer may be: those that change the tree, of the steps of one phase the
-    /// last.
-    fn cuts(&self) -> impl Iterator<Item = usize> + use<'a> {
-        let actions = self.actions;
-        let is_cut = move |at: &usize| match &actions[*at].work {
-            Work::EmptyTree | Work::Disk | Work::Output { .. } => false,
+    /// Behind which action a layer may be that has what that action made, and what is done with it: of
+    /// the steps of one phase the last. None: the action changes no tree.
+    fn cut(&self, at: usize) -> Option<usize> {
+        match &self.actions[at].work {
+            Work::EmptyTree | Work::Disk | Work::Output { .. } => None,
             Work::Step { phase, .. } => {
-                let next = actions.get(at + 1).map(|next| &next.work);
-                !matches!(next, Some(Work::Step { phase: other, .. }) if other == phase)
+                let of_phase = |next: &&Action| matches!(&next.work, Work::Step { phase: other, .. } if other == phase);
+                let more = self.actions[at + 1..].iter().take_while(of_phase).count();
+                Some(at + more)
             }
-            _ => true,
-        };
-        (0..actions.len()).filter(is_cut)
+            _ => Some(at),
+        }
+    }
+
+    fn cuts(&self) -> Vec<usize> {
+        (0..self.actions.len()).filter(|at| self.cut(*at) == Some(*at)).collect()
     }
 
     /// The files of an earlier build of the very same, where they are as it left them.
@@ -233,8 +234,9 @@ impl<'a> Layers<'a> {
             }
         };
         let mut found = None;
-        (self.state, self.below) = (None, Vec::new());
-        for at in self.cuts().take_while(|at| *at < end) {
+        self.below = Vec::new();
+        let (before, behind): (Vec<_>, Vec<_>) = self.cuts().into_iter().partition(|at| *at < end);
+        for at in before {
             let Some(looked) = usable(self.lease.get(&self.key(at)), teller)? else { break };
             let entry = match looked {
                 Found::Here(entry) => entry,
@@ -249,9 +251,14 @@ impl<'a> Layers<'a> {
             let Some(bytes) = usable(entry.read(STATE, MOST), teller)? else { continue };
             let Ok(kept) = serde_json::from_slice::<Kept>(&bytes) else { continue };
             let Some(observed) = kept.observed() else { continue };
-            self.state = Some(Digest::of(&bytes));
             self.below.push(entry);
             found = Some(Resumed { done: at + 1, kept, observed });
+        }
+        if matches!(self.settings.reuse, Reuse::Before(_)) {
+            // What is made anew takes the place of what was made before.
+            for at in behind {
+                usable(self.settings.store.remove(&self.key(at)), teller)?;
+            }
         }
         Ok(found)
     }
@@ -298,7 +305,7 @@ impl<'a> Layers<'a> {
             }
         }
         // What is damaged cannot be dropped either: this build does without.
-        (self.state, self.below, self.keeping) = (None, Vec::new(), false);
+        (self.below, self.keeping) = (Vec::new(), false);
         Ok(None)
     }
 
@@ -306,7 +313,8 @@ impl<'a> Layers<'a> {
     /// build may have made it meanwhile.
     fn claims(&mut self, teller: &mut Teller<'_>) -> Result<bool, BuildFailure> {
         let is_first = |at: &usize| matches!(self.actions[*at].work, Work::Packages { .. });
-        let Some(at) = self.cuts().find(is_first).filter(|_| self.claim.is_none()) else {
+        let Some(at) = self.cuts().into_iter().find(is_first).filter(|_| self.claim.is_none())
+        else {
             return Ok(false);
         };
         let key = self.key(at);
@@ -335,19 +343,17 @@ impl<'a> Layers<'a> {
         tree.mark().map_err(|e| BuildFailure::new(e).doing("looking at the empty tree"))
     }
 
-    /// Keeps what became of the tree, if that is worth it. `done`: so many actions are. `kept` is
+    /// Keeps what became of the tree by that action and those before it, if that is worth it. `kept` is
     /// asked when it is; none: nothing may be kept any more.
     pub(crate) fn keep(
         &mut self,
-        done: usize,
+        at: usize,
         tree: &mut Furnished<'_>,
         kept: impl FnOnce() -> Option<Kept>,
         teller: &mut Teller<'_>,
     ) -> Result<(), BuildFailure> {
         let took = self.since.elapsed();
-        let Some(at) = done.checked_sub(1).filter(|at| self.cuts().any(|cut| cut == *at)) else {
-            return Ok(());
-        };
+        let Some(at) = self.cut(at) else { return Ok(()) };
         // Given up at the end: whoever waits for it finds it then, or makes it.
         let _claim = self.claim.take();
         if !self.keeping || took < self.settings.worth {
@@ -362,7 +368,6 @@ impl<'a> Layers<'a> {
         teller.end(running);
         match committed {
             Ok(Committed::Kept(entry)) => {
-                self.state = entry.digest(STATE).ok();
                 self.below.push(entry);
                 self.since = Instant::now();
             }
@@ -403,7 +408,7 @@ impl<'a> Layers<'a> {
             }
             Err(error) => return Err(Unkept::Tree(error)),
         }
-        let state = serde_json::to_vec(kept).unwrap_or_default();
+        let state = serde_json::to_vec(kept).map_err(|error| unkept(error.into()))?;
         writing.file(STATE)?.write_all(&state).map_err(unkept)?;
         let note = json!({ "action": self.actions[at].name });
         let below: Vec<&Entry> = self.below.last().into_iter().collect();
@@ -437,26 +442,10 @@ fn is_full(name: &str) -> bool {
     matches!(name, "ENOSPC" | "EDQUOT" | "EFBIG")
 }
 
+/// The manifest is the one that was kept, and says of each frame of the pack what it has to be.
 fn files(entry: &Entry) -> Result<LayerFiles, StoreError> {
+    entry.read(MANIFEST, Limits::default().manifest)?;
     Ok(LayerFiles { manifest: entry.open(MANIFEST)?, pack: entry.open(PACK)? })
-}
-
-/// What the store answered; none, and told, where it cannot: a build goes on without.
-fn usable<T>(
-    answer: Result<T, StoreError>,
-    teller: &mut Teller<'_>,
-) -> Result<Option<T>, BuildFailure> {
-    match answer {
-        Ok(answer) => Ok(Some(answer)),
-        Err(StoreError::Cancelled) => {
-            Err(BuildFailure { cancelled: true, ..BuildFailure::new("cancelled") })
-        }
-        Err(error) => {
-            let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
-            teller.line(Level::Warning, "layers", &format!("{error}{help}"));
-            Ok(None)
-        }
-    }
 }
 
 fn dropped_line(why: &str, teller: &mut Teller<'_>) {

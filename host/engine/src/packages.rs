@@ -103,7 +103,7 @@ impl<'a> Packages<'a> {
 
     /// What is known of the tree beside what is in it.
     pub(crate) fn state(&self) -> Option<ManagerState> {
-        self.manager.as_ref().map(|manager| manager.state())
+        self.manager.as_ref().map(|manager| manager.state().clone())
     }
 
     /// Goes on with a tree that was kept, in which the first transaction has been carried out.

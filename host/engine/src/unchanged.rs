@@ -1,44 +1,23 @@
 //! Outputs of an earlier build that are there as it left them: nothing is to be done then.
 
 use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use dibhost_image::Output as ImageFile;
 use dibhost_layers::store::{Digest, Key};
 use dibhost_plan::Plan;
+use dibhost_sys::Signature;
 use serde::{Deserialize, Serialize};
 
 use crate::output::Files;
 
-/// What a file was when it was written. Nobody can set the time back at which its inode changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Written {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-    bytes: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
+/// A file, and what it was when it was written: [`Signature::fields`].
+type Written = (PathBuf, [i64; 7]);
 
-impl Written {
-    fn of(path: &Path) -> io::Result<Self> {
-        let path = std::path::absolute(path)?;
-        let file = path.symlink_metadata()?;
-        if !file.is_file() {
-            return Err(io::Error::other("it is no regular file"));
-        }
-        Ok(Self {
-            device: file.dev(),
-            inode: file.ino(),
-            bytes: file.size(),
-            modified: (file.mtime(), file.mtime_nsec()),
-            changed: (file.ctime(), file.ctime_nsec()),
-            path,
-        })
-    }
+fn written(path: &Path) -> io::Result<Written> {
+    let path = std::path::absolute(path)?;
+    let stat = rustix::fs::lstat(&path)?;
+    Ok((path, Signature::of(&stat).fields()))
 }
 
 /// All files of a build, as it left them.
@@ -103,13 +82,13 @@ impl Outputs {
         Ok(Self {
             images: files.images.clone(),
             beside: files.beside.clone(),
-            files: all.map(|path| Written::of(&path)).collect::<io::Result<_>>()?,
+            files: all.map(|path| written(&path)).collect::<io::Result<_>>()?,
         })
     }
 
     /// The files, where each of them is what it was.
     pub(crate) fn unchanged(self) -> Option<Files> {
-        let same = |file: &Written| Written::of(&file.path).is_ok_and(|now| now == *file);
+        let same = |file: &Written| written(&file.0).is_ok_and(|now| now == *file);
         let Self { images, beside, files } = self;
         files.iter().all(same).then_some(Files { images, beside })
     }

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use dibhost_sys::Signature;
 use rustix::fs::{self, Mode, ResolveFlags};
 use sha2::{Digest as _, Sha256};
 
@@ -13,7 +14,6 @@ use crate::error::InputError;
 use crate::known::Known;
 use crate::manifest::{Manifest, NodeKind, hex};
 use crate::scan::{BOUNDS, Bounds, Found, OPEN, hashed, place};
-use crate::signature::Signature;
 
 /// A file or a folder of the builder.
 #[derive(Debug)]

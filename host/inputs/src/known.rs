@@ -13,7 +13,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::signature::Signature;
+use dibhost_sys::Signature;
 
 /// Smaller files are read as fast as they are looked up.
 const LEAST: u64 = 256 << 10;

@@ -16,7 +16,6 @@ mod inputs;
 mod known;
 mod manifest;
 mod scan;
-mod signature;
 
 pub use changed::Changed;
 pub use error::InputError;

@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 
+use dibhost_sys::Signature;
 use dibhost_text::{format_size, harmless};
 use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -16,7 +17,6 @@ use sha2::{Digest as _, Sha256};
 use crate::error::InputError;
 use crate::known::Known;
 use crate::manifest::{Node, NodeKind, hex};
-use crate::signature::{Signature, size};
 
 /// How much an input may have: far more than what belongs beside a definition, and little enough
 /// that a folder named by mistake (`/`, a home) ends soon.
@@ -149,7 +149,7 @@ impl Found {
         if kind != FileType::RegularFile {
             return Err(special(shown, kind));
         }
-        if size(&before) > bounds.bytes - self.bytes {
+        if Signature::of(&before).size() > bounds.bytes - self.bytes {
             return Err(InputError::TooMuch(format_size(bounds.bytes)));
         }
         let signature = Signature::of(&before);

@@ -335,13 +335,15 @@ pub trait PackageManager {
     }
 
     /// What it knows of the tree that the tree does not say itself: kept with it.
-    fn state(&self) -> ManagerState;
+    fn state(&self) -> &ManagerState;
 
     /// Goes on with a tree that was kept.
     fn resume(&mut self, state: ManagerState);
 
     /// Programs that package scripts wanted and that are still to be run.
-    fn deferred(&self) -> &[String];
+    fn deferred(&self) -> &[String] {
+        &self.state().deferred
+    }
 
     /// Runs once what package scripts wanted so far. Nothing when none wanted it.
     ///

@@ -97,8 +97,7 @@ pub struct SimulatedPackages {
     sources: Vec<PackageSource>,
     asked: bool,
     fetched: BTreeSet<String>,
-    deferred: Vec<String>,
-    before_build_only: Option<BTreeSet<String>>,
+    state: ManagerState,
 }
 
 /// A `*` at the end of what is wanted stands for any rest.
@@ -246,7 +245,7 @@ impl PackageManager for SimulatedPackages {
             _ => Notes::new(),
         };
         if !wanted.build_only.is_empty() {
-            self.before_build_only.get_or_insert_with(|| there.keys().cloned().collect());
+            self.state.before_build_only.get_or_insert_with(|| there.keys().cloned().collect());
         }
         let asked: Vec<_> = wanted.install.iter().chain(&wanted.build_only).collect();
         if let Some(both) = asked.iter().find(|spec| wanted.remove.contains(&spec.name)) {
@@ -385,7 +384,7 @@ impl PackageManager for SimulatedPackages {
                 });
             }
             for call in output.deferred {
-                for noted in [&mut applied.deferred, &mut self.deferred] {
+                for noted in [&mut applied.deferred, &mut self.state.deferred] {
                     if !noted.contains(&call.program) {
                         noted.push(call.program.clone());
                     }
@@ -441,7 +440,7 @@ impl PackageManager for SimulatedPackages {
                 note.automatic = true;
             }
         }
-        let old = self.before_build_only.clone().unwrap_or_default();
+        let old = self.state.before_build_only.clone().unwrap_or_default();
         let gone: Vec<String> = self
             .unneeded(&notes)
             .into_iter()
@@ -465,18 +464,12 @@ impl PackageManager for SimulatedPackages {
         Ok(Indexes { digest: offers.concat() })
     }
 
-    fn state(&self) -> ManagerState {
-        let (deferred, before_build_only) = (self.deferred.clone(), self.before_build_only.clone());
-        ManagerState { deferred, before_build_only }
+    fn state(&self) -> &ManagerState {
+        &self.state
     }
 
     fn resume(&mut self, state: ManagerState) {
-        self.deferred = state.deferred;
-        self.before_build_only = state.before_build_only;
-    }
-
-    fn deferred(&self) -> &[String] {
-        &self.deferred
+        self.state = state;
     }
 
     fn run_deferred(
@@ -484,7 +477,7 @@ impl PackageManager for SimulatedPackages {
         tree: &mut dyn Target,
         line: &mut dyn FnMut(Line),
     ) -> Result<(), PackageError> {
-        for program in self.deferred.clone() {
+        for program in self.state.deferred.clone() {
             let Surroundings { stand_ins, env } = self.surroundings();
             let command = Command { program, stand_ins, env, ..Command::default() };
             let output = tree.exec(&command, line)?;
@@ -495,7 +488,7 @@ impl PackageManager for SimulatedPackages {
                 });
             }
         }
-        self.deferred.clear();
+        self.state.deferred.clear();
         Ok(())
     }
 }

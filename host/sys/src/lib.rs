@@ -12,6 +12,7 @@ mod program;
 mod regular;
 mod remove;
 mod secret;
+mod signature;
 
 pub use block::{
     LoopDevice, LoopOptions, add_partition, clear_device, device_node, device_size, discard_device,
@@ -27,6 +28,7 @@ pub use program::{Program, ProgramError, ProgramOutput, inherit};
 pub use regular::{WRITTEN_BY_HAND, read_regular, read_written};
 pub use remove::{empty_folder, remove_folder};
 pub use secret::{SecretBytes, leave_no_core};
+pub use signature::Signature;
 
 mod account;
 pub use account::{home_of, is_root, own_name};

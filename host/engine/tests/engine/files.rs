@@ -142,6 +142,9 @@ fn an_owner_is_of_the_image_and_one_that_it_has_not_is_named() {
     let failure = built.failure().to_string();
     assert!(failure.contains("the target has no user `nobody-here` (`/etc/passwd`)"), "{failure}");
     assert!(failure.contains("while placing `/srv/b`, which `files` wishes for"), "{failure}");
+    bench.plan.places.insert("file:/srv/b".to_owned(), "image.toml:5:8".to_owned());
+    let failure = bench.build().failure().to_string();
+    assert!(failure.contains("placing `/srv/b`, which image.toml:5:8 asks for"), "{failure}");
     assert!(built.read("/srv/a").is_none(), "what was placed before it is taken back");
 }
 

@@ -1,6 +1,8 @@
 //! Builds that begin with what earlier ones made.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dibhost_engine::{Event, Level, Reuse};
@@ -197,15 +199,29 @@ fn what_is_not_what_was_kept_is_made_anew() {
 }
 
 #[test]
-fn a_build_begins_before_the_step_that_is_named() {
+fn a_build_begins_before_the_step_that_is_named_and_what_it_makes_stays() {
     let (_folder, store) = store();
-    bench(&store).build().ok();
-    let mut again = bench(&store);
+    let times = Arc::new(AtomicUsize::new(0));
+    let counting = || {
+        let mut bench = bench(&store);
+        let times = Arc::clone(&times);
+        bench.step("counts", Phase::Cleanup, &[("rootfs", "write /")], move |scene| {
+            write(scene, "/srv/times", &times.fetch_add(1, Ordering::Relaxed).to_string())?;
+            Ok(RunAnswer::done())
+        });
+        bench
+    };
+    counting().build().ok();
+    let mut again = counting();
     again.layers = Some((store.clone(), Reuse::Before("two".to_owned())));
     let built = again.build().ok();
     let calls = built.only(&["restore", "install", "step"]);
     assert!(calls[0].starts_with("restore "), "{calls:#?}");
-    assert_eq!(calls[1..], ["step two finalise"]);
+    assert_eq!(calls[1..], ["step two finalise", "step counts cleanup"]);
+    // Not what was there before.
+    let next = counting().build().ok();
+    assert_eq!(next.only(&["step"]), Vec::<&str>::new());
+    assert_eq!(next.read("/srv/times").unwrap(), "1");
 }
 
 #[test]

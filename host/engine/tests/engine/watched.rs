@@ -235,10 +235,6 @@ impl PackageManager for Watched<Box<dyn PackageManager>> {
         self.inner.remove_unneeded(tree, names, cancel, line)
     }
 
-    fn deferred(&self) -> &[String] {
-        self.inner.deferred()
-    }
-
     fn indexes(&self) -> Result<Indexes, PackageError> {
         self.inner.indexes()
     }
@@ -247,7 +243,7 @@ impl PackageManager for Watched<Box<dyn PackageManager>> {
         self.inner.known_indexes()
     }
 
-    fn state(&self) -> ManagerState {
+    fn state(&self) -> &ManagerState {
         self.inner.state()
     }
 

@@ -1,6 +1,5 @@
 //! One list of archives: its configuration, its lists, and who uses them.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +12,7 @@ use super::builder::builder_mirror;
 use super::types::AptOptions;
 use super::{config, room, said};
 use crate::error::PackageError;
-use crate::manager::{IndexFile, PackageSource};
+use crate::manager::{IndexFile, ManagerState, PackageSource};
 
 /// One list of archives with its lists, resolver and download cache.
 #[derive(Debug)]
@@ -28,10 +27,8 @@ pub struct Apt {
     pub(super) sources: Vec<PackageSource>,
     /// Where the signed index of each source is; empty: apt alone knows the way.
     indexes: Vec<String>,
-    /// What package scripts wanted and is still to be done.
-    pub(super) deferred: Vec<String>,
-    /// What was in the tree when the first package came that only the build needs.
-    pub(super) before_build_only: Option<BTreeSet<String>>,
+    /// What is known of the tree beside what is in it.
+    pub(super) state: ManagerState,
 }
 
 impl Apt {
@@ -85,8 +82,7 @@ impl Apt {
             image_source: config::image_source(&options, &lines),
             sources: options.sources,
             indexes: indexes.filter(|_| !own_way).unwrap_or_default(),
-            deferred: Vec::new(),
-            before_build_only: None,
+            state: ManagerState::default(),
         })
     }
 
@@ -124,8 +120,8 @@ impl Apt {
     /// Notes what package scripts wanted, each once.
     pub(super) fn note(&mut self, deferred: &[String]) {
         for program in deferred {
-            if !self.deferred.contains(program) {
-                self.deferred.push(program.clone());
+            if !self.state.deferred.contains(program) {
+                self.state.deferred.push(program.clone());
             }
         }
     }

@@ -38,7 +38,7 @@ impl PackageManager for Apt {
             _ => Vec::new(),
         };
         if !wanted.build_only.is_empty() {
-            self.before_build_only.get_or_insert_with(|| records::names(&status));
+            self.state.before_build_only.get_or_insert_with(|| records::names(&status));
         }
         self.solve(&status, wanted, locked, cancel)
     }
@@ -110,18 +110,12 @@ impl PackageManager for Apt {
         self.known_indexes()
     }
 
-    fn state(&self) -> ManagerState {
-        let (deferred, before_build_only) = (self.deferred.clone(), self.before_build_only.clone());
-        ManagerState { deferred, before_build_only }
+    fn state(&self) -> &ManagerState {
+        &self.state
     }
 
     fn resume(&mut self, state: ManagerState) {
-        self.deferred = state.deferred;
-        self.before_build_only = state.before_build_only;
-    }
-
-    fn deferred(&self) -> &[String] {
-        &self.deferred
+        self.state = state;
     }
 
     fn run_deferred(
@@ -129,11 +123,11 @@ impl PackageManager for Apt {
         tree: &mut dyn Target,
         line: &mut dyn FnMut(Line),
     ) -> Result<(), PackageError> {
-        if self.deferred.is_empty() {
+        if self.state.deferred.is_empty() {
             return Ok(());
         }
         make_initramfs(tree, line)?;
-        self.deferred.clear();
+        self.state.deferred.clear();
         Ok(())
     }
 }

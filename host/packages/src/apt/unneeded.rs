@@ -38,7 +38,7 @@ impl Apt {
         drop(lock);
         let asked = |name: &str| names.iter().any(|n| records::bare(n) == records::bare(name));
         let came = |name: &str| {
-            self.before_build_only.as_ref().is_none_or(|b| !b.contains(records::bare(name)))
+            self.state.before_build_only.as_ref().is_none_or(|b| !b.contains(records::bare(name)))
         };
         let gone: Vec<String> = after
             .into_iter()
