@@ -223,21 +223,24 @@ impl<'a> Declared<'a> {
         findings: &mut Vec<PlanFinding>,
     ) {
         for (name, readers) in &self.readers {
-            let Some(slot) = slots.iter().find(|s| s.name == *name) else {
-                // All that need it in one error: one element more is what they lack.
-                let need: Vec<_> = readers.iter().filter(|(_, used)| used.required).collect();
-                let needing: Vec<&At<'_>> = need.iter().map(|(at, _)| at).collect();
-                if !needing.is_empty() {
-                    wrong.push(self.unprovided(name, &needing, elements, planner));
-                }
-                continue;
-            };
+            let slot = slots.iter().find(|slot| slot.name == *name);
+            let mut needing: Vec<&At<'_>> = Vec::new();
             for (at, slot_use) in readers {
-                self.check_reader(slot, (*at, slot_use), elements, planner, wrong, findings);
+                let provided = slot.is_some_and(|slot| {
+                    self.check_reader(slot, (*at, slot_use), elements, planner, wrong, findings)
+                });
+                if !provided && slot_use.required {
+                    needing.push(at);
+                }
+            }
+            // All that need it in one error: one element more is what they lack.
+            if !needing.is_empty() {
+                wrong.push(self.unprovided(name, &needing, elements, planner));
             }
         }
     }
 
+    /// Whether the slot has a provider at all, in time or, which is said here, too late.
     fn check_reader(
         &self,
         slot: &PlannedSlot,
@@ -246,7 +249,7 @@ impl<'a> Declared<'a> {
         planner: &dyn Planner,
         wrong: &mut Diagnostics,
         findings: &mut Vec<PlanFinding>,
-    ) {
+    ) -> bool {
         let name = &slot.name;
         let (phase, reader) = (at.phase(), at.label());
         if name == LAYOUT {
@@ -263,7 +266,7 @@ impl<'a> Declared<'a> {
                     ),
                 );
             }
-            return;
+            return true;
         }
         if slot.timing == Timing::Observed && at.step.plan_only {
             let message = format!(
@@ -273,15 +276,13 @@ impl<'a> Declared<'a> {
                 .push(Diagnostic::new(message).at(trail(elements, at.element).1.as_ref()).with_help(
                 "this is for whoever wrote the element to mend: a step that reads it has to run",
             ));
-            return;
+            return true;
         }
         let mine = rank(slot.timing, phase);
         let others = || self.providers(name).iter().map(|(p, _)| p).filter(|p| !p.is(&at));
         let in_time = others().any(|p| rank(slot.timing, p.phase()) <= mine);
         let late: Vec<_> = others().filter(|p| rank(slot.timing, p.phase()) > mine).collect();
-        if slot_use.required && !in_time && late.is_empty() {
-            wrong.push(self.unprovided(name, &[&at], elements, planner));
-        }
+        let provided = in_time || !late.is_empty();
         for provider in late {
             let (late_phase, provider) = (provider.phase(), provider.label());
             let what = match slot.timing {
@@ -308,6 +309,7 @@ impl<'a> Declared<'a> {
                 });
             }
         }
+        provided
     }
 
     /// `needing` has one at least, the first of which is told with how it came into the image.
