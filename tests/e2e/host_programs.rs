@@ -89,7 +89,6 @@ fn a_program_that_was_taken_over_gets_nothing() -> Result<()> {
         ("mkfs.btrfs", of_kind("btrfs")),
         ("mksquashfs", of_kind("squashfs")),
         ("mkfs.erofs", of_kind("erofs")),
-        ("qemu-img", of_kind("ext4")),
         ("dpkg-deb", packages.to_owned()),
     ] {
         let outcome = build(program, &definition, &script)?;
@@ -105,9 +104,9 @@ fn a_program_that_was_taken_over_gets_nothing() -> Result<()> {
 
 #[test]
 fn a_program_that_never_ends_ends_the_build() -> Result<()> {
-    for (program, definition) in [("mke2fs", of_kind("ext4")), ("qemu-img", of_kind("ext4"))] {
+    for (program, kind) in [("mke2fs", "ext4"), ("mksquashfs", "squashfs")] {
         let dibhost = dibhost()?;
-        dibhost.write("image.toml", &definition)?;
+        dibhost.write("image.toml", &of_kind(kind))?;
         let dibhost = instead_of(program, dibhost, "#!/bin/sh\nexec sleep 1000\n")?;
         let build = ["build", "image.toml", "-o", "x", "--host-timeout", "2"];
         let said = dibhost.run(&build)?.expect_code(1)?.stderr;

@@ -108,6 +108,29 @@ fn a_build_begins_where_the_definition_changed() -> Result<()> {
     Ok(())
 }
 
+/// A program of the target reads the clock, of which no key knows.
+#[test]
+fn an_action_that_reads_the_clock_is_found() -> Result<()> {
+    let dibhost = dibhost()?.with_layers();
+    build(&dibhost, "one", &[], "out")?;
+    let well = build(&dibhost, "one", &["--check-cache"], "out")?;
+    ensure!(well.stderr.contains("made again, the image is what it was; it has"), "{}", well.stderr);
+    ensure!(!restores(&well) && installs(&well), "{}", well.stderr);
+    let clock = "sleep 1; date +%N > /srv/clock; touch /srv/touched";
+    let text = definition("one").replace("sleep 1;", &format!("{clock};"));
+    dibhost.write("clock.toml", &text)?;
+    dibhost.run(&["build", "clock.toml", "-o", "out/clock"])?.expect_code(0)?;
+    let before = std::fs::read(dibhost.folder().join("out/clock.raw.sha256"))?;
+    let check = ["build", "--check-cache", "clock.toml", "-o", "out/clock"];
+    let said = dibhost.run(&check)?.expect_code(1)?.stderr;
+    for words in ["the image is another", "`run `definition` in `install`` made `/srv/clock` otherwise"] {
+        ensure!(said.contains(words), "{said}");
+    }
+    ensure!(!said.contains("/srv/touched"), "{said}");
+    ensure!(std::fs::read(dibhost.folder().join("out/clock.raw.sha256"))? == before);
+    Ok(())
+}
+
 /// What is locked is installed, and nothing else is.
 #[test]
 fn packages_are_locked_and_held_to() -> Result<()> {

@@ -25,5 +25,6 @@ mod record;
 mod refusals;
 mod rootless;
 mod secrets;
+mod shell;
 mod vm;
 mod words;

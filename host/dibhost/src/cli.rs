@@ -1,19 +1,22 @@
 //! The command line.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use dibhost_block_device::{Backend, Optimise};
 use dibhost_plan::Phase;
 
+mod build;
 mod cache;
+mod elements;
 mod format;
+mod subject;
 
+pub(crate) use self::build::{BuildArgs, Making, OnFailure, ShellArgs};
 pub(crate) use self::cache::{CacheFolder, CacheGcArgs, CacheVerb};
+pub(crate) use self::elements::{CompilerName, ElementOptions};
 pub(crate) use self::format::DataFormat;
-use crate::dib_options::DibOptions;
+pub(crate) use self::subject::{BackendName, Purpose, Subject, SubjectOptions};
 
 /// Builds disk images from sandboxed elements.
 #[derive(Debug, Parser)]
@@ -50,38 +53,6 @@ pub(crate) struct Messages {
     pub(crate) logfile: Option<PathBuf>,
 }
 
-/// Where elements are, and how they run.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Elements")]
-pub(crate) struct ElementOptions {
-    /// A folder with elements (`NAME.wasm`); may be given several times, the first wins.
-    ///
-    /// Searched before the folders of `DIBHOST_ELEMENTS` (separated by `:`), and those before the
-    /// elements that came with dibhost.
-    #[arg(long = "elements", value_name = "DIR")]
-    pub(crate) folders: Vec<PathBuf>,
-    /// Where downloads and compiled elements are kept.
-    ///
-    /// Without it: `/var/cache/dibhost` for root, `~/.cache/dibhost` for others.
-    #[arg(long, value_name = "DIR", env = "DIBHOST_CACHE")]
-    pub(crate) cache: Option<PathBuf>,
-    /// The compiler for elements: Winch starts faster, Cranelift makes faster code.
-    #[arg(long, value_enum, default_value = "winch")]
-    pub(crate) compiler: CompilerName,
-    /// Seconds that one step of one element may take, the programs it starts included.
-    ///
-    /// Without it: `step-time` of the definition's `[limits]`, else 600. With it, that counts for
-    /// nothing.
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) step_timeout: Option<u64>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CompilerName {
-    Winch,
-    Cranelift,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
     /// For people: a progress line on a terminal, plain lines elsewhere.
@@ -98,6 +69,15 @@ pub(crate) enum Verb {
         debian vm serial-console growroot\n  dibhost build -o root -t raw debian-minimal"
     )]
     Build(BuildArgs),
+    /// Open a shell in the tree of an image as it stands before or behind an action.
+    ///
+    /// The tree is made as by a build, of the layers that are there, and is gone afterwards: what is done
+    /// to it is in no image. The shell runs in the box that all programs of the tree run in.
+    #[command(
+        after_help = "Examples:\n  dibhost shell image.toml\n  dibhost shell image.toml --at nginx \
+        --before\n  dibhost shell debian-minimal --command 'dpkg -l | grep ^ii'"
+    )]
+    Shell(ShellArgs),
     /// Show everything a build would do, without root and without the network.
     #[command(
         after_help = "Examples:\n  dibhost plan image.toml\n  dibhost plan --verbose image.toml\n  \
@@ -267,23 +247,6 @@ pub(crate) struct BlockDeviceBuildArgs {
     pub(crate) size: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum BackendName {
-    /// Tools and dibhost itself: no loop device, no root.
-    File,
-    /// The kernel, on loop devices: needs root, and holds all there can be in a tree.
-    Loop,
-}
-
-impl From<BackendName> for Backend {
-    fn from(name: BackendName) -> Self {
-        match name {
-            BackendName::File => Self::File,
-            BackendName::Loop => Self::Loop,
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct BlockDeviceInstallArgs {
     #[command(flatten)]
@@ -327,23 +290,6 @@ pub(crate) struct BlockDevicePlanArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Purpose {
-    /// Everything begins at a multiple of 4 MiB.
-    Speed,
-    /// As few bytes as can be.
-    Size,
-}
-
-impl From<Purpose> for Optimise {
-    fn from(purpose: Purpose) -> Self {
-        match purpose {
-            Purpose::Speed => Self::Speed,
-            Purpose::Size => Self::Size,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LayoutFormat {
     /// For people.
     Text,
@@ -369,103 +315,6 @@ pub(crate) struct BlockDeviceInspectArgs {
     /// How it is written to standard output.
     #[arg(long, value_enum, default_value = "text")]
     pub(crate) format: DataFormat,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Subject {
-    /// An image definition (`….toml`), or the names of elements.
-    #[arg(required = true, value_name = "DEFINITION | ELEMENT...")]
-    pub(crate) what: Vec<String>,
-    #[command(flatten)]
-    pub(crate) options: SubjectOptions,
-}
-
-/// What is typed beside a definition or elements.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct SubjectOptions {
-    /// The image's name, and with a folder before it where it goes: `out/debian.qcow2`.
-    #[arg(short, long, value_name = "PATH")]
-    pub(crate) output: Option<PathBuf>,
-    /// Formats, separated by commas: `raw`, `qcow2`.
-    #[arg(short = 't', long, value_name = "FORMATS")]
-    pub(crate) formats: Option<String>,
-    /// The machine the image is for, as Debian names it: `amd64`, `arm64`.
-    #[arg(short, long)]
-    pub(crate) arch: Option<String>,
-    /// Who fills filesystems; without it what `[disks]` of the definition says, else `file`.
-    #[arg(long, value_enum)]
-    pub(crate) backend: Option<BackendName>,
-    /// What the disks are laid out for, where their nodes leave it open; without it what `[disks]`
-    /// of the definition says, else what is usual.
-    #[arg(long, value_enum)]
-    pub(crate) optimise: Option<Purpose>,
-    /// A variant of the definition: `[variants.NAME]`.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) variant: Option<String>,
-    /// Packages, separated by commas; `!NAME` is none of them. May be given several times.
-    #[arg(short, long = "package", value_name = "PACKAGES", help_heading = "In the image")]
-    pub(crate) packages: Vec<String>,
-    /// A file or folder of this machine, by its path in the image; may be given several times.
-    #[arg(long = "file", value_name = "DEST=SOURCE", help_heading = "In the image")]
-    pub(crate) files: Vec<String>,
-    /// A user, let in by a file of public keys, else by your own; may be given several times.
-    #[arg(long = "user", value_name = "NAME[:KEYFILE]", help_heading = "In the image")]
-    pub(crate) users: Vec<String>,
-    /// A command for a shell in the image, after packages are installed; may be given several times.
-    #[arg(long = "run", value_name = "CMD", help_heading = "In the image")]
-    pub(crate) commands: Vec<String>,
-    /// The file of a secret; may be given several times.
-    #[arg(long = "secret", value_name = "NAME=FILE", help_heading = "In the image")]
-    pub(crate) secrets: Vec<String>,
-    /// A parameter of an element, or a key of a definition, whose lists it adds to; may be given
-    /// several times.
-    #[arg(long = "set", value_name = "ELEMENT.PARAMETER=VALUE", help_heading = "In the image")]
-    pub(crate) settings: Vec<String>,
-    /// The size of the whole disk, as `20GB` or `8GiB`; without it, from its content.
-    #[arg(long, value_name = "SIZE", help_heading = "In the image")]
-    pub(crate) size: Option<String>,
-    #[command(flatten)]
-    pub(crate) dib: DibOptions,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct BuildArgs {
-    #[command(flatten)]
-    pub(crate) subject: Subject,
-    /// Refuse any change of `dib.lock`, which says what each element was and asked for.
-    ///
-    /// Without it: a build writes the file when there is none, and renews it when elements changed
-    /// and ask for nothing more. One that asks for more is refused either way, until `dibhost
-    /// grant --write` agrees to it.
-    #[arg(long)]
-    pub(crate) locked: bool,
-    /// Make everything anew, and keep nothing of it for later builds but downloads.
-    #[arg(
-        long,
-        env = "DIBHOST_NO_CACHE",
-        value_parser = clap::builder::FalseyValueParser::new()
-    )]
-    pub(crate) no_cache: bool,
-    /// Tell of each action before it begins whether it is as it was when these outputs were built last,
-    /// and the first thing that differs.
-    #[arg(long)]
-    pub(crate) explain: bool,
-    /// Make anew what this action makes, and all after it: an action by its name in `dibhost plan
-    /// --verbose`, or the first step of an element by the name of the element.
-    #[arg(long, value_name = "STEP")]
-    pub(crate) rebuild_from: Option<String>,
-    /// How many steps that do not write the image may run at the same time.
-    ///
-    /// Without it: as many as the machine has processors. Whatever it is, the image and what is
-    /// told are the same.
-    #[arg(short, long, value_name = "N")]
-    pub(crate) jobs: Option<NonZeroUsize>,
-    /// Seconds that one program of this machine may take that reads the tree, a package or a disk
-    /// (`mke2fs`, `dpkg-deb`, `qemu-img`).
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
-    pub(crate) host_timeout: u64,
-    #[command(flatten)]
-    pub(crate) elements: ElementOptions,
 }
 
 #[derive(Debug, Args)]

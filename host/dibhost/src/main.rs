@@ -5,11 +5,13 @@ mod cli;
 mod dib_options;
 mod failure;
 mod first_party;
+mod in_tree;
 mod lock;
 mod report;
 mod role;
 mod subject;
 mod surroundings;
+mod terminal;
 mod verb;
 
 use std::path::Path;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
     }
     let result = match &cli.verb {
         Verb::Build(args) => verb::build::run(args, &reporter),
+        Verb::Shell(args) => return verb::shell::run(args, &reporter),
         Verb::Plan(args) => verb::plan::run(args, cli.messages.verbose, &reporter),
         Verb::Init(args) => verb::init::run(args, &reporter),
         Verb::Convert(args) => verb::convert::run(args, &reporter),
@@ -62,9 +65,9 @@ fn main() -> ExitCode {
         Verb::Update(args) => verb::update::run(args, &reporter),
         Verb::Cache(verb) => verb::cache::run(verb),
         Verb::Doctor(args) => verb::doctor::run(args),
-        Verb::Completions { shell } => verb::shell::completions(*shell),
-        Verb::Schema => verb::shell::schema(),
-        Verb::ManPages { folder } => verb::shell::man_pages(folder),
+        Verb::Completions { shell } => verb::completions::completions(*shell),
+        Verb::Schema => verb::completions::schema(),
+        Verb::ManPages { folder } => verb::completions::man_pages(folder),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

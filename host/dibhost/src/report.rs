@@ -191,6 +191,14 @@ impl Reporter {
         }
     }
 
+    /// Does something while nothing is shown of the progress.
+    pub(crate) fn aside<T>(&self, act: impl FnOnce() -> T) -> T {
+        match &self.form {
+            Form::Terminal(bar) => bar.suspend(act),
+            Form::Plain | Form::Json => act(),
+        }
+    }
+
     /// Shows why it ended early, after the last lines that were not shown.
     pub(crate) fn failure(&self, message: &str) {
         if let Form::Json = self.form {

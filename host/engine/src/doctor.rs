@@ -28,11 +28,10 @@ pub struct Need {
 }
 
 /// Programs, Debian's package of each, and what they are for; the first are for every build.
-const PROGRAMS: [(&str, &str, &str, bool); 11] = [
+const PROGRAMS: [(&str, &str, &str, bool); 10] = [
     ("apt-get", "apt", "packages", true),
     ("dpkg-deb", "dpkg", "packages", true),
     ("mke2fs", "e2fsprogs", "ext4, which is the root's kind where nothing else is said", true),
-    ("qemu-img", "qemu-utils", "qcow2", false),
     ("mkfs.xfs", "xfsprogs", "xfs", false),
     ("mkfs.btrfs", "btrfs-progs", "btrfs", false),
     ("mksquashfs", "squashfs-tools", "squashfs", false),

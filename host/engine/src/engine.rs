@@ -39,6 +39,7 @@ use crate::secrets::Secrets;
 use crate::steps::Steps;
 use crate::teller::Teller;
 use crate::unchanged::NOTED;
+use crate::visitor::{Occasion, Visitor};
 use crate::work::{Clearing, SEEN, WorkFolder, open_cache};
 use crate::{files, login, memory, sudo, units, versions};
 
@@ -105,6 +106,8 @@ pub struct Means<'a> {
     pub output: &'a mut dyn Output,
     /// See [`BuildOptions::filler`].
     pub filler: Program,
+    /// Who looks into the tree on the way.
+    pub visitor: Option<&'a mut dyn Visitor>,
 }
 
 /// How a build is carried out.
@@ -130,7 +133,7 @@ pub struct Settings {
 }
 
 /// Builds what a plan says on this machine. Outputs are whole when this answers `Ok`, and absent
-/// otherwise.
+/// otherwise, and where a visitor had the build stop.
 ///
 /// # Errors
 /// Whatever stopped it. Nothing of the build is left then.
@@ -138,11 +141,12 @@ pub fn build(
     plan: &Plan,
     library: &Library,
     options: &BuildOptions,
+    visitor: Option<&mut dyn Visitor>,
     cancel: &Cancel,
     tell: &mut dyn FnMut(Event),
 ) -> Result<Outcome, BuildFailure> {
     told(options.secrets.as_ref(), cancel, tell, |teller| {
-        on_this_machine(plan, library, options, cancel, teller)
+        on_this_machine(plan, library, options, visitor, cancel, teller)
     })
 }
 
@@ -202,6 +206,7 @@ fn on_this_machine(
     plan: &Plan,
     library: &Library,
     options: &BuildOptions,
+    visitor: Option<&mut dyn Visitor>,
     cancel: &Cancel,
     teller: &mut Teller<'_>,
 ) -> Result<Built, BuildFailure> {
@@ -233,16 +238,23 @@ fn on_this_machine(
     let cache = open_cache(&options.cache)?;
     let scratch = Scratch::create(folder)
         .map_err(|e| BuildFailure::new(e).doing("making a folder for the image files"))?;
-    in_scratch(&scratch, &cache, plan, library, options, cancel, teller)
+    let places = Places { scratch: &scratch, cache: &cache };
+    in_scratch(places, plan, library, options, visitor, cancel, teller)
         .map_err(|failure| failure.map_texts(&|text| scratch.in_words(&text)))
 }
 
+/// Folders of a build, which are open.
+struct Places<'a> {
+    scratch: &'a Scratch,
+    cache: &'a Path,
+}
+
 fn in_scratch(
-    scratch: &Scratch,
-    cache: &Path,
+    Places { scratch, cache }: Places<'_>,
     plan: &Plan,
     library: &Library,
     options: &BuildOptions,
+    visitor: Option<&mut dyn Visitor>,
     cancel: &Cancel,
     teller: &mut Teller<'_>,
 ) -> Result<Built, BuildFailure> {
@@ -292,7 +304,10 @@ fn in_scratch(
         versions: versions::of(&plan.actions, cancel),
     };
     let mut base = Distributions { arch: &plan.image.arch, cache, work: work.path(), seen: &seen };
-    let mut output = ImageFiles::new(&options.stem, scratch);
+    // What is secret stays in no cache, compressed or not.
+    let clusters = settings.layers.as_ref().filter(|_| plan.secrets.is_empty());
+    let mut output =
+        ImageFiles::new(&options.stem, scratch, clusters.map(|_| cache.join(CLUSTERS)));
     let means = Means {
         tree: &mut worker,
         base: &mut base,
@@ -300,6 +315,7 @@ fn in_scratch(
         fetch: Arc::new(fetcher),
         output: &mut output,
         filler: Program::new(&options.filler.0).args(&options.filler.1),
+        visitor: visitor.map(|visitor| visitor as &mut dyn Visitor),
     };
     let built = carry_out(plan, means, &settings, cancel, teller)?;
     worker.stop().map_err(|e| BuildFailure::new(e).doing("ending the target's worker process"))?;
@@ -325,6 +341,9 @@ fn layers_in(
         worth: WORTH,
     }))
 }
+
+/// The folder of compressed clusters in the cache.
+const CLUSTERS: &str = "clusters";
 
 /// One build that is under way.
 struct Build<'a> {
@@ -380,6 +399,7 @@ fn carry_out(
             cancel,
             packages: None,
             disks: None,
+            made: Vec::new(),
         },
         observed: Observed::default(),
     };
@@ -388,10 +408,14 @@ fn carry_out(
         Some(settings) => build.layers(settings, &actions, teller)?,
         None => None,
     };
+    let mut visitor = means.visitor;
+    let stop = visitor.as_ref().and_then(|visitor| visitor.stops_at());
     let mut done = 0;
     if let Some(layers) = &mut layers {
+        layers.until(stop.unwrap_or(actions.len()));
         // A secret that changed is in no key.
         if plan.secrets.is_empty()
+            && stop.is_none()
             && let Some(files) = layers.outputs(teller)?
         {
             return Ok(Built { files, pins: Found::default() });
@@ -400,6 +424,9 @@ fn carry_out(
     }
     let mut begun = None;
     for (at, action) in actions.iter().enumerate().skip(done) {
+        if stop == Some(at) {
+            break;
+        }
         let phase = action.work.phase();
         teller.phase = phase;
         cancelled(cancel, || format!("trying to {}", action.name))?;
@@ -412,12 +439,25 @@ fn carry_out(
             }
             begun = Some(phase);
         }
-        build.act(action, teller)?;
+        if let Err(failure) = build.act(action, teller) {
+            if let Some(visitor) = visitor.filter(|_| !cancel.is_cancelled()) {
+                visitor.enter(&mut build.tree, Occasion::Failed(&failure))?;
+            }
+            return Err(failure);
+        }
         if let Some(layers) = &mut layers {
             build.keep(layers, at, teller)?;
         }
     }
+    if let (Some(_), Some(visitor)) = (stop, visitor) {
+        teller.phase = None;
+        visitor.enter(&mut build.tree, Occasion::Reached)?;
+        return Ok(Built { files: Files::default(), pins: pins.found() });
+    }
     build.finish_tree(teller)?;
+    if let Some(layers) = &layers {
+        layers.judge(&build.finish.made, &mut build.tree, teller)?;
+    }
     let tainted = !build.observed.tainted.is_empty() || !plan.secrets.is_empty();
     let files = build.finish.publish(build.observed.outputs, teller)?;
     if let Some(layers) = &layers
@@ -467,7 +507,7 @@ impl Build<'_> {
             None => None,
         };
         teller.phase = None;
-        let mut layers = Layers::of(settings, actions, resolved, teller)?;
+        let mut layers = Layers::of(settings, actions, resolved, finish::epoch(self.plan), teller)?;
         if let Some(layers) = &mut layers {
             layers.offered(self.packages.indexes()?.map(|indexes| indexes.digest));
         }

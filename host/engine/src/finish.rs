@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use dibhost_block_device::{DiskLayout, Graph, Realise, layout_for};
 use dibhost_element::SecretStore;
+use dibhost_image::Output as ImageFile;
 use dibhost_packages::InstalledPackage;
 use dibhost_plan::Plan;
 use dibhost_sys::{Cancel, Program, SecretBytes};
@@ -31,6 +32,8 @@ pub(crate) struct Finish<'a> {
     pub(crate) packages: Option<Vec<InstalledPackage>>,
     /// When they were made.
     pub(crate) disks: Option<Disks>,
+    /// Image files that were made.
+    pub(crate) made: Vec<ImageFile>,
 }
 
 impl Finish<'_> {
@@ -73,7 +76,7 @@ impl Finish<'_> {
         let names: Vec<String> = formats.iter().map(ToString::to_string).collect();
         let running = teller.begin(format!("make the {} image", names.join(" and the ")));
         let (plan, disks, cancel) = (self.plan, self.disks.as_ref(), self.cancel);
-        self.output.make(Source { plan, tree, disks, cancel }, formats)?;
+        self.made = self.output.make(Source { plan, tree, disks, cancel }, formats)?;
         teller.end(running);
         Ok(())
     }
@@ -96,7 +99,7 @@ impl Finish<'_> {
 }
 
 /// No file in the image is younger, in seconds since 1970.
-fn epoch(plan: &Plan) -> i64 {
+pub(crate) fn epoch(plan: &Plan) -> i64 {
     i64::try_from(plan.image.source_date_epoch).unwrap_or(i64::MAX)
 }
 

@@ -1,6 +1,7 @@
 //! The tree of a build, whose programs are run with what its package manager asks for.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use dibhost_packages::Surroundings;
@@ -29,12 +30,9 @@ impl<'a> Furnished<'a> {
     }
 }
 
-impl Programs for Furnished<'_> {
-    fn exec(
-        &mut self,
-        command: &Command,
-        line: &mut dyn FnMut(Line),
-    ) -> Result<Output, TargetError> {
+impl Furnished<'_> {
+    /// A command with all that programs of the tree are run with.
+    fn furnished(&self, command: &Command) -> Command {
         let mut command = command.clone();
         for stand_in in &self.surroundings.stand_ins {
             if !command.stand_ins.iter().any(|there| there.at == stand_in.at) {
@@ -44,10 +42,26 @@ impl Programs for Furnished<'_> {
         for (name, value) in &self.surroundings.env {
             command.env.entry(name.clone()).or_insert_with(|| value.clone());
         }
+        command
+    }
+}
+
+impl Programs for Furnished<'_> {
+    fn exec(
+        &mut self,
+        command: &Command,
+        line: &mut dyn FnMut(Line),
+    ) -> Result<Output, TargetError> {
+        let mut command = self.furnished(command);
         let done = self.tree.exec(&command, line);
         // It may be a password, and whoever handed it over wipes no copy of it.
         command.stdin.zeroize();
         done
+    }
+
+    fn exec_on(&mut self, command: &Command, terminal: File) -> Result<Output, TargetError> {
+        let command = self.furnished(command);
+        self.tree.exec_on(&command, terminal)
     }
 }
 

@@ -1,10 +1,15 @@
 //! The output of a build on this machine: image files of its disks, all of them or none.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 
+use dibhost_image::qcow2::{ClusterCache, Clusters};
 use dibhost_image::{
-    Format, Images, Made, Manifest, ManifestElement, ManifestPackage, ManifestVersion, Scratch,
+    Format, Images, Made, Manifest, ManifestElement, ManifestPackage, ManifestVersion,
+    Output as ImageFile, Packing, Qcow2Compression, Scratch,
 };
 use dibhost_packages::InstalledPackage;
 use dibhost_plan::Plan;
@@ -14,18 +19,33 @@ use dibhost_text::check_suffix;
 use crate::failure::BuildFailure;
 use crate::output::{Files, Finished, Needs, Output, Source};
 
+/// The most bytes of compressed clusters that are kept between builds: of some sixteen systems, each of
+/// which has 250 MiB of them.
+const MOST_CLUSTERS: u64 = 4 << 30;
+
 /// Image files of the disks: formats, checksums, a manifest.
 #[derive(Debug)]
 pub(crate) struct ImageFiles<'a> {
     stem: &'a Path,
     scratch: &'a Scratch,
+    clusters: Option<PathBuf>,
     made: Option<Made>,
 }
 
 impl<'a> ImageFiles<'a> {
     /// Files of that folder and name, without their endings, which are made in the scratch folder.
-    pub(crate) fn new(stem: &'a Path, scratch: &'a Scratch) -> Self {
-        Self { stem, scratch, made: None }
+    /// Compressed clusters are kept in the folder `clusters`; none: nobody keeps any.
+    pub(crate) fn new(stem: &'a Path, scratch: &'a Scratch, clusters: Option<PathBuf>) -> Self {
+        Self { stem, scratch, clusters, made: None }
+    }
+
+    /// Clusters that were compressed before. Without, it only takes longer: another build has them, or
+    /// they cannot be kept.
+    fn known(&self, compression: Qcow2Compression) -> Option<ClusterCache> {
+        let folder = self.clusters.as_ref()?;
+        // One that is there is looked at as it is opened.
+        let _ = DirBuilder::new().mode(0o700).create(folder);
+        ClusterCache::open(folder, compression, MOST_CLUSTERS).ok().flatten()
     }
 }
 
@@ -35,21 +55,24 @@ impl Output for ImageFiles<'_> {
         Needs::Disk { folder: folder.to_owned(), place: place.to_owned() }
     }
 
-    fn make(&mut self, source: Source<'_>, formats: &[Format]) -> Result<(), BuildFailure> {
-        let Source { plan, tree, disks, cancel } = source;
+    fn make(
+        &mut self,
+        source: Source<'_>,
+        formats: &[Format],
+    ) -> Result<Vec<ImageFile>, BuildFailure> {
+        let Source { plan, disks, cancel, .. } = source;
         let disks = disks.ok_or_else(|| BuildFailure::new("there is no disk to make them of"))?;
-        let images = Images {
-            disks: &disks.files,
-            stem: self.stem,
-            formats: formats.to_vec(),
-            compression: plan.image.qcow2_compression,
+        let images = Images { disks: &disks.files, stem: self.stem, formats: formats.to_vec() };
+        let compression = plan.image.qcow2_compression;
+        let mut known =
+            formats.contains(&Format::Qcow2).then(|| self.known(compression)).flatten();
+        let packing = Packing {
+            compression,
+            known: known.as_mut().map(|known| known as &mut dyn Clusters),
+            threads: available_parallelism().map_or(1, usize::from),
         };
-        self.made = Some(
-            images
-                .make(self.scratch, &mut |program| tree.run_on_host(program), cancel)
-                .map_err(BuildFailure::new)?,
-        );
-        Ok(())
+        let made = images.make(packing, self.scratch, cancel).map_err(BuildFailure::new)?;
+        Ok(self.made.insert(made).outputs())
     }
 
     fn publish(&mut self, finished: Finished<'_>) -> Result<Files, BuildFailure> {
@@ -158,7 +181,7 @@ mod tests {
         let mut tree = SimulatedTarget::new(0, programs).unwrap();
         let scratch = Scratch::create(out.path()).unwrap();
         let (mut image_files, mut simulated) =
-            (ImageFiles::new(&stem, &scratch), SimulatedOutput::new(stem.clone()));
+            (ImageFiles::new(&stem, &scratch, None), SimulatedOutput::new(stem.clone()));
         let output: &mut dyn Output = if real { &mut image_files } else { &mut simulated };
         let disks = match output.needs() {
             Needs::Tree => None,
@@ -170,7 +193,7 @@ mod tests {
             }
         };
         let source = Source { plan: &plan, tree: &mut tree, disks: disks.as_ref(), cancel };
-        let result = output.make(source, &[Format::Raw]).and_then(|()| {
+        let result = output.make(source, &[Format::Raw]).and_then(|_| {
             let (packages, root_hashes) = (Vec::new(), BTreeMap::new());
             output.publish(Finished { plan: &plan, packages, root_hashes, beside: files, cancel })
         });

@@ -12,13 +12,14 @@
 //! A build begins at the deepest layer whose key it has. What cannot be looked for or kept is told and
 //! costs time, and no build fails of it.
 
-use std::io::Write as _;
+use std::io::{Read as _, Seek as _, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use dibhost_image::Output as ImageFile;
 use dibhost_layers::layer::Limits;
 use dibhost_layers::store::{
-    Claim, Committed, Digest, Entry, Found, Key, Lease, Policy, Store, StoreError,
+    Claim, Committed, Digest, Entry, Found, Key, Lease, Policy, Store, StoreError, Writing,
 };
 use dibhost_packages::Resolution;
 use dibhost_plan::action::{Action, Work};
@@ -27,6 +28,7 @@ use dibhost_plan::{Observed, Plan};
 use dibhost_tree::{LayerFiles, Layered as _, TargetError};
 use serde_json::{Value, json};
 
+use crate::checked::Checked;
 use crate::event::Level;
 use crate::failure::BuildFailure;
 use crate::furnished::Furnished;
@@ -67,6 +69,8 @@ pub enum Reuse {
     All,
     /// What was made before the first action that is called so, or the first step of that element.
     Before(String),
+    /// Nothing: all is made again, and compared with what there is.
+    Compared,
 }
 
 /// Where layers are kept, and how they are used.
@@ -103,6 +107,10 @@ pub(crate) struct Layers<'a> {
     claim: Option<Claim>,
     since: Instant,
     keeping: bool,
+    /// No layer of more actions than these is looked for.
+    until: usize,
+    /// Where all is made again.
+    checked: Option<Checked>,
 }
 
 /// Where a build goes on.
@@ -121,6 +129,7 @@ impl<'a> Layers<'a> {
         settings: &LayerSettings,
         actions: &'a [Action],
         resolved: Option<&Resolution>,
+        youngest: i64,
         teller: &mut Teller<'_>,
     ) -> Result<Option<Self>, BuildFailure> {
         let Some(lease) = usable(settings.store.lease(), teller)? else { return Ok(None) };
@@ -136,7 +145,14 @@ impl<'a> Layers<'a> {
             claim: None,
             since: Instant::now(),
             keeping: true,
+            until: actions.len(),
+            checked: (settings.reuse == Reuse::Compared).then(|| Checked::new(youngest)),
         }))
+    }
+
+    /// So many actions are to be done, and no more.
+    pub(crate) fn until(&mut self, actions: usize) {
+        self.until = actions;
     }
 
     /// What is on offer to transactions behind the first, which choose when the tree is there.
@@ -229,6 +245,7 @@ impl<'a> Layers<'a> {
     fn look(&mut self, teller: &mut Teller<'_>) -> Result<Option<Resumed>, BuildFailure> {
         let end = match &self.settings.reuse {
             Reuse::All => self.actions.len(),
+            Reuse::Compared => 0,
             Reuse::Before(name) => {
                 self.actions.iter().position(|action| is_called(action, name)).unwrap_or(0)
             }
@@ -236,7 +253,7 @@ impl<'a> Layers<'a> {
         let mut found = None;
         self.below = Vec::new();
         let (before, behind): (Vec<_>, Vec<_>) = self.cuts().into_iter().partition(|at| *at < end);
-        for at in before {
+        for at in before.into_iter().take_while(|at| *at < self.until) {
             let Some(looked) = usable(self.lease.get(&self.key(at)), teller)? else { break };
             let entry = match looked {
                 Found::Here(entry) => entry,
@@ -356,6 +373,10 @@ impl<'a> Layers<'a> {
         let Some(at) = self.cut(at) else { return Ok(()) };
         // Given up at the end: whoever waits for it finds it then, or makes it.
         let _claim = self.claim.take();
+        if let Some(checked) = self.checked.take() {
+            self.checked = self.compare(checked, at, tree, kept, teller)?;
+            return Ok(());
+        }
         if !self.keeping || took < self.settings.worth {
             return Ok(());
         }
@@ -384,14 +405,69 @@ impl<'a> Layers<'a> {
         Ok(())
     }
 
-    fn commit(
-        &self,
+    /// Packs what became of the tree by that action beside the layer that is kept of it, and compares;
+    /// none: what the action brought to light may not be kept, and so nothing was.
+    fn compare(
+        &mut self,
+        mut checked: Checked,
         at: usize,
         tree: &mut Furnished<'_>,
-        kept: &Kept,
-        took: Duration,
-    ) -> Result<Committed, Unkept> {
-        let key = self.key(at);
+        kept: impl FnOnce() -> Option<Kept>,
+        teller: &mut Teller<'_>,
+    ) -> Result<Option<Checked>, BuildFailure> {
+        let Some(Found::Here(entry)) = usable(self.lease.get(&self.key(at)), teller)? else {
+            return Ok(Some(checked));
+        };
+        let Some(kept) = kept() else { return Ok(Some(checked)) };
+        let running = teller.begin("compare with the layer that is kept");
+        let name = &self.actions[at].name;
+        let compared = self.packed(tree).and_then(|mut writing| {
+            let mut made = Vec::new();
+            let file = writing.file(MANIFEST)?;
+            file.rewind().and_then(|()| file.read_to_end(&mut made)).map_err(unkept)?;
+            let before = entry.read(MANIFEST, Limits::default().manifest)?;
+            let compared = checked.compare(name, &before, &made);
+            compared.map_err(|error| unkept(std::io::Error::other(error)))?;
+            if entry.read(STATE, MOST)? != state(&kept)? {
+                checked.observed_otherwise(name);
+            }
+            Ok(())
+        });
+        teller.end(running);
+        match compared {
+            Ok(()) => self.below.push(entry),
+            Err(Unkept::Tree(error)) => {
+                return Err(BuildFailure::new(error).doing("packing what became of the tree"));
+            }
+            Err(Unkept::Store(error)) => {
+                usable::<()>(Err(error), teller)?;
+            }
+        }
+        Ok(Some(checked))
+    }
+
+    /// Where all was made again: whether the image files are those that were made before.
+    pub(crate) fn judge(
+        &self,
+        made: &[ImageFile],
+        tree: &mut Furnished<'_>,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), BuildFailure> {
+        let Some(checked) = &self.checked else { return Ok(()) };
+        let (key, at) = self.key_of_outputs();
+        let Some(before) = Outputs::read(&at, &key) else {
+            let text = "there is nothing to compare with: no build of this very plan is known whose \
+                        image files were put here";
+            teller.line(Level::Warning, "layers", text);
+            return Ok(());
+        };
+        checked.judge(before.images(), made, tree)?;
+        teller.line(Level::Info, "layers", &checked.is_well());
+        Ok(())
+    }
+
+    /// A layer of what became of the tree, on its way into the store.
+    fn packed(&self, tree: &mut Furnished<'_>) -> Result<Writing, Unkept> {
         let mut writing = self.lease.begin();
         let copied = |file: &std::fs::File| {
             file.try_clone().map_err(|e| Unkept::Tree(TargetError::Invalid(e.to_string())))
@@ -401,19 +477,34 @@ impl<'a> Layers<'a> {
             pack: copied(writing.file(PACK)?)?,
         };
         match tree.pack(into) {
-            Ok(()) => {}
+            Ok(()) => Ok(writing),
             Err(TargetError::Os { doing, name, message }) if is_full(&name) => {
                 let why = std::io::Error::other(format!("{doing}: {message}"));
-                return Err(Unkept::Store(unkept(why)));
+                Err(Unkept::Store(unkept(why)))
             }
-            Err(error) => return Err(Unkept::Tree(error)),
+            Err(error) => Err(Unkept::Tree(error)),
         }
-        let state = serde_json::to_vec(kept).map_err(|error| unkept(error.into()))?;
-        writing.file(STATE)?.write_all(&state).map_err(unkept)?;
+    }
+
+    fn commit(
+        &self,
+        at: usize,
+        tree: &mut Furnished<'_>,
+        kept: &Kept,
+        took: Duration,
+    ) -> Result<Committed, Unkept> {
+        let key = self.key(at);
+        let mut writing = self.packed(tree)?;
+        writing.file(STATE)?.write_all(&state(kept)?).map_err(unkept)?;
         let note = json!({ "action": self.actions[at].name });
         let below: Vec<&Entry> = self.below.last().into_iter().collect();
         Ok(writing.commit(&key, &below, note, took)?)
     }
+}
+
+/// What is kept beside a tree, as it is written.
+fn state(kept: &Kept) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(kept).map_err(|error| unkept(error.into()))
 }
 
 /// Why a layer was not kept.

@@ -75,11 +75,15 @@ pub trait Output {
     /// What it is made from.
     fn needs(&self) -> Needs;
 
-    /// Makes the image files of those formats, where nobody finds them yet.
+    /// Makes the image files of those formats, where nobody finds them yet; says what they are.
     ///
     /// # Errors
     /// One cannot be made, or the build is cancelled.
-    fn make(&mut self, source: Source<'_>, formats: &[Format]) -> Result<(), BuildFailure>;
+    fn make(
+        &mut self,
+        source: Source<'_>,
+        formats: &[Format],
+    ) -> Result<Vec<ImageFile>, BuildFailure>;
 
     /// Puts what was made, and what is beside it, in place: all of it, or nothing.
     ///

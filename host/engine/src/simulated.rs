@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use dibhost_image::Format;
+use dibhost_image::{Format, Output as ImageFile};
+use dibhost_layers::store::Digest;
 use dibhost_packages::PackageSource;
 use dibhost_packages::simulated::{Offer, SimulatedArchive, SimulatedPackages};
 use dibhost_plan::wish::Bootstrap;
@@ -42,7 +43,7 @@ impl Base for SimulatedBase {
 pub struct SimulatedOutput {
     stem: PathBuf,
     /// What is in the tree, once it was looked at.
-    listing: Option<String>,
+    listing: Option<(ImageFile, String)>,
 }
 
 impl SimulatedOutput {
@@ -82,9 +83,18 @@ impl Output for SimulatedOutput {
         Needs::Tree
     }
 
-    fn make(&mut self, source: Source<'_>, _formats: &[Format]) -> Result<(), BuildFailure> {
-        self.listing = Some(listing(source.tree)?);
-        Ok(())
+    fn make(
+        &mut self,
+        source: Source<'_>,
+        _formats: &[Format],
+    ) -> Result<Vec<ImageFile>, BuildFailure> {
+        let listing = listing(source.tree)?;
+        let (path, bytes) = (self.at(".tree"), listing.len() as u64);
+        let sha256 = Digest::of(listing.as_bytes()).to_string();
+        let image =
+            ImageFile { path, format: Format::Raw, bytes, virtual_size: bytes, sha256 };
+        let (image, _) = self.listing.insert((image, listing));
+        Ok(vec![image.clone()])
     }
 
     fn publish(&mut self, finished: Finished<'_>) -> Result<Files, BuildFailure> {
@@ -92,8 +102,11 @@ impl Output for SimulatedOutput {
             BuildFailure::new(e).doing(format!("writing `{}`", path.display()))
         };
         let listing = self.listing.take();
-        let listing = listing.ok_or_else(|| BuildFailure::new("the tree was not looked at"))?;
-        let mut files = vec![(self.at(".tree"), listing.into_bytes())];
+        let (image, listing) =
+            listing.ok_or_else(|| BuildFailure::new("the tree was not looked at"))?;
+        let sum = image.sha256.clone().into_bytes();
+        let mut files =
+            vec![(image.path.clone(), listing.into_bytes()), (self.at(".tree.sha256"), sum)];
         for (suffix, bytes) in &finished.beside {
             if suffix.contains('/') || !suffix.starts_with(['.', '-']) {
                 return Err(BuildFailure::new(format!("`{suffix}` cannot be added to a name")));
@@ -121,6 +134,7 @@ impl Output for SimulatedOutput {
             }
             return Err(failure);
         }
-        Ok(Files { images: Vec::new(), beside: files.into_iter().map(|(path, _)| path).collect() })
+        let beside = files.into_iter().skip(2).map(|(path, _)| path).collect();
+        Ok(Files { images: vec![image], beside })
     }
 }

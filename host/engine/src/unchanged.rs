@@ -74,6 +74,11 @@ impl Outputs {
         put(&noted.with_extension(PLAN), &serde_json::to_vec(&plan.to_be_shown()?)?)
     }
 
+    /// The image files among them.
+    pub(crate) fn images(&self) -> &[ImageFile] {
+        &self.images
+    }
+
     /// Those that were just put in place.
     pub(crate) fn of(files: &Files) -> io::Result<Self> {
         let sums = files.images.iter().map(|image| image.path.with_added_extension("sha256"));

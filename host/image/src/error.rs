@@ -3,7 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dibhost_sys::{Cancelled, ProgramError};
+use dibhost_sys::Cancelled;
+
+use crate::qcow2::Qcow2Error;
 
 /// An image file that could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -31,13 +33,13 @@ pub enum ImageError {
         /// Why not.
         source: io::Error,
     },
-    /// `qemu-img` failed.
-    #[error("converting the disk to {}: {source}", .path.display())]
-    Convert {
-        /// The file it was to write.
+    /// A disk could not be written as a qcow2, whatever is in it.
+    #[error("making {}: {source}", .path.display())]
+    Pack {
+        /// The file that was to be written.
         path: PathBuf,
         /// Why not.
-        source: ProgramError,
+        source: Qcow2Error,
     },
     /// Outputs could not be put in place, and neither could what had been there be put back.
     #[error("{cause}; and then {} could not be put back as it was: {source}", .path.display())]

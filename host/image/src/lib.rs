@@ -27,5 +27,5 @@ pub use manifest::{
     ManifestVersion,
 };
 pub use place::{Placed, put_in_place};
-pub use publish::{Host, Images, Made, Output, publish};
+pub use publish::{Images, Made, Output, Packing, publish};
 pub use scratch::Scratch;

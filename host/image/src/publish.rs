@@ -1,15 +1,14 @@
 //! From the raw disk to the files that were asked for, all of them or none.
 
 use std::collections::BTreeSet;
-use std::fs::Permissions;
+use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cap_std::fs::OpenOptions;
 
-use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput};
+use dibhost_sys::Cancel;
 use dibhost_text::check_suffix;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -17,12 +16,28 @@ use sha2::{Digest as _, Sha256};
 use crate::beside;
 use crate::digest::{hexadecimal, sha256_of_file};
 use crate::place::{check_in, put_in_place};
+use crate::qcow2::{self, Clusters, Qcow2Error};
 use crate::{
     Format, ImageError, Manifest, ManifestFile, ManifestOutput, Placed, Qcow2Compression, Scratch,
 };
 
-/// Runs a program of the builder that reads a disk, held as its bytes demand.
-pub type Host<'a> = &'a mut dyn FnMut(&Program) -> Result<ProgramOutput, ProgramError>;
+/// How qcow2 are written.
+pub struct Packing<'a> {
+    /// Of their clusters.
+    pub compression: Qcow2Compression,
+    /// Clusters that were compressed before, by the same compression.
+    pub known: Option<&'a mut dyn Clusters>,
+    /// How many compress.
+    pub threads: usize,
+}
+
+impl Packing<'_> {
+    /// By that compression, with nothing known, on one thread.
+    #[must_use]
+    pub fn by(compression: Qcow2Compression) -> Self {
+        Self { compression, known: None, threads: 1 }
+    }
+}
 
 /// An image file that is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,19 +65,17 @@ pub struct Images<'a> {
     pub stem: &'a Path,
     /// One output each.
     pub formats: Vec<Format>,
-    /// Of the qcow2.
-    pub compression: Qcow2Compression,
 }
 
 impl Images<'_> {
-    /// Makes them in the scratch folder; `host` runs what converts them.
+    /// Makes them in the scratch folder.
     ///
     /// # Errors
     /// When one cannot be made, or the build is cancelled.
     pub fn make(
         mut self,
+        mut packing: Packing<'_>,
         scratch: &Scratch,
-        host: Host<'_>,
         cancel: &Cancel,
     ) -> Result<Made, ImageError> {
         self.formats.sort_unstable();
@@ -72,7 +85,7 @@ impl Images<'_> {
             let infix = if self.disks.len() > 1 { format!(".{disk}") } else { String::new() };
             let path = |f: &Format| (*f, with(self.stem, &format!("{infix}.{}", f.name())));
             let wanted: Vec<_> = self.formats.iter().map(path).collect();
-            files.extend(make(raw, &wanted, self.compression, scratch, host, cancel)?);
+            files.extend(make(raw, &wanted, &mut packing, scratch, cancel)?);
         }
         Ok(Made { stem: self.stem.to_owned(), files })
     }
@@ -86,6 +99,12 @@ pub struct Made {
 }
 
 impl Made {
+    /// What they are, under the names that they will have.
+    #[must_use]
+    pub fn outputs(&self) -> Vec<Output> {
+        self.files.iter().map(|(output, _)| output.clone()).collect()
+    }
+
     /// Puts them in place, with a `.sha256` for each, `NAME.manifest.json` and files beside them
     /// (what is added to the name, and bytes); answers the outputs and the other files. The
     /// manifest's `outputs` and `beside` are filled in.
@@ -152,12 +171,11 @@ fn with(stem: &Path, suffix: &str) -> PathBuf {
 pub fn publish(
     raw: &Path,
     outputs: &[(Format, PathBuf)],
-    compression: Qcow2Compression,
+    mut packing: Packing<'_>,
     scratch: &Scratch,
-    host: Host<'_>,
     cancel: &Cancel,
 ) -> Result<Vec<Output>, ImageError> {
-    let made = make(raw, outputs, compression, scratch, host, cancel)?;
+    let made = make(raw, outputs, &mut packing, scratch, cancel)?;
     put_in_place(&files_of(&made, scratch)?, scratch, cancel)?;
     Ok(made.into_iter().map(|(output, _)| output).collect())
 }
@@ -180,9 +198,8 @@ fn name_of(path: &Path) -> String {
 fn make(
     raw: &Path,
     outputs: &[(Format, PathBuf)],
-    compression: Qcow2Compression,
+    packing: &mut Packing<'_>,
     scratch: &Scratch,
-    host: Host<'_>,
     cancel: &Cancel,
 ) -> Result<Vec<(Output, PathBuf)>, ImageError> {
     for (_, path) in outputs {
@@ -212,7 +229,7 @@ fn make(
         for (index, (format, path)) in outputs.iter().enumerate() {
             if *format == Format::Qcow2 {
                 let from = scratch.path().join(format!("{}-{index}.qcow2", name_of(raw)));
-                convert(raw, &from, compression, scratch, host, cancel)?;
+                pack((&disk, raw, virtual_size), &from, packing, scratch, cancel)?;
                 threads.push((index, scope.spawn(move || measured(*format, path, from))));
             }
         }
@@ -224,31 +241,29 @@ fn make(
     })
 }
 
-/// One reading thread and writes in order (no `-W`): the same disk gives the same bytes. The program
-/// may be nobody on this machine, and has the scratch folder open and nothing beside it.
-fn convert(
-    raw: &Path,
+/// Writes a disk of so many bytes as a qcow2.
+fn pack(
+    (disk, raw, size): (&File, &Path, u64),
     to: &Path,
-    compression: Qcow2Compression,
+    packing: &mut Packing<'_>,
     scratch: &Scratch,
-    host: Host<'_>,
     cancel: &Cancel,
 ) -> Result<(), ImageError> {
-    let making = || ImageError::io("making", to);
     let mut new = OpenOptions::new();
-    let made = scratch.inside().open_with(scratch.name_of(to)?, new.write(true).create_new(true));
-    // Whoever gets into the private folder that it is in.
-    let anybody = Permissions::from_mode(0o666);
-    made.and_then(|made| made.into_std().set_permissions(anybody)).map_err(making())?;
-    let program = Program::new("qemu-img").args(["convert", "-f", "raw", "-O", "qcow2"]);
-    let program = match compression {
-        Qcow2Compression::None => program,
-        Qcow2Compression::Zlib => program.args(["-c", "-o", "compression_type=zlib"]),
-        Qcow2Compression::Zstd => program.args(["-c", "-o", "compression_type=zstd"]),
-    };
-    let converted = host(&program.arg(raw).arg(to));
-    cancel.check()?;
-    converted.map(|_| ()).map_err(|source| ImageError::Convert { path: to.to_owned(), source })
+    let new = new.read(true).write(true).create_new(true);
+    let made = scratch.inside().open_with(scratch.name_of(to)?, new);
+    let mut made = made.map_err(ImageError::io("making", to))?.into_std();
+    let (compression, threads) = (packing.compression, packing.threads);
+    let known = packing.known.as_deref_mut().map(|known| known as &mut dyn Clusters);
+    qcow2::write(disk, size, &mut made, compression, known, threads, cancel).map_err(|error| {
+        match error {
+            Qcow2Error::Cancelled(cancelled) => ImageError::Cancelled(cancelled),
+            Qcow2Error::Read(source) => ImageError::io("reading", raw)(source),
+            Qcow2Error::Write(source) => ImageError::io("writing", to)(source),
+            source => ImageError::Pack { path: to.to_owned(), source },
+        }
+    })?;
+    Ok(())
 }
 
 /// A new file of the scratch folder, on the disk.

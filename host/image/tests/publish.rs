@@ -7,17 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use dibhost_image::qcow2::{ClusterCache, Clusters};
 use dibhost_image::{
-    Format, ImageError, Images, Manifest, ManifestPackage, Output, Qcow2Compression, Scratch,
-    publish,
+    Format, ImageError, Images, Manifest, ManifestPackage, Output, Packing,
+    Qcow2Compression, Scratch, publish,
 };
-use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput};
+use dibhost_sys::Cancel;
 
 const MIB: u64 = 1 << 20;
-
-fn host(program: &Program) -> Result<ProgramOutput, ProgramError> {
-    program.run(&Cancel::new())
-}
 
 fn raw(scratch: &Scratch, mib: u64) -> PathBuf {
     let path = scratch.path().join("disk.raw");
@@ -57,7 +54,7 @@ fn both(folder: &Path, compression: Qcow2Compression) -> Vec<Output> {
     let scratch = Scratch::create(folder).unwrap();
     let raw = raw(&scratch, 8);
     let outputs = [(Format::Raw, folder.join("x.raw")), (Format::Qcow2, folder.join("x.qcow2"))];
-    publish(&raw, &outputs, compression, &scratch, &mut host, &Cancel::new()).unwrap()
+    publish(&raw, &outputs, Packing::by(compression), &scratch, &Cancel::new()).unwrap()
 }
 
 #[test]
@@ -120,7 +117,7 @@ fn published(
         Manifest { name: "x".into(), packages: vec![package("dpkg")], ..Manifest::default() };
     let beside = [(suffix.into(), Arc::from(b"notes".as_slice()))];
     let (formats, compression, cancel) = (formats.to_vec(), Qcow2Compression::Zstd, Cancel::new());
-    let made = Images { disks, stem, formats, compression }.make(scratch, &mut host, &cancel)?;
+    let made = Images { disks, stem, formats }.make(Packing::by(compression), scratch, &cancel)?;
     made.publish(manifest, &beside, scratch, &cancel)
 }
 
@@ -189,7 +186,7 @@ fn what_was_put_in_place_goes_back_when_the_next_cannot_be() {
     let outputs =
         [(Format::Raw, folder.path().join("x.raw")), (Format::Raw, folder.path().join("y.raw"))];
     let error =
-        publish(&raw, &outputs, Qcow2Compression::None, &scratch, &mut host, &Cancel::new())
+        publish(&raw, &outputs, Packing::by(Qcow2Compression::None), &scratch, &Cancel::new())
             .unwrap_err();
     assert!(error.to_string().contains("y.raw"), "{error}");
     drop(scratch);
@@ -210,7 +207,7 @@ fn cancelled_leaves_nothing() {
     });
     let outputs = [(Format::Qcow2, folder.path().join("x.qcow2"))];
     let error =
-        publish(&raw, &outputs, Qcow2Compression::Zlib, &scratch, &mut |p| p.run(&cancel), &cancel)
+        publish(&raw, &outputs, Packing::by(Qcow2Compression::Zlib), &scratch, &cancel)
             .unwrap_err();
     thread.join().unwrap();
     assert!(matches!(error, ImageError::Cancelled(_)), "{error}");
@@ -219,18 +216,40 @@ fn cancelled_leaves_nothing() {
 }
 
 #[test]
-fn a_failed_conversion_says_what_qemu_said() {
+fn a_disk_that_is_none_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let scratch = Scratch::create(folder.path()).unwrap();
     let raw = scratch.path().join("disk.raw");
     fs::create_dir(&raw).unwrap();
     let outputs = [(Format::Qcow2, folder.path().join("x.qcow2"))];
-    let error =
-        publish(&raw, &outputs, Qcow2Compression::Zstd, &scratch, &mut host, &Cancel::new())
-            .unwrap_err();
-    assert!(error.to_string().contains("qemu-img"), "{error}");
+    let packing = Packing::by(Qcow2Compression::Zstd);
+    let error = publish(&raw, &outputs, packing, &scratch, &Cancel::new()).unwrap_err();
+    assert!(error.to_string().contains("disk.raw"), "{error}");
     drop(scratch);
     assert_eq!(names(folder.path()), [""; 0]);
+}
+
+/// One thread or several, and clusters that are known: one file.
+#[test]
+fn how_a_qcow2_is_packed_changes_nothing_of_it() {
+    let known = tempfile::tempdir().unwrap();
+    let compression = Qcow2Compression::Zstd;
+    let made = |threads, keeps: bool| {
+        let folder = tempfile::tempdir().unwrap();
+        let scratch = Scratch::create(folder.path()).unwrap();
+        let raw = raw(&scratch, 8);
+        let outputs = [(Format::Qcow2, folder.path().join("x.qcow2"))];
+        let mut cache = keeps
+            .then(|| ClusterCache::open(known.path(), compression, 64 * MIB).unwrap().unwrap());
+        let known = cache.as_mut().map(|known| known as &mut dyn Clusters);
+        let packing = Packing { compression, known, threads };
+        publish(&raw, &outputs, packing, &scratch, &Cancel::new()).unwrap()[0].sha256.clone()
+    };
+    let alone = made(1, false);
+    for way in [(4, false), (2, true), (2, true)] {
+        assert_eq!(made(way.0, way.1), alone, "{way:?}");
+    }
+    assert!(fs::metadata(known.path().join("zstd.pack")).unwrap().len() > 0);
 }
 
 /// Programs that make filesystems may write to the folder, and are hostile when their bytes are.
@@ -246,7 +265,8 @@ fn what_a_program_puts_in_the_place_of_the_image_is_no_output() {
         let raw = scratch.path().join("disk.raw");
         put(&raw);
         let none = Qcow2Compression::None;
-        let error = publish(&raw, &outputs, none, &scratch, &mut host, &Cancel::new()).unwrap_err();
+        let none = Packing::by(none);
+        let error = publish(&raw, &outputs, none, &scratch, &Cancel::new()).unwrap_err();
         drop(scratch);
         assert_eq!(names(folder.path()), ["private"], "{error}");
         let mode = fs::metadata(&private).unwrap().permissions().mode();

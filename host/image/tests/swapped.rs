@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dibhost_image::{
-    Format, ImageError, Images, Manifest, Placed, Qcow2Compression, Scratch, check_beside,
-    check_output, publish, put_in_place,
+    Format, ImageError, Images, Manifest, Packing, Placed, Qcow2Compression, Scratch,
+    check_beside, check_output, publish, put_in_place,
 };
-use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput};
+use dibhost_sys::{Cancel, Program};
 
 /// What the attacker is after.
 const PRECIOUS: &[u8] = b"root:$y$precious:";
 
-fn host(program: &Program) -> Result<ProgramOutput, ProgramError> {
-    program.run(&Cancel::new())
+fn packing() -> Packing<'static> {
+    Packing::by(Qcow2Compression::Zstd)
 }
 
 /// A folder of the attacker's, and a file of root's that is nobody else's to read or write.
@@ -100,8 +100,7 @@ fn a_scratch_folder_that_was_exchanged_before_the_image_is_made() {
     let scratch = Scratch::create(ground.folder.path()).unwrap();
     let raw = disk(&scratch);
     swap(scratch.place(), &ground.precious, &ALL).unwrap();
-    publish(&raw, &both(&ground), Qcow2Compression::Zstd, &scratch, &mut host, &Cancel::new())
-        .unwrap();
+    publish(&raw, &both(&ground), packing(), &scratch, &Cancel::new()).unwrap();
     ground.assert_precious();
     assert_eq!(fs::metadata(ground.at("x.raw")).unwrap().len(), 1 << 20);
     let info = Program::new("qemu-img").args(["compare"]).arg(ground.at("x.raw"));
@@ -175,14 +174,8 @@ fn a_scratch_folder_that_is_exchanged_at_any_moment_many_times() {
             // is still empty replaces it: `rename` removes an empty folder.
             let Ok(scratch) = Scratch::create(ground.folder.path()) else { continue };
             let Ok(raw) = try_disk(&scratch) else { continue };
-            let made = publish(
-                &raw,
-                &both(&ground),
-                Qcow2Compression::None,
-                &scratch,
-                &mut host,
-                &Cancel::new(),
-            );
+            let packing = Packing::by(Qcow2Compression::None);
+            let made = publish(&raw, &both(&ground), packing, &scratch, &Cancel::new());
             tries += u64::from(made.is_ok());
             ground.assert_precious();
         }
@@ -202,9 +195,7 @@ fn an_output_that_is_a_link_is_refused_and_what_it_leads_to_stays() {
     let scratch = Scratch::create(ground.folder.path()).unwrap();
     let raw = disk(&scratch);
     let outputs = [(Format::Qcow2, ground.at("x.qcow2"))];
-    let error =
-        publish(&raw, &outputs, Qcow2Compression::Zstd, &scratch, &mut host, &Cancel::new())
-            .unwrap_err();
+    let error = publish(&raw, &outputs, packing(), &scratch, &Cancel::new()).unwrap_err();
     assert!(error.to_string().contains("is a symbolic link"), "{error}");
     // One that comes later is replaced, or refused; never followed.
     let files = [Placed { from: raw, to: ground.at("x.qcow2") }];
@@ -256,12 +247,8 @@ fn published(
     scratch: &Scratch,
     cancel: &Cancel,
 ) -> Result<(), ImageError> {
-    let (formats, compression) = (vec![Format::Raw], Qcow2Compression::None);
-    let made = Images { disks, stem, formats, compression }.make(
-        scratch,
-        &mut |p| p.run(cancel),
-        cancel,
-    )?;
+    let packing = Packing::by(Qcow2Compression::None);
+    let made = Images { disks, stem, formats: vec![Format::Raw] }.make(packing, scratch, cancel)?;
     let beside = [(".notes".into(), Arc::from(notes))];
     made.publish(Manifest::default(), &beside, scratch, cancel).map(drop)
 }

@@ -247,12 +247,9 @@ fn maker(filesystem: &str) -> Option<&'static str> {
 
 fn output(plan: &Plan, format: Format) -> Action {
     let mut inputs = vec![Input::new(InputKind::Format, "format", &json!(format))];
-    let mut programs = Vec::new();
     if format == Format::Qcow2 {
         let compression = json!(plan.image.qcow2_compression);
         inputs.push(Input::new(InputKind::Format, "compression", &compression));
-        programs.push("qemu-img".to_owned());
     }
-    let name = format!("make the {format} image");
-    Action { programs, ..Action::new(name, Work::Output { format }, inputs) }
+    Action::new(format!("make the {format} image"), Work::Output { format }, inputs)
 }

@@ -43,7 +43,7 @@ impl Default for ProgramLimits {
 
 impl Default for HostLimits {
     fn default() -> Self {
-        // The hungriest are mksquashfs and qemu-img with half a GiB each.
+        // The hungriest is mksquashfs, with half a GiB.
         Self {
             programs: 4096,
             memory: half_of_the_memory().clamp(1 << 30, 4 << 30),

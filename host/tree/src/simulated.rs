@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput};
@@ -165,6 +167,13 @@ impl Programs for SimulatedTarget {
         line: &mut dyn FnMut(Line),
     ) -> Result<Output, TargetError> {
         (self.answers)(command, line)
+    }
+
+    fn exec_on(&mut self, command: &Command, mut terminal: File) -> Result<Output, TargetError> {
+        self.exec(command, &mut |line| {
+            // Whoever sits there no longer wants to know.
+            let _ = writeln!(terminal, "{}", line.text);
+        })
     }
 }
 

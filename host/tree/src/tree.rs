@@ -399,6 +399,13 @@ pub trait Programs {
         command: &Command,
         line: &mut dyn FnMut(Line),
     ) -> Result<Output, TargetError>;
+
+    /// The same on a terminal of its own, the program's three streams and what controls it: nothing is
+    /// told or kept of what it says. For a person, never for an element.
+    ///
+    /// # Errors
+    /// As [`exec`](Self::exec).
+    fn exec_on(&mut self, command: &Command, terminal: File) -> Result<Output, TargetError>;
 }
 
 /// Programs of the builder that work on the tree (`mke2fs -d TREE …`). They see the builder's files

@@ -293,3 +293,22 @@ fn what_cannot_be_started_is_explained() {
     };
     assert!(error(worker, nul).contains("NUL"));
 }
+
+/// A leader of its own session, which its box waits for as for any other.
+#[test]
+fn a_program_has_the_terminal_that_it_was_given_and_no_other() {
+    let mut bench = furnished(None);
+    let pair = nix::pty::openpty(None, None).unwrap();
+    let script = "test -t 0 && test -t 1 && test -t 2 && echo on a terminal; \
+                  echo controlled > /dev/tty || echo no other; exit 3";
+    let output = bench.worker.exec_on(&shell(script), std::fs::File::from(pair.slave)).unwrap();
+    assert_eq!(output.status, 3);
+    assert!(output.stdout.is_empty());
+    let mut shown = [0; 200];
+    let ours = std::fs::File::from(pair.master);
+    let length = std::io::Read::read(&mut &ours, &mut shown).unwrap();
+    let shown = String::from_utf8_lossy(&shown[..length]);
+    assert!(shown.starts_with("on a terminal\r\n"), "{shown:?}");
+    // What is lent is lent once.
+    assert_eq!(sh(&mut bench.worker, "test -t 0 || echo none"), "none");
+}

@@ -8,8 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use dibhost_definition::{Definition, LockedPackages, LockedVersion};
+use dibhost_element::Library;
 use dibhost_engine::{
-    BuildFailure, BuildOptions, Event, Level, Outcome, Reuse, Secrets, is_called, last_plan,
+    BuildFailure, BuildOptions, Event, Level, Outcome, Reuse, Secrets, Visitor, around, last_plan,
 };
 use dibhost_packages::LockedPackage;
 use dibhost_plan::explain::{explain, explained_text};
@@ -21,8 +22,9 @@ use dibhost_text::{did_you_mean, short_size};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::cli::BuildArgs;
+use crate::cli::{BuildArgs, Making, OnFailure, Subject};
 use crate::failure::Failure;
+use crate::in_tree::InTree;
 use crate::lock::{self, Kept};
 use crate::report::Reporter;
 use crate::role::{FILL_FILESYSTEM, TARGET_WORKER};
@@ -31,8 +33,41 @@ use crate::{boot, surroundings};
 
 /// Plans and builds.
 pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> {
-    let asked = Asked::of(&args.subject, reporter)?;
-    let elements = asked.elements(&args.elements);
+    let mut terminal = match args.on_failure {
+        Some(OnFailure::Shell) => Some(InTree::on_this_terminal("--on-failure shell", reporter)?),
+        None => None,
+    };
+    let mut prepared = prepare(&args.subject, &args.making, reporter)?;
+    prepared.options.reuse = reuse(args, &prepared.plan)?;
+    if args.explain {
+        let before = last_plan(&prepared.options.cache, &prepared.options.stem);
+        for line in explained_text(&explain(before.as_ref(), &prepared.plan)).lines() {
+            let source = "explain".to_owned();
+            reporter.event(&Event::Line { level: Level::Info, source, text: line.to_owned() });
+        }
+    }
+    let visitor = terminal.as_mut().map(|terminal| terminal as &mut dyn Visitor);
+    let outcome = prepared.carry_out(visitor, reporter)?;
+    lock::keep_pins(&prepared.definition, &outcome.pins, reporter)?;
+    report(&prepared.plan, &outcome, reporter)
+}
+
+/// A plan, and all that it is carried out with.
+pub(super) struct Prepared {
+    definition: Definition,
+    library: Library,
+    pub(super) plan: Plan,
+    pub(super) options: BuildOptions,
+}
+
+/// Plans, and looks at all that can be wrong before anything is made.
+pub(super) fn prepare(
+    subject: &Subject,
+    making: &Making,
+    reporter: &Reporter,
+) -> Result<Prepared, Failure> {
+    let asked = Asked::of(subject, reporter)?;
+    let elements = asked.elements(&making.elements);
     let library = super::library(&elements)?;
     let resolved = asked.resolve(&library, reporter)?;
     for format in resolved.definition.formats() {
@@ -45,7 +80,7 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
     let kept = Kept::of(&resolved.definition)?;
     if let Some(kept) = &kept {
         lock::refuse_growth(kept, &resolved.definition, &plan)?;
-        if args.locked {
+        if making.locked {
             lock::refuse_change(kept, &locked(&plan))?;
         }
     }
@@ -65,39 +100,42 @@ pub(crate) fn run(args: &BuildArgs, reporter: &Reporter) -> Result<(), Failure> 
         filler: (PathBuf::from("/proc/self/exe"), vec![OsString::from(FILL_FILESYSTEM)]),
         stem: resolved.stem,
         no_tmpfs: asked.no_tmpfs(),
-        jobs: args
+        jobs: making
             .jobs
             .or_else(|| thread::available_parallelism().ok())
             .unwrap_or(NonZeroUsize::MIN),
-        host_time: Duration::from_secs(args.host_timeout),
+        host_time: Duration::from_secs(making.host_timeout),
         secrets,
         outside: Outside::of(&surroundings::builder()),
-        locked: args.locked,
+        locked: making.locked,
         inputs,
         packages: packages.unwrap_or_default(),
-        reuse: reuse(args, &plan)?,
+        reuse: (!making.no_cache).then_some(Reuse::All),
     };
-    if args.explain {
-        let before = last_plan(&options.cache, &options.stem);
-        for line in explained_text(&explain(before.as_ref(), &plan)).lines() {
-            let source = "explain".to_owned();
-            reporter.event(&Event::Line { level: Level::Info, source, text: line.to_owned() });
-        }
+    Ok(Prepared { definition: resolved.definition, library, plan, options })
+}
+
+impl Prepared {
+    /// Builds, or what of it comes before the visitor has it stop.
+    pub(super) fn carry_out(
+        &self,
+        visitor: Option<&mut dyn Visitor>,
+        reporter: &Reporter,
+    ) -> Result<Outcome, Failure> {
+        let cancel = Cancel::new();
+        cancelled_by_signals(&cancel)?;
+        let (plan, options) = (&self.plan, &self.options);
+        let mut tell = |event: Event| reporter.event(&event);
+        dibhost_engine::build(plan, &self.library, options, visitor, &cancel, &mut tell).map_err(
+            |failure| {
+                if failure.cancelled {
+                    Failure::failed("cancelled; nothing of the build is left")
+                } else {
+                    Failure::failed(placed(failure, &self.definition))
+                }
+            },
+        )
     }
-    let cancel = Cancel::new();
-    cancelled_by_signals(&cancel)?;
-    let outcome = dibhost_engine::build(&plan, &library, &options, &cancel, &mut |event| {
-        reporter.event(&event)
-    })
-    .map_err(|failure| {
-        if failure.cancelled {
-            Failure::failed("cancelled; nothing of the build is left")
-        } else {
-            Failure::failed(placed(failure, &resolved.definition))
-        }
-    })?;
-    lock::keep_pins(&resolved.definition, &outcome.pins, reporter)?;
-    report(&plan, &outcome, reporter)
 }
 
 fn locked_packages(packages: &LockedPackages) -> Vec<LockedPackage> {
@@ -112,26 +150,32 @@ fn locked_packages(packages: &LockedPackages) -> Vec<LockedPackage> {
 
 /// What of earlier builds is used.
 fn reuse(args: &BuildArgs, plan: &Plan) -> Result<Option<Reuse>, Failure> {
-    match &args.rebuild_from {
-        None => Ok((!args.no_cache).then_some(Reuse::All)),
-        Some(name) if plan.actions.iter().any(|action| is_called(action, name)) => {
-            Ok((!args.no_cache).then(|| Reuse::Before(name.clone())))
-        }
-        Some(name) => {
-            let elements = plan.actions.iter().filter_map(|action| match &action.work {
-                Work::Step { element, .. } => Some(element.as_str()),
-                _ => None,
-            });
-            let names: Vec<&str> =
-                elements.chain(plan.actions.iter().map(|action| action.name.as_str())).collect();
-            let help = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| {
-                "`dibhost plan --verbose` lists the actions; an element that runs a step is one too"
-                    .to_owned()
-            });
-            let name = name.escape_debug();
-            Err(Failure::wrong(format!("no action of the plan is called `{name}`\n  help: {help}")))
-        }
+    if args.check_cache {
+        return Ok(Some(Reuse::Compared));
     }
+    let reuse = match &args.rebuild_from {
+        Some(name) => {
+            around(&plan.actions, name).ok_or_else(|| no_action(plan, name))?;
+            Reuse::Before(name.clone())
+        }
+        None => Reuse::All,
+    };
+    Ok((!args.making.no_cache).then_some(reuse))
+}
+
+/// No action of the plan is called so.
+pub(super) fn no_action(plan: &Plan, name: &str) -> Failure {
+    let elements = plan.actions.iter().filter_map(|action| match &action.work {
+        Work::Step { element, .. } => Some(element.as_str()),
+        _ => None,
+    });
+    let names: Vec<&str> =
+        elements.chain(plan.actions.iter().map(|action| action.name.as_str())).collect();
+    let help = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| {
+        "`dibhost plan --verbose` lists the actions; an element that runs a step is one too".to_owned()
+    });
+    let name = name.escape_debug();
+    Failure::wrong(format!("no action of the plan is called `{name}`\n  help: {help}"))
 }
 
 /// Says where the definition states the node of the block device that a failure is about.

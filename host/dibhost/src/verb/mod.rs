@@ -4,6 +4,7 @@ pub(crate) mod block_device;
 pub(crate) mod block_device_inspect;
 pub(crate) mod build;
 pub(crate) mod cache;
+pub(crate) mod completions;
 pub(crate) mod convert;
 pub(crate) mod disk;
 mod disk_secrets;

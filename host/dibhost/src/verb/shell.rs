@@ -1,60 +1,49 @@
-//! What shells, `man` and editors know of the program: made of the command line itself, and of what
-//! reads definitions.
+//! `dibhost shell`: into the tree of an image, while it is made.
 
-use std::path::Path;
+use std::process::ExitCode;
 
-use clap::CommandFactory as _;
-use clap_complete::Shell;
+use dibhost_engine::around;
+use dibhost_plan::Work;
 
-use crate::cli::Cli;
+use super::build::{no_action, prepare};
+use crate::cli::ShellArgs;
 use crate::failure::Failure;
+use crate::in_tree::InTree;
+use crate::report::Reporter;
 
-/// Writes the completions of a shell to standard output.
-pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "dibhost", &mut script);
-    super::show(&String::from_utf8(script).map_err(Failure::failed)?)
-}
-
-/// Writes the schema of definitions, which editors complete by, to standard output.
-pub(crate) fn schema() -> Result<(), Failure> {
-    super::show(&format!("{:#}\n", dibhost_definition::schema()))
-}
-
-/// Writes a page for the program, and one for each verb, into a folder: `dibhost-plan.1`.
-pub(crate) fn man_pages(folder: &Path) -> Result<(), Failure> {
-    let failed = |error| Failure::failed(format!("writing into `{}`: {error}", folder.display()));
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    clap_mangen::generate_to(Cli::command(), folder).map_err(failed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_verb_that_is_shown_has_a_page_and_no_hidden_one_has() {
-        let folder = tempfile::tempdir().unwrap();
-        man_pages(folder.path()).unwrap();
-        let page = |name: &str| std::fs::read_to_string(folder.path().join(name)).ok();
-        let mut verbs = 0;
-        for verb in Cli::command().get_subcommands() {
-            let file = format!("dibhost-{}.1", verb.get_name());
-            assert_eq!(page(&file).is_some(), !verb.is_hide_set(), "{file}");
-            verbs += 1;
+/// Makes the tree as far as it is asked for, and opens a shell in it.
+pub(crate) fn run(args: &ShellArgs, reporter: &Reporter) -> ExitCode {
+    match shell(args, reporter) {
+        // Statuses are 0 to 255.
+        Ok(status) => ExitCode::from(u8::try_from(status).unwrap_or(1)),
+        Err(failure) => {
+            reporter.failure(failure.message());
+            failure.code()
         }
-        assert!(verbs > 4);
-        let build = page("dibhost-build.1").unwrap();
-        for words in [r"\-\-locked", r"dibhost build image.toml", "SH OPTIONS"] {
-            assert!(build.contains(words), "no `{words}` in {build}");
-        }
-        assert!(page("dibhost-block-device-install.1").is_some());
-        let whole = page("dibhost.1").unwrap();
-        assert!(whole.contains("Exit codes: 0 done"), "{whole}");
     }
+}
 
-    #[test]
-    fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
+fn shell(args: &ShellArgs, reporter: &Reporter) -> Result<i32, Failure> {
+    let mut visit = match &args.command {
+        Some(command) => InTree::with_command(command, reporter),
+        None => InTree::on_this_terminal("dibhost shell", reporter)?,
     }
+    .with_network(args.network);
+    let prepared = prepare(&args.subject, &args.making, reporter)?;
+    let actions = &prepared.plan.actions;
+    let stop = match &args.at {
+        Some(name) => {
+            let (before, behind) =
+                around(actions, name).ok_or_else(|| no_action(&prepared.plan, name))?;
+            if args.before { before } else { behind }
+        }
+        None => {
+            let is_of_the_disk = |work: &Work| matches!(work, Work::Disk | Work::Output { .. });
+            let first = actions.iter().position(|action| is_of_the_disk(&action.work));
+            first.unwrap_or(actions.len())
+        }
+    };
+    visit.stop_at(stop);
+    prepared.carry_out(Some(&mut visit), reporter)?;
+    Ok(visit.status())
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use dibhost_element::simulated::Scene;
 use dibhost_element::{RunAnswer, SecretStore, SimulatedRunner};
 use dibhost_engine::simulated::{SimulatedBase, SimulatedOutput};
 use dibhost_engine::{
-    BuildFailure, Event, LayerSettings, Means, Outcome, Reuse, Settings, build_with,
+    BuildFailure, Event, LayerSettings, Means, Occasion, Outcome, Reuse, Settings, Visitor,
+    build_with,
 };
 use dibhost_inputs::Inputs;
 use dibhost_layers::store::Store;
@@ -33,7 +34,9 @@ use dibhost_plan::{
 };
 use dibhost_registry::SimulatedFetch;
 use dibhost_sys::{Program, SecretBytes};
-use dibhost_tree::{Attributes, Change, Command, Scope, SimulatedTarget, TargetPath};
+use dibhost_tree::{
+    Attributes, Change, Command, Programs, Scope, SimulatedTarget, TargetPath,
+};
 use tempfile::TempDir;
 
 use crate::fetching::{FILE, commit, get, outside};
@@ -112,10 +115,39 @@ pub struct Bench {
     pub before: Vec<(String, String)>,
     /// Where layers are kept.
     pub layers: Option<(Store, Reuse)>,
+    /// What the outputs are known by in the notes; none: each build's by its own place.
+    pub place: Option<PathBuf>,
     /// How long an action takes at least whose layer is kept.
     pub worth: Duration,
     /// What the first tree is to be made of.
     pub packages: Vec<LockedPackage>,
+    /// Somebody looks into the tree; when so many actions are done, if that is said.
+    pub looks: Option<Option<usize>>,
+}
+
+/// Looks into the tree by a program.
+struct Looker {
+    stops: Option<usize>,
+    saw: Vec<String>,
+}
+
+impl Visitor for Looker {
+    fn stops_at(&self) -> Option<usize> {
+        self.stops
+    }
+
+    fn enter(
+        &mut self,
+        tree: &mut dyn Programs,
+        occasion: Occasion<'_>,
+    ) -> Result<(), BuildFailure> {
+        self.saw.push(match occasion {
+            Occasion::Reached => "reached".to_owned(),
+            Occasion::Failed(failure) => failure.to_string(),
+        });
+        let command = Command { program: "app-setup".to_owned(), ..Command::default() };
+        tree.exec(&command, &mut |_| {}).map(drop).map_err(BuildFailure::new)
+    }
 }
 
 /// A build that was.
@@ -131,6 +163,8 @@ pub struct Built {
     /// Names of the files where the output is to be.
     pub files: BTreeSet<String>,
     pub out: TempDir,
+    /// What whoever looked into the tree saw.
+    pub saw: Vec<String>,
 }
 
 impl Built {
@@ -198,8 +232,10 @@ impl Bench {
             locked: false,
             before: Vec::new(),
             layers: None,
+            place: None,
             worth: Duration::ZERO,
             packages: Vec::new(),
+            looks: None,
         }
     }
 
@@ -478,12 +514,13 @@ impl Bench {
                 noted: store.path().join("../noted"),
                 store,
                 reuse,
-                outputs: out.path().join("image"),
+                outputs: self.place.clone().unwrap_or_else(|| out.path().join("image")),
                 worth: self.worth,
             }),
             versions: BTreeMap::new(),
         };
         let mut events = Vec::new();
+        let mut looker = self.looks.map(|stops| Looker { stops, saw: Vec::new() });
         let means = Means {
             tree: &mut tree,
             base: &mut base,
@@ -491,6 +528,7 @@ impl Bench {
             fetch: Arc::new(Watched { inner: Arc::clone(&self.outside), shared: shared.clone() }),
             output: &mut output,
             filler: Program::new("false"),
+            visitor: looker.as_mut().map(|looker| looker as &mut dyn Visitor),
         };
         let mut tell = |event| events.push(event);
         let mut plan = self.plan.clone();
@@ -503,7 +541,8 @@ impl Bench {
             (journal.calls.clone(), std::mem::take(&mut journal.trees))
         };
         let commands = commands.lock().unwrap().clone();
-        Built { result, calls, events, commands, tree, trees, files, out }
+        let saw = looker.map(|looker| looker.saw).unwrap_or_default();
+        Built { result, calls, events, commands, tree, trees, files, out, saw }
     }
 }
 

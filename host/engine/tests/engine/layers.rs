@@ -316,3 +316,55 @@ fn a_full_disk_of_the_store_costs_time_and_no_build() {
     assert!(built.events.iter().any(warned));
     assert_eq!(tree(&built), tree(&first));
 }
+
+/// An action whose result depends on what no key has.
+#[test]
+fn what_a_key_forgot_is_found_by_making_all_again() {
+    let (_folder, store) = store();
+    let times = Arc::new(AtomicUsize::new(0));
+    let bench = |reuse: Reuse, forgets: bool| {
+        let mut bench = bench(&store);
+        bench.layers = Some((store.clone(), reuse));
+        bench.place = Some("image".into());
+        let times = Arc::clone(&times);
+        bench.step("reads", Phase::PostInstall, &[("rootfs", "write /")], move |scene| {
+            let now = times.fetch_add(1, Ordering::Relaxed);
+            write(scene, "/srv/sure", "x")?;
+            write(scene, "/srv/clock", &"x".repeat(if forgets { now } else { 3 }))?;
+            Ok(RunAnswer::done())
+        });
+        bench
+    };
+    let said = |built: &Built| {
+        let lines = built.events.iter().filter_map(|event| match event {
+            Event::Line { source, text, .. } if source == "layers" => Some(text.clone()),
+            _ => None,
+        });
+        lines.collect::<Vec<_>>()
+    };
+    for forgets in [false, true] {
+        let name = if forgets { "forgetful" } else { "good" };
+        let bench = |reuse| {
+            let mut bench = bench(reuse, forgets);
+            // Another element: its actions have other keys.
+            bench.file(Phase::Root, "/srv/which", name);
+            bench
+        };
+        // Nothing is known of it yet.
+        let none = bench(Reuse::Compared).build().ok();
+        assert!(said(&none)[0].starts_with("there is nothing to compare with"), "{:?}", said(&none));
+        bench(Reuse::Before("make an empty tree".to_owned())).build().ok();
+        let again = bench(Reuse::Compared).build();
+        if !forgets {
+            let again = again.ok();
+            let told = said(&again);
+            assert!(told[0].starts_with("made again, the image is what it was; it has"), "{told:?}");
+            assert_eq!(again.only(&["restore"]), Vec::<&str>::new());
+            continue;
+        }
+        let text = again.failure().to_string();
+        assert!(text.contains("`run `reads` in `post-install``"), "{text}");
+        assert!(text.contains("`/srv/clock` otherwise"), "{text}");
+        assert!(!text.contains("/srv/sure"), "{text}");
+    }
+}

@@ -14,5 +14,6 @@ mod outputs;
 mod packages;
 mod steps;
 mod tree;
+mod visits;
 mod watched;
 mod wishes;

@@ -10,7 +10,7 @@ fn nothing_that_is_wished_for_makes_an_image_all_the_same() {
     let built = Bench::empty().build().ok();
     assert_eq!(built.only(&["step", "exec", "install"]), Vec::<&str>::new());
     assert!(built.read("/etc/fstab").unwrap().contains(" / "));
-    assert_eq!(built.files.into_iter().collect::<Vec<_>>(), ["image.tree"]);
+    assert_eq!(built.files.into_iter().collect::<Vec<_>>(), ["image.tree", "image.tree.sha256"]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn the_output_lists_the_tree_that_was_built() {
     }
     assert!(!listing.contains("/usr/share/packages/gear"), "{listing}");
     let files: Vec<_> = built.files.iter().map(String::as_str).collect();
-    assert_eq!(files, ["image.beside", "image.tree"]);
+    assert_eq!(files, ["image.beside", "image.tree", "image.tree.sha256"]);
     assert!(!built.result.unwrap().timings.is_empty());
 }
 

@@ -86,7 +86,7 @@ fn files_beside_the_image_are_taken_in_the_plans_order() {
     let built = bench.build().ok();
     let beside = &built.result.as_ref().unwrap().beside;
     let names: Vec<_> = beside.iter().map(|p| p.extension().unwrap().to_str().unwrap()).collect();
-    assert_eq!(names, ["tree", "b", "a"]);
+    assert_eq!(names, ["b", "a"]);
 }
 
 #[test]

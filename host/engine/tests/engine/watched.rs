@@ -2,12 +2,13 @@
 #![allow(unreachable_pub, reason = "all of it is for the modules beside it")]
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use dibhost_element::{ReadyStep, RunCall, Runner, SimulatedRunner};
 use dibhost_engine::simulated::{SimulatedBase, SimulatedOutput};
 use dibhost_engine::{Base, BuildFailure, Files, Finished, FirstTree, Needs, Output, Source};
-use dibhost_image::Format;
+use dibhost_image::{Format, Output as ImageFile};
 use dibhost_packages::{
     Applied, IndexFile, Indexes, InstalledPackage, LockedPackage, ManagerState, PackageError,
     PackageManager, PackageSource, Resolution, Selection, Surroundings, Wanted,
@@ -128,6 +129,15 @@ impl Programs for Watched<SimulatedTarget> {
             std::iter::once(&command.program).chain(&command.args).map(String::as_str).collect();
         self.shared.tree(format!("exec {}", words.join(" ")))?;
         self.inner.exec(command, line)
+    }
+
+    fn exec_on(
+        &mut self,
+        command: &Command,
+        terminal: File,
+    ) -> Result<dibhost_tree::Output, TargetError> {
+        self.shared.tree(format!("exec on a terminal {}", command.program))?;
+        self.inner.exec_on(command, terminal)
     }
 }
 
@@ -287,7 +297,11 @@ impl Output for Watched<SimulatedOutput> {
         self.inner.needs()
     }
 
-    fn make(&mut self, source: Source<'_>, formats: &[Format]) -> Result<(), BuildFailure> {
+    fn make(
+        &mut self,
+        source: Source<'_>,
+        formats: &[Format],
+    ) -> Result<Vec<ImageFile>, BuildFailure> {
         self.shared.build("make")?;
         self.inner.make(source, formats)
     }

@@ -61,6 +61,7 @@
 
 mod attributes;
 mod chain;
+mod compare;
 mod create;
 mod descent;
 mod difference;
@@ -78,6 +79,7 @@ mod rules;
 mod survey;
 
 pub use chain::Chain;
+pub use compare::differing;
 pub use error::{ManifestError, PackError, RestoreError, SurveyError};
 pub use manifest::{Limits, Manifest};
 pub use pack::{pack, pack_on};

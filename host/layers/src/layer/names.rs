@@ -66,6 +66,19 @@ impl<T> Dentries<T> {
         self.0.iter().enumerate().map(|(at, dentry)| (place(at), dentry))
     }
 
+    /// The path, whole.
+    pub(super) fn path(&self, mut at: u32) -> Vec<u8> {
+        let mut names = Vec::new();
+        while at != 0 {
+            let dentry = self.get(at);
+            names.push(&dentry.name[..]);
+            at = dentry.parent;
+        }
+        names.push(b"");
+        names.reverse();
+        if names.len() == 1 { b"/".to_vec() } else { names.join(&b'/') }
+    }
+
     /// The path in back-ticks, for a person: from its end when it is long.
     pub(super) fn shown(&self, at: u32) -> String {
         let mut names = Vec::new();

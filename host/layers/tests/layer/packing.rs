@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 
 use dibhost_layers::layer::{
-    Chain, Limits, Manifest, PackError, Survey, pack, pack_on, survey, verify,
+    Chain, Limits, Manifest, PackError, Survey, differing, pack, pack_on, survey, verify,
 };
 use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, unlinkat};
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
@@ -214,4 +214,41 @@ fn layers_upon_others_than_their_own_are_refused() {
     assert_eq!(said, "the folder to restore into is not empty");
     let manifest = Manifest::decode(&line.layers[2].0, &Limits::default()).unwrap();
     assert!(Chain::empty().push(&manifest).is_err());
+}
+
+/// One action, done twice: what it made otherwise is told, and what only the clock did is not.
+#[test]
+fn what_two_layers_say_otherwise_is_told() {
+    const YOUNGEST: i64 = 1_000_000;
+    let made = |stamp: &str, seconds: i64, extra: Option<&str>| {
+        let line = Line::new();
+        line.write("gone", "of before");
+        line.write("a/same", "same");
+        let root = File::open(line.root()).unwrap();
+        let mut bytes = Vec::new();
+        let (below, before) =
+            pack(root.as_fd(), &Survey::empty(), &Chain::empty(), &mut bytes).unwrap();
+        let chain = Chain::of([&below]).unwrap();
+        line.write("a/stamp", stamp);
+        line.write("a/touched", "same");
+        set_mtime(&line.at("a/touched"), seconds, 5);
+        set_mtime(&line.at("a/same"), 77, 0);
+        if let Some(extra) = extra {
+            line.write(extra, "x");
+            std::fs::remove_file(line.at("gone")).unwrap();
+        }
+        pack(root.as_fd(), &before, &chain, &mut bytes).unwrap().0
+    };
+    let one = made("one", YOUNGEST + 5, None);
+    let paths = |other: &Manifest, most| {
+        let paths = differing(&one, other, YOUNGEST, most);
+        paths.into_iter().map(|path| String::from_utf8(path).unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(paths(&made("one", YOUNGEST + 900, None), 9), [""; 0]);
+    assert_eq!(paths(&made("two", YOUNGEST + 900, None), 9), ["/a/stamp"]);
+    assert_eq!(paths(&made("one", YOUNGEST - 900, None), 9), ["/a/touched"]);
+    let mut more = paths(&made("two", YOUNGEST + 5, Some("b/new")), 9);
+    more.sort();
+    assert_eq!(more, ["/", "/a/stamp", "/b", "/b/new", "/gone"]);
+    assert_eq!(paths(&made("two", YOUNGEST + 5, Some("b/new")), 2).len(), 2);
 }

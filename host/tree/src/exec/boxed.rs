@@ -1,6 +1,7 @@
 //! A box around one program: its first process in namespaces of its own, what the program says,
 //! and how it ended.
 
+use std::fs::File;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use dibhost_check::Check;
 use dibhost_sys::{Forked, Namespaces, fork};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, wait};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,8 @@ enum Report {
 pub(super) struct Watch<'a> {
     /// Its standard input; none: nothing.
     pub(super) stdin: Option<&'a [u8]>,
+    /// What it has for all its streams instead of pipes.
+    pub(super) terminal: Option<&'a File>,
     pub(super) timeout: Option<Duration>,
     /// Bytes of the end of what it says that are kept.
     pub(super) kept: usize,
@@ -57,11 +60,24 @@ pub(super) struct Ends {
     out: OwnedFd,
     err: OwnedFd,
     report: OwnedFd,
+    terminal: bool,
 }
 
 impl Ends {
+    /// Of a program on a terminal: all its streams are that.
+    fn on(terminal: &File, report: OwnedFd) -> Result<Self, TargetError> {
+        let end = || terminal.try_clone().map(OwnedFd::from);
+        let ends = || Ok(Self { input: end()?, out: end()?, err: end()?, report, terminal: true });
+        ends().map_err(|e: std::io::Error| os("connecting a program with the terminal", e))
+    }
+
     /// Makes them this process's standard streams.
     pub(super) fn connect(&self) -> Result<(), TargetError> {
+        if self.terminal {
+            rustix::process::setsid()
+                .and_then(|_| rustix::process::ioctl_tiocsctty(&self.input))
+                .map_err(|e| os("giving a program its terminal", e))?;
+        }
         let standard = || -> Result<(), nix::errno::Errno> {
             nix::unistd::dup2_stdin(self.input.as_fd())?;
             nix::unistd::dup2_stdout(self.out.as_fd())?;
@@ -101,7 +117,14 @@ pub(super) fn run(
     match fork(namespaces).map_err(|e| os("making the namespaces of a program", e))? {
         Forked::Child => {
             drop((stdout, stderr, reports, stdin));
-            first_process(Ends { input, out, err, report }, enter, execute)
+            let ends = match watch.terminal {
+                Some(terminal) => match Ends::on(terminal, report) {
+                    Ok(ends) => ends,
+                    Err(_) => end(1),
+                },
+                None => Ends { input, out, err, report, terminal: false },
+            };
+            first_process(ends, enter, execute)
         }
         Forked::Parent(pid) => {
             drop((out, err, report, input));
@@ -172,7 +195,7 @@ fn first_process(
             end(127)
         }
         Ok(Forked::Parent(program)) => {
-            let Ends { input, out, err, report } = ends;
+            let Ends { input, out, err, report, .. } = ends;
             drop((input, out, err));
             // The copies on 0 to 2 are the worker's, not the program's.
             let (status, signal) = reap_until(program);
@@ -185,7 +208,7 @@ fn first_process(
 /// The first process of a PID namespace inherits all orphans.
 fn reap_until(program: Pid) -> (i32, Option<i32>) {
     loop {
-        match waitpid(None, WaitOptions::empty()) {
+        match wait(WaitOptions::empty()) {
             Ok(Some((pid, status))) if pid == program => return status_of(status),
             Ok(_) | Err(Errno::INTR) => (),
             Err(_) => return (255, None),

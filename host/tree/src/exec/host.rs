@@ -73,6 +73,7 @@ pub(crate) fn run(
     let Outside { rooted, work, machine, view, held, limits, .. } = *outside;
     let shown = command.get_program().to_string_lossy().into_owned();
     let watch = boxed::Watch {
+        terminal: None,
         stdin: None,
         timeout: Check::HostTime.holds().then_some(limits.time),
         kept: LISTED_MAX,

@@ -20,6 +20,7 @@ mod sight;
 pub(crate) mod supervise;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::process::CommandExt as _;
@@ -62,6 +63,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) turn: u64,
     /// The network namespace to run in; none: an empty one of its own.
     pub(crate) network: Option<Connection>,
+    /// What it runs on; none: it is read, line by line.
+    pub(crate) terminal: Option<File>,
 }
 
 /// What was made in the tree for one program and has to go again.
@@ -282,6 +285,7 @@ fn in_a_box(
     let network = own.network && surroundings.network.is_none();
     let watch = boxed::Watch {
         stdin: command.stdin.as_deref(),
+        terminal: surroundings.terminal.as_ref(),
         timeout: command.timeout_seconds.map(|s| Duration::from_secs(s.into())),
         kept: if command.capture { lines::CAPTURE_MAX } else { lines::TAIL },
         control: surroundings.control,

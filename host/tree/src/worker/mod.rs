@@ -10,6 +10,7 @@ mod start;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
@@ -297,18 +298,17 @@ impl Worker {
         status.map(|_| ()).map_err(|e| os("waiting for the worker process", e))
     }
 
-    /// Hands the files of layers over: who packed them wrote what is in them, and nothing else of the
-    /// store is within the worker's reach.
-    fn lend(&mut self, layers: &[LayerFiles]) -> Result<(), TargetError> {
-        let handing = |e| os("handing the files of layers over", e);
-        let files = 2 * layers.len();
+    /// Hands files over: who packed layers wrote what is in them, and nothing else of the store is within
+    /// the worker's reach.
+    fn lend(&mut self, lent: &[&File]) -> Result<(), TargetError> {
+        let handing = |e| os("handing files over to the worker process", e);
+        let files = lent.len();
         match self.request(&Request::Lend { files })? {
             Response::Borrowing { files: taken } if taken == files => {}
             other => return Err(unexpected(&other)),
         }
-        for LayerFiles { manifest, pack } in layers {
-            send_file(&self.socket, manifest.as_fd()).map_err(handing)?;
-            send_file(&self.socket, pack.as_fd()).map_err(handing)?;
+        for file in lent {
+            send_file(&self.socket, file.as_fd()).map_err(handing)?;
         }
         Ok(())
     }
@@ -529,6 +529,11 @@ impl Programs for Worker {
             other => Err(unexpected(&other)),
         }
     }
+
+    fn exec_on(&mut self, command: &Command, terminal: File) -> Result<Output, TargetError> {
+        self.lend(&[&terminal])?;
+        self.exec(command, &mut |_| ())
+    }
 }
 
 impl HostPrograms for Worker {
@@ -551,12 +556,13 @@ impl Layered for Worker {
     }
 
     fn pack(&mut self, into: LayerFiles) -> Result<(), TargetError> {
-        self.lend(&[into])?;
+        self.lend(&[&into.manifest, &into.pack])?;
         self.request(&Request::Pack).map(drop)
     }
 
     fn restore(&mut self, layers: Vec<LayerFiles>) -> Result<(), TargetError> {
-        self.lend(&layers)?;
+        let files: Vec<&File> = layers.iter().flat_map(|l| [&l.manifest, &l.pack]).collect();
+        self.lend(&files)?;
         self.request(&Request::Restore).map(drop)
     }
 }

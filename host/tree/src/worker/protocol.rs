@@ -70,6 +70,7 @@ pub(crate) enum Request {
     ApplyEach {
         parts: Vec<Scoped>,
     },
+    /// On the terminal that was lent, if one was.
     Exec {
         command: Command,
     },
@@ -109,7 +110,7 @@ pub(crate) enum Request {
         epoch: i64,
     },
     /// So many files follow: of the next [`Request::Pack`] or [`Request::Restore`], each layer's manifest
-    /// before its pack.
+    /// before its pack; or the terminal of the next [`Request::Exec`].
     Lend {
         files: usize,
     },

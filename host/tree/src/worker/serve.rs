@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use dibhost_sys::{HeldFolder, remove_folder};
-use rustix::process::{WaitOptions, waitpid};
+use rustix::process::{WaitOptions, wait};
 
 use super::protocol::{Begin, HostProgram, Message, Request, Response, receive, send};
 use super::start::{Side, start};
@@ -118,7 +118,7 @@ fn inner(mut socket: UnixStream, begin: &Begin, base: Result<PathBuf, TargetErro
 
 /// What programs of the host left behind comes to this process, the first of its namespace.
 fn reap_orphans() {
-    while matches!(waitpid(None, WaitOptions::NOHANG), Ok(Some(_))) {}
+    while matches!(wait(WaitOptions::NOHANG), Ok(Some(_))) {}
 }
 
 struct State {
@@ -139,7 +139,7 @@ struct State {
     view: Option<View>,
     /// What they are given paths through.
     held: Vec<HeldFolder>,
-    /// Files of layers.
+    /// Files of layers, or a terminal.
     lent: Vec<File>,
     standing: Standing,
 }
@@ -284,6 +284,7 @@ impl State {
             limits: self.limits,
             turn: self.turn,
             network: self.network.take().filter(|_| command.network),
+            terminal: self.lent.pop(),
         };
         exec::run(&mut self.rooted, command, &surroundings, &mut tell(socket)).map(Response::Ran)
     }
