@@ -38,7 +38,8 @@ fn a_command_sees_the_tree_before_and_behind_an_action() -> Result<()> {
     let before = Snapshot::take(&[dibhost.folder()])?;
     let command = "cat /srv/said; id -u; ls /dev/mem /root/.. 2>&1 | head -n 1; touch /srv/mine";
     let at = |more: &[&str]| {
-        let words = ["shell", "image.toml", "--at", "run `definition` in `post-install`"];
+        let words =
+            ["shell", "image.toml", "--at", "run `definition/run-post-install` in `post-install`"];
         let words = [&words[..], more, &["--command", command]].concat();
         dibhost.run(&words)
     };
@@ -77,7 +78,7 @@ fn a_person_has_a_terminal_there_also_after_a_failure() -> Result<()> {
     let dibhost = looked_at(DEFINITION)?;
     let refused = dibhost.run(&["shell", "image.toml"])?.expect_code(2)?.stderr;
     ensure!(refused.contains("no terminal"), "{refused}");
-    let at = "shell image.toml --at 'run `definition` in `post-install`'";
+    let at = "shell image.toml --at 'run `definition/run-post-install` in `post-install`'";
     let keys = ["echo a$(cat /srv/said)b; test -t 0 && echo is-a-t''ty", "exit 4"];
     let (shown, code) = typed(&dibhost, at, &keys)?;
     ensure!(shown.contains("asaidb") && shown.contains("is-a-tty"), "{shown}");

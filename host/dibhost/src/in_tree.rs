@@ -100,9 +100,9 @@ impl Visitor for InTree<'_> {
         }
         let (terminal, other_end) = Terminal::open().map_err(|e| failed(&e))?;
         let mut shell = command(SHELL);
-        let known = std::env::var("TERM").ok().filter(|term| {
-            term.bytes().all(|b| b.is_ascii_alphanumeric() || b"-+._".contains(&b))
-        });
+        let known = std::env::var("TERM")
+            .ok()
+            .filter(|term| term.bytes().all(|b| b.is_ascii_alphanumeric() || b"-+._".contains(&b)));
         shell.env = BTreeMap::from([("TERM".to_owned(), known.unwrap_or_else(|| "dumb".into()))]);
         let exec = || tree.exec_on(&shell, other_end);
         let ended = self.reporter.aside(|| terminal.during(exec));

@@ -1,7 +1,7 @@
 //! Layers that are made again beside those that are kept: whether a key forgot something.
 
 use dibhost_image::Output as ImageFile;
-use dibhost_layers::layer::{Limits, Manifest, ManifestError, differing};
+use dibhost_layers::layer::{Limits, Manifest, ManifestError, Otherwise, differing};
 use dibhost_text::quoted_list;
 use dibhost_tree::{Scope, TargetPath, Tree};
 
@@ -21,7 +21,7 @@ pub(crate) struct Checked {
     /// Layers that were kept of the same, and are made again.
     compared: usize,
     /// By the name of the action: paths, none of them where it brought something else to light.
-    otherwise: Vec<(String, Vec<Vec<u8>>)>,
+    otherwise: Vec<(String, Vec<Otherwise>)>,
 }
 
 impl Checked {
@@ -78,7 +78,7 @@ impl Checked {
         let mut said = Vec::new();
         for (action, paths) in &self.otherwise {
             let there: Vec<_> = paths.iter().filter(|path| is_there(tree, path)).collect();
-            let told = there.iter().take(TOLD).map(|path| String::from_utf8_lossy(path));
+            let told = there.iter().take(TOLD).map(|o| String::from_utf8_lossy(&o.path));
             match (there.len().saturating_sub(TOLD), quoted_list(told)) {
                 _ if paths.is_empty() => {
                     said.push(format!("`{action}` brought something else to light"));
@@ -100,9 +100,11 @@ impl Checked {
     }
 }
 
-/// Whether something is there in the finished tree.
-fn is_there(tree: &mut dyn Tree, path: &[u8]) -> bool {
-    let path = std::str::from_utf8(path).ok().and_then(|path| TargetPath::new(path).ok());
+/// Whether it may be in the finished tree as that action made it: what is gone or of another size is
+/// what a later action made.
+fn is_there(tree: &mut dyn Tree, made: &Otherwise) -> bool {
+    let path = std::str::from_utf8(&made.path).ok().and_then(|path| TargetPath::new(path).ok());
     // What cannot be asked for is told.
-    path.is_none_or(|path| !matches!(tree.stat(&Scope::all(), &path), Ok(None)))
+    let Some(Ok(stat)) = path.map(|path| tree.stat(&Scope::all(), &path)) else { return true };
+    stat.is_some_and(|stat| made.size.is_none_or(|size| size == stat.size))
 }

@@ -408,7 +408,7 @@ fn carry_out(
         Some(settings) => build.layers(settings, &actions, teller)?,
         None => None,
     };
-    let mut visitor = means.visitor;
+    let visitor = means.visitor;
     let stop = visitor.as_ref().and_then(|visitor| visitor.stops_at());
     let mut done = 0;
     if let Some(layers) = &mut layers {

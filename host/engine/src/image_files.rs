@@ -64,8 +64,7 @@ impl Output for ImageFiles<'_> {
         let disks = disks.ok_or_else(|| BuildFailure::new("there is no disk to make them of"))?;
         let images = Images { disks: &disks.files, stem: self.stem, formats: formats.to_vec() };
         let compression = plan.image.qcow2_compression;
-        let mut known =
-            formats.contains(&Format::Qcow2).then(|| self.known(compression)).flatten();
+        let mut known = formats.contains(&Format::Qcow2).then(|| self.known(compression)).flatten();
         let packing = Packing {
             compression,
             known: known.as_mut().map(|known| known as &mut dyn Clusters),

@@ -91,8 +91,7 @@ impl Output for SimulatedOutput {
         let listing = listing(source.tree)?;
         let (path, bytes) = (self.at(".tree"), listing.len() as u64);
         let sha256 = Digest::of(listing.as_bytes()).to_string();
-        let image =
-            ImageFile { path, format: Format::Raw, bytes, virtual_size: bytes, sha256 };
+        let image = ImageFile { path, format: Format::Raw, bytes, virtual_size: bytes, sha256 };
         let (image, _) = self.listing.insert((image, listing));
         Ok(vec![image.clone()])
     }

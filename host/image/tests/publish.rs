@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use dibhost_image::qcow2::{ClusterCache, Clusters};
 use dibhost_image::{
-    Format, ImageError, Images, Manifest, ManifestPackage, Output, Packing,
-    Qcow2Compression, Scratch, publish,
+    Format, ImageError, Images, Manifest, ManifestPackage, Output, Packing, Qcow2Compression,
+    Scratch, publish,
 };
 use dibhost_sys::Cancel;
 
@@ -206,9 +206,8 @@ fn cancelled_leaves_nothing() {
         thrown.cancel();
     });
     let outputs = [(Format::Qcow2, folder.path().join("x.qcow2"))];
-    let error =
-        publish(&raw, &outputs, Packing::by(Qcow2Compression::Zlib), &scratch, &cancel)
-            .unwrap_err();
+    let error = publish(&raw, &outputs, Packing::by(Qcow2Compression::Zlib), &scratch, &cancel)
+        .unwrap_err();
     thread.join().unwrap();
     assert!(matches!(error, ImageError::Cancelled(_)), "{error}");
     drop(scratch);

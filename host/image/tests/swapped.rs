@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dibhost_image::{
-    Format, ImageError, Images, Manifest, Packing, Placed, Qcow2Compression, Scratch,
-    check_beside, check_output, publish, put_in_place,
+    Format, ImageError, Images, Manifest, Packing, Placed, Qcow2Compression, Scratch, check_beside,
+    check_output, publish, put_in_place,
 };
 use dibhost_sys::{Cancel, Program};
 

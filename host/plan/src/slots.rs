@@ -227,7 +227,7 @@ impl<'a> Declared<'a> {
             let mut needing: Vec<&At<'_>> = Vec::new();
             for (at, slot_use) in readers {
                 let provided = slot.is_some_and(|slot| {
-                    self.check_reader(slot, (*at, slot_use), elements, planner, wrong, findings)
+                    self.check_reader(slot, (*at, slot_use), elements, wrong, findings)
                 });
                 if !provided && slot_use.required {
                     needing.push(at);
@@ -246,7 +246,6 @@ impl<'a> Declared<'a> {
         slot: &PlannedSlot,
         (at, slot_use): Reader<'a>,
         elements: &Elements,
-        planner: &dyn Planner,
         wrong: &mut Diagnostics,
         findings: &mut Vec<PlanFinding>,
     ) -> bool {

@@ -172,7 +172,8 @@ pub(super) fn no_action(plan: &Plan, name: &str) -> Failure {
     let names: Vec<&str> =
         elements.chain(plan.actions.iter().map(|action| action.name.as_str())).collect();
     let help = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| {
-        "`dibhost plan --verbose` lists the actions; an element that runs a step is one too".to_owned()
+        "`dibhost plan --verbose` lists the actions; an element that runs a step is one too"
+            .to_owned()
     });
     let name = name.escape_debug();
     Failure::wrong(format!("no action of the plan is called `{name}`\n  help: {help}"))

@@ -34,9 +34,7 @@ use dibhost_plan::{
 };
 use dibhost_registry::SimulatedFetch;
 use dibhost_sys::{Program, SecretBytes};
-use dibhost_tree::{
-    Attributes, Change, Command, Programs, Scope, SimulatedTarget, TargetPath,
-};
+use dibhost_tree::{Attributes, Change, Command, Programs, Scope, SimulatedTarget, TargetPath};
 use tempfile::TempDir;
 
 use crate::fetching::{FILE, commit, get, outside};

@@ -352,13 +352,20 @@ fn what_a_key_forgot_is_found_by_making_all_again() {
         };
         // Nothing is known of it yet.
         let none = bench(Reuse::Compared).build().ok();
-        assert!(said(&none)[0].starts_with("there is nothing to compare with"), "{:?}", said(&none));
+        assert!(
+            said(&none)[0].starts_with("there is nothing to compare with"),
+            "{:?}",
+            said(&none)
+        );
         bench(Reuse::Before("make an empty tree".to_owned())).build().ok();
         let again = bench(Reuse::Compared).build();
         if !forgets {
             let again = again.ok();
             let told = said(&again);
-            assert!(told[0].starts_with("made again, the image is what it was; it has"), "{told:?}");
+            assert!(
+                told[0].starts_with("made again, the image is what it was; it has"),
+                "{told:?}"
+            );
             assert_eq!(again.only(&["restore"]), Vec::<&str>::new());
             continue;
         }

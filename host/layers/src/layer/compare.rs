@@ -2,17 +2,26 @@
 
 use std::collections::HashMap;
 
-use super::inode::{Bound, Inode, Time};
+use super::inode::{Bound, Inode, Kind, Time};
 use super::manifest::Manifest;
-use super::names::{Dentries, place};
+use super::names::{Dentries, Dentry, place};
 
 /// What a layer says of a name; none of a folder that is only on the way.
 type Said<'a> = Option<Option<&'a Inode>>;
 
-/// The paths of which two layers say different things, in no order and `most` of them at most. Moments
-/// behind `youngest`, in seconds since 1970, are all one: nothing in an image is younger.
+/// A name of which two layers say different things.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Otherwise {
+    /// Where.
+    pub path: Vec<u8>,
+    /// Bytes of the regular file that it is by the other layer.
+    pub size: Option<u64>,
+}
+
+/// Of what two layers say different things, in no order and `most` of it at most. Moments behind
+/// `youngest`, in seconds since 1970, are all one: nothing in an image is younger.
 #[must_use]
-pub fn differing(one: &Manifest, other: &Manifest, youngest: i64, most: usize) -> Vec<Vec<u8>> {
+pub fn differing(one: &Manifest, other: &Manifest, youngest: i64, most: usize) -> Vec<Otherwise> {
     let mut names: Dentries<[Said<'_>; 2]> = Dentries::default();
     let mut known: HashMap<(u32, &[u8]), u32> = HashMap::new();
     for (which, manifest) in [one, other].into_iter().enumerate() {
@@ -36,11 +45,17 @@ pub fn differing(one: &Manifest, other: &Manifest, youngest: i64, most: usize) -
             places.push(there);
         }
     }
-    let differs = |(_, dentry): &(u32, &super::names::Dentry<[Said<'_>; 2]>)| match dentry.of {
+    let differs = |(_, dentry): &(u32, &Dentry<[Said<'_>; 2]>)| match dentry.of {
         [Some(Some(one)), Some(Some(other))] => !is_same(one, other, youngest),
         [one, other] => one != other,
     };
-    names.iter().filter(differs).take(most).map(|(at, _)| names.path(at)).collect()
+    let size = |dentry: &Dentry<[Said<'_>; 2]>| match dentry.of[1] {
+        Some(Some(Inode { kind: Kind::File(content), .. })) => Some(content.size),
+        _ => None,
+    };
+    let otherwise =
+        |(at, dentry): (u32, &_)| Otherwise { path: names.path(at), size: size(dentry) };
+    names.iter().filter(differs).take(most).map(otherwise).collect()
 }
 
 fn is_same(one: &Inode, other: &Inode, youngest: i64) -> bool {

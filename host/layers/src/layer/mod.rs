@@ -79,7 +79,7 @@ mod rules;
 mod survey;
 
 pub use chain::Chain;
-pub use compare::differing;
+pub use compare::{Otherwise, differing};
 pub use error::{ManifestError, PackError, RestoreError, SurveyError};
 pub use manifest::{Limits, Manifest};
 pub use pack::{pack, pack_on};

@@ -242,11 +242,13 @@ fn what_two_layers_say_otherwise_is_told() {
     let one = made("one", YOUNGEST + 5, None);
     let paths = |other: &Manifest, most| {
         let paths = differing(&one, other, YOUNGEST, most);
-        paths.into_iter().map(|path| String::from_utf8(path).unwrap()).collect::<Vec<_>>()
+        paths.into_iter().map(|o| String::from_utf8(o.path).unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(paths(&made("one", YOUNGEST + 900, None), 9), [""; 0]);
     assert_eq!(paths(&made("two", YOUNGEST + 900, None), 9), ["/a/stamp"]);
     assert_eq!(paths(&made("one", YOUNGEST - 900, None), 9), ["/a/touched"]);
+    let sized = differing(&one, &made("three", 0, None), YOUNGEST, 9);
+    assert!(sized.iter().any(|o| o.path == b"/a/stamp" && o.size == Some(5)), "{sized:?}");
     let mut more = paths(&made("two", YOUNGEST + 5, Some("b/new")), 9);
     more.sort();
     assert_eq!(more, ["/", "/a/stamp", "/b", "/b/new", "/gone"]);
