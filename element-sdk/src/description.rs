@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::extensions::Extensions;
 use crate::fact::{Arity, Fact, Timing};
 use crate::phase::Phase;
+use crate::slots::Distribution;
 
 /// All of it. Made by [`crate::description!`], which takes name, version, licence and summary
 /// from the element's `Cargo.toml`; the parameters come from the element's type.
@@ -89,6 +90,11 @@ impl Condition {
             one_of: one_of.into_iter().map(Into::into).collect(),
             extensions: Extensions::default(),
         }
+    }
+
+    /// The system in the image is of one of these families: `debian`, `fedora`, `suse`.
+    pub fn family(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::of::<Distribution>("family", names)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::extensions::Extensions;
+use crate::file::File;
 use crate::host;
 use crate::stat::Kind;
 
@@ -110,4 +111,38 @@ impl Input {
             Error::with_code(ErrorCode::InvalidArgument, format!("`{path}` is no UTF-8 text"))
         })
     }
+
+    /// All that is in it as wishes, below this folder of the image, with the modes that it has here;
+    /// of an input that is a file, that file at this path. Folders are left out that would be made
+    /// as they are for what is in them.
+    ///
+    /// # Errors
+    /// None but what the host may have later.
+    pub fn files(&self, at: &str) -> Result<Vec<File>> {
+        let at = at.trim_end_matches('/');
+        let nodes = self.nodes()?;
+        let mut files = Vec::new();
+        for node in &nodes {
+            let path = match node.path.as_str() {
+                "" => at.to_owned(),
+                below => format!("{at}/{below}"),
+            };
+            let start = format!("{}/", node.path);
+            files.push(match node.kind {
+                Kind::Symlink => File::symlink(path, node.link_target.as_deref().unwrap_or("")),
+                Kind::Directory => {
+                    let is_made = nodes.iter().any(|other| other.path.starts_with(&start));
+                    if is_made && node.mode == USUAL {
+                        continue;
+                    }
+                    File::directory(path).mode(node.mode)
+                }
+                _ => File::new(path, self.read(&node.path)?).mode(node.mode),
+            });
+        }
+        Ok(files)
+    }
 }
+
+/// What a folder is made with where nobody says.
+const USUAL: u32 = 0o755;

@@ -151,6 +151,7 @@ mod bindings;
 pub mod bindings;
 mod blob;
 pub mod block_device;
+mod by_family;
 mod change;
 mod command;
 #[cfg(target_arch = "wasm32")]
@@ -166,6 +167,7 @@ mod host;
 mod input;
 mod level;
 pub mod log;
+pub mod names;
 mod outcome;
 mod parameters;
 mod phase;
@@ -183,6 +185,7 @@ mod tree;
 mod wish;
 
 pub use blob::Blob;
+pub use by_family::ByFamily;
 pub use change::{Attributes, Change};
 pub use command::{Command, Output};
 pub use description::{

@@ -30,6 +30,7 @@ use crate::host as backend;
 use crate::level::Level;
 use crate::outcome::Outcome;
 use crate::phase::Phase;
+use crate::slots::Distribution;
 use crate::stat::Stat;
 use crate::step as calls;
 use crate::wish::{Machine, Proxy};
@@ -177,6 +178,38 @@ impl TestHost {
         let fact = Provided { provider, step, phase, key, value, extensions };
         self.state.add_fact(F::SLOT, fact);
         self
+    }
+
+    /// A Debian in the image, as `debian-minimal` says it: `bookworm`.
+    #[must_use]
+    pub fn debian(self, codename: &str) -> Self {
+        self.system("debian", codename)
+    }
+
+    /// A system of another family in the image.
+    #[must_use]
+    pub fn system(self, family: &str, codename: &str) -> Self {
+        let package_manager = match family {
+            "debian" => "apt",
+            "suse" => "zypper",
+            _ => "dnf",
+        };
+        let version_id = match codename {
+            "bullseye" => "11",
+            "bookworm" => "12",
+            "trixie" => "13",
+            other => other,
+        };
+        let distribution = Distribution {
+            id: family.to_owned(),
+            version_id: version_id.to_owned(),
+            codename: codename.to_owned(),
+            family: family.to_owned(),
+            package_manager: package_manager.to_owned(),
+            init: "systemd".to_owned(),
+            default_user: family.to_owned(),
+        };
+        self.fact(&format!("{family}-minimal"), "", &distribution)
     }
 
     /// Nodes that another element wished for.

@@ -3,7 +3,7 @@
 use dibhost_element_sdk::slots::{Distribution, InitramfsModule, Kernel, KernelArgument};
 use dibhost_element_sdk::{
     Change, Description, Element, Finding, Outcome, Parameters, Phase, Plan, Result, Run, Step,
-    description, export_element,
+    description, export_element, names,
 };
 
 /// The element.
@@ -95,7 +95,7 @@ impl Element for KernelElement {
             let mut text = "# Modules that the initramfs loads, one a line.\n".to_owned();
             for module in &modules {
                 let name = &module.value.name;
-                if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
+                if !names::is_module(name) {
                     return Err(format!("`{}` is no kernel module", name.escape_debug()).into());
                 }
                 text.push_str(&format!("# for `{}`\n{}\n", module.provider, module.value.name));

@@ -1,11 +1,11 @@
-//! An SSH server that takes keys only and makes its own host keys at first boot.
+//! An SSH server that takes keys only; the machine makes its host keys at first boot.
 
 use std::collections::BTreeMap;
 
 use dibhost_element_sdk::slots::{AuthorizedKey, Distribution};
 use dibhost_element_sdk::{
-    Change, Condition, Description, Element, Outcome, Parameters, Phase, Plan, Result, Run, Step,
-    UnitState, User, description, export_element,
+    Condition, Description, Element, Parameters, Phase, Plan, Result, Step, UnitState, User,
+    description, export_element,
 };
 
 /// The element.
@@ -16,58 +16,30 @@ pub struct OpensshServer {
     password_authentication: bool,
 }
 
-const HOST_KEYS: &str = "dibhost-ssh-host-keys.service";
-
-/// Makes what is missing. cloud-init makes keys too, after deleting those it finds: this waits for
-/// it, finds them all there then, and orders nothing where there is no cloud-init.
-const HOST_KEYS_UNIT: &str = "\
-[Unit]
-Description=Make the SSH host keys that this machine lacks
-Documentation=man:ssh-keygen(1)
-After=cloud-init.service cloud-init-network.service
-Before=ssh.service ssh.socket sshd.service
-ConditionPathExists=!/etc/ssh/ssh_host_ed25519_key
-ConditionPathIsReadWrite=/etc/ssh
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/bin/ssh-keygen -A
-
-[Install]
-WantedBy=ssh.service
-";
-
 /// Families of distributions that call the unit `ssh.service`, and those that call it `sshd.service`.
 const DEBIAN: &[&str] = &["debian"];
 const OTHERS: &[&str] = &["fedora", "rhel", "suse"];
 
-fn family(names: &[&str]) -> Condition {
-    Condition::of::<Distribution>("family", names.iter().copied())
-}
-
 impl Element for OpensshServer {
     fn describe() -> Description {
+        let family = |names: &[&str]| Condition::family(names.iter().copied());
         description!()
+            // No host key is in the image.
+            .requires("runtime-ssh-host-keys")
             .step(
                 Step::planning(Phase::Install)
                     .may_consume::<Distribution>()
                     .consumes::<AuthorizedKey>(),
             )
-            .step(Step::new(Phase::Cleanup))
             .request("packages", "openssh-server", "the server")
             .request_when([family(DEBIAN)], "services", "ssh.service", "the server is started")
             .request_when([family(OTHERS)], "services", "sshd.service", "the server is started")
-            .request("services", HOST_KEYS, "host keys are made at first boot")
-            .request("services-define", HOST_KEYS, "host keys are made at first boot")
             .request("accounts", "*", "to write the keys that other elements authorize, whosever")
-            .request("rootfs", "write /etc/ssh", "its settings, and no host key in the image")
+            .request("rootfs", "write /etc/ssh/sshd_config.d", "its settings")
     }
 
     fn plan_install(&self, plan: &Plan<'_>) -> Result<()> {
         plan.package("openssh-server", "the server")?;
-        plan.define_unit(HOST_KEYS, HOST_KEYS_UNIT)?;
-        plan.service(HOST_KEYS, UnitState::Enabled)?;
         let distribution = plan.consume_optional::<Distribution>()?;
         match distribution.as_ref().map(|distribution| distribution.family.as_str()) {
             Some(family) if DEBIAN.contains(&family) => {
@@ -116,14 +88,6 @@ impl Element for OpensshServer {
             plan.user(User { name, groups, authorized_keys, ..User::default() })?;
         }
         Ok(())
-    }
-
-    fn run_cleanup(&self, run: &Run<'_>) -> Result<Outcome> {
-        let tree = run.rootfs()?;
-        let entries = tree.list("/etc/ssh")?;
-        let keys = entries.iter().filter(|e| e.name().starts_with("ssh_host_"));
-        tree.apply(keys.map(|entry| Change::remove(&entry.path)))?;
-        Ok(Outcome::Done)
     }
 }
 

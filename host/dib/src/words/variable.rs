@@ -203,7 +203,7 @@ pub const VARIABLES: &[DibVariable] = &[
     of("DIB_DEV_USER_USERNAME", DibMeaning::Key(DibKey::User(UserPart::Name))),
     of("DIB_DHCP_CLIENT", nothing("systemd-networkd is the client")),
     of("DIB_DHCP_NETWORK_MANAGER_AUTO", nothing("systemd-networkd is the client")),
-    of("DIB_DHCP_TIMEOUT", nothing("nothing waits for an interface")),
+    of("DIB_DHCP_TIMEOUT", DibMeaning::Parameter("dhcp-all-interfaces.timeout")),
     of(
         "DIB_DISABLE_APT_CLEANUP",
         not_yet("`sysprep` always takes package lists and downloads out"),
@@ -299,7 +299,7 @@ pub const VARIABLES: &[DibVariable] = &[
     of("DIB_SHOW_IMAGE_USAGE", not_yet("the sizes of files are told at the end of a build")),
     of("DIB_SHOW_IMAGE_USAGE_FULL", not_yet("the sizes of files are told at the end of a build")),
     of("DIB_SIGNED_KERNEL_VERSION", INTERNAL),
-    of("DIB_SIMPLE_INIT_…", not_yet("`cloud-init` is nearest to `simple-init`")),
+    of("DIB_SIMPLE_INIT_…", nothing("`simple-init` is `cloud-init` here, with systemd-networkd")),
     of("DIB_SKIP_BASE_PACKAGE_INSTALL", nothing("there is no `base`")),
     of("DIB_SKIP_GRUB_PACKAGE_INSTALL", not_yet("`bootloader` brings GRUB's packages")),
     of("DIB_SOURCE_BLOCK_SIZE", nothing("DIB overwrites it")),
