@@ -77,7 +77,8 @@ const GENTOO: DibMeaning = not_yet("Gentoo is not there");
 const CONTAINER: DibMeaning = not_yet("no base is taken from a container");
 const CLOUD_IMAGE: DibMeaning = not_yet("no base is taken from an image");
 const RAMDISK: DibMeaning = not_yet("ramdisks are not made");
-const SOURCES: DibMeaning = not_yet("an element fetches from git (`fetch`)");
+const SOURCES: DibMeaning =
+    instead("that name in the parameter `environment` of `source-repositories`");
 const PYTHON: DibMeaning = not_yet(
     "`packages = [\"python3-pip\", \"python3-venv\"]`; pip is yours to set up by `[[files]]`",
 );
@@ -229,7 +230,10 @@ pub const VARIABLES: &[DibVariable] = &[
     of("DIB_EXTLINUX", not_yet("`bootloader` is GRUB")),
     of("DIB_FAIL2BAN_CONF", instead("`[[files]]` with `path = \"/etc/fail2ban/jail.local\"`")),
     of("DIB_FLAVOR", RPM),
-    of("DIB_GITREPOBASE", SOURCES),
+    of(
+        "DIB_GITREPOBASE",
+        not_yet("`DIB_REPOLOCATION_…` in the parameter `environment` of `source-repositories`"),
+    ),
     of("DIB_GROWVOLS_…", not_yet("`growroot` grows the root alone")),
     of("DIB_GRUB_TIMEOUT", DibMeaning::Parameter("bootloader.timeout")),
     of(
@@ -326,7 +330,7 @@ pub const VARIABLES: &[DibVariable] = &[
     of("LOGFILE", DibMeaning::Option("logfile")),
     of("MAX_ONLINE_RESIZE", DibMeaning::Option("max-online-resize")),
     of("MKFS_OPTS", instead("`--mkfs-options`: DIB too overwrites the variable")),
-    of("NO_SOURCE_REPOSITORIES", SOURCES),
+    of("NO_SOURCE_REPOSITORIES", instead("the elements without `source-repositories`")),
     of(
         "OVERWRITE_OLD_IMAGE",
         nothing("an image of the same name is replaced when the new one is whole"),
