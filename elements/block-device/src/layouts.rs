@@ -7,7 +7,7 @@ use dibhost_element_sdk::block_device::{
 
 use crate::Settings;
 use crate::nodes::{
-    bios, boot, disk, esp, filesystem, group, luks, root, subvolume, table, volume,
+    bios, boot, disk, esp, filesystem, filesystem_with, group, luks, root, subvolume, table, volume,
 };
 
 /// The disk, its table and what firmware starts from; `root` comes after it.
@@ -84,6 +84,33 @@ fn volumes(settings: &Settings, on: &str) -> Vec<Node> {
     nodes.extend(filesystem(settings, "var", "lv_var", "/var"));
     nodes.extend(filesystem(settings, "home", "lv_home", "/home"));
     nodes
+}
+
+/// Folders that anybody, or a program that was broken into, may write to, each on a logical volume of
+/// its own and mounted so that nothing in it gains rights: what the CIS benchmarks of Linux ask for.
+pub fn efi_lvm_cis(settings: &Settings) -> Result<Vec<Node>> {
+    // `dpkg` runs scripts in `/var`.
+    const DATA: &[&str] = &["nodev", "nosuid"];
+    const WRITTEN: &[&str] = &["nodev", "nosuid", "noexec"];
+    let folders = [
+        ("tmp", "/tmp", WRITTEN),
+        ("var", "/var", DATA),
+        ("var_tmp", "/var/tmp", WRITTEN),
+        ("log", "/var/log", WRITTEN),
+        ("audit", "/var/log/audit", WRITTEN),
+        ("home", "/home", DATA),
+    ];
+    let mut nodes = firmware(settings, 512);
+    nodes.push(last(settings, "linux-lvm"));
+    nodes.extend(group("vg", "pv", "root"));
+    nodes.push(volume(settings, "lv_root", "vg"));
+    nodes.extend(root(settings, "lv_root"));
+    for (name, at, options) in folders {
+        let on = format!("lv_{name}");
+        nodes.push(volume(settings, &on, "vg"));
+        nodes.extend(filesystem_with(settings, name, &on, at, options));
+    }
+    Ok(nodes)
 }
 
 /// An encrypted root filesystem; `/boot` is not.

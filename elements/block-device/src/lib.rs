@@ -15,7 +15,8 @@ use dibhost_element_sdk::block_device::Node;
 use dibhost_element_sdk::{Finding, Plan, Result};
 
 pub use layouts::{
-    btrfs, efi, efi_4k, efi_luks, efi_luks_lvm, efi_lvm, efi_lvm_luks, gpt, mbr, raid1, verity,
+    btrfs, efi, efi_4k, efi_luks, efi_luks_lvm, efi_lvm, efi_lvm_cis, efi_lvm_luks, gpt, mbr,
+    raid1, verity,
 };
 
 pub use nodes::has_bios;

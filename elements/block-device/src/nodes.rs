@@ -101,12 +101,21 @@ pub(crate) fn root(settings: &Settings, on: &str) -> [Node; 2] {
 
 /// Another filesystem, of the root filesystem's kind.
 pub(crate) fn filesystem(settings: &Settings, name: &str, on: &str, at: &str) -> [Node; 2] {
+    filesystem_with(settings, name, on, at, &[])
+}
+
+/// The same, mounted with these options.
+pub(crate) fn filesystem_with(
+    settings: &Settings,
+    name: &str,
+    on: &str,
+    at: &str,
+    options: &[&str],
+) -> [Node; 2] {
     let node = format!("{name}-filesystem");
     let filesystem = Filesystem::new(&settings.root_filesystem).label(name);
-    [
-        Node::filesystem(&node, on, filesystem),
-        Node::mount(format!("{name}-mount"), &node, Mount::new(at)),
-    ]
+    let mount = options.iter().fold(Mount::new(at), |mount, option| mount.option(*option));
+    [Node::filesystem(&node, on, filesystem), Node::mount(format!("{name}-mount"), &node, mount)]
 }
 
 /// LUKS2 that the passphrase opens.
