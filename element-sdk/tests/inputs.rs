@@ -117,3 +117,36 @@ fn what_was_not_requested_or_is_not_there_is_refused() {
     assert_eq!(host.stat("/srv/x").unwrap().mode, 0o600);
     assert!(!host.exists("/srv/link"));
 }
+
+/// Wishes for all of an input.
+#[derive(Parameters)]
+struct Wisher {
+    /// Which input.
+    source: String,
+}
+
+impl Element for Wisher {
+    fn describe() -> Description {
+        description!()
+            .step(Step::planning(Phase::Install))
+            .request("inputs", "parameter source", "to wish for it")
+            .request("rootfs", "write /srv", "to have it there")
+    }
+
+    fn plan_install(&self, plan: &Plan<'_>) -> Result<()> {
+        plan.files(plan.input(&self.source)?.files("/srv/")?)
+    }
+}
+
+#[test]
+fn all_of_an_input_can_be_wished_for() {
+    let mut host = folder().parameter("source", "site");
+    let planned = host.plan::<Wisher>(Phase::Install).unwrap();
+    let paths: Vec<_> = planned.files.iter().map(|file| file.path.as_str()).collect();
+    // Folders are made for what is in them.
+    assert_eq!(paths, ["/srv/bin/run", "/srv/private/motd"]);
+    assert_eq!(planned.files[0].attributes.mode, Some(0o644));
+    let mut host = folder().parameter("source", "one");
+    host.plan::<Wisher>(Phase::Install).unwrap();
+    assert_eq!(host.text("/srv"), "content");
+}

@@ -104,6 +104,12 @@ fn root_on_a_logical_volume() -> Result<()> {
 
 #[test]
 #[ignore = "long: under `make test-all`"]
+fn folders_that_are_written_to_on_volumes_of_their_own() -> Result<()> {
+    boots("efi-lvm-cis", Firmware::Ovmf, 512, &[""])
+}
+
+#[test]
+#[ignore = "long: under `make test-all`"]
 fn root_on_two_mirrored_disks() -> Result<()> {
     boots("raid1", Firmware::SeaBios, 512, &["disk0", "disk1"])
 }

@@ -20,7 +20,7 @@ use serde_json::Value;
 const REFRESH: &str = "DIBHOST_GOLDEN";
 
 /// Elements that make an image by themselves or together, as one types them.
-const COMBINATIONS: [&[&str]; 12] = [
+const COMBINATIONS: [&[&str]; 13] = [
     &["debian-minimal"],
     &["debian"],
     &["debian-minimal", "vm", "openssh-server"],
@@ -29,6 +29,7 @@ const COMBINATIONS: [&[&str]; 12] = [
     &["debian-minimal", "block-device-efi"],
     &["debian-minimal", "block-device-efi-4k"],
     &["debian-minimal", "block-device-efi-lvm"],
+    &["debian-minimal", "block-device-efi-lvm-cis"],
     &["debian-minimal", "block-device-gpt"],
     &["debian-minimal", "block-device-mbr"],
     &["debian-minimal", "block-device-raid1"],

@@ -185,7 +185,7 @@ pub const ELEMENTS: [DibElement; 128] = [
     of("runtime-ssh-host-keys", Here::Same),
     of("select-boot-kernel-initrd", HELPER),
     of("selinux-fixfiles-restore", SELINUX),
-    of("selinux-permissive", SELINUX),
+    of("selinux-permissive", Here::Same),
     of("simple-init", Here::Is("cloud-init")),
     of("source-repositories", Here::Same),
     of("stable-interface-names", Here::Same),
