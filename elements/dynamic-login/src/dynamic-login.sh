@@ -2,6 +2,7 @@
 # Lets in whom the kernel's command line names: `rootpwd=` is root's password as crypt(3) hashes it,
 # `sshkey=` a public key that logs in as root. Either may be in base64, which no boot loader takes
 # apart at its spaces and dollar signs.
+# shellcheck shell=dash
 set -u
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C

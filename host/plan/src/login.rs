@@ -12,6 +12,9 @@ const SERVERS: [&str; 3] = ["openssh-server", "openssh", "dropbear"];
 /// Packages that give users and keys to a machine when it first starts.
 const AT_BOOT: [&str; 4] = ["cloud-init", "afterburn", "ignition", "waagent"];
 
+/// The unit of the element `dynamic-login`, which lets root in at every boot.
+const BY_COMMAND_LINE: &str = "dibhost-dynamic-login.service";
+
 /// Who starts a machine has a boot loader in the image; a container has none.
 const LOADER: &str = "dib:boot/loader@1";
 
@@ -39,6 +42,7 @@ impl Plan {
         let mut logins: Vec<Login> =
             names.iter().filter_map(|name| self.login(name, users.get(name).copied())).collect();
         logins.extend(self.at_first_boot());
+        logins.extend(self.by_command_line());
         logins
     }
 
@@ -113,6 +117,16 @@ impl Plan {
         let how =
             format!("with the keys or the password that {by} is given where the machine runs");
         Some(Login { user: user.to_owned(), how })
+    }
+
+    fn by_command_line(&self) -> Option<Login> {
+        let mut states = self.unit_states.iter();
+        let read =
+            states.any(|unit| unit.state == UnitState::Enabled && unit.unit == BY_COMMAND_LINE);
+        read.then(|| Login {
+            user: "root".to_owned(),
+            how: "with the key or the password that the kernel's command line names".to_owned(),
+        })
     }
 
     fn has_ssh(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use dibhost_plan::Phase;
 use dibhost_plan::description::ParameterKind;
-use dibhost_plan::wish::{Sudo, User, Wish};
+use dibhost_plan::wish::{Sudo, UnitState, User, Wish};
 use serde_json::json;
 
 use crate::elements::*;
@@ -47,6 +47,12 @@ fn who_can_log_in_is_who_has_a_key_or_a_password() {
         logins(&[install("cloud-init")]),
         ["debian with the keys or the password that cloud-init is given where the machine runs"]
     );
+    let unit = |state| [service("dibhost-dynamic-login.service", state)];
+    assert_eq!(
+        logins(&unit(UnitState::Enabled)),
+        ["root with the key or the password that the kernel's command line names"]
+    );
+    assert!(logins(&unit(UnitState::Masked)).is_empty());
 }
 
 #[test]
