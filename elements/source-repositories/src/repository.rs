@@ -79,6 +79,12 @@ impl Repository {
                 location.escape_debug()
             ));
         }
+        if authority(location).contains('@') {
+            // Not to be told: it is a password.
+            return Err(format!(
+                "`{name}` is at an address with a user in it, which would be in the image"
+            ));
+        }
         let kind = match (kind, reference) {
             ("git", Some("*")) => {
                 return Err(format!("`{name}` wants all of a git repository: name one branch"));
@@ -131,6 +137,12 @@ fn is_url(location: &str) -> bool {
         rest.starts_with(|c: char| c.is_ascii_alphanumeric())
             && rest.chars().all(|c| c.is_ascii_graphic() && !"\"'`\\<>".contains(c))
     })
+}
+
+/// A URL's host, with what stands around it.
+fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -194,6 +206,7 @@ mod tests {
             ("a git /opt/a git://e.org/a", "`https:` and `http:`"),
             ("a git /opt/a file:///etc/shadow", "`https:` and `http:`"),
             ("a git /opt/a https://-oProxyCommand=x/", "`https:` and `http:`"),
+            ("a git /opt/a https://me:secret@e.org/a", "with a user in it"),
             ("a git /opt/a https://e.org/a *", "all of a git repository"),
             ("a git /opt/a https://e.org/a --upload-pack=x", "no branch, tag or commit"),
             ("a tar /opt/a https://e.org/a sub/folder", "the folder `sub/folder`"),
@@ -201,7 +214,7 @@ mod tests {
             ("a file /opt/a $NOBODY/a", "`NOBODY`"),
         ] {
             let wrong = of(line).unwrap_err();
-            assert!(wrong.contains(says), "{line}: {wrong}");
+            assert!(wrong.contains(says) && !wrong.contains("secret@"), "{line}: {wrong}");
         }
     }
 }
