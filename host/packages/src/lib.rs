@@ -1,9 +1,16 @@
 //! Package managers: which packages, from where, and into the tree.
 
 pub mod apt;
+mod clock;
+mod digest;
+mod download;
 mod error;
+mod files;
 mod manager;
+mod room;
+mod said;
 pub mod simulated;
+mod words;
 
 pub use error::PackageError;
 pub use manager::{

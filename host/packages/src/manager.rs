@@ -112,6 +112,9 @@ pub struct Resolution {
     pub removals: Vec<String>,
     /// What was asked for by name, there already or not: it is no dependency any more.
     pub requested: Vec<String>,
+    /// Streams of modules that are enabled for good, as `NAME:STREAM`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modules: Vec<String>,
 }
 
 impl Resolution {
@@ -125,6 +128,20 @@ impl Resolution {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.packages.iter().map(|p| p.size).sum()
+    }
+
+    /// Of what is locked, nothing else may have been chosen.
+    pub(crate) fn check_locked(&self, locked: &[LockedPackage]) -> Result<(), PackageError> {
+        let other = self.packages.iter().find(|p| !locked.contains(&LockedPackage::from(*p)));
+        let Some(other) = other else { return Ok(()) };
+        let (name, version) = (&other.name, &other.version);
+        Err(PackageError::Locked(match locked.iter().find(|l| l.name == other.name) {
+            None => format!("`{name}` {version} is needed and not in it"),
+            Some(there) if there.version != other.version => {
+                format!("`{name}` is locked at {} and {version} would be had", there.version)
+            }
+            Some(_) => format!("the file of `{name}` {version} is another one"),
+        }))
     }
 }
 
@@ -228,6 +245,20 @@ pub struct ManagerState {
     pub deferred: Vec<String>,
     /// What was in the tree when the first package came that only the build needs.
     pub before_build_only: Option<BTreeSet<String>>,
+    /// What came as a dependency only, where the tree has no record of it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub automatic: BTreeSet<String>,
+}
+
+impl ManagerState {
+    /// Notes programs that package scripts wanted, each once.
+    pub(crate) fn note(&mut self, deferred: &[String]) {
+        for program in deferred {
+            if !self.deferred.contains(program) {
+                self.deferred.push(program.clone());
+            }
+        }
+    }
 }
 
 /// What every program of a tree is run with, so that packages can be installed and configured

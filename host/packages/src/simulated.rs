@@ -306,6 +306,7 @@ impl PackageManager for SimulatedPackages {
             order: vec![Batch::Unpack(names)],
             packages,
             requested,
+            modules: Vec::new(),
         })
     }
 

@@ -1,25 +1,25 @@
 //! One list of archives: its configuration, its lists, and who uses them.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use dibhost_sys::{Cancel, Program, ProgramOutput};
-use rustix::fs::FlockOperation;
-use rustix::io::Errno;
 
 use super::builder::builder_mirror;
+use super::config;
 use super::types::AptOptions;
-use super::{config, room, said};
+use crate::digest::digest_text;
+use crate::download::Downloads;
 use crate::error::PackageError;
+use crate::files::{absolute, make_folder, write};
 use crate::manager::{IndexFile, ManagerState, PackageSource};
+use crate::{room, said};
 
 /// One list of archives with its lists, resolver and download cache.
 #[derive(Debug)]
 pub struct Apt {
-    suite: String,
     pub(super) arch: String,
-    configuration: PathBuf,
+    pub(super) downloads: Downloads,
     pub(super) folders: config::Folders,
     /// The image's own source, where it is the builder's.
     pub(super) image_source: Option<String>,
@@ -47,37 +47,35 @@ impl Apt {
         let cache = absolute(&options.cache)?;
         let folders = config::Folders {
             own: absolute(&options.work)?.join("apt"),
-            debs: absolute(&options.packages)?,
             lists: cache.join("lists").join(config::key(&lines, &options.arch)),
             packages: cache.join("packages"),
         };
         let own = ["nothing", "archives/partial", "log"].map(|f| folders.own.join(f));
         let shared =
             ["lists/partial", "cache", "state", "resolutions"].map(|f| folders.lists.join(f));
-        for folder in
-            own.iter().chain(&shared).chain([&folders.packages.join("partial"), &folders.debs])
-        {
-            std::fs::create_dir_all(folder).map_err(|source| PackageError::Io {
-                doing: format!("making the folder `{}`", folder.display()),
-                source,
-            })?;
-        }
-        config::write(
+        own.iter().chain(&shared).try_for_each(|folder| make_folder(folder))?;
+        let downloads = Downloads {
+            configuration: folders.own.join("apt.conf"),
+            packages: folders.packages.clone(),
+            placed: absolute(&options.packages)?,
+            suffix: "deb",
+            suite: options.suite.clone(),
+        };
+        downloads.make_folders()?;
+        write(
             &folders.own.join("sources.list"),
             config::sources(&lines, &options.arch, &folders.own)?.as_bytes(),
         )?;
-        config::write(&folders.own.join("preferences"), b"")?;
-        config::write(&folders.own.join("status"), b"")?;
+        write(&folders.own.join("preferences"), b"")?;
+        write(&folders.own.join("status"), b"")?;
         let acquire = builder.map_or_else(Vec::new, |b| b.acquire);
         let indexes: Option<Vec<_>> = lines.iter().map(config::Line::index).collect();
         let own_way = acquire.iter().any(|(name, _)| is_of_the_way(name));
-        let configuration = folders.own.join("apt.conf");
         let text = config::apt_conf(&folders, &options.arch, &acquire)?;
-        config::write(&configuration, text.as_bytes())?;
+        write(&downloads.configuration, text.as_bytes())?;
         Ok(Self {
-            suite: options.suite.clone(),
             arch: options.arch.clone(),
-            configuration,
+            downloads,
             folders,
             image_source: config::image_source(&options, &lines),
             sources: options.sources,
@@ -88,12 +86,12 @@ impl Apt {
 
     /// Fetches the package lists, of those the mirror has not changed only that they are so.
     pub(super) fn update(&self, cancel: &Cancel) -> Result<(), PackageError> {
-        let _lock = self.lock(cancel)?;
+        let _lock = self.downloads.lock(cancel)?;
         let doing = "fetching the package lists";
         room::require(&self.folders.packages, room::LISTS, doing)?;
         let program = self.program("apt-get").args(["-q", "update"]);
         self.run(&program, doing, cancel)?;
-        config::write(&self.updated(), b"")
+        write(&self.updated(), b"")
     }
 
     /// Written whenever apt has fetched the lists, and found them to be signed and still valid.
@@ -111,23 +109,14 @@ impl Apt {
         }
         let file = |url: &String| {
             let path = self.folders.lists.join("lists").join(config::list_name(url));
-            let sha256 = config::digest_text(&self.digest_of(&path).ok()?);
+            let sha256 = digest_text(&self.digest_of(&path).ok()?);
             Some(IndexFile { url: url.clone(), sha256 })
         };
         self.indexes.iter().map(file).collect::<Option<_>>().unwrap_or_default()
     }
 
-    /// Notes what package scripts wanted, each once.
-    pub(super) fn note(&mut self, deferred: &[String]) {
-        for program in deferred {
-            if !self.state.deferred.contains(program) {
-                self.state.deferred.push(program.clone());
-            }
-        }
-    }
-
     pub(super) fn program(&self, name: &str) -> Program {
-        Program::new(name).env("APT_CONFIG", &self.configuration)
+        Program::new(name).env("APT_CONFIG", &self.downloads.configuration)
     }
 
     pub(super) fn run(
@@ -136,26 +125,7 @@ impl Apt {
         doing: &str,
         cancel: &Cancel,
     ) -> Result<ProgramOutput, PackageError> {
-        program.run(cancel).map_err(|e| said::failed(e, doing, &self.suite))
-    }
-
-    /// Waits for other builds that use the same lists or the packages.
-    pub(super) fn lock(&self, cancel: &Cancel) -> Result<File, PackageError> {
-        let path = self.folders.packages.join("lock");
-        let error = |source: std::io::Error| PackageError::Io {
-            doing: format!("locking `{}`", path.display()),
-            source,
-        };
-        let file = File::options().create(true).append(true).open(&path).map_err(error)?;
-        loop {
-            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(file),
-                Err(Errno::AGAIN | Errno::INTR) => (),
-                Err(errno) => return Err(error(errno.into())),
-            }
-            cancel.check().map_err(|_| PackageError::Cancelled)?;
-            std::thread::sleep(LOCK_INTERVAL);
-        }
+        program.run(cancel).map_err(|e| said::failed(e, doing, &self.downloads.suite))
     }
 }
 
@@ -168,14 +138,4 @@ fn is_of_the_way(setting: &str) -> bool {
     let mut parts = setting.split("::").skip(1);
     let of = parts.next().unwrap_or_default().to_ascii_lowercase();
     matches!(of.as_str(), "http" | "https" | "ftp" | "socks" | "forceipv4" | "forceipv6")
-}
-
-/// Short beside any download, long beside the cost of looking.
-const LOCK_INTERVAL: Duration = Duration::from_millis(50);
-
-fn absolute(path: &Path) -> Result<PathBuf, PackageError> {
-    std::path::absolute(path).map_err(|source| PackageError::Io {
-        doing: format!("finding the folder `{}`", path.display()),
-        source,
-    })
 }

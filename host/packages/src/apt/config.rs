@@ -2,14 +2,14 @@
 //! mirror, nothing unsigned, no hooks.
 
 use std::fmt::Write as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
-
 use super::types::{AptOptions, Mirror};
+use crate::digest::hex;
 use crate::error::PackageError;
+use crate::files::{reachable_by_all, write};
 use crate::manager::{LockedPackage, PackageSource};
+use crate::words::{check_key, check_source, check_url, invalid, word};
 
 /// Debian's keyring on a Debian builder.
 const DEBIAN_KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -59,28 +59,6 @@ pub(super) enum Keyring {
     Armoured(String),
 }
 
-fn invalid(said: String) -> PackageError {
-    PackageError::Invalid(said)
-}
-
-pub(super) fn check_url(url: &str) -> Result<(), PackageError> {
-    let known = ["http://", "https://", "file:/", "copy:/"].iter().any(|s| url.starts_with(s));
-    let plain = url.bytes().all(|b| b.is_ascii_graphic() && !b"\"'`[]<>{}|\\^;".contains(&b));
-    if known && plain && url.len() > 7 {
-        return Ok(());
-    }
-    Err(invalid(format!(
-        "`{}` is no address of an archive; it must begin with `http://`, `https://`, `file:/` or `copy:/` and have no spaces, quotes or brackets in it",
-        url.escape_debug()
-    )))
-}
-
-fn word(text: &str, more: &[u8]) -> bool {
-    text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || more.contains(&b))
-        && !text.contains("..")
-}
-
 fn check_suite(suite: &str) -> Result<(), PackageError> {
     if word(suite, b"._-/+") {
         return Ok(());
@@ -118,16 +96,7 @@ pub(super) fn check_version(version: &str) -> Result<(), PackageError> {
 }
 
 fn armoured(keys: &[String]) -> Result<Vec<Keyring>, PackageError> {
-    keys.iter()
-        .map(|key| {
-            let key = key.trim();
-            let begins = key.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----");
-            if begins && key.ends_with("-----END PGP PUBLIC KEY BLOCK-----") {
-                return Ok(Keyring::Armoured(format!("{key}\n")));
-            }
-            Err(invalid("a key of an archive is no armoured OpenPGP public key (`-----BEGIN PGP PUBLIC KEY BLOCK-----` … `-----END PGP PUBLIC KEY BLOCK-----`)".to_owned()))
-        })
-        .collect()
+    keys.iter().map(|key| check_key(key).map(Keyring::Armoured)).collect()
 }
 
 /// What sources.list will say, from what was asked and what the builder has.
@@ -214,16 +183,7 @@ pub(super) fn deb822(url: &str, suites: &str, components: &[String], keyring: &P
 }
 
 fn source_lines(source: &PackageSource) -> Result<Vec<Line>, PackageError> {
-    if !word(&source.name, b"-_") {
-        let name = source.name.escape_debug();
-        return Err(invalid(format!("`{name}` is no name of a repository")));
-    }
-    if source.key.trim().is_empty() {
-        return Err(invalid(format!(
-            "the repository `{}` has no key; unsigned repositories are not used",
-            source.name
-        )));
-    }
+    check_source(source)?;
     check_components(&source.components)?;
     let keyrings = armoured(std::slice::from_ref(&source.key))?;
     source
@@ -304,8 +264,6 @@ pub(super) fn key(lines: &[Line], arch: &str) -> String {
 pub(super) struct Folders {
     /// This build's.
     pub(super) own: PathBuf,
-    /// This build's packages, which the tree's worker and programs read.
-    pub(super) debs: PathBuf,
     /// Shared: these lists.
     pub(super) lists: PathBuf,
     /// Shared: all packages, by digest.
@@ -376,29 +334,6 @@ pub(super) fn apt_conf(
         }
     }
     Ok(text)
-}
-
-/// Whether anybody may pass through all folders above.
-fn reachable_by_all(path: &Path) -> bool {
-    path.ancestors().all(|a| std::fs::metadata(a).is_ok_and(|m| m.mode() & 0o001 != 0))
-}
-
-pub(super) fn write(path: &Path, content: &[u8]) -> Result<(), PackageError> {
-    std::fs::write(path, content).map_err(|source| PackageError::Io {
-        doing: format!("writing `{}`", path.display()),
-        source,
-    })
-}
-
-pub(super) fn hex(content: &[u8]) -> String {
-    digest_text(&Sha256::digest(content))
-}
-
-pub(super) fn digest_text(digest: &[u8]) -> String {
-    digest.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

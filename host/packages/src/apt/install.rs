@@ -6,19 +6,20 @@
 //! in one.
 
 use std::fmt::Write as _;
-use std::time::Instant;
 
 use dibhost_sys::Program;
 use dibhost_tree::{
-    Attributes, Change, Command, Line, ReadOnlyBind, Scope, Target, TargetError, TargetPath, Walk,
+    Attributes, Change, Command, Line, ReadOnlyBind, Scope, Target, TargetPath, Walk,
 };
 
 use super::archive::Apt;
 use super::programs::{command, path};
 use super::records;
-use super::said::{TREE_FULL, dpkg};
+use super::said::dpkg;
+use crate::clock::Clock;
 use crate::error::PackageError;
 use crate::manager::{Applied, Batch, Package, Resolution, Selection};
+use crate::room::full;
 
 /// Where the target sees this build's packages; on its private `/run`.
 const PACKAGES: &str = "/run/dibhost/packages";
@@ -34,20 +35,6 @@ const LIB64: [&str; 6] = ["amd64", "ppc64", "ppc64el", "loong64", "mips64el", "s
 
 /// Never asking and never syncing: the tree is thrown away when the build fails.
 const OPTIONS: [&str; 3] = ["--force-unsafe-io", "--force-confold", "--force-confdef"];
-
-/// The times of one installation.
-struct Clock {
-    started: Instant,
-    timings: Vec<(String, u64)>,
-}
-
-impl Clock {
-    fn lap(&mut self, what: &str) {
-        let took = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.timings.push((what.to_owned(), took));
-        self.started = Instant::now();
-    }
-}
 
 /// dpkg in the tree, told about as it goes.
 pub(super) struct Dpkg<'a> {
@@ -67,7 +54,7 @@ impl Apt {
         line: &mut dyn FnMut(Line),
     ) -> Result<Applied, PackageError> {
         let selections = selections(answers)?;
-        let mut clock = Clock { started: Instant::now(), timings: Vec::new() };
+        let mut clock = Clock::start();
         let mut dpkg = Dpkg { apt: self, tree, line, deferred: Vec::new() };
         if resolution.bootstrap {
             dpkg.lay_down(resolution)?;
@@ -123,7 +110,7 @@ impl Apt {
         clock.lap("configuring the packages");
         dpkg.finish(resolution)?;
         clock.lap("checking the packages");
-        Ok(Applied { deferred: dpkg.deferred, timings: clock.timings })
+        Ok(Applied { deferred: dpkg.deferred, timings: clock.timings() })
     }
 }
 
@@ -163,8 +150,9 @@ impl Dpkg<'_> {
         }
         self.tree.apply(&Scope::own(), &changes)?;
         let debs = resolution.packages.iter().filter(|p| p.essential);
-        let archive =
-            |deb: &Package| Program::new("dpkg-deb").arg("--fsys-tarfile").arg(self.apt.deb(deb));
+        let archive = |deb: &Package| {
+            Program::new("dpkg-deb").arg("--fsys-tarfile").arg(self.apt.downloads.path(deb))
+        };
         let archives: Vec<_> = debs.map(archive).collect();
         self.tree.lay_down(&archives).map_err(|e| full(e, "laying down the essential packages"))
     }
@@ -186,7 +174,7 @@ impl Dpkg<'_> {
         doing: &str,
     ) -> Result<(), PackageError> {
         let target = path(PACKAGES)?;
-        let host = self.apt.debs().to_string_lossy().into_owned();
+        let host = self.apt.downloads.placed.to_string_lossy().into_owned();
         let mut command = command(program, words)?;
         // No marks of being a container: packages would configure themselves for one.
         let own = [("DEBCONF_NONINTERACTIVE_SEEN", "true"), ("UCF_FORCE_CONFFOLD", "1")];
@@ -244,21 +232,6 @@ impl Dpkg<'_> {
         let manual = resolution.requested.iter().map(|name| records::bare(name));
         let marked = states.with(automatic).without(manual);
         records::write_extended_states(self.tree, &states, &marked)
-    }
-}
-
-/// A worker's error, with what to do when its tree is full.
-pub(super) fn full(error: TargetError, doing: &str) -> PackageError {
-    match error {
-        TargetError::Cancelled => PackageError::Cancelled,
-        TargetError::Os { doing: at, name, message } if name == "ENOSPC" || name == "EDQUOT" => {
-            PackageError::NoSpace {
-                doing: doing.to_owned(),
-                detail: format!("{at}: {message}"),
-                advice: TREE_FULL,
-            }
-        }
-        error => error.into(),
     }
 }
 

@@ -13,13 +13,11 @@
 mod archive;
 mod builder;
 mod config;
-mod download;
 mod install;
 mod packages;
 mod programs;
 mod records;
 mod resolve;
-mod room;
 mod said;
 mod simulation;
 mod sources;

@@ -5,15 +5,16 @@ use dibhost_tree::{Line, Target};
 use sha2::{Digest as _, Sha256};
 
 use super::archive::Apt;
-use super::config;
-use super::install::{full, make_initramfs};
+use super::install::make_initramfs;
 use super::programs::{self, command};
 use super::records;
+use crate::digest::digest_text;
 use crate::error::PackageError;
 use crate::manager::{
     Applied, IndexFile, Indexes, InstalledPackage, LockedPackage, ManagerState, PackageManager,
     Resolution, Selection, Surroundings, Wanted,
 };
+use crate::room::full;
 
 impl PackageManager for Apt {
     fn surroundings(&self) -> Surroundings {
@@ -49,7 +50,7 @@ impl PackageManager for Apt {
         cancel: &Cancel,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<(), PackageError> {
-        self.download(resolution, cancel, progress)
+        self.downloads.have(resolution, cancel, progress)
     }
 
     fn apply(
@@ -60,7 +61,7 @@ impl PackageManager for Apt {
         line: &mut dyn FnMut(Line),
     ) -> Result<Applied, PackageError> {
         let applied = self.install(tree, resolution, selections, line)?;
-        self.note(&applied.deferred);
+        self.state.note(&applied.deferred);
         Ok(applied)
     }
 
@@ -103,7 +104,7 @@ impl PackageManager for Apt {
         for release in self.releases()? {
             digest.update(self.digest_of(&release)?);
         }
-        Ok(Indexes { digest: config::digest_text(&digest.finalize()) })
+        Ok(Indexes { digest: digest_text(&digest.finalize()) })
     }
 
     fn known_indexes(&self) -> Vec<IndexFile> {

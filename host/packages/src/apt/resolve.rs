@@ -9,8 +9,11 @@ use sha2::{Digest as _, Sha256};
 use super::archive::Apt;
 use super::config;
 use super::simulation::{Relations, Step, debs, parse_records, parse_steps, parse_uris};
+use crate::digest::digest_text;
 use crate::error::PackageError;
+use crate::files::{read, write};
 use crate::manager::{LockedPackage, Resolution, Wanted};
+use crate::words::is_file_name;
 
 /// Part of the key of kept resolutions: changed whenever what is kept means something else.
 const FORMAT: u32 = 2;
@@ -57,10 +60,10 @@ impl Apt {
         }
         let mut preferences: String = self.sources.iter().filter_map(config::preference).collect();
         preferences.push_str(&config::pins(locked)?);
-        config::write(&self.folders.own.join("preferences"), preferences.as_bytes())?;
+        write(&self.folders.own.join("preferences"), preferences.as_bytes())?;
         let resolution = self.kept_or_asked(&arguments, &requested, status, bootstrap, cancel)?;
         if !locked.is_empty() {
-            check_locked(&resolution, locked)?;
+            resolution.check_locked(locked)?;
         }
         Ok(resolution)
     }
@@ -73,19 +76,19 @@ impl Apt {
         bootstrap: bool,
         cancel: &Cancel,
     ) -> Result<Resolution, PackageError> {
-        let _lock = self.lock(cancel)?;
+        let _lock = self.downloads.lock(cancel)?;
         let kept = self.kept(arguments, status, bootstrap)?;
         if let Ok(text) = std::fs::read(&kept)
             && let Ok(resolution) = serde_json::from_slice(&text)
         {
             return Ok(resolution);
         }
-        config::write(&self.folders.own.join("status"), status)?;
+        write(&self.folders.own.join("status"), status)?;
         let resolution = self.ask(arguments, requested, bootstrap, cancel)?;
         if let Ok(text) = serde_json::to_vec(&resolution) {
             // Written whole or not at all; the lock keeps others away.
             let new = kept.with_extension("new");
-            config::write(&new, &text)?;
+            write(&new, &text)?;
             std::fs::rename(&new, &kept).map_err(|source| PackageError::Io {
                 doing: format!("writing `{}`", kept.display()),
                 source,
@@ -135,7 +138,7 @@ impl Apt {
         resolution.packages = debs(&steps, &uris, &essential, requested)
             .map_err(|detail| PackageError::Apt { doing: doing.to_owned(), detail })?;
         if let Some(bad) =
-            resolution.packages.iter().find(|p| !plain(&p.file) || p.sha256.len() != 64)
+            resolution.packages.iter().find(|p| !is_file_name(&p.file) || p.sha256.len() != 64)
         {
             return Err(PackageError::Apt {
                 doing: doing.to_owned(),
@@ -162,11 +165,7 @@ impl Apt {
     }
 
     pub(super) fn digest_of(&self, release: &Path) -> Result<[u8; 32], PackageError> {
-        let text = std::fs::read(release).map_err(|source| PackageError::Io {
-            doing: format!("reading `{}`", release.display()),
-            source,
-        })?;
-        Ok(Sha256::digest(text).into())
+        Ok(Sha256::digest(read(release)?).into())
     }
 
     /// Where the answer to this question is kept.
@@ -180,11 +179,7 @@ impl Apt {
         let key = (FORMAT, &self.arch, bootstrap, arguments);
         digest.update(format!("{key:?}"));
         for file in ["sources.list", "preferences"] {
-            let path = self.folders.own.join(file);
-            let text = std::fs::read(&path).map_err(|source| PackageError::Io {
-                doing: format!("reading `{}`", path.display()),
-                source,
-            })?;
+            let text = read(&self.folders.own.join(file))?;
             // The sources name this build's folder, but what lies in it is in the lists' key.
             if file == "preferences" {
                 digest.update(&text);
@@ -194,27 +189,7 @@ impl Apt {
             digest.update(self.digest_of(&release)?);
         }
         digest.update(Sha256::digest(status));
-        let name = format!("{}.json", config::digest_text(&digest.finalize()));
+        let name = format!("{}.json", digest_text(&digest.finalize()));
         Ok(self.folders.lists.join("resolutions").join(name))
     }
-}
-
-/// Of what is locked, nothing else may have been chosen.
-fn check_locked(resolution: &Resolution, locked: &[LockedPackage]) -> Result<(), PackageError> {
-    let other = resolution.packages.iter().find(|p| !locked.contains(&LockedPackage::from(*p)));
-    let Some(other) = other else { return Ok(()) };
-    let (name, version) = (&other.name, &other.version);
-    Err(PackageError::Locked(match locked.iter().find(|l| l.name == other.name) {
-        None => format!("`{name}` {version} is needed and not in it"),
-        Some(there) if there.version != other.version => {
-            format!("`{name}` is locked at {} and {version} would be had", there.version)
-        }
-        Some(_) => format!("the file of `{name}` {version} is another one"),
-    }))
-}
-
-/// A file name that is nothing else.
-fn plain(file: &str) -> bool {
-    !file.starts_with(['.', '-'])
-        && file.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+~%-".contains(&b))
 }

@@ -15,6 +15,7 @@ use super::install::Dpkg;
 use super::records::{self, ExtendedStates};
 use super::simulation::{Step, parse_steps};
 use crate::error::PackageError;
+use crate::files::write;
 
 const DOING: &str = "finding out which packages only the build needed";
 
@@ -32,7 +33,7 @@ impl Apt {
         let installed = records::names(&status);
         let there = names.iter().map(|n| records::bare(n)).filter(|n| installed.contains(*n));
         let marked = states.forced(there, &self.arch);
-        let lock = self.lock(cancel)?;
+        let lock = self.downloads.lock(cancel)?;
         let before = self.unneeded(&status, &states, cancel)?;
         let after = self.unneeded(&status, &marked, cancel)?;
         drop(lock);
@@ -50,7 +51,7 @@ impl Apt {
                 std::iter::once("--purge").chain(gone.iter().map(String::as_str)).collect();
             dpkg.run_words("dpkg", &words, None, "removing the packages of the build")?;
             let deferred = dpkg.deferred;
-            self.note(&deferred);
+            self.state.note(&deferred);
         }
         let forgotten = gone.iter().map(|name| records::bare(name)).collect();
         records::write_extended_states(tree, &states, &marked.forgetting(&forgotten))?;
@@ -64,9 +65,9 @@ impl Apt {
         states: &ExtendedStates,
         cancel: &Cancel,
     ) -> Result<BTreeSet<String>, PackageError> {
-        config::write(&self.folders.own.join("status"), status)?;
+        write(&self.folders.own.join("status"), status)?;
         let file = self.folders.own.join("extended_states");
-        config::write(&file, states.text().as_bytes())?;
+        write(&file, states.text().as_bytes())?;
         let program = self.program("apt-get").args(["--simulate", "--yes", "autoremove"]);
         let said = self.run(&program, DOING, cancel);
         // Solving is not to see it: it asks by name what is to be there.

@@ -1,17 +1,19 @@
-//! Room on the cache's disk, looked at before apt is started: its method that unpacks lists waits
+//! Room: on the cache's disk, and in the tree. The former is looked at before apt is started: its method that unpacks lists waits
 //! for ever when the disk fills under it (seen with apt 2.6).
 
 use std::path::Path;
 
-use super::said::CACHE_FULL;
+use dibhost_tree::TargetError;
+
 use crate::error::PackageError;
+use crate::said::{CACHE_FULL, TREE_FULL};
 
 /// What the lists of a release, its updates and its security suite take while they are replaced:
 /// those of Debian 12 take 60 MiB, and their old copies stay until the new ones are whole.
-pub(super) const LISTS: u64 = 128 << 20;
+pub(crate) const LISTS: u64 = 128 << 20;
 
 /// Refuses when the disk that holds `folder` has less than `bytes` free.
-pub(super) fn require(folder: &Path, bytes: u64, doing: &str) -> Result<(), PackageError> {
+pub(crate) fn require(folder: &Path, bytes: u64, doing: &str) -> Result<(), PackageError> {
     let stat = rustix::fs::statvfs(folder).map_err(|errno| PackageError::Io {
         doing: format!("looking how much room `{}` has", folder.display()),
         source: errno.into(),
@@ -27,6 +29,21 @@ pub(super) fn require(folder: &Path, bytes: u64, doing: &str) -> Result<(), Pack
         detail: format!("`{folder}` has {} MiB free, and {needed} MiB are needed", mebibytes(free)),
         advice: CACHE_FULL,
     })
+}
+
+/// A worker's error, with what to do when its tree is full.
+pub(crate) fn full(error: TargetError, doing: &str) -> PackageError {
+    match error {
+        TargetError::Cancelled => PackageError::Cancelled,
+        TargetError::Os { doing: at, name, message } if name == "ENOSPC" || name == "EDQUOT" => {
+            PackageError::NoSpace {
+                doing: doing.to_owned(),
+                detail: format!("{at}: {message}"),
+                advice: TREE_FULL,
+            }
+        }
+        error => error.into(),
+    }
 }
 
 #[cfg(test)]
