@@ -75,6 +75,46 @@ pub enum PackageError {
         /// apt's own words, condensed.
         detail: String,
     },
+    /// A repository has not what it must have.
+    #[error(
+        "the repository `{repository}` does not have what was asked for ({detail}); see whether its address and the release are right"
+    )]
+    NotInRepository {
+        /// Its name.
+        repository: String,
+        /// What was said.
+        detail: String,
+    },
+    /// The index of a repository is not signed by a key that is trusted.
+    #[error(
+        "the index of the repository `{repository}` is not signed well, so nothing of it is used ({detail}); give the key that signs it, or another address of it"
+    )]
+    IndexSignature {
+        /// Its name.
+        repository: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A package is not signed by a key of the repository that it comes from.
+    #[error(
+        "the package file `{file}` is not signed well by a key of its repository `{repository}`, so it is not installed ({detail}); give the key that signs its packages, or another address of it"
+    )]
+    PackageSignature {
+        /// The package's file.
+        file: String,
+        /// Its repository.
+        repository: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Something else that a program of RPM's said, or that it could not be run.
+    #[error("{doing}: {detail}")]
+    Rpm {
+        /// What was being done.
+        doing: String,
+        /// Its own words, condensed.
+        detail: String,
+    },
     /// The operating system refused.
     #[error("{doing}: {source}")]
     Io {

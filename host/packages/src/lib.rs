@@ -3,11 +3,13 @@
 pub mod apt;
 mod clock;
 mod digest;
+pub mod dnf;
 mod download;
 mod error;
 mod files;
 mod manager;
 mod room;
+pub mod rpm;
 mod said;
 pub mod simulated;
 mod words;

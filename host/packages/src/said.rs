@@ -95,7 +95,8 @@ pub(crate) fn explain(said: &str, doing: &str, suite: &str) -> PackageError {
     {
         return PackageError::Corrupt(detail);
     }
-    if let Some(detail) = with(&["404  Not Found", "403  Forbidden", "410  Gone", "File not found"])
+    if let Some(detail) =
+        with(&["404  Not Found", "403  Forbidden", "410  Gone", "File not found", "Failed to stat"])
     {
         return PackageError::NotOnMirror { detail, suite: suite.to_owned() };
     }

@@ -1,7 +1,7 @@
 """Has the builder's dnf choose packages. Nothing is fetched, installed or read of dnf's own configuration.
 
-A question is read from standard input's place, the file that is the first argument, and its answer
-printed, both as JSON (`question.rs`, `answer.rs`). What cannot be is an answer too: `problem`.
+A question is read from the file that is the argument, and its answer printed, both as JSON
+(`question.rs`). What cannot be is an answer too: `problem`.
 """
 
 import fnmatch
@@ -51,7 +51,7 @@ def base_of(question):
     conf.logdir = os.path.join(root, "log")
     conf.substitutions.clear()
     conf.substitutions.update(
-        releasever=question["releasever"], arch=question["arch"], basearch=question["basearch"]
+        releasever=question["release"], arch=question["arch"], basearch=question["arch"]
     )
     conf.install_weak_deps = question["weak"]
     # What is chosen is the newest that there is, or nothing.
@@ -66,12 +66,11 @@ def base_of(question):
             repository["name"], conf, baseurl=["file://" + repository["folder"]]
         )
         made.skip_if_unavailable = False
-        made.module_hotfixes = repository["module_hotfixes"]
         if repository["priority"] is not None:
             made.priority = repository["priority"]
     base.fill_sack(load_system_repo=True)
     # None of an architecture that the tree's is not, which the processor might run.
-    architectures = [question["basearch"], question["arch"], "noarch"]
+    architectures = [question["arch"], "noarch"]
     foreign = base.sack.query().available().filterm(arch__neq=architectures)
     base.sack.add_excludes(foreign)
     held = base.sack.query().available().filterm(name=question["held"])
@@ -173,8 +172,10 @@ def closure(packages, names):
             continue
         found.add(package)
         for needed in package.requires:
-            word = str(needed).lstrip("(").split(" ")[0]
-            waiting += providers.get(word, []) + files.get(word, [])
+            # Of `(a or b if c)` all that it names: rather too much than too little.
+            words = str(needed).replace("(", " (").split(" ") if " " in str(needed) else [str(needed)]
+            for word in {str(needed).split(" ")[0], *(w.strip("()") for w in words)}:
+                waiting += providers.get(word, []) + files.get(word, [])
     return found
 
 
@@ -201,10 +202,11 @@ def chosen(base, question):
             "size": package.downloadsize,
             "essential": package in essential,
             "upgrade": FORWARD[item.action],
-            "vendor": package.vendor or "",
+            "replaces": sorted({str(old).split(" ")[0] for old in package.obsoletes}),
         })
     removals = [item.pkg.name for item in items if item.action == REMOVE]
-    return {"packages": packages, "removals": sorted(set(removals))}
+    releases = [p.v for p in coming if any(str(q).split(" ")[0] == "system-release" for q in p.provides)]
+    return {"packages": packages, "removals": sorted(set(removals)), "releases": releases}
 
 
 def resolve(question):

@@ -1,0 +1,132 @@
+//! The builder's dnf, asked what to install. It solves; it fetches, installs and configures nothing.
+
+use std::collections::BTreeMap;
+
+use dibhost_sys::Cancel;
+use dibhost_sys::Program;
+
+use super::build::Dnf;
+use super::question::{Asked, Problem, ProblemKind, Question, Solution};
+use crate::error::PackageError;
+use crate::files::{make_folder, write};
+use crate::rpm::database::Database;
+use crate::rpm::keys::not_run;
+
+/// By dnf's own Python: Debian's, whichever else there is.
+const PYTHON: &str = "/usr/bin/python3";
+const SOLVE: &str = include_str!("solve.py");
+
+/// Most lines of dnf's that an error repeats.
+const SHOWN: usize = 4;
+
+/// What dnf is shown of a tree.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shown {
+    pub(super) database: Database,
+    /// Files of `/etc/dnf/modules.d`, by name.
+    pub(super) modules: BTreeMap<String, Vec<u8>>,
+}
+
+impl Dnf {
+    /// Asks dnf. Whoever does holds the lock.
+    pub(super) fn ask(
+        &self,
+        asked: &Asked,
+        shown: &Shown,
+        doing: &str,
+        cancel: &Cancel,
+    ) -> Result<Solution, PackageError> {
+        let root = self.own.join("root");
+        let _ = std::fs::remove_dir_all(&root);
+        let (database, home) = (root.join("database"), root.join("home"));
+        let modules = root.join("etc/dnf/modules.d");
+        for folder in [&database, &home, &modules] {
+            make_folder(folder)?;
+        }
+        for (name, content) in &shown.database.files {
+            write(&database.join(name), content)?;
+        }
+        for (name, content) in &shown.modules {
+            write(&modules.join(name), content)?;
+        }
+        // rpm's own place for it differs, and Debian's is the home folder.
+        let kind = if shown.database.kind.is_empty() { "sqlite" } else { shown.database.kind };
+        let macros = format!("%_dbpath /database\n%_db_backend {kind}\n");
+        write(&home.join(".rpmmacros"), macros.as_bytes())?;
+        let question = Question { root: root.clone(), cache: self.solver.join("dnf"), of: asked };
+        let text = serde_json::to_vec(&question).map_err(|e| odd(doing, &e.to_string()))?;
+        let (script, file) = (self.own.join("solve.py"), self.own.join("question.json"));
+        write(&script, SOLVE.as_bytes())?;
+        write(&file, &text)?;
+        let program = Program::new(PYTHON).arg("-I").arg(script).arg(file).env("HOME", home);
+        let said = program.run(cancel).map_err(|error| not_solved(error, doing))?;
+        let solution: Solution =
+            serde_json::from_slice(&said.stdout).map_err(|e| odd(doing, &e.to_string()))?;
+        match &solution.problem {
+            Some(problem) => Err(explain(problem, doing)),
+            None => Ok(solution),
+        }
+    }
+}
+
+fn odd(doing: &str, why: &str) -> PackageError {
+    PackageError::Rpm {
+        doing: doing.to_owned(),
+        detail: format!("dnf's answer is none that is understood: {why}"),
+    }
+}
+
+fn not_solved(error: dibhost_sys::ProgramError, doing: &str) -> PackageError {
+    let text = error.to_string();
+    if text.contains("No module named 'dnf'") {
+        return PackageError::Rpm {
+            doing: doing.to_owned(),
+            detail: "this machine has no dnf; install the Debian package `dnf`".to_owned(),
+        };
+    }
+    not_run(error, doing, "dnf")
+}
+
+/// What cannot be had, and what to do.
+fn explain(problem: &Problem, doing: &str) -> PackageError {
+    let Problem { kind, what } = problem;
+    PackageError::Unresolvable(match kind {
+        ProblemKind::Package => format!(
+            "no repository has a package `{what}`; see whether the name and the release are right, and whether it belongs to a module that is not enabled"
+        ),
+        ProblemKind::Version => format!("no repository has the package `{what}`"),
+        ProblemKind::Module => format!("no repository has the module `{what}`"),
+        ProblemKind::Group => format!("no repository has the group of packages `{what}`"),
+        ProblemKind::Unsolvable => {
+            format!("the packages cannot be installed together ({})", condensed(what))
+        }
+        ProblemKind::Repository => {
+            return PackageError::Rpm { doing: doing.to_owned(), detail: condensed(what) };
+        }
+    })
+}
+
+/// dnf's lines without its bullets; what says nothing is left out.
+fn condensed(said: &str) -> String {
+    let line = |line: &str| {
+        let line = line.trim().trim_start_matches("- ").trim_start_matches("Problem: ").trim();
+        (!line.is_empty() && line != "conflicting requests").then(|| line.to_owned())
+    };
+    said.lines().filter_map(line).take(SHOWN).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_says_what_is_missing_and_who_wants_it() {
+        let what = "\n Problem: package a-1-1.noarch requires b, but none of the providers can be installed\n  \
+                    - conflicting requests\n  - nothing provides c needed by b-1-1.noarch";
+        let problem = Problem { kind: ProblemKind::Unsolvable, what: what.to_owned() };
+        assert_eq!(
+            explain(&problem, "x").to_string(),
+            "the packages cannot be installed together (package a-1-1.noarch requires b, but none of the providers can be installed; nothing provides c needed by b-1-1.noarch)"
+        );
+    }
+}
