@@ -66,6 +66,8 @@ def base_of(question):
             repository["name"], conf, baseurl=["file://" + repository["folder"]]
         )
         made.skip_if_unavailable = False
+        # It is in a folder: looking whether it is another one costs nothing.
+        made.metadata_expire = 0
         if repository["priority"] is not None:
             made.priority = repository["priority"]
     base.fill_sack(load_system_repo=True)
