@@ -141,9 +141,12 @@ def wanted_by_tests():
     yield one("new-name", "2", provides=["old-name = 2"], obsoletes=["old-name < 2"])
     yield one("dracut", files={"/usr/bin/dracut": "#!/bin/sh\necho \"$*\" >>/var/log/dracut\n"})
     for version in ["1", "2"]:
-        yield one("kernel-core", version, provides=["installonlypkg(kernel)"],
-                  files={f"/usr/lib/modules/{version}/vmlinuz": "x\n"}, requires=["/bin/sh", "dracut"],
-                  sections={"%posttrans": f"dracut --kver {version}"})
+        # Of several that are there, no two have a file of one name.
+        yield Package(
+            "kernel-core", version, provides=["installonlypkg(kernel)"],
+            files={f"/usr/lib/modules/{version}/vmlinuz": "x\n"}, requires=["/bin/sh", "dracut"],
+            sections={"%posttrans": f"dracut --kver {version}"},
+        )
     yield one("unsigned")
     yield one("otherwise-signed")
     yield one("altered")

@@ -5,11 +5,10 @@
 
 #[path = "../../tree/tests/common/mod.rs"]
 mod common;
+mod served;
 
-use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use common::{names, path, sh};
 use dibhost_packages::apt::{Apt, AptOptions, builder_mirror};
@@ -18,6 +17,7 @@ use dibhost_packages::{
 };
 use dibhost_sys::{Cancel, Program};
 use dibhost_tree::{Output, Scope, SimulatedTarget, Tree as _};
+use served::serve;
 
 fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("apt-cache")
@@ -204,39 +204,6 @@ fn a_cached_package_that_was_changed_is_fetched_again() {
     assert!(matches!(error, PackageError::Corrupt(_)), "{error:?}");
 }
 
-/// Answers every request by a function from its path to a status and a body.
-fn serve(answer: impl Fn(&str) -> (&'static str, Vec<u8>) + Send + Sync + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/debian", listener.local_addr().unwrap());
-    let answer = Arc::new(answer);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { return };
-            let answer = answer.clone();
-            std::thread::spawn(move || {
-                let mut request = Vec::new();
-                let mut byte = [0];
-                while !request.ends_with(b"\r\n\r\n") {
-                    match stream.read(&mut byte) {
-                        Ok(1) => request.push(byte[0]),
-                        _ => return,
-                    }
-                }
-                let request = String::from_utf8_lossy(&request).into_owned();
-                let path = request.split(' ').nth(1).unwrap_or("/").to_owned();
-                let (status, body) = answer(&path);
-                let head = format!(
-                    "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                    body.len()
-                );
-                let _ = stream.write_all(head.as_bytes());
-                let _ = stream.write_all(&body);
-            });
-        }
-    });
-    url
-}
-
 fn update_from(mirror: &str) -> PackageError {
     let folder = tempfile::TempDir::new().unwrap();
     let mut options = options(folder.path());
@@ -247,7 +214,7 @@ fn update_from(mirror: &str) -> PackageError {
 
 #[test]
 fn a_mirror_without_the_suite_is_told_as_that() {
-    let url = serve(|_| ("404 Not Found", Vec::new()));
+    let url = serve("debian", |_| ("404 Not Found", Vec::new()));
     let error = update_from(&url);
     assert!(matches!(error, PackageError::NotOnMirror { .. }), "{error:?}");
     let said = error.to_string();
@@ -281,7 +248,7 @@ fn a_changed_archive_is_refused() {
     let mut changed = in_release();
     let at = changed.windows(8).position(|w| w == b"Origin: ").unwrap() + 8;
     changed[at] ^= 1;
-    let url = serve(move |path| {
+    let url = serve("debian", move |path| {
         if path.ends_with("/InRelease") {
             ("200 OK", changed.clone())
         } else {
@@ -295,7 +262,7 @@ fn a_changed_archive_is_refused() {
 
 #[test]
 fn an_unsigned_archive_is_refused() {
-    let url = serve(|path| {
+    let url = serve("debian", |path| {
         if path.ends_with("/Release") {
             let text = "Origin: Debian\nSuite: stable\nCodename: bookworm\nDate: Sat, 01 Jan 2022 00:00:00 UTC\nComponents: main\nArchitectures: amd64\nSHA256:\n";
             return ("200 OK", text.into());
@@ -309,7 +276,7 @@ fn an_unsigned_archive_is_refused() {
 #[test]
 fn an_archive_signed_by_another_key_is_refused() {
     let good = in_release();
-    let url = serve(move |path| {
+    let url = serve("debian", move |path| {
         if path.ends_with("/InRelease") {
             ("200 OK", good.clone())
         } else {

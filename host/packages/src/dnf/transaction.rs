@@ -82,7 +82,6 @@ impl Dnf {
         clock.lap("installing the packages");
         let deferred = rpm.deferred;
         modules::write(tree, &resolution.modules)?;
-        database::tidy(tree)?;
         check(tree, resolution)?;
         clock.lap("checking the packages");
         self.mark(resolution);

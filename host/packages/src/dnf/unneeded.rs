@@ -55,7 +55,6 @@ impl Dnf {
         };
         rpm.remove(&gone, false, "removing the packages of the build")?;
         let deferred = rpm.deferred;
-        database::tidy(tree)?;
         self.state.note(&deferred);
         self.state.automatic = marked.into_iter().filter(|name| !gone.contains(name)).collect();
         Ok(gone)

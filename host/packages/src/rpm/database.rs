@@ -93,6 +93,8 @@ pub(crate) fn installed(tree: &mut dyn Target) -> Result<Vec<InstalledPackage>, 
     let mut command = command("rpm", &["--query", "--all", "--queryformat", format]);
     command.capture = true;
     let output = tree.exec(&command, &mut |_| {})?;
+    // To ask is to leave something, too.
+    tidy(tree)?;
     if output.status != 0 {
         let detail = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(PackageError::Install { doing: doing.to_owned(), detail });

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use dibhost_sys::Program;
 use dibhost_tree::{Line, ReadOnlyBind, Scope, Target, TargetPath, Walk};
 
+use super::database::tidy;
 use super::programs::{command, path};
 use super::said;
 use crate::download::Downloads;
@@ -130,6 +131,7 @@ impl Rpm<'_> {
                 self.deferred.push(call.program);
             }
         }
+        tidy(self.tree)?;
         let text = [output.stdout.as_slice(), b"\n", &output.stderr].concat();
         failure(&String::from_utf8_lossy(&text), output.status, doing).map_or(Ok(()), Err)
     }
