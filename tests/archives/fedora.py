@@ -100,7 +100,13 @@ def plain():
         "shaped-release", provides=["system-release = 1"],
         files={"/usr/lib/os-release": OS_RELEASE, "/etc/system-release": "Shaped Linux 1\n"},
     )
-    yield Package("basesystem", requires=["setup", "filesystem", "system-release"])
+    yield Package(
+        "basesystem", requires=["setup", "filesystem", "system-release"],
+        # A file that has three names.
+        sections={"%install": "mkdir -p %{buildroot}/usr/lib/linked\ncd %{buildroot}/usr/lib/linked\n"
+                              "echo linked >a\nln a b\nln a c"},
+        listed=["/usr/lib/linked"],
+    )
 
 
 def one(name, version="1", **more):

@@ -158,27 +158,25 @@ fn failure(said: &str, status: i32, doing: &str) -> Option<PackageError> {
         });
     }
     let doing = doing.to_owned();
-    if let Some(failed) = scripts.first() {
-        let said::FailedScript { script, package, how } = failed;
-        // What it said comes right before.
-        let before: Vec<&str> =
-            said.lines().take_while(|l| !l.contains("scriptlet failed")).collect();
-        let said =
-            before.iter().rev().find(|l| !l.trim().is_empty() && !l.starts_with("Preparing"));
-        let said =
-            said.map_or(String::new(), |line| format!("; before that it said: {}", line.trim()));
-        let more = match scripts.len() {
-            1 => String::new(),
-            n => format!("; {} more failed", n - 1),
-        };
-        let detail = format!(
-            "the script `{script}` of the package `{package}` ended with {how}{said}{more}"
-        );
-        return Some(PackageError::Install { doing, detail });
-    }
-    let mut detail = said::complaints(said);
-    detail.truncate(SHOWN);
-    Some(PackageError::Install { doing, detail: detail.join("; ") })
+    let before: Vec<&str> = said.lines().take_while(|l| !l.contains("scriptlet failed")).collect();
+    // Of two things that went wrong, the first brought on the second.
+    let errors = before.iter().any(|line| line.starts_with("error: "));
+    let Some(failed) = scripts.first().filter(|_| !errors) else {
+        let mut detail = said::complaints(said);
+        detail.truncate(SHOWN);
+        return Some(PackageError::Install { doing, detail: detail.join("; ") });
+    };
+    let said::FailedScript { script, package, how } = failed;
+    // What it said comes right before.
+    let said = before.iter().rev().find(|l| !l.trim().is_empty() && !l.starts_with("Preparing"));
+    let said = said.map_or(String::new(), |line| format!("; before that it said: {}", line.trim()));
+    let more = match scripts.len() {
+        1 => String::new(),
+        n => format!("; {} more failed", n - 1),
+    };
+    let detail =
+        format!("the script `{script}` of the package `{package}` ended with {how}{said}{more}");
+    Some(PackageError::Install { doing, detail })
 }
 
 #[cfg(test)]
@@ -201,6 +199,9 @@ mod tests {
         let full =
             "error: unpacking of archive failed: cpio: write failed - No space left on device\n";
         assert!(matches!(failure(full, 1, "x"), Some(PackageError::NoSpace { .. })));
+        let both = format!("error: unpacking of archive failed on file /proc: chmod\n{said}");
+        let error = failure(&both, 1, "x").unwrap().to_string();
+        assert!(error.contains("unpacking of archive failed on file /proc"), "{error}");
         let other = "error: Failed dependencies:\n\tx is needed by a-1-1.noarch\n";
         let error = failure(other, 2, "x").unwrap().to_string();
         assert!(error.contains("x is needed by a-1-1.noarch"), "{error}");

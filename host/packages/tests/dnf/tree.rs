@@ -50,6 +50,9 @@ fn a_first_tree_runs_and_is_what_its_packages_say() {
         let stat = worker.stat(&Scope::all(), &path(folder)).unwrap().unwrap();
         assert_eq!((stat.mode, stat.uid), (mode, 0), "{folder}");
     }
+    // Files of several names are whole, whichever name is laid down first.
+    let linked = worker.stat(&Scope::all(), &path("/usr/lib/linked/b")).unwrap().unwrap();
+    assert_eq!((linked.links, linked.size), (3, 7));
     assert_eq!(sh(worker, "readlink /bin /lib64 | tr '\\n' ' '"), "usr/bin usr/lib64");
     // Triggers of files and of packages ran.
     let triggered = read(worker, "/var/log/triggered");
@@ -60,6 +63,20 @@ fn a_first_tree_runs_and_is_what_its_packages_say() {
         assert!(worker.stat(&Scope::all(), &path(gone)).unwrap().is_none(), "{gone}");
     }
     bench.worker.stop().unwrap();
+}
+
+#[test]
+fn two_trees_of_the_same_packages_have_the_same_database() {
+    let shaped = Shaped::new(&[]);
+    let of = || {
+        let (mut bench, _) = made(&shaped, &["capable"]);
+        let file = path("/usr/lib/sysimage/rpm/rpmdb.sqlite");
+        let content = bench.worker.read(&Scope::all(), &file, 0, 8 << 20).unwrap();
+        bench.worker.stop().unwrap();
+        content
+    };
+    let (one, two) = (of(), of());
+    assert!(one.len() > 100_000 && one == two);
 }
 
 #[test]
