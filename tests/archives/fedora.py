@@ -140,6 +140,10 @@ def wanted_by_tests():
     yield one("grouped-mandatory")
     yield one("grouped-default")
     yield one("grouped-optional")
+    # The same for zypper, which finds groups among packages.
+    yield Package("patterns-tools", provides=["pattern() = tools", "pattern-visible()"],
+                  requires=["grouped-mandatory"], recommends=["grouped-default"],
+                  files={"/usr/share/doc/patterns-tools": "a pattern\n"})
     for stream, version in [("one", "1"), ("two", "2")]:
         yield one("streamed", version, release=f"1.module_{stream}",
                   preamble=[f"ModularityLabel: streamed:{stream}:1:c0ffee"])

@@ -13,6 +13,7 @@ pub mod rpm;
 mod said;
 pub mod simulated;
 mod words;
+pub mod zypper;
 
 pub use error::PackageError;
 pub use manager::{

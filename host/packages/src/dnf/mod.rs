@@ -12,18 +12,12 @@
 //! is that of the signed index, and it is signed itself by a key of its repository.
 
 mod build;
-mod configuration;
 mod holds;
 mod modules;
 mod packages;
 mod question;
-mod repository;
 mod resolve;
 mod solver;
-mod sources;
-mod transaction;
-mod types;
 mod unneeded;
 
 pub use build::Dnf;
-pub use types::{DnfOptions, RpmRepository};

@@ -4,8 +4,7 @@ use dibhost_sys::Cancel;
 use dibhost_tree::{Line, Target};
 
 use super::build::Dnf;
-use super::holds;
-use super::transaction::make_initramfs;
+use super::{holds, modules};
 use crate::error::PackageError;
 use crate::manager::{
     Applied, IndexFile, Indexes, InstalledPackage, LockedPackage, ManagerState, PackageManager,
@@ -19,7 +18,7 @@ impl PackageManager for Dnf {
     }
 
     fn refresh(&mut self, cancel: &Cancel) -> Result<(), PackageError> {
-        self.update(cancel)
+        self.build.update(cancel)
     }
 
     fn resolve(
@@ -38,7 +37,7 @@ impl PackageManager for Dnf {
         cancel: &Cancel,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<(), PackageError> {
-        self.download(resolution, cancel, progress)
+        self.build.download(resolution, cancel, progress)
     }
 
     fn apply(
@@ -48,11 +47,13 @@ impl PackageManager for Dnf {
         selections: &[Selection],
         line: &mut dyn FnMut(Line),
     ) -> Result<Applied, PackageError> {
-        self.install(tree, resolution, selections, line)
+        let applied = self.build.install(tree, resolution, selections, line)?;
+        modules::write(tree, &resolution.modules)?;
+        Ok(applied)
     }
 
     fn write_sources(&mut self, tree: &mut dyn Target) -> Result<(), PackageError> {
-        self.write_image_sources(tree)
+        self.build.write_image_sources(tree, "/etc/yum.repos.d")
     }
 
     fn hold(&mut self, tree: &mut dyn Target, names: &[String]) -> Result<(), PackageError> {
@@ -84,19 +85,19 @@ impl PackageManager for Dnf {
     }
 
     fn indexes(&self) -> Result<Indexes, PackageError> {
-        Ok(Indexes { digest: self.offered()? })
+        Ok(Indexes { digest: self.build.offered()? })
     }
 
     fn known_indexes(&self) -> Vec<IndexFile> {
-        self.known()
+        self.build.known()
     }
 
     fn state(&self) -> &ManagerState {
-        &self.state
+        &self.build.state
     }
 
     fn resume(&mut self, state: ManagerState) {
-        self.state = state;
+        self.build.state = state;
     }
 
     fn run_deferred(
@@ -104,11 +105,6 @@ impl PackageManager for Dnf {
         tree: &mut dyn Target,
         line: &mut dyn FnMut(Line),
     ) -> Result<(), PackageError> {
-        if self.state.deferred.is_empty() {
-            return Ok(());
-        }
-        make_initramfs(tree, line)?;
-        self.state.deferred.clear();
-        Ok(())
+        self.build.run_deferred(tree, line)
     }
 }

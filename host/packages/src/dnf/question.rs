@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::rpm::resolution::Solution;
+
 /// What is to be solved.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Question<'a> {
@@ -57,37 +59,14 @@ pub(super) struct Locked {
     pub(super) arch: String,
 }
 
-/// What dnf chose.
+/// What dnf says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub(super) struct Solution {
-    #[serde(default)]
-    pub(super) packages: Vec<Chosen>,
-    #[serde(default)]
-    pub(super) removals: Vec<String>,
-    /// Versions of what says which release of the distribution the tree is.
-    #[serde(default)]
-    pub(super) releases: Vec<String>,
+pub(super) struct Told {
+    #[serde(flatten)]
+    pub(super) solution: Solution,
     /// Why it chose nothing.
     #[serde(default)]
     pub(super) problem: Option<Problem>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct Chosen {
-    pub(super) name: String,
-    pub(super) version: String,
-    pub(super) arch: String,
-    pub(super) repository: String,
-    /// Below the repository.
-    pub(super) location: String,
-    /// None: it is known by another digest.
-    pub(super) sha256: Option<String>,
-    pub(super) size: u64,
-    pub(super) essential: bool,
-    pub(super) upgrade: bool,
-    /// Names that it takes the place of, beside older ones of its own.
-    #[serde(default)]
-    pub(super) replaces: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

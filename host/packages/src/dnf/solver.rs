@@ -6,11 +6,12 @@ use dibhost_sys::Cancel;
 use dibhost_sys::Program;
 
 use super::build::Dnf;
-use super::question::{Asked, Problem, ProblemKind, Question, Solution};
+use super::question::{Asked, Problem, ProblemKind, Question, Told};
 use crate::error::PackageError;
 use crate::files::{make_folder, write};
 use crate::rpm::database::Database;
 use crate::rpm::keys::not_run;
+use crate::rpm::resolution::Solution;
 
 /// By dnf's own Python: Debian's, whichever else there is.
 const PYTHON: &str = "/usr/bin/python3";
@@ -36,7 +37,7 @@ impl Dnf {
         doing: &str,
         cancel: &Cancel,
     ) -> Result<Solution, PackageError> {
-        let root = self.own.join("root");
+        let root = self.build.own.join("root");
         let _ = std::fs::remove_dir_all(&root);
         let (database, home) = (root.join("database"), root.join("home"));
         let modules = root.join("etc/dnf/modules.d");
@@ -53,17 +54,19 @@ impl Dnf {
         let kind = if shown.database.kind.is_empty() { "sqlite" } else { shown.database.kind };
         let macros = format!("%_dbpath /database\n%_db_backend {kind}\n");
         write(&home.join(".rpmmacros"), macros.as_bytes())?;
-        let question = Question { root: root.clone(), cache: self.solver.join("dnf"), of: asked };
+        let question =
+            Question { root: root.clone(), cache: self.build.solver.join("dnf"), of: asked };
         let text = serde_json::to_vec(&question).map_err(|e| odd(doing, &e.to_string()))?;
-        let (script, file) = (self.own.join("solve.py"), self.own.join("question.json"));
+        let (script, file) =
+            (self.build.own.join("solve.py"), self.build.own.join("question.json"));
         write(&script, SOLVE.as_bytes())?;
         write(&file, &text)?;
         let program = Program::new(PYTHON).arg("-I").arg(script).arg(file).env("HOME", home);
         let said = program.run(cancel).map_err(|error| not_solved(error, doing))?;
-        let solution: Solution =
+        let Told { solution, problem } =
             serde_json::from_slice(&said.stdout).map_err(|e| odd(doing, &e.to_string()))?;
-        match &solution.problem {
-            Some(problem) => Err(explain(problem, doing)),
+        match problem {
+            Some(problem) => Err(explain(&problem, doing)),
             None => Ok(solution),
         }
     }

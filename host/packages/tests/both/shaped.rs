@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use dibhost_packages::dnf::{Dnf, DnfOptions, RpmRepository};
+use dibhost_packages::dnf::Dnf;
+use dibhost_packages::rpm::{RpmOptions, RpmRepository};
 use dibhost_packages::simulated::Offer;
 use dibhost_sys::{Cancel, Program};
 use tempfile::TempDir;
@@ -86,8 +87,8 @@ impl Shaped {
     }
 
     /// What a manager of a tree is made with, whose build's folder this is.
-    pub(crate) fn options(&self, folder: &Path) -> DnfOptions {
-        DnfOptions {
+    pub(crate) fn options(&self, folder: &Path) -> RpmOptions {
+        RpmOptions {
             repositories: vec![RpmRepository {
                 name: "shaped".to_owned(),
                 url: format!("copy:{}", self.repository().display()),

@@ -172,7 +172,7 @@ fn nothing_of_the_builders_own_configuration_is_read() {
 #[test]
 fn options_that_say_nothing_useful_are_refused() {
     let (shaped, folder) = (Shaped::new(&[]), folder());
-    let refused = |change: &dyn Fn(&mut dibhost_packages::dnf::DnfOptions)| {
+    let refused = |change: &dyn Fn(&mut dibhost_packages::rpm::RpmOptions)| {
         let mut options = shaped.options(folder.path());
         change(&mut options);
         Dnf::new(options).unwrap_err().to_string()

@@ -57,7 +57,7 @@ fn a_cached_package_that_was_changed_is_fetched_again() {
 /// What comes of a repository that was changed, and of reading it by these options.
 fn refreshed(
     change: impl Fn(&Shaped),
-    options: impl Fn(&Shaped, &mut dibhost_packages::dnf::DnfOptions),
+    options: impl Fn(&Shaped, &mut dibhost_packages::rpm::RpmOptions),
 ) -> Result<(), PackageError> {
     let (shaped, folder) = (Shaped::new(&[]), folder());
     change(&shaped);
@@ -82,14 +82,14 @@ fn an_index_that_was_changed_is_refused() {
 
 #[test]
 fn an_index_that_another_key_signed_is_refused() {
-    let other = |shaped: &Shaped, own: &mut dibhost_packages::dnf::DnfOptions| {
+    let other = |shaped: &Shaped, own: &mut dibhost_packages::rpm::RpmOptions| {
         own.repositories[0].keys = vec![shaped.other_key.clone()];
     };
     let error = refreshed(|_| (), other).unwrap_err();
     assert!(matches!(error, PackageError::IndexSignature { .. }), "{error:?}");
     assert!(error.to_string().contains("it is signed by another key: ERRSIG"), "{error}");
     // One of several is enough.
-    let both = |shaped: &Shaped, own: &mut dibhost_packages::dnf::DnfOptions| {
+    let both = |shaped: &Shaped, own: &mut dibhost_packages::rpm::RpmOptions| {
         own.repositories[0].keys.insert(0, shaped.other_key.clone());
     };
     refreshed(|_| (), both).unwrap();
@@ -103,7 +103,7 @@ fn an_index_without_a_signature_is_taken_only_where_that_is_said() {
     let error = refreshed(change, |_, _| ()).unwrap_err();
     assert!(matches!(error, PackageError::IndexSignature { .. }), "{error:?}");
     assert!(error.to_string().contains("it has no signature, `repomd.xml.asc`"), "{error}");
-    let unsigned = |_: &Shaped, own: &mut dibhost_packages::dnf::DnfOptions| {
+    let unsigned = |_: &Shaped, own: &mut dibhost_packages::rpm::RpmOptions| {
         own.unsigned_indexes.insert("shaped".to_owned());
     };
     refreshed(change, unsigned).unwrap();
@@ -158,7 +158,7 @@ fn a_repository_that_cannot_be_had_is_told_as_that() {
 #[test]
 fn what_is_no_index_is_refused_though_it_is_signed_by_nobody() {
     let url = serve("os", |_| ("200 OK", b"<html>Welcome to this hotel</html>".to_vec()));
-    let unsigned = |_: &Shaped, own: &mut dibhost_packages::dnf::DnfOptions| {
+    let unsigned = |_: &Shaped, own: &mut dibhost_packages::rpm::RpmOptions| {
         own.unsigned_indexes.insert("shaped".to_owned());
         own.repositories[0].url.clone_from(&url);
     };

@@ -3,20 +3,24 @@
 
 use dibhost_tree::{Attributes, Change, Scope, Target};
 
-use super::build::Dnf;
+use super::build::Build;
+use super::programs::path;
 use crate::error::PackageError;
 use crate::manager::PackageSource;
-use crate::rpm::programs::path;
 
-const REPOSITORIES: &str = "/etc/yum.repos.d";
 const KEYS: &str = "/etc/pki/rpm-gpg";
 
-impl Dnf {
-    pub(super) fn write_image_sources(&self, tree: &mut dyn Target) -> Result<(), PackageError> {
+impl Build {
+    /// Writes them into the folder that the tree's own package manager looks into.
+    pub(crate) fn write_image_sources(
+        &self,
+        tree: &mut dyn Target,
+        repositories: &'static str,
+    ) -> Result<(), PackageError> {
         let mut changes = Vec::new();
         for source in self.sources.iter().filter(|source| of_an_image(source)) {
             let unsigned = self.repository(&source.name).is_some_and(|r| r.unsigned_index);
-            for (folder, name, text) in files_of(source, unsigned) {
+            for (folder, name, text) in files_of(source, unsigned, repositories) {
                 let attributes = Attributes::default();
                 changes.push(Change::MakeDirectory { path: path(folder)?, attributes });
                 let (path, content) = (path(&format!("{folder}/{name}"))?, text.into_bytes());
@@ -38,7 +42,11 @@ fn of_an_image(source: &PackageSource) -> bool {
 
 /// Folder, name and text of each file. Its address has the release and the architecture open still, for
 /// what the image will be.
-fn files_of(source: &PackageSource, unsigned: bool) -> [(&'static str, String, String); 2] {
+fn files_of(
+    source: &PackageSource,
+    unsigned: bool,
+    repositories: &'static str,
+) -> [(&'static str, String, String); 2] {
     let name = &source.name;
     let key = format!("RPM-GPG-KEY-{name}");
     let url = source.url.trim_end_matches('/');
@@ -48,5 +56,5 @@ fn files_of(source: &PackageSource, unsigned: bool) -> [(&'static str, String, S
         "[{name}]\nname={name}\nbaseurl={url}\nenabled=1\ngpgcheck=1\nrepo_gpgcheck={signed}\n\
          gpgkey=file://{KEYS}/{key}\n{priority}"
     );
-    [(KEYS, key, format!("{}\n", source.key.trim())), (REPOSITORIES, format!("{name}.repo"), text)]
+    [(KEYS, key, format!("{}\n", source.key.trim())), (repositories, format!("{name}.repo"), text)]
 }

@@ -17,9 +17,9 @@ pub struct RpmRepository {
     pub keys: Vec<String>,
 }
 
-/// Which repositories, for whom, and where things are kept.
+/// Which repositories, for whom, and where things are kept; of any solver.
 #[derive(Debug, Clone)]
-pub struct DnfOptions {
+pub struct RpmOptions {
     /// Of the distribution.
     pub repositories: Vec<RpmRepository>,
     /// Names of repositories whose index need not be signed, as Fedora's is not: what it says is believed
@@ -32,7 +32,7 @@ pub struct DnfOptions {
     /// What every first tree is made of, with all that it needs: `basesystem`, `rpm`, … The last must be
     /// among them, for it installs the rest.
     pub base: Vec<String>,
-    /// What the modules of the distribution are made for: `platform:el9`. None: as packages say.
+    /// What the modules of the distribution are made for, for dnf: `platform:el9`. None: as packages say.
     pub platform: Option<String>,
     /// What packages recommend comes too.
     pub weak_dependencies: bool,

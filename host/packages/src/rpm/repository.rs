@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! FOLDER/repomd.xml, .asc    as they were fetched last and found to be good
-//! FOLDER/offered/            what dnf reads: the same index, and the files that it names
+//! FOLDER/offered/            what a solver reads: the same index, and the files that it names
 //! ```
 
 use std::collections::BTreeSet;
@@ -10,45 +10,45 @@ use std::path::{Path, PathBuf};
 
 use dibhost_sys::Cancel;
 
+use super::keys::Keys;
+use super::repomd::{self, Data};
 use crate::download::{Download, Downloads, sha256_of};
 use crate::error::PackageError;
 use crate::files::{make_folder, read, write};
-use crate::rpm::keys::Keys;
-use crate::rpm::repomd::{self, Data};
 
 /// Bytes of an index of indexes; that of the largest distributions has some 10 KiB.
 const LARGEST: u64 = 1 << 20;
 
 /// One of those that packages are chosen from.
 #[derive(Debug, Clone)]
-pub(super) struct Offers {
-    pub(super) name: String,
+pub(crate) struct Offers {
+    pub(crate) name: String,
     /// Its address, without a `/` at the end.
-    pub(super) url: String,
-    pub(super) keys: Keys,
-    pub(super) unsigned_index: bool,
-    pub(super) priority: Option<i32>,
+    pub(crate) url: String,
+    pub(crate) keys: Keys,
+    pub(crate) unsigned_index: bool,
+    pub(crate) priority: Option<i32>,
     /// Shared: of all builds that use it.
-    pub(super) folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 impl Offers {
-    /// What dnf reads.
-    pub(super) fn offered(&self) -> PathBuf {
+    /// What a solver reads.
+    pub(crate) fn offered(&self) -> PathBuf {
         self.folder.join("offered")
     }
 
     /// The index as it is signed.
-    pub(super) fn index(&self) -> PathBuf {
+    pub(crate) fn index(&self) -> PathBuf {
         self.folder.join("repomd.xml")
     }
 
-    pub(super) fn index_url(&self) -> String {
+    pub(crate) fn index_url(&self) -> String {
         format!("{}/repodata/repomd.xml", self.url)
     }
 
     /// Fetches what it offers now; what has not changed is not fetched again. Whoever asks holds the lock.
-    pub(super) fn refresh(&self, by: &Downloads, cancel: &Cancel) -> Result<(), PackageError> {
+    pub(crate) fn refresh(&self, by: &Downloads, cancel: &Cancel) -> Result<(), PackageError> {
         let doing = format!("fetching the index of the repository `{}`", self.name);
         make_folder(&self.offered().join("repodata"))?;
         let new = self.folder.join("new.xml");

@@ -8,7 +8,7 @@ use crate::error::PackageError;
 use crate::files::reachable_by_all;
 
 /// The text of an apt.conf for who only fetches files into these folders.
-pub(super) fn apt_conf(folders: &[&Path]) -> Result<String, PackageError> {
+pub(crate) fn apt_conf(folders: &[&Path]) -> Result<String, PackageError> {
     let acquire = match builder_mirror() {
         Ok(mirror) => mirror.acquire,
         Err(PackageError::NoMirror) => Vec::new(),
@@ -36,7 +36,7 @@ fn text(acquire: &[(String, String)], reachable: bool) -> String {
 }
 
 /// How to get there is apt's own affair: whoever else asks may come by another way.
-pub(super) fn has_own_way(conf: &str) -> bool {
+pub(crate) fn has_own_way(conf: &str) -> bool {
     conf.lines().any(|line| line.to_ascii_lowercase().contains("proxy"))
 }
 

@@ -5,22 +5,21 @@ use std::collections::BTreeSet;
 use dibhost_sys::Cancel;
 use dibhost_tree::{Line, Scope, Target};
 
-use super::build::Dnf;
-use super::modules;
+use super::build::Build;
+use super::install::Rpm;
+use super::programs::{command, path};
+use super::{database, said};
 use crate::clock::Clock;
 use crate::error::PackageError;
 use crate::manager::{Applied, Package, Resolution, Selection};
 use crate::room::full;
-use crate::rpm::install::Rpm;
-use crate::rpm::programs::{command, path};
-use crate::rpm::{database, said};
 
 /// The program that is put off: it takes longer than all else that a kernel's package does.
-const DRACUT: &str = "dracut";
+pub(crate) const DRACUT: &str = "dracut";
 
-impl Dnf {
+impl Build {
     /// Has all packages of the resolution: whole, as the signed index says, and signed themselves.
-    pub(super) fn download(
+    pub(crate) fn download(
         &self,
         resolution: &Resolution,
         cancel: &Cancel,
@@ -41,7 +40,7 @@ impl Dnf {
     }
 
     /// Carries the resolution out in the tree; all of it must have been downloaded.
-    pub(super) fn install(
+    pub(crate) fn install(
         &mut self,
         tree: &mut dyn Target,
         resolution: &Resolution,
@@ -81,7 +80,6 @@ impl Dnf {
         rpm.install(&beside, true, "installing packages beside older ones")?;
         clock.lap("installing the packages");
         let deferred = rpm.deferred;
-        modules::write(tree, &resolution.modules)?;
         check(tree, resolution)?;
         clock.lap("checking the packages");
         self.mark(resolution);
@@ -118,11 +116,63 @@ fn check(tree: &mut dyn Target, resolution: &Resolution) -> Result<(), PackageEr
     })
 }
 
+impl Build {
+    /// What only packages of the build needed, by what nothing needs without them and with them among what
+    /// came as dependencies; what was there before the first of them stays.
+    pub(crate) fn only_needed_by(
+        &self,
+        names: &[String],
+        there: &BTreeSet<String>,
+        without: &BTreeSet<String>,
+        with: BTreeSet<String>,
+    ) -> Vec<String> {
+        let came = |name: &String| {
+            self.state.before_build_only.as_ref().is_none_or(|old| !old.contains(name))
+        };
+        with.into_iter()
+            .filter(|name| there.contains(name))
+            .filter(|name| names.contains(name) || (!without.contains(name) && came(name)))
+            .collect()
+    }
+
+    /// Removes packages that nothing needs any more.
+    pub(crate) fn remove(
+        &mut self,
+        tree: &mut dyn Target,
+        names: &[String],
+        line: &mut dyn FnMut(Line),
+    ) -> Result<(), PackageError> {
+        let mut rpm = Rpm {
+            downloads: &self.downloads,
+            left_out: &self.left_out,
+            tree,
+            line,
+            defer: &[DRACUT],
+            deferred: Vec::new(),
+        };
+        rpm.remove(names, false, "removing the packages of the build")?;
+        let deferred = rpm.deferred;
+        self.state.note(&deferred);
+        Ok(())
+    }
+
+    /// Runs once what scripts wanted.
+    pub(crate) fn run_deferred(
+        &mut self,
+        tree: &mut dyn Target,
+        line: &mut dyn FnMut(Line),
+    ) -> Result<(), PackageError> {
+        if self.state.deferred.is_empty() {
+            return Ok(());
+        }
+        make_initramfs(tree, line)?;
+        self.state.deferred.clear();
+        Ok(())
+    }
+}
+
 /// Makes one initramfs for each kernel, for any machine and not for the builder's.
-pub(super) fn make_initramfs(
-    tree: &mut dyn Target,
-    line: &mut dyn FnMut(Line),
-) -> Result<(), PackageError> {
+fn make_initramfs(tree: &mut dyn Target, line: &mut dyn FnMut(Line)) -> Result<(), PackageError> {
     // Removed again meanwhile: nothing is left to be made.
     if tree.stat(&Scope::all(), &path("/usr/bin/dracut")?)?.is_none() {
         return Ok(());
