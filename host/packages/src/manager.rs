@@ -1,6 +1,6 @@
 //! What every package manager can be asked: the real tool resolves, we fetch and verify, the tree's
-//! own tool installs. The real ones are in modules of their own ([`crate::apt`]); a simulated twin
-//! ([`crate::simulated`]) passes the same tests.
+//! own tool installs. The real ones are in modules of their own ([`crate::apt`], [`crate::dnf`],
+//! [`crate::zypper`]); a simulated twin ([`crate::simulated`]) passes the same tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 

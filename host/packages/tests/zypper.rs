@@ -7,6 +7,7 @@ mod common;
 mod shaped;
 
 use dibhost_packages::rpm::RpmOptions;
+use dibhost_packages::simulated::Offer;
 use dibhost_packages::zypper::Zypper;
 use dibhost_packages::{
     LockedPackage, PackageError, PackageManager as _, PackageSource, PackageSpec, Resolution,
@@ -93,6 +94,28 @@ fn versions_are_had_and_kept() {
             zypper.resolve(None, &first(&["kernel-core"]), &locked, &Cancel::new()).unwrap();
         assert_eq!(on_top(&again), ["dracut 1-1", "kernel-core 1-1"]);
     }
+}
+
+#[test]
+fn a_tree_that_has_a_zypper_knows_what_came_as_a_dependency() {
+    let lib = Offer::new("lib", "1", &[]);
+    let shaped = Shaped::new(&[Offer::new("app", "1", &["lib"]), lib]);
+    let mut bench = common::start(Some(512 << 20));
+    let mut zypper = Zypper::new(shaped.options(bench.folder.path())).unwrap();
+    let mut carry_out = |bench: &mut common::Bench, wanted: &Wanted| {
+        zypper.refresh(&Cancel::new()).unwrap();
+        let worker = &mut bench.worker;
+        let resolution = zypper.resolve(Some(worker), wanted, &[], &Cancel::new()).unwrap();
+        zypper.fetch(&resolution, &Cancel::new(), &mut |_, _| ()).unwrap();
+        zypper.apply(worker, &resolution, &[], &mut common::ignore).unwrap();
+    };
+    carry_out(&mut bench, &first(&[]));
+    let noted = "cat /var/lib/zypp/AutoInstalled 2>/dev/null || echo none";
+    assert_eq!(common::sh(&mut bench.worker, noted), "none");
+    common::sh(&mut bench.worker, "mkdir /var/lib/zypp");
+    carry_out(&mut bench, &Wanted { bootstrap: false, ..first(&["app"]) });
+    assert_eq!(common::sh(&mut bench.worker, noted), "lib");
+    bench.worker.stop().unwrap();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Where things are kept, and all but the choosing, is as for dnf ([`crate::dnf`]). The builder's zypper
 //! says what it would do (`--dry-run`, in XML); what it chose is looked up in the signed indexes.
 
+mod automatic;
 mod build;
 mod locks;
 mod packages;

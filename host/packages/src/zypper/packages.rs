@@ -4,7 +4,7 @@ use dibhost_sys::Cancel;
 use dibhost_tree::{Line, Target};
 
 use super::build::Zypper;
-use super::locks;
+use super::{automatic, locks};
 use crate::error::PackageError;
 use crate::manager::{
     Applied, IndexFile, Indexes, InstalledPackage, LockedPackage, ManagerState, PackageManager,
@@ -47,7 +47,9 @@ impl PackageManager for Zypper {
         selections: &[Selection],
         line: &mut dyn FnMut(Line),
     ) -> Result<Applied, PackageError> {
-        self.build.install(tree, resolution, selections, line)
+        let applied = self.build.install(tree, resolution, selections, line)?;
+        automatic::write(tree, &self.build.state.automatic)?;
+        Ok(applied)
     }
 
     fn write_sources(&mut self, tree: &mut dyn Target) -> Result<(), PackageError> {

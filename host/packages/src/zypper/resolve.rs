@@ -44,7 +44,7 @@ impl Zypper {
         let mut there = BTreeSet::new();
         if let Some(tree) = tree.filter(|_| !wanted.bootstrap) {
             let (database, locks) = (database::read(tree)?, locks::read(tree)?);
-            shown = Shown { database, locks, automatic: Vec::new() };
+            shown = Shown { database, locks, automatic: BTreeSet::new() };
             there = database::installed(tree)?.into_iter().map(|p| p.name).collect();
         }
         if !wanted.build_only.is_empty() {

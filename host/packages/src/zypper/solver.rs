@@ -1,11 +1,12 @@
 //! The builder's zypper, asked what it would do. It fetches, installs and configures nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
 use dibhost_sys::{Cancel, Program, ProgramError};
 
+use super::automatic;
 use super::build::Zypper;
 use crate::error::PackageError;
 use crate::files::{make_folder, read, write};
@@ -25,7 +26,7 @@ pub(super) struct Shown {
     /// As `/etc/zypp/locks` has it.
     pub(super) locks: Vec<u8>,
     /// What came as a dependency only.
-    pub(super) automatic: Vec<String>,
+    pub(super) automatic: BTreeSet<String>,
 }
 
 impl Zypper {
@@ -50,7 +51,7 @@ impl Zypper {
             write(&database.join(name), content)?;
         }
         write(&locks.join("locks"), &shown.locks)?;
-        write(&notes.join("AutoInstalled"), lines(&shown.automatic).as_bytes())?;
+        write(&notes.join("AutoInstalled"), automatic::text(&shown.automatic).as_bytes())?;
         // rpm's own place for it differs, and Debian's is the home folder.
         let kind = if shown.database.kind.is_empty() { "sqlite" } else { shown.database.kind };
         let macros = format!("%_dbpath /database\n%_db_backend {kind}\n");
@@ -125,10 +126,6 @@ fn repo(repository: &Offers) -> String {
         let _ = writeln!(text, "priority={priority}");
     }
     text
-}
-
-fn lines(names: &[String]) -> String {
-    names.iter().fold(String::new(), |text, name| text + name + "\n")
 }
 
 /// The text of a file, whatever it is packed with.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use dibhost_sys::Cancel;
 use dibhost_tree::{Line, Target};
 
+use super::automatic;
 use super::build::Zypper;
 use super::solver::Shown;
 use super::summary::{ActKind, listed, parse};
@@ -34,6 +35,7 @@ impl Zypper {
         self.build.remove(tree, &gone, line)?;
         self.build.state.automatic =
             marked.into_iter().filter(|name| !gone.contains(name)).collect();
+        automatic::write(tree, &self.build.state.automatic)?;
         Ok(gone)
     }
 
@@ -45,8 +47,8 @@ impl Zypper {
         cancel: &Cancel,
     ) -> Result<BTreeSet<String>, PackageError> {
         let _lock = self.build.downloads.lock(cancel)?;
-        let automatic: Vec<String> = automatic.iter().cloned().collect();
-        let shown = Shown { database: database.clone(), locks: Vec::new(), automatic };
+        let shown =
+            Shown { database: database.clone(), locks: Vec::new(), automatic: automatic.clone() };
         let words = ["packages", "--unneeded"].map(str::to_owned);
         // It tells those that nothing needs at all, and not what only they need.
         let mut first = listed(&self.ask(&words, &shown, DOING, cancel)?);
