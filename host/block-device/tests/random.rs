@@ -137,7 +137,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn mke2fs_never_runs_out(things in proptest::collection::vec(thing(), 0..40), ratio in 0usize..3) {
+    fn a_filesystem_never_runs_out(things in proptest::collection::vec(thing(), 0..40), ratio in 0usize..3) {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("root");
         fs::create_dir(&root).unwrap();

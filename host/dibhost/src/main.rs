@@ -14,11 +14,13 @@ mod surroundings;
 mod terminal;
 mod verb;
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use dibhost_block_device::Filling;
+use dibhost_filesystems::ExtFilling;
 use dibhost_sys::Cancel;
 
 use crate::cli::{BlockDeviceVerb, Cli, ElementVerb, Verb};
@@ -32,9 +34,8 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|arg| arg == COMPILE_COMPONENT) {
         return dibhost_element::compile_component(std::env::args_os().skip(2));
     }
-    let mut args = std::env::args_os().skip(1);
-    if args.next().is_some_and(|arg| arg == FILL_FILESYSTEM) {
-        return fill(args.next().as_deref().map(Path::new));
+    if std::env::args_os().nth(1).is_some_and(|arg| arg == FILL_FILESYSTEM) {
+        return fill(&std::env::args_os().skip(2).collect::<Vec<_>>());
     }
     let cli = Cli::parse();
     let reporter = Reporter::new(&cli.messages);
@@ -79,9 +80,13 @@ fn main() -> ExitCode {
 }
 
 /// What goes wrong is all that it says.
-fn fill(file: Option<&Path>) -> ExitCode {
-    let Some(file) = file else { return ExitCode::FAILURE };
-    match Filling::carry_out(file, &Cancel::new()) {
+fn fill(arguments: &[OsString]) -> ExitCode {
+    let filled = match (arguments, ExtFilling::carry_out(arguments)) {
+        (_, Some(filled)) => filled,
+        ([file], None) => Filling::carry_out(Path::new(file), &Cancel::new()),
+        _ => return ExitCode::FAILURE,
+    };
+    match filled {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ =

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, Permissions};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -125,6 +126,14 @@ impl Tree for TreeInParts<'_> {
         }
     }
 
+    fn open(&self, mount: &str) -> io::Result<OwnedFd> {
+        let part = self.parts.get(mount).map(|part| part.folder.as_path());
+        part.and_then(|part| self.workshop.open_part(part)).unwrap_or_else(|| {
+            let problem = format!("the part of the tree below `{mount}` is not visible here");
+            Err(io::Error::new(io::ErrorKind::Unsupported, problem))
+        })
+    }
+
     fn filler(&self) -> Option<Program> {
         Some(self.filler.clone())
     }
@@ -139,7 +148,8 @@ impl Tree for TreeInParts<'_> {
     }
 
     fn program(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {
-        // The filler is dibhost itself, with one word more; all else reads what elements made.
+        // The filler is dibhost itself. With one word more it mounts what it fills; all else reads what
+        // elements made, the filler that writes a filesystem itself too.
         let ((name, args, _), (filler, own, _)) = (program.parts(), self.filler.parts());
         if name == filler && args.split_last().is_some_and(|(_, before)| before == own) {
             return self.workshop.run_mounting(program);

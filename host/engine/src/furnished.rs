@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use dibhost_packages::Surroundings;
@@ -123,6 +125,10 @@ impl Tree for Furnished<'_> {
         length: u64,
     ) -> Result<Vec<u8>, TargetError> {
         self.tree.read_part(part, file, offset, length)
+    }
+
+    fn open_part(&self, part: &Path) -> Option<io::Result<OwnedFd>> {
+        self.tree.open_part(part)
     }
 
     fn clamp_times(&mut self, epoch: i64) -> Result<(), TargetError> {

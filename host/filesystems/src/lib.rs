@@ -21,6 +21,7 @@ mod tree;
 pub mod walk;
 
 pub use copy::{Copied, CopyError, Holds, attributes, copy};
+pub use ext4::ExtFilling;
 pub use fat::Geometry as FatGeometry;
 pub use filesystem::{
     Compressor, Ext4Tuning, FatBits, FatSerial, FilesystemKind, FilesystemUuid, FreeTuning,

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dibhost_sys::ProgramError;
+use dibhost_sys::{Cancelled, ProgramError};
 
 use crate::tree::Tree;
 
@@ -50,4 +50,7 @@ pub enum MakeError {
     /// The program that makes it failed.
     #[error(transparent)]
     Program(#[from] ProgramError),
+    /// The build was cancelled.
+    #[error("making a filesystem was cancelled")]
+    Cancelled(#[from] Cancelled),
 }

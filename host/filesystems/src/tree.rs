@@ -2,10 +2,9 @@
 //! process, which runs the programs that read it.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use std::path::{Path, PathBuf};
 use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput};
 use serde::{Deserialize, Serialize};
 
+use crate::walk::{by_folder, names, open_folder_below};
 use dibhost_volumes::sparse;
 
 /// What kind of node an entry is.
@@ -130,10 +130,11 @@ pub trait Tree {
         Err(io::Error::new(io::ErrorKind::Unsupported, problem))
     }
 
-    /// The program that fills a filesystem where the parts can be seen, for a back-end that has the
-    /// kernel mount it: it is [run](Self::program) with one argument more, the path of a file that
-    /// [`Filling::carry_out`](crate::Filling::carry_out) reads. None: they can be [opened](Self::open)
-    /// here.
+    /// The program that fills a filesystem where the parts can be seen: it is [run](Self::program)
+    /// with one argument more, the path of a file that `Filling::carry_out` of the block device reads,
+    /// by a back-end that has the kernel mount it; and without the kernel, with those that
+    /// [`ExtFilling::carry_out`](crate::ExtFilling::carry_out) takes. None: the parts can be
+    /// [opened](Self::open) here.
     fn filler(&self) -> Option<Program> {
         None
     }
@@ -145,6 +146,11 @@ pub trait Tree {
     /// Its mode cannot be changed.
     fn admit(&self, _file: &File, _write: bool) -> io::Result<()> {
         Ok(())
+    }
+
+    /// What cancels the work of this process on the tree.
+    fn cancel(&self) -> Cancel {
+        Cancel::new()
     }
 
     /// Runs a program of the host where it sees the parts, and the image file by its own path.
@@ -300,16 +306,17 @@ impl Tree for FolderTree {
         let root = self.folder(mount)?.to_owned();
         let mut folders = vec![PathBuf::new()];
         each(&entry(Path::new(""), &root, &root.symlink_metadata()?)?);
+        let opened =
+            File::open(&root).map_err(|e| with(&e, format!("opening {}", root.display())))?;
         while let Some(folder) = folders.pop() {
-            let path = root.join(&folder);
-            let context = |e: io::Error| with(&e, format!("reading {}", path.display()));
-            let mut names: Vec<OsString> = std::fs::read_dir(&path)
-                .and_then(|names| names.map(|n| n.map(|n| n.file_name())).collect())
-                .map_err(context)?;
-            names.sort_unstable();
-            for name in names {
-                let (relative, path) = (folder.join(&name), path.join(&name));
-                let context = |e: io::Error| with(&e, format!("reading {}", path.display()));
+            let shown = root.join(&folder);
+            let context = |e: io::Error| with(&e, format!("reading {}", shown.display()));
+            // By descriptors: paths may be longer than the kernel takes at once.
+            let opened = open_folder_below(opened.as_fd(), &folder).map_err(context)?;
+            for name in names(&opened).map_err(context)? {
+                let (relative, path) = (folder.join(&name), by_folder(opened.as_fd(), &name));
+                let shown = shown.join(&name);
+                let context = |e: io::Error| with(&e, format!("reading {}", shown.display()));
                 let stat = path.symlink_metadata().map_err(context)?;
                 each(&entry(&relative, &path, &stat).map_err(context)?);
                 if stat.is_dir() {
@@ -350,6 +357,10 @@ impl Tree for FolderTree {
         let folder = self.folder(mount)?;
         let context = |e: io::Error| with(&e, format!("opening {}", folder.display()));
         File::open(folder).map(OwnedFd::from).map_err(context)
+    }
+
+    fn cancel(&self) -> Cancel {
+        self.cancel.clone()
     }
 
     fn program(&mut self, program: &Program) -> Result<ProgramOutput, ProgramError> {

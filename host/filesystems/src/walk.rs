@@ -25,6 +25,22 @@ pub fn open_folder(root: impl AsFd, path: &Path) -> io::Result<OwnedFd> {
     open(root, path, OFlags::RDONLY | OFlags::DIRECTORY)
 }
 
+/// Opens a folder below `root`, however long its path is: the kernel takes 4,096 bytes at a time.
+pub fn open_folder_below(root: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
+    const TAKEN: usize = 4_000;
+    let mut folder = None::<OwnedFd>;
+    let mut piece = PathBuf::new();
+    for name in path {
+        if piece.as_os_str().len() + name.len() > TAKEN {
+            let from = folder.as_ref().map_or(root, AsFd::as_fd);
+            folder = Some(open(from, &piece, OFlags::PATH | OFlags::DIRECTORY)?);
+            piece.clear();
+        }
+        piece.push(name);
+    }
+    open_folder(folder.as_ref().map_or(root, AsFd::as_fd), &piece)
+}
+
 /// The names in a folder, in the order of their bytes.
 pub fn names(folder: impl AsFd) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
@@ -73,10 +89,16 @@ pub fn xattrs(path: &Path) -> io::Result<Vec<(CString, Vec<u8>)>> {
     Ok(attributes)
 }
 
-/// The kernel gives 64 KiB at the most.
+/// The kernel gives 64 KiB at the most; most have none, or little.
 fn grown(mut read: impl FnMut(&mut [u8]) -> rustix::io::Result<usize>) -> io::Result<Vec<u8>> {
-    let mut buffer = vec![0; 64 << 10];
-    let length = read(&mut buffer)?;
+    let mut buffer = vec![0; 256];
+    let length = match read(&mut buffer) {
+        Err(rustix::io::Errno::RANGE) => {
+            buffer = vec![0; 64 << 10];
+            read(&mut buffer)?
+        }
+        length => length?,
+    };
     buffer.truncate(length);
     Ok(buffer)
 }

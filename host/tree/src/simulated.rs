@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput};
@@ -140,6 +141,10 @@ impl Tree for SimulatedTarget {
     ) -> Result<Vec<u8>, TargetError> {
         let view = self.view.as_ref().ok_or_else(uncut)?;
         view.read(&self.rooted, part, file, offset, length)
+    }
+
+    fn open_part(&self, part: &Path) -> Option<io::Result<OwnedFd>> {
+        Some(File::open(part).map(OwnedFd::from))
     }
 
     fn clamp_times(&mut self, epoch: i64) -> Result<(), TargetError> {

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use dibhost_sys::{Program, ProgramError, ProgramOutput};
@@ -374,6 +376,14 @@ pub trait Tree: Send {
         length: u64,
     ) -> Result<Vec<u8>, TargetError>;
 
+    /// Opens a part here; none: it is seen by programs of [`HostPrograms`] alone.
+    ///
+    /// # Errors
+    /// It is seen here, and cannot be opened.
+    fn open_part(&self, _part: &Path) -> Option<io::Result<OwnedFd>> {
+        None
+    }
+
     /// Sets the times (of change and of access) of all that is newer than `epoch` (seconds) to it.
     ///
     /// # Errors
@@ -408,7 +418,7 @@ pub trait Programs {
     fn exec_on(&mut self, command: &Command, terminal: File) -> Result<Output, TargetError>;
 }
 
-/// Programs of the builder that work on the tree (`mke2fs -d TREE …`). They see the builder's files
+/// Programs of the builder that work on the tree (`mksquashfs TREE …`). They see the builder's files
 /// and the tree in its [parts](Tree::split), and no network; they are held as programs of the tree
 /// are. Only for the engine: no string of an element may reach one but through a typed, checked
 /// field.

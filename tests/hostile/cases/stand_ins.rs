@@ -60,19 +60,19 @@ fn beyond_them() -> Vec<Case> {
     let attributes =
         json!({"mode": null, "owner": null, "group": null, "xattrs": attribute, "extensions": []});
     let with = json!({"SetAttributes": {"path": "/f", "attributes": attributes}});
+    let btrfs = "[[block-device]]\nname = \"disk\"\ntype = \"disk\"\n\
+                 [[block-device]]\nname = \"root\"\ntype = \"filesystem\"\non = \"disk\"\n\
+                 format = \"btrfs\"\nlabel = \"r\"\nmount = \"/\"\n";
     vec![
-        makes(Check::TreePaths, "a_path_so_long_that_mke2fs_writes_behind_its_memory", &deep)
-            .says("is a path of 2100 bytes, and what makes ext4 takes 2000"),
+        makes(Check::TreePaths, "a_path_so_long_that_mkfs_btrfs_ends_by_a_signal", &deep)
+            .defines(btrfs)
+            .says("is a path of 2100 bytes, and what makes btrfs takes 2000"),
         makes(
             Check::TreeAttributes,
             "an_attribute_so_long_that_mkfs_btrfs_aborts",
             &[write("/f", "x"), with],
         )
-        .defines(
-            "[[block-device]]\nname = \"disk\"\ntype = \"disk\"\n\
-             [[block-device]]\nname = \"root\"\ntype = \"filesystem\"\non = \"disk\"\n\
-             format = \"btrfs\"\nlabel = \"r\"\nmount = \"/\"\n",
-        )
+        .defines(btrfs)
         .says("has 60006 bytes of one extended attribute, and btrfs takes 16000"),
     ]
 }

@@ -72,6 +72,7 @@ impl From<MakeError> for FillError {
         match error {
             MakeError::Io(source) => Self::Io(source),
             MakeError::Program(source) => Self::Program(source),
+            MakeError::Cancelled(cancelled) => Self::Cancelled(cancelled),
         }
     }
 }

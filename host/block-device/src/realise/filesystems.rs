@@ -192,5 +192,6 @@ fn fill(
     filesystem.format.make(&site, tree).map_err(|error| match error {
         MakeError::Io(source) => RealiseError::Write { node: node(), source },
         MakeError::Program(source) => RealiseError::Program { node: node(), source },
+        MakeError::Cancelled(cancelled) => cancelled.into(),
     })
 }

@@ -108,6 +108,10 @@ impl Tree for Watched<SimulatedTarget> {
         self.inner.read_part(part, file, offset, length)
     }
 
+    fn open_part(&self, part: &Path) -> Option<std::io::Result<std::os::fd::OwnedFd>> {
+        self.inner.open_part(part)
+    }
+
     fn clamp_times(&mut self, epoch: i64) -> Result<(), TargetError> {
         self.shared.tree("clamp")?;
         self.inner.clamp_times(epoch)

@@ -1,15 +1,19 @@
-//! Has `mke2fs` make a filesystem in its place in the image file, filled from the tree.
+//! Makes a filesystem in its place in the image file. `mke2fs` makes it empty and is not shown the tree:
+//! its `-d` is quadratic in the names of a folder, and is C that reads what anybody may have made.
 
 use std::io::Write as _;
 
 use dibhost_sys::Program;
 use uuid::Uuid;
 
+use super::filling::fill;
+use super::normalise::normalise;
 use super::revision::{BLOCK, Revision};
 use super::size::journal_blocks;
+use super::volume::Place;
 use crate::filesystem::Ext4Tuning;
 use crate::site::{MakeError, Site};
-use crate::tree::Tree;
+use crate::tree::{RootFolder, Tree};
 
 /// What `mke2fs` reads instead of the host's `/etc/mke2fs.conf`: the features are a property of
 /// the image, not of the machine that builds it. All are known to the kernels and boot loaders of
@@ -49,6 +53,8 @@ pub(crate) struct Ext4<'a> {
     pub(crate) uuid: Uuid,
     pub(crate) hash_seed: Uuid,
     pub(crate) tuning: &'a Ext4Tuning,
+    /// Mode, owner, group and time of its root folder, where no part of the tree goes in.
+    pub(crate) root: Option<&'a RootFolder>,
 }
 
 /// Makes it in its place, from a part of the tree (none: empty).
@@ -58,7 +64,8 @@ pub(crate) fn make(ext4: &Ext4<'_>, site: &Site<'_>, tree: &mut dyn Tree) -> Res
     configuration.write_all(CONFIGURATION.as_bytes())?;
     configuration.flush()?;
     tree.admit(configuration.as_file(), false)?;
-    let part = site.part(tree)?;
+    // All paths are absolute, so none is taken for an option.
+    site.part(tree)?;
     let mut extended = format!("offset={},hash_seed={},nodiscard", site.offset, ext4.hash_seed);
     if site.zeroed {
         extended.push_str(",assume_storage_prezeroed=1");
@@ -87,9 +94,9 @@ pub(crate) fn make(ext4: &Ext4<'_>, site: &Site<'_>, tree: &mut dyn Tree) -> Res
     if let Some(label) = site.label {
         program = program.args(["-L", label]);
     }
-    if let Some(part) = &part {
-        program = program.arg("-d").arg(part);
-    }
     tree.program(&program.arg(site.path).arg(ext4.blocks.to_string()))?;
-    Ok(())
+    let (image, offset, zeroed) = (site.file, site.offset, site.zeroed);
+    let size = ext4.blocks * BLOCK;
+    normalise(Place { image, offset, size, zeroed }, site.time, ext4.root)?;
+    fill(site, size, tree)
 }

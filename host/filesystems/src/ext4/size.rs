@@ -1,11 +1,11 @@
-//! How many blocks an ext4 filesystem needs for a tree, reckoned as `mke2fs` and libext2fs lay it
-//! out (e2fsprogs 1.47, `lib/ext2fs/initialize.c`, `misc/create_inode.c`), so that it neither runs
-//! out nor leaves more free than it should.
+//! How many blocks an ext4 filesystem needs for a tree, reckoned as `mke2fs` lays it out (e2fsprogs
+//! 1.47, `lib/ext2fs/initialize.c`) and [`write`](super::write) fills it, so that it neither runs out
+//! nor leaves more free than it should.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::folder::record;
 use super::revision::{BLOCK, Revision};
 use crate::filesystem::Ext4Tuning;
 use crate::tree::{EntryKind, TreeEntry};
@@ -33,6 +33,11 @@ const MOST_LINKS: u32 = 32_000;
 const INODE_XATTR_SPACE: u64 = 88;
 /// A symbolic link shorter than this is kept in the inode.
 const FAST_SYMLINK: u64 = 60;
+/// Bytes of a folder's block for names: the last 12 hold its checksum.
+const FOLDER_ROOM: u64 = BLOCK - 12;
+/// Blocks that the root of a large folder's index tells apart, and each block below it.
+const INDEX_ROOT: u64 = 507;
+const INDEX_NODE: u64 = 510;
 /// What always stays free: journals of packages, logs of the first boot, and room for a kernel to
 /// write while it grows the filesystem.
 const LEAST_FREE: u64 = 16 << 20;
@@ -52,15 +57,45 @@ pub(crate) struct Content {
     pub(crate) blocks: u64,
 }
 
+/// What is in a folder.
+#[derive(Debug, Default)]
+struct Names {
+    folders: u32,
+    /// Bytes of all records, and of the longest.
+    bytes: u64,
+    longest: u64,
+}
+
+impl Names {
+    fn add(&mut self, name: usize) {
+        let record = record(name) as u64;
+        self.bytes += record;
+        self.longest = self.longest.max(record);
+    }
+
+    /// Blocks of the folder. With an index names are sorted by their hashes, so how they fill blocks is
+    /// known only as far as that the longest never fits into what is left.
+    fn blocks(&self) -> u64 {
+        // `.` and `..`.
+        if 24 + self.bytes <= FOLDER_ROOM {
+            return 1;
+        }
+        let leaves = self.bytes.div_ceil(FOLDER_ROOM + 4 - self.longest);
+        let (mut index, mut level) = (1, leaves);
+        while level > INDEX_ROOT {
+            level = level.div_ceil(INDEX_NODE);
+            index += level;
+        }
+        index + leaves
+    }
+}
+
 /// Counts a tree, entry by entry.
 #[derive(Debug, Default)]
 pub(crate) struct Counter {
     content: Content,
     linked: BTreeSet<u64>,
-    /// Folders within each folder.
-    subfolders: BTreeMap<PathBuf, u32>,
-    /// Names by folder: they fill blocks in the order in which `mke2fs` adds them.
-    folders: BTreeMap<PathBuf, Vec<OsString>>,
+    folders: BTreeMap<PathBuf, Names>,
 }
 
 impl Counter {
@@ -73,26 +108,25 @@ impl Counter {
         if self.content.revision == Revision::Ext4 {
             return None;
         }
-        let (folder, count) =
-            self.subfolders.iter().find(|(_, count)| **count >= MOST_LINKS - 2)?;
-        let (folder, name) = (folder.display(), self.content.revision.name());
+        let too_many = |names: &Names| names.folders >= MOST_LINKS - 2;
+        let (folder, names) = self.folders.iter().find(|(_, names)| too_many(names))?;
+        let (folder, count) = (folder.display(), names.folders);
+        let name = self.content.revision.name();
         Some(format!("`/{folder}` has {count} folders in it, and {name} takes {}", MOST_LINKS - 2))
     }
 
     pub(crate) fn add(&mut self, entry: &TreeEntry) {
         let is_root = entry.path.as_os_str().is_empty();
-        if entry.kind == EntryKind::Folder {
+        let is_folder = entry.kind == EntryKind::Folder;
+        if is_folder {
             self.folders.entry(entry.path.clone()).or_default();
-            if let Some(parent) = entry.path.parent() {
-                *self.subfolders.entry(parent.to_owned()).or_default() += 1;
-            }
         }
         if let (Some(parent), Some(name)) = (entry.path.parent(), entry.path.file_name()) {
-            self.folders.entry(parent.to_owned()).or_default().push(name.to_owned());
+            let names = self.folders.entry(parent.to_owned()).or_default();
+            names.add(name.len());
+            names.folders += u32::from(is_folder);
         }
-        let hard_link =
-            entry.links > 1 && matches!(entry.kind, EntryKind::File | EntryKind::Special);
-        if hard_link && !self.linked.insert(entry.inode) {
+        if entry.links > 1 && !is_folder && !self.linked.insert(entry.inode) {
             return;
         }
         if !is_root {
@@ -112,11 +146,9 @@ impl Counter {
     }
 
     pub(crate) fn content(mut self) -> Content {
-        for (folder, names) in &mut self.folders {
-            names.sort_unstable();
-            let own = if folder.as_os_str().is_empty() { Some("lost+found".len()) } else { None };
-            let lengths = own.into_iter().chain(names.iter().map(|name| name.len()));
-            let blocks = folder_blocks(lengths);
+        self.folders.entry(PathBuf::new()).or_default().add("lost+found".len());
+        for names in self.folders.values() {
+            let blocks = names.blocks();
             self.content.blocks += blocks;
             if self.content.revision != Revision::Ext4 {
                 self.content.blocks += indirect_blocks(blocks);
@@ -127,24 +159,27 @@ impl Counter {
     }
 }
 
+/// Blocks of a file that is mapped by extents. Those that a group's metadata parts are counted with the
+/// [groups](geometry).
 fn file_blocks(size: u64, holes: u64) -> u64 {
     let holes = holes / BLOCK;
     let blocks = size.div_ceil(BLOCK).saturating_sub(holes);
-    // Blocks of zeros become holes too, which splits extents, but each split saves a block of
-    // data, far more than the extent costs. Two more extents for the edges of block groups.
-    let extents = blocks.div_ceil(EXTENT_BLOCKS) + 2 + holes.min(blocks);
-    if extents > INODE_EXTENTS && blocks > 0 {
-        blocks + extents.div_ceil(BLOCK_EXTENTS) + u64::from(extents > BLOCK_EXTENTS)
-    } else {
-        blocks
+    // Each hole may be of one block, and parts what is beside it.
+    let extents = (holes + 1).min(blocks) + blocks / EXTENT_BLOCKS;
+    let (mut level, mut tree) = (extents, 0);
+    while level > INODE_EXTENTS {
+        level = level.div_ceil(BLOCK_EXTENTS);
+        tree += level;
     }
+    blocks + tree
 }
 
-/// Blocks of a file that is mapped block by block. Holes may need indirect blocks of their own, so
-/// these are counted for all of its length.
+/// Blocks of a file that is mapped block by block. Where holes are is not known, so it may have as many
+/// indirect blocks as one without, or three for each block.
 fn mapped_blocks(size: u64, holes: u64) -> u64 {
-    let blocks = size.div_ceil(BLOCK);
-    blocks.saturating_sub(holes / BLOCK) + indirect_blocks(blocks)
+    let length = size.div_ceil(BLOCK);
+    let blocks = length.saturating_sub(holes / BLOCK);
+    blocks + indirect_blocks(length).min(3 * blocks)
 }
 
 /// Indirect blocks, of one, two and three levels, of so many mapped ones.
@@ -156,23 +191,6 @@ fn indirect_blocks(blocks: u64) -> u64 {
     let second = first.saturating_sub(1).div_ceil(INDIRECT_BLOCKS);
     let third = second.saturating_sub(1).div_ceil(INDIRECT_BLOCKS);
     first + second + third
-}
-
-/// Blocks of a folder, filled one after the other; the last 12 bytes of each hold its checksum.
-fn folder_blocks(names: impl Iterator<Item = usize>) -> u64 {
-    let room = BLOCK - 12;
-    let mut blocks = 1;
-    // `.` and `..`.
-    let mut used = 24;
-    for name in names {
-        let record = (8 + name as u64).next_multiple_of(4);
-        if used + record > room {
-            blocks += 1;
-            used = 0;
-        }
-        used += record;
-    }
-    blocks
 }
 
 /// How `mke2fs` lays out so many blocks.
@@ -246,7 +264,10 @@ fn geometry(revision: Revision, blocks: u64, tuning: &Ext4Tuning) -> Geometry {
             Revision::Ext4 => 1,
             Revision::Ext2 | Revision::Ext3 => indirect_blocks(journal),
         };
-        let overhead = tables + 1 + journal + mapping;
+        // Metadata parts files, at two places of a group and three more: at most two blocks of a tree
+        // of extents more for each.
+        let parted = if revision == Revision::Ext4 { 2 * (2 * groups + 3) } else { 0 };
+        let overhead = tables + 1 + journal + mapping + parted;
         return Geometry { blocks, inodes: groups * table * (BLOCK / INODE), overhead };
     }
 }

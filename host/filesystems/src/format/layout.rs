@@ -139,8 +139,8 @@ fn make_ext(
     tree: &mut dyn Tree,
 ) -> Result<(), MakeError> {
     let (uuid, hash_seed, blocks, tuning) = (ext.uuid, ext.hash_seed, ext.blocks, &ext.tuning);
-    ext4::make(&ext4::Ext4 { revision, blocks, uuid, hash_seed, tuning }, site, tree)?;
-    Ok(ext4::normalise(site.file, site.offset, site.time, ext.root.as_ref())?)
+    let root = ext.root.as_ref();
+    ext4::make(&ext4::Ext4 { revision, blocks, uuid, hash_seed, tuning, root }, site, tree)
 }
 
 fn make_fat(

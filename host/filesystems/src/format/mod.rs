@@ -8,7 +8,7 @@
 //!
 //! | kind | made by | in place | without the kernel |
 //! |---|---|---|---|
-//! | ext2, ext3, ext4 | `mke2fs`, times set by us | at any offset | always |
+//! | ext2, ext3, ext4 | `mke2fs`, filled by us | at any offset | always |
 //! | vfat, swap | us | at any offset | always |
 //! | squashfs, erofs | `mksquashfs`, `mkfs.erofs` | in a file of its own | always |
 //! | xfs | `mkfs.xfs` from a prototype | in a file of its own | see `xfs.rs`; times are those of making |
