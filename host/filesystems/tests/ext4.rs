@@ -10,12 +10,14 @@ mod tree;
 
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::time::Instant;
 
 use dibhost_filesystems::{
-    Counted, FilesystemIdentity, FilesystemKind, FilesystemUuid, FolderTree, Site, parse_tuning,
+    Counted, ExtFilling, FilesystemIdentity, FilesystemKind, FilesystemUuid, FolderTree, Site,
+    parse_tuning, readback,
 };
 use dibhost_sys::Cancel;
 use made::{KINDS, complaints, empty, fill, proved, remove};
@@ -151,6 +153,65 @@ fn a_folder_that_two_levels_of_an_index_are_needed_for() {
     for kind in [KINDS[1], KINDS[10], ("ext2", &["-b1024"])] {
         remove(proved(&root, kind, 60 * MIB).unwrap());
     }
+}
+
+#[test]
+fn folders_lie_deeper_than_the_kernel_takes_a_path() {
+    use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+    let (root, image) = (folder.path().join("root"), folder.path().join("image"));
+    fs::create_dir(&root).unwrap();
+    let name = "d".repeat(200);
+    let mut at = openat(CWD, &root, OFlags::DIRECTORY, Mode::empty()).unwrap();
+    for _ in 0..60 {
+        mkdirat(&at, &name, Mode::RWXU).unwrap();
+        at = openat(&at, &name, OFlags::DIRECTORY, Mode::empty()).unwrap();
+    }
+    let (_, free) = reckoned(&root, &image, FilesystemKind::Ext4, true);
+    assert!(free > 0);
+    assert_eq!(complaints(&image), None);
+    let file = File::open(&image).unwrap();
+    let mut longest = 0;
+    let medium = dibhost_volumes::FileMedium::whole(&file).unwrap();
+    readback::names(FilesystemKind::Ext4, &medium, 100, &mut |name| {
+        longest = longest.max(name.path.len());
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(longest, 60 * 201 - 1);
+}
+
+#[test]
+fn times_before_1970_and_after_2038_are_kept_where_there_is_room_for_them() {
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+    let (root, image) = (folder.path().join("root"), folder.path().join("image"));
+    fs::create_dir(&root).unwrap();
+    let times = [-2_000_000_000i64, -1, 0, 3_000_000_000, 5_000_000_000, 15_000_000_000];
+    for time in times {
+        let path = root.join(format!("at{time}"));
+        fs::write(&path, "").unwrap();
+        run("touch", &["-d", &format!("@{time}.000000007"), path.to_str().unwrap()]);
+    }
+    let filled = |kind| {
+        empty(&image, kind, 40 * MIB);
+        let file = File::options().read(true).write(true).open(&image).unwrap();
+        let time = 15_000_000_000;
+        let filling = ExtFilling { offset: 0, size: 40 * MIB, zeroed: true, time };
+        filling.fill(&file, File::open(&root).unwrap().as_fd(), &Cancel::new())
+    };
+    filled(KINDS[0]).unwrap();
+    let mounted = Mounted::new(&image, "ext4", "ro,noload");
+    for time in times {
+        let of = |root: &Path| {
+            let stat = root.join(format!("at{time}")).metadata().unwrap();
+            (stat.mtime(), stat.mtime_nsec())
+        };
+        assert_eq!(of(mounted.path()), of(&root));
+        assert_ne!(of(&root).1, 0);
+    }
+    drop(mounted);
+    let error = filled(KINDS[7]).unwrap_err().to_string();
+    assert!(error.contains("cannot be kept"), "{error}");
 }
 
 #[test]

@@ -147,6 +147,15 @@ fn programs_of_the_host_see_the_tree_and_fail_with_their_words() {
     assert!(processes.unwrap().text().trim().parse::<u32>().unwrap() < 6);
 }
 
+/// As dibhost itself fills ext4: it need lie nowhere that such a program sees.
+#[test]
+fn the_program_that_the_worker_is_runs_as_a_program_of_the_host() {
+    let mut bench = common::start(None);
+    // A worker without a socket: it was started, and said so.
+    let error = bench.worker.run_on_host(&Program::new("/proc/self/exe")).unwrap_err();
+    assert!(matches!(error, ProgramError::Failed { .. }), "{error}");
+}
+
 #[test]
 fn a_program_of_the_host_goes_through_a_held_folder_and_has_nothing_else_open() {
     let mut bench = common::start(None);

@@ -89,7 +89,7 @@ fn attributes(path: &Path, link: bool, numbers: &mut Numbers, mut room: u64) {
         let name: Vec<u8> = numbers
             .name(usize::try_from(which).unwrap())
             .into_iter()
-            .map(|byte| if numbers.0 % 3 == 0 { byte } else { b'a' + byte % 26 })
+            .map(|byte| if numbers.0.is_multiple_of(3) { byte } else { b'a' + byte % 26 })
             .collect();
         let prefix = ["user.", "trusted.", "security.x"][numbers.below(3) as usize];
         // What is no file and no folder has no attributes of users.
