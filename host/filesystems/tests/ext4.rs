@@ -156,6 +156,56 @@ fn a_folder_that_two_levels_of_an_index_are_needed_for() {
 }
 
 #[test]
+fn more_folders_than_are_counted_and_more_levels_than_one() {
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+    let (root, image) = (folder.path().join("root"), folder.path().join("image"));
+    fs::create_dir_all(root.join("many")).unwrap();
+    for name in 0..65_010 {
+        fs::create_dir(root.join(format!("many/{name}"))).unwrap();
+    }
+    empty(&image, ("ext4", &["-b1024", "-i1024"]), 200 * MIB);
+    fill(&image, &root).unwrap();
+    assert_eq!(complaints(&image), None);
+    let mounted = Mounted::new(&image, "ext4", "ro,noload");
+    assert_eq!(mounted.path().join("many").metadata().unwrap().nlink(), 1);
+    assert!(mounted.path().join("many/65009").is_dir());
+    drop(mounted);
+    // ext2 and ext3 count them all.
+    empty(&image, ("ext3", &["-b1024", "-i1024"]), 200 * MIB);
+    let error = fill(&image, &root).unwrap_err().to_string();
+    assert!(error.contains("`/many`") && error.contains("can be counted"), "{error}");
+
+    // Blocks of numbers of three levels, and trees of extents of two.
+    fs::remove_dir_all(root.join("many")).unwrap();
+    let far = File::create(root.join("far")).unwrap();
+    for at in [0, 13, 300, 66_000, 66_500, 90_000] {
+        far.write_all_at(&noise(3000, at), at << 10).unwrap();
+    }
+    let torn = File::create(root.join("torn")).unwrap();
+    for at in 0..700 {
+        torn.write_all_at(b"x", at << 13).unwrap();
+    }
+    for kind in [KINDS[1], KINDS[10], ("ext2", &["-b1024"])] {
+        remove(proved(&root, kind, 60 * MIB).unwrap());
+    }
+}
+
+#[test]
+fn cancelling_ends_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, image) = (folder.path().join("root"), folder.path().join("image"));
+    fs::create_dir(&root).unwrap();
+    fs::write(root.join("file"), "content").unwrap();
+    empty(&image, KINDS[0], 40 * MIB);
+    let file = File::options().read(true).write(true).open(&image).unwrap();
+    let filling = ExtFilling { offset: 0, size: 40 * MIB, zeroed: true, time: EPOCH };
+    let cancel = Cancel::new();
+    cancel.cancel();
+    let error = filling.fill(&file, File::open(&root).unwrap().as_fd(), &cancel).unwrap_err();
+    assert!(error.to_string().contains("cancelled"), "{error}");
+}
+
+#[test]
 fn folders_lie_deeper_than_the_kernel_takes_a_path() {
     use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
     let folder = tempfile::tempdir_in("/dev/shm").unwrap();
