@@ -207,3 +207,28 @@ fn a_tree_has_its_locks_and_its_repositories_where_zypper_looks() {
         "\ntype: package\nmatch_type: glob\ncase_sensitive: on\nsolvable_name: lib\n\n"
     );
 }
+
+#[test]
+fn a_repository_may_come_before_another_that_has_a_newer_version() {
+    let (later, sooner) = (Shaped::new(&[lib("2")]), Shaped::new(&[lib("1")]));
+    let of = |priority| {
+        let folder = TempDir::new().unwrap();
+        let mut options = later.options(folder.path());
+        options.sources = vec![PackageSource {
+            name: "sooner".to_owned(),
+            url: format!("copy:{}", sooner.repository().display()),
+            suites: Vec::new(),
+            components: Vec::new(),
+            priority,
+            key: sooner.key.clone(),
+            build_only: true,
+        }];
+        on_top(&solve(&mut Zypper::new(options).unwrap(), &first(&["lib"])).unwrap())
+    };
+    assert_eq!(of(Some(10)), ["lib 1-1"]);
+    assert_eq!(of(None), ["lib 2-1"]);
+}
+
+fn lib(version: &str) -> Offer {
+    Offer::new("lib", version, &[])
+}

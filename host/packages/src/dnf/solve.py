@@ -14,7 +14,6 @@ import dnf.conf
 import dnf.exceptions
 import dnf.module.module_base
 import dnf.selector
-import dnf.subject
 import hawkey
 import libdnf.transaction
 
@@ -120,9 +119,6 @@ def install(base, name, version, strict=True):
     if there and (version is None or any(is_version(p, version) for p in there)):
         return
     offered = base.sack.query().available().filterm(name=name)
-    if not offered:
-        # Renamed: what takes its place says so.
-        offered = base.sack.query().available().filterm(obsoletes=there) if there else offered
     if version is not None and offered:
         of_version = [p for p in offered if is_version(p, version)]
         if not of_version:
@@ -134,7 +130,8 @@ def install(base, name, version, strict=True):
             return
         raise Problem("package", name)
     selector = dnf.selector.Selector(base.sack)
-    selector.set(pkg=offered.latest() if version is None else offered)
+    # Of all of them, which is the best is the solver's to say: a repository may come before another.
+    selector.set(pkg=offered)
     base._goal.install(select=selector, optional=not strict)
 
 

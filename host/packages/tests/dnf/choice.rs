@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use dibhost_packages::dnf::Dnf;
-use dibhost_packages::{LockedPackage, PackageError, PackageManager as _, PackageSpec, Wanted};
+use dibhost_packages::simulated::Offer;
+use dibhost_packages::{
+    LockedPackage, PackageError, PackageManager as _, PackageSource, PackageSpec, Wanted,
+};
 use dibhost_sys::Cancel;
 
 use crate::shaped::Shaped;
@@ -195,4 +198,29 @@ fn options_that_say_nothing_useful_are_refused() {
     let mut dnf = shaped.manager(folder.path());
     dnf.refresh(&Cancel::new()).unwrap();
     assert!(dnf.resolve(None, &install(&[]), &[], &Cancel::new()).unwrap().is_empty());
+}
+
+#[test]
+fn a_repository_may_come_before_another_that_has_a_newer_version() {
+    let (later, sooner) = (Shaped::new(&[lib("2")]), Shaped::new(&[lib("1")]));
+    let of = |priority| {
+        let folder = folder();
+        let mut options = later.options(folder.path());
+        options.sources = vec![PackageSource {
+            name: "sooner".to_owned(),
+            url: format!("copy:{}", sooner.repository().display()),
+            suites: Vec::new(),
+            components: Vec::new(),
+            priority,
+            key: sooner.key.clone(),
+            build_only: true,
+        }];
+        on_top(&solve(&mut Dnf::new(options).unwrap(), &first(&["lib"])).unwrap())
+    };
+    assert_eq!(of(Some(10)), ["lib 1-1"]);
+    assert_eq!(of(None), ["lib 2-1"]);
+}
+
+fn lib(version: &str) -> Offer {
+    Offer::new("lib", version, &[])
 }
