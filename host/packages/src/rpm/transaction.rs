@@ -8,6 +8,7 @@ use dibhost_tree::{Line, Scope, Target};
 use super::build::Build;
 use super::install::Rpm;
 use super::programs::{command, path};
+use super::repository::Offers;
 use super::{database, said};
 use crate::clock::Clock;
 use crate::error::PackageError;
@@ -26,9 +27,21 @@ impl Build {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<(), PackageError> {
         self.downloads.have(resolution, cancel, progress)?;
+        let of = |package: &Package| {
+            let of_it =
+                |r: &&Offers| package.url.strip_prefix(&r.url).is_some_and(|p| p.starts_with('/'));
+            // One repository may lie below another.
+            self.repositories.iter().filter(of_it).max_by_key(|r| r.url.len())
+        };
+        if let Some(stray) = resolution.packages.iter().find(|p| of(p).is_none()) {
+            return Err(PackageError::Rpm {
+                doing: "checking the packages".to_owned(),
+                detail: format!("`{}` is of no repository that has a key", stray.file),
+            });
+        }
         for repository in &self.repositories {
-            let prefix = format!("{}/", repository.url);
-            let of_it = resolution.packages.iter().filter(|p| p.url.starts_with(&prefix));
+            let of_it = resolution.packages.iter();
+            let of_it = of_it.filter(|p| of(p).is_some_and(|r| r.name == repository.name));
             let files: Vec<_> = of_it.map(|p| self.downloads.path(p)).collect();
             if let Err((file, detail)) = repository.keys.check_packages(&files, cancel)? {
                 let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -51,8 +51,10 @@ impl Zypper {
             self.build.state.before_build_only.get_or_insert_with(|| there.clone());
         }
         let (install, requested) = self.build.asked_for(wanted, locked)?;
-        let (weak, base) = (self.build.weak, &self.build.base);
-        let key = format!("{weak} {base:?} {wanted:?} {locked:?} {}", hex(&shown.locks));
+        let key = (&self.build.release, &self.build.arch, self.build.weak, &self.build.base);
+        let repositories: Vec<_> =
+            self.build.repositories.iter().map(|r| (&r.name, r.priority)).collect();
+        let key = format!("{key:?} {repositories:?} {wanted:?} {locked:?} {}", hex(&shown.locks));
         let resolution = self.build.kept_or_asked(&key, &shown.database, cancel, || {
             let offered = self.offered(cancel)?;
             let patterns = wanted.groups.iter().map(|id| pattern(id, &offered));

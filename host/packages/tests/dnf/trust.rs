@@ -32,6 +32,38 @@ fn a_package_that_no_key_signed_is_refused() {
 }
 
 #[test]
+fn a_package_is_held_to_the_keys_of_its_own_repository() {
+    // One lies below the other, whose keys are none of its business.
+    let (shaped, folder) = (Shaped::new(&[]), folder());
+    let mut own = shaped.options(folder.path());
+    let mut above = own.repositories[0].clone();
+    above.name = "above".to_owned();
+    above.url = format!("copy:{}", folder.path().join("above").display());
+    own.repositories[0].url = format!("{}/below", above.url);
+    let below = folder.path().join("above/below");
+    std::fs::create_dir_all(below.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(shaped.repository(), &below).unwrap();
+    for name in ["repodata", "Packages"] {
+        let to = folder.path().join("above").join(name);
+        std::os::unix::fs::symlink(shaped.repository().join(name), to).unwrap();
+    }
+    own.unsigned_indexes.insert("above".to_owned());
+    above.keys = vec![shaped.other_key.clone()];
+    own.repositories.push(above);
+    let mut dnf = Dnf::new(own).unwrap();
+    let mut resolution = solve(&mut dnf, &first(&["advised"])).unwrap();
+    resolution.packages.retain(|p| p.name == "advised");
+    for (part, good) in [("above/below", true), ("above", false)] {
+        let at = folder.path().join(part).join("Packages/advised-1-1.noarch.rpm");
+        resolution.packages[0].url = format!("copy:{}", at.display());
+        assert_eq!(fetch(&mut dnf, &resolution).is_ok(), good, "{part}");
+    }
+    resolution.packages[0].url = "copy:/elsewhere/advised-1-1.noarch.rpm".to_owned();
+    let said = fetch(&mut dnf, &resolution).unwrap_err().to_string();
+    assert!(said.contains("`advised-1-1.noarch.rpm` is of no repository that has a key"), "{said}");
+}
+
+#[test]
 fn a_package_that_was_changed_is_refused() {
     let error = fetching("altered");
     assert!(matches!(error, PackageError::Corrupt(_)), "{error:?}");
