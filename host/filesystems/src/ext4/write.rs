@@ -42,6 +42,8 @@ const LOST_AND_FOUND: &[u8] = b"lost+found";
 /// The most names that ext4 counts, and ext2 and ext3.
 const MOST_LINKS: u32 = 65_000;
 const FEWER_LINKS: u32 = 32_000;
+/// Bytes of a name. Filesystems that know letters have more.
+const LONGEST_NAME: usize = 255;
 /// Bytes of a symbolic link that fit into the inode, with one of zero.
 const FAST_SYMLINK: usize = 60;
 
@@ -165,6 +167,10 @@ impl Writer<'_> {
             let path = path.join(&name);
             let named = |e: io::Error| Failed::Named(at(&path, "writing", &e));
             self.cancel.check().map_err(|e| named(io::Error::other(e)))?;
+            if name.len() > LONGEST_NAME {
+                let problem = "its name is too long";
+                return Err(named(io::Error::new(io::ErrorKind::InvalidFilename, problem)));
+            }
             let stat = stat(&folder, &name).map_err(named)?;
             if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
                 let there = entries.first().filter(|first| *first.name == *name.as_bytes());
@@ -247,9 +253,6 @@ impl Writer<'_> {
         let file_type = FileType::from_raw_mode(stat.st_mode);
         let not = || io::Error::other("it is of no kind that is known");
         let kind = kind_of(file_type).ok_or_else(not)?;
-        if name.len() > 255 {
-            return Err(io::Error::new(io::ErrorKind::InvalidFilename, "its name is too long"));
-        }
         let known = (stat.st_dev, stat.st_ino);
         let entry = |inode| Entry { name: name.as_bytes().into(), inode, kind };
         if let Some(linked) = self.linked.get_mut(&known) {
