@@ -250,7 +250,7 @@ authorized-keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGhlcmUgc3RhbmRzIHlvdXIg
         ("plan --set disk.size=10MiB debian vm", 2, &["(typed):7:8: the block-device node `esp`"]),
         ("plan --elements nowhere debian", 2, &["`--elements nowhere` names no folder"]),
         ("element run motd --phase instal", 2, &["did you mean `install`?"]),
-        ("plan --set packages=htop,curl u.toml", 0, &["packages = [\"htop\", \"curl\"]"]),
+        ("plan --set packages=htop,curl=8.* u.toml", 0, &["packages = [\"htop\", \"curl=8.*\"]"]),
         ("plan u.toml -o elsewhere/b", 0, &["elsewhere/b.qcow2"]),
         (
             "plan u.toml",

@@ -87,21 +87,23 @@ pub fn set_typed(
     wrong.or(remarks)
 }
 
-/// Keys of a definition that are lists of words.
-const LISTS: [&[&str]; 5] = [
-    &["include"],
-    &["packages"],
-    &["image", "elements"],
-    &["image", "formats"],
-    &["kernel", "arguments"],
-];
+/// Keys of a definition that are lists of words, in none of which a comma is.
+const LISTS: [&[&str]; 4] =
+    [&["include"], &["packages"], &["image", "elements"], &["image", "formats"]];
+
+/// The one whose words may have commas in them.
+const ARGUMENTS: [&str; 2] = ["kernel", "arguments"];
 
 /// As definitions are laid over one another: lists add, anything else is set. A list may be typed as
 /// its words.
 fn lay(typed: &mut Typed, path: &[&str], text: &str) {
     let value = match plain(text) {
         list @ Value::Array(_) => list,
-        _ if LISTS.contains(&path) => words(text).map(Value::from).collect(),
+        _ if LISTS.contains(&path) => {
+            let separates = |c: char| c == ',' || c.is_whitespace();
+            text.split(separates).filter(|word| !word.is_empty()).map(Value::from).collect()
+        }
+        _ if path == ARGUMENTS => words(text).map(Value::from).collect(),
         value => value,
     };
     match value {
