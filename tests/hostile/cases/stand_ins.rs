@@ -11,11 +11,17 @@ use crate::script::attacker;
 /// What is found on the path before all others.
 const FIRST: &str = "/usr/local/sbin";
 
-/// A build of a disk for which this script of `bash` runs instead of `mke2fs`, and fails in the end. The
+/// A disk that a program makes which reads the tree.
+const BTRFS: &str = "[[block-device]]\nname = \"disk\"\ntype = \"disk\"\n\
+                     [[block-device]]\nname = \"root\"\ntype = \"filesystem\"\non = \"disk\"\n\
+                     format = \"btrfs\"\nlabel = \"r\"\nmount = \"/\"\n";
+
+/// A build of a disk for which this script of `bash` runs instead of `mkfs.btrfs`, and fails in the end. The
 /// attacker's program is at hand as `hostile`.
 fn instead(check: Check, name: &'static str, script: &'static str) -> Case {
     Case::on(check, name)
         .runs_quietly([])
+        .defines(BTRFS)
         .arranged(move |dibhost| {
             dibhost.write("stand-in", &format!("#!/bin/bash\nexec >&2\n{script}\nexit 1\n"))?;
             Ok(())
@@ -24,9 +30,9 @@ fn instead(check: Check, name: &'static str, script: &'static str) -> Case {
             let hostile = attacker()?.display();
             Ok(format!(
                 "mount -t tmpfs -o mode=0755 none {FIRST}
-cp stand-in {FIRST}/mke2fs
+cp stand-in {FIRST}/mkfs.btrfs
 cp {hostile} {FIRST}/hostile
-chmod 0755 {FIRST}/mke2fs {FIRST}/hostile
+chmod 0755 {FIRST}/mkfs.btrfs {FIRST}/hostile
 ip link set lo up
 {FIRST}/hostile greet 47012 >/dev/null 2>&1 &"
             ))
@@ -36,7 +42,7 @@ ip link set lo up
 
 /// It gets this answer, and the build ends with its name.
 fn gets(case: Case, answer: &'static str) -> Case {
-    case.says("`mke2fs` failed (exit status: 1)").says(answer)
+    case.says("`mkfs.btrfs` failed (exit status: 1)").says(answer)
 }
 
 pub(crate) fn all() -> Vec<Case> {
@@ -60,19 +66,16 @@ fn beyond_them() -> Vec<Case> {
     let attributes =
         json!({"mode": null, "owner": null, "group": null, "xattrs": attribute, "extensions": []});
     let with = json!({"SetAttributes": {"path": "/f", "attributes": attributes}});
-    let btrfs = "[[block-device]]\nname = \"disk\"\ntype = \"disk\"\n\
-                 [[block-device]]\nname = \"root\"\ntype = \"filesystem\"\non = \"disk\"\n\
-                 format = \"btrfs\"\nlabel = \"r\"\nmount = \"/\"\n";
     vec![
         makes(Check::TreePaths, "a_path_so_long_that_mkfs_btrfs_ends_by_a_signal", &deep)
-            .defines(btrfs)
+            .defines(BTRFS)
             .says("is a path of 2100 bytes, and what makes btrfs takes 2000"),
         makes(
             Check::TreeAttributes,
             "an_attribute_so_long_that_mkfs_btrfs_aborts",
             &[write("/f", "x"), with],
         )
-        .defines(btrfs)
+        .defines(BTRFS)
         .says("has 60006 bytes of one extended attribute, and btrfs takes 16000"),
     ]
 }
@@ -83,14 +86,14 @@ fn taken_over() -> Vec<Case> {
     };
     vec![
         gets(
-            instead(Check::HostSight, "a_taken_over_mke2fs_reads_accounts", "cat /etc/passwd"),
+            instead(Check::HostSight, "a_taken_over_mkfs_btrfs_reads_accounts", "cat /etc/passwd"),
             "/etc/passwd: No such file or directory",
         )
         .gets_out(told("root:x:0:0")),
         gets(
             instead(
                 Check::HostSight,
-                "a_taken_over_mke2fs_sees_other_builds",
+                "a_taken_over_mkfs_btrfs_sees_other_builds",
                 "ls -d /var /root /home /tmp || exit 1",
             ),
             "cannot access '/var': No such file or directory",
@@ -99,7 +102,7 @@ fn taken_over() -> Vec<Case> {
         gets(
             instead(
                 Check::HostTree,
-                "a_taken_over_mke2fs_changes_the_tree",
+                "a_taken_over_mkfs_btrfs_changes_the_tree",
                 "for a; do [ ! -d \"$a\" ] || { echo it-was-here > \"$a/x\"; cat \"$a/x\"; }; done",
             ),
             "Read-only file system",
@@ -108,46 +111,46 @@ fn taken_over() -> Vec<Case> {
         gets(
             instead(
                 Check::HostCapabilities,
-                "a_taken_over_mke2fs_changes_its_root",
+                "a_taken_over_mkfs_btrfs_changes_its_root",
                 "chroot / /bin/echo it-is-rooted",
             ),
             "Operation not permitted",
         )
         .gets_out(told("it-is-rooted")),
-        instead(Check::HostTime, "a_taken_over_mke2fs_never_ends", "exec sleep 1000")
+        instead(Check::HostTime, "a_taken_over_mkfs_btrfs_never_ends", "exec sleep 1000")
             .args(&["--host-timeout", "2"])
-            .says("`mke2fs` was ended because it ran longer than 2 s")
+            .says("`mkfs.btrfs` was ended because it ran longer than 2 s")
             .goes_on(),
         gets(
             instead(
                 Check::ProgramNetwork,
-                "a_taken_over_mke2fs_reaches_the_builder",
+                "a_taken_over_mkfs_btrfs_reaches_the_builder",
                 "exec 3<>/dev/tcp/127.0.0.1/47012 && echo it-is-connected",
             ),
             "Network is unreachable",
         )
         .gets_out(told("it-is-connected")),
         gets(
-            instead(Check::ProgramTracing, "a_taken_over_mke2fs_traces", "hostile trace"),
+            instead(Check::ProgramTracing, "a_taken_over_mkfs_btrfs_traces", "hostile trace"),
             "seize: EPERM",
         )
         .gets_out(told("seize: done")),
         gets(
             instead(
                 Check::ProgramNamespaces,
-                "a_taken_over_mke2fs_has_namespaces",
+                "a_taken_over_mkfs_btrfs_has_namespaces",
                 "hostile namespaces",
             ),
             "user: EPERM",
         )
         .gets_out(told("user: done")),
         gets(
-            instead(Check::ProgramIds, "a_taken_over_mke2fs_is_root", "hostile ids"),
+            instead(Check::ProgramIds, "a_taken_over_mkfs_btrfs_is_root", "hostile ids"),
             "ids: nobody's",
         )
         .gets_out(told("ids: the machine's")),
-        instead(Check::ProgramMemory, "a_taken_over_mke2fs_takes_all_memory", "hostile hoard")
-            .says("`mke2fs` was ended because it used more than")
+        instead(Check::ProgramMemory, "a_taken_over_mkfs_btrfs_takes_all_memory", "hostile hoard")
+            .says("`mkfs.btrfs` was ended because it used more than")
             .otherwise(),
     ]
 }
