@@ -363,8 +363,13 @@ pub const VARIABLES: &[DibVariable] = &[
     of("UBOOT_KERNEL_EP", not_yet("`bootloader` is GRUB")),
     of("YUM", RPM),
     of("YUM_FLAGS", RPM),
-    of("break", instead("`dibhost element run`, which runs one step of one element")),
-    of("break_cmd", instead("`dibhost element run`, which runs one step of one element")),
+    of(
+        "break",
+        instead(
+            "`dibhost shell image.toml --at STEP`; for `after-error`, `build --on-failure shell`",
+        ),
+    ),
+    of("break_cmd", instead("`dibhost shell image.toml --at STEP --command CMD`")),
     of(
         "break_outside_target",
         instead("`dibhost element run`, which runs one step of one element"),
