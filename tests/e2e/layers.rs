@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use dibhost_tests::cases::{Case, cases};
 use dibhost_tests::{Dibhost, Outcome, dibhost, tool};
 use rustix::process::Signal;
 
@@ -244,4 +245,52 @@ fn a_killed_build_leaves_layers_whole_or_none() -> Result<()> {
 #[ignore = "long: a hundred builds"]
 fn a_hundred_killed_builds_leave_layers_whole_or_none() -> Result<()> {
     killed(100)
+}
+
+/// Image files of a case, each by what follows the name, with its SHA-256.
+fn sums(dibhost: &Dibhost, case: &Case, options: &[&str], to: &str) -> Result<Vec<String>> {
+    std::fs::create_dir_all(dibhost.folder().join(to))?;
+    let output = format!("{to}/x");
+    let args = ["build", "-t", "raw,qcow2", "-o", &output];
+    let typed = case.arguments.iter().map(String::as_str);
+    let words: Vec<&str> = args.iter().chain(options).copied().chain(typed).collect();
+    dibhost.run(&words)?.expect_code(0).with_context(|| format!("building {}", case.name))?;
+    let mut sums = Vec::new();
+    for entry in std::fs::read_dir(dibhost.folder().join(to))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|e| e == "sha256") {
+            sums.push(std::fs::read_to_string(path)?);
+        }
+    }
+    sums.sort();
+    std::fs::remove_dir_all(dibhost.folder().join(to))?;
+    Ok(sums)
+}
+
+#[test]
+#[ignore = "long: every example and combination, three times"]
+fn every_example_and_combination_is_the_same_from_layers() -> Result<()> {
+    let dibhost = dibhost()?.with_layers().empty_cache();
+    let mut compared = 0;
+    for case in cases()? {
+        let plan: Vec<&str> = ["plan", "--format", "json"]
+            .into_iter()
+            .chain(case.arguments.iter().map(String::as_str))
+            .collect();
+        let plan = dibhost.run(&plan)?.expect_code(0)?.stdout;
+        let plan: serde_json::Value = serde_json::from_str(&plan)?;
+        // Nothing of these is kept, and their secrets are not here.
+        if plan["secrets"].as_array().is_some_and(|secrets| !secrets.is_empty()) {
+            continue;
+        }
+        let alone = sums(&dibhost, &case, &["--no-cache"], "alone")?;
+        ensure!(!alone.is_empty(), "{} has no image", case.name);
+        for turn in ["kept", "restored"] {
+            let made = sums(&dibhost, &case, &[], turn)?;
+            ensure!(made == alone, "{} is another one when it is {turn}", case.name);
+        }
+        compared += 1;
+    }
+    ensure!(compared > 15, "{compared}");
+    Ok(())
 }

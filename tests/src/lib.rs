@@ -5,6 +5,7 @@
 //! Nothing is skipped silently: a tool that is missing is an error that names the command that
 //! installs it.
 
+pub mod cases;
 pub mod disk;
 pub mod leftovers;
 pub mod mirror;
