@@ -54,11 +54,13 @@ impl Machine {
     fn boot(&self, line: &str) -> (bool, String) {
         let folder = self.folder.display().to_string();
         fs::write(self.folder.join("cmdline"), format!("{line}\n")).unwrap();
+        // Where the folder is, may have any of these words in it.
         let script = include_str!("../src/dynamic-login.sh")
-            .replace("/proc/cmdline", &format!("{folder}/cmdline"))
-            .replace("/root/", &format!("{folder}/root/"))
-            .replace("PATH=/usr/sbin", &format!("PATH={folder}/bin:/usr/sbin"));
+            .replace("/proc/cmdline", "@/cmdline")
+            .replace("/root/", "@/root/")
+            .replace("PATH=/usr/sbin", "PATH=@/bin:/usr/sbin");
         assert!(!script.contains(" /root") && !script.contains("=/root"), "{script}");
+        let script = script.replace("@/", &format!("{folder}/"));
         let output = Command::new("sh").args(["-c", &script]).output().unwrap();
         (output.status.success(), String::from_utf8(output.stderr).unwrap())
     }
