@@ -170,8 +170,10 @@ proptest! {
         let below = (0..deep).fold(esp.clone(), |path, i| path.join(format!("Folder {i}")));
         fs::create_dir_all(&below).unwrap();
         fs::create_dir(&root).unwrap();
-        let mut seen = BTreeSet::new();
-        let mut files = 0;
+        // Of an empty volume `mdir` says that it is not there.
+        fs::write(below.join("one"), "x").unwrap();
+        let mut seen = BTreeSet::from(["ONE".to_owned()]);
+        let mut files = 1;
         for (name, size) in names.iter().zip(sizes) {
             // `.` and `..` are no names, what ends with a dot or a blank is none to FAT.
             let fine = !name.ends_with(['.', ' ']) && seen.insert(name.to_uppercase());
