@@ -266,40 +266,51 @@ fn what_two_builds_want_at_once_is_made_once() {
 }
 
 /// What goes wrong with a layer is a failure, or costs time, and never another tree.
+/// Lets each call of a build fail, of the first or the second one; how many builds failed of it.
+fn fails_at_each_call(second: bool, way: Way, expected: &Listing) -> usize {
+    let mut failed = 0;
+    for at in 0.. {
+        let (_folder, store) = store();
+        if second {
+            bench(&store).build().ok();
+        }
+        let mut faulty = bench(&store);
+        faulty.fails = Some((at, way));
+        let built = faulty.build();
+        let came = built.calls.len() > at;
+        match &built.result {
+            Ok(_) => assert_eq!(&tree(&built), expected, "{second} {way:?} {at}"),
+            Err(failure) => {
+                assert!(came, "{failure}");
+                failed += 1;
+            }
+        }
+        // And the next one is right, whatever this one left.
+        let next = bench(&store).build().ok();
+        assert_eq!(&tree(&next), expected, "{second} {way:?} {at}: the next");
+        if !came {
+            break;
+        }
+    }
+    failed
+}
+
 #[test]
 fn whatever_fails_while_layers_are_used_no_other_tree_comes_of_it() {
     let expected = {
         let (_folder, store) = store();
         tree(&bench(&store).build().ok())
     };
-    let mut failed = 0;
-    for second in [false, true] {
-        for way in WAYS {
-            for at in 0.. {
-                let (_folder, store) = store();
-                if second {
-                    bench(&store).build().ok();
-                }
-                let mut faulty = bench(&store);
-                faulty.fails = Some((at, way));
-                let built = faulty.build();
-                let came = built.calls.len() > at;
-                match &built.result {
-                    Ok(_) => assert_eq!(tree(&built), expected, "{second} {way:?} {at}"),
-                    Err(failure) => {
-                        assert!(came, "{failure}");
-                        failed += 1;
-                    }
-                }
-                // And the next one is right, whatever this one left.
-                let next = bench(&store).build().ok();
-                assert_eq!(tree(&next), expected, "{second} {way:?} {at}: the next");
-                if !came {
-                    break;
-                }
-            }
-        }
-    }
+    // Side by side: a look at a tree waits for the clock more than it works.
+    let failed: usize = std::thread::scope(|scope| {
+        let ways = [false, true].into_iter().flat_map(|second| WAYS.map(|way| (second, way)));
+        let all = ways.map(|(second, way)| {
+            let expected = &expected;
+            scope.spawn(move || fails_at_each_call(second, way, expected))
+        });
+        let all: Vec<_> = all.collect();
+        all.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
     assert!(failed > 200, "{failed}");
 }
 
