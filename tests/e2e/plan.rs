@@ -114,7 +114,7 @@ fn a_plan_begins_with_what_people_look_for_and_folds_what_shipped_elements_hold(
     }
     let last: Vec<&str> = text.lines().rev().take_while(|line| !line.is_empty()).collect();
     ensure!(last.last() == Some(&"summary"), "{text}");
-    ensure!(last.iter().any(|line| line.contains("11 elements")), "{text}");
+    ensure!(last.iter().any(|line| line.contains("12 elements")), "{text}");
 
     // What somebody else's element may do is told whole.
     let motd = repository().join("examples/debian-motd.toml");
