@@ -38,7 +38,7 @@ fn a_command_sees_the_tree_before_and_behind_an_action() -> Result<()> {
     // The program's home and its folder for temporary files are there.
     dibhost.run(&["plan", "image.toml"])?.expect_code(0)?;
     let before = Snapshot::take(&[dibhost.folder()])?;
-    let command = "cat /srv/said; id -u; ls /dev/mem /root/.. 2>&1 | head -n 1; touch /srv/mine";
+    let command = "cat /srv/said; id -u; touch /srv/mine";
     let at = |more: &[&str]| {
         let words =
             ["shell", "image.toml", "--at", "run `definition/run-post-install` in `post-install`"];

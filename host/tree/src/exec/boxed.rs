@@ -64,13 +64,6 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    /// Of a program on a terminal: all its streams are that.
-    fn on(terminal: &File, report: OwnedFd) -> Result<Self, TargetError> {
-        let end = || terminal.try_clone().map(OwnedFd::from);
-        let ends = || Ok(Self { input: end()?, out: end()?, err: end()?, report, terminal: true });
-        ends().map_err(|e: std::io::Error| os("connecting a program with the terminal", e))
-    }
-
     /// Makes them this process's standard streams.
     pub(super) fn connect(&self) -> Result<(), TargetError> {
         if self.terminal {
@@ -114,17 +107,20 @@ pub(super) fn run(
             (null.into(), None)
         }
     };
+    // A terminal is all three of them; the pipes say nothing then.
+    let [input, out, err] = match watch.terminal {
+        None => [input, out, err],
+        Some(terminal) => {
+            let end = || terminal.try_clone().map(OwnedFd::from);
+            let ends = || std::io::Result::Ok([end()?, end()?, end()?]);
+            ends().map_err(|e| os("connecting a program with the terminal", e))?
+        }
+    };
     match fork(namespaces).map_err(|e| os("making the namespaces of a program", e))? {
         Forked::Child => {
             drop((stdout, stderr, reports, stdin));
-            let ends = match watch.terminal {
-                Some(terminal) => match Ends::on(terminal, report) {
-                    Ok(ends) => ends,
-                    Err(_) => end(1),
-                },
-                None => Ends { input, out, err, report, terminal: false },
-            };
-            first_process(ends, enter, execute)
+            let terminal = watch.terminal.is_some();
+            first_process(Ends { input, out, err, report, terminal }, enter, execute)
         }
         Forked::Parent(pid) => {
             drop((out, err, report, input));
