@@ -60,14 +60,8 @@ impl PackageManager for Dnf {
         if names.is_empty() {
             return Ok(());
         }
-        let there = database::installed(tree)?;
-        match names.iter().find(|name| there.iter().all(|p| p.name != **name)) {
-            None => holds::add(tree, names),
-            Some(name) => Err(PackageError::Install {
-                doing: "holding packages at their version".to_owned(),
-                detail: format!("`{}` is not installed", name.escape_debug()),
-            }),
-        }
+        database::has_all(tree, names)?;
+        holds::add(tree, names)
     }
 
     fn installed(&mut self, tree: &mut dyn Target) -> Result<Vec<InstalledPackage>, PackageError> {

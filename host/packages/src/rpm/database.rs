@@ -83,6 +83,18 @@ pub(crate) fn tidy(tree: &mut dyn Target) -> Result<(), PackageError> {
     Ok(tree.apply(&Scope::own(), &changes)?)
 }
 
+/// Whether all of these are in the tree, to be held at their version.
+pub(crate) fn has_all(tree: &mut dyn Target, names: &[String]) -> Result<(), PackageError> {
+    let there = installed(tree)?;
+    match names.iter().find(|name| there.iter().all(|p| p.name != **name)) {
+        None => Ok(()),
+        Some(name) => Err(PackageError::Install {
+            doing: "holding packages at their version".to_owned(),
+            detail: format!("`{}` is not installed", name.escape_debug()),
+        }),
+    }
+}
+
 /// What the tree's own rpm has installed; nothing when the tree has none.
 pub(crate) fn installed(tree: &mut dyn Target) -> Result<Vec<InstalledPackage>, PackageError> {
     let doing = "listing the packages of the image";
