@@ -77,7 +77,9 @@ bench: ## Compares time and CPU with diskimage-builder
 bench-disk: host ## Measures a disk of a tree of 800 MB, beside `mke2fs -d` and mounting
 	tests/bench/disk.py
 
-bench-cache: host ## Measures builds that begin with layers, beside those that do not
+bench-cache: ## Measures builds that begin with layers, beside diskimage-builder and mkosi
+	@scripts/install-dependencies bench
+	@$(MAKE) --no-print-directory host
 	tests/bench/cache.py
 
 bench-plan: host ## Measures `dibhost plan` with 100 elements and 1,000 facts
