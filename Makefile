@@ -11,7 +11,7 @@ export PREFIX ?= /usr/local
 export DESTDIR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build elements host languages install uninstall deb image test test-all test-hostile records golden lint bench bench-disk bench-plan bench-step bench-cache clean
+.PHONY: help build elements host languages install uninstall deb image test test-all test-hostile records golden lint bench bench-disk bench-many bench-plan bench-step bench-cache clean
 
 help: ## Lists these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -76,6 +76,9 @@ bench: ## Compares time and CPU with diskimage-builder
 
 bench-disk: host ## Measures a disk of a tree of 800 MB, beside `mke2fs -d` and mounting
 	tests/bench/disk.py
+
+bench-many: host ## Measures trees of many files, of one large folder, of large and sparse files
+	tests/bench/many.py
 
 bench-cache: ## Measures builds that begin with layers, beside diskimage-builder and mkosi
 	@scripts/install-dependencies bench

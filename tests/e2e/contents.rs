@@ -196,7 +196,11 @@ fn all_that_it_says(firmware: Firmware) -> Result<()> {
     less.truncate(less.len() - 2);
     ensure!(digest(&dibhost, &less)? != defined, "a setting that counts for nothing");
 
-    dibhost.run(&["build", "alone.toml", "-o", "alone", "-t", "qcow2,raw"])?.expect_code(0)?;
+    let build = ["build", "alone.toml", "-o", "alone", "-t", "qcow2,raw"];
+    let built = dibhost.run(&build)?.expect_code(0)?;
+    for words in ["hostfwd=tcp:127.0.0.1:2222-:22\n", "  ssh -p 2222 deploy@127.0.0.1\n"] {
+        ensure!(built.stderr.contains(words), "{}", built.stderr);
+    }
     let raw = dibhost.folder().join("alone.raw");
     let partitions = disk::partitions(&raw)?;
     let root = partitions.last().context("a disk has a partition")?;

@@ -61,8 +61,13 @@ impl Tree for Watched<'_> {
         }
     }
 
-    fn read(&mut self, mount: &str, relative: &str) -> std::io::Result<Vec<u8>> {
-        self.tree.read(mount, relative)
+    fn read_pieces(
+        &mut self,
+        mount: &str,
+        relative: &str,
+        each: &mut dyn FnMut(&[u8]) -> std::io::Result<()>,
+    ) -> std::io::Result<()> {
+        self.tree.read_pieces(mount, relative, each)
     }
 
     fn open(&self, mount: &str) -> std::io::Result<OwnedFd> {

@@ -45,6 +45,13 @@ pub(crate) fn commands(plan: &Plan, outcome: &Outcome) -> Option<Vec<String>> {
     bootable.commands()
 }
 
+/// The command that logs in, as the first user who has keys.
+pub(crate) fn login(plan: &Plan) -> Option<String> {
+    let mut users = plan.users.iter().map(|planned| &planned.user);
+    let user = users.find(|user| !user.authorized_keys.is_empty())?;
+    Some(format!("ssh -p 2222 {}@127.0.0.1", user.name))
+}
+
 impl Bootable<'_> {
     fn commands(&self) -> Option<Vec<String>> {
         let machine = match self.arch {

@@ -108,21 +108,27 @@ impl Tree for TreeInParts<'_> {
         Ok(())
     }
 
-    fn read(&mut self, mount: &str, relative: &str) -> io::Result<Vec<u8>> {
+    fn read_pieces(
+        &mut self,
+        mount: &str,
+        relative: &str,
+        each: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
         let missing = || io::Error::other(format!("the tree has no part for `{mount}`"));
         let folder = self.parts.get(mount).ok_or_else(missing)?.folder.clone();
         let file = Path::new(relative.trim_start_matches('/'));
-        let mut content = Vec::new();
+        let mut at = 0;
         loop {
-            let piece = self.workshop.read_part(&folder, file, content.len() as u64, PIECE);
+            let piece = self.workshop.read_part(&folder, file, at, PIECE);
             let piece = piece.map_err(|error| match error {
                 TargetError::Conflict(why) => io::Error::new(io::ErrorKind::NotFound, why),
                 error => io::Error::other(error),
             })?;
             if piece.is_empty() {
-                return Ok(content);
+                return Ok(());
             }
-            content.extend_from_slice(&piece);
+            each(&piece)?;
+            at += piece.len() as u64;
         }
     }
 
@@ -246,8 +252,10 @@ mod tests {
         .unwrap();
         assert_eq!(count, 6_015);
         assert!(bytes > 16 << 20, "{bytes}");
-        assert_eq!(tree.read("/", "/large").unwrap().len(), 20_000_000);
-        let error = tree.read("/", "link").unwrap_err();
+        assert_eq!(tree.read("/", "/large", 20_000_000).unwrap().len(), 20_000_000);
+        let error = tree.read("/", "/large", 19_999_999).unwrap_err();
+        assert_eq!(error.to_string(), "`/large` has more than 19999999 bytes");
+        let error = tree.read("/", "link", 9).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

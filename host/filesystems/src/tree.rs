@@ -114,11 +114,34 @@ pub trait Tree {
     /// When the tree cannot be read.
     fn entries(&mut self, mount: &str, each: &mut dyn FnMut(&TreeEntry)) -> io::Result<()>;
 
-    /// The content of a file of a part. Symbolic links are followed nowhere.
+    /// The content of a file of a part, from its begin to its end, in pieces.
+    /// Symbolic links are followed nowhere.
     ///
     /// # Errors
-    /// When it is not there, no file, or cannot be read.
-    fn read(&mut self, mount: &str, relative: &str) -> io::Result<Vec<u8>>;
+    /// When it is not there, no file, or cannot be read; those of `each`.
+    fn read_pieces(
+        &mut self,
+        mount: &str,
+        relative: &str,
+        each: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()>;
+
+    /// The same at once, of a file that has `most` bytes at the most.
+    ///
+    /// # Errors
+    /// When it is not there, no file, larger, or cannot be read.
+    fn read(&mut self, mount: &str, relative: &str, most: usize) -> io::Result<Vec<u8>> {
+        let mut content = Vec::new();
+        self.read_pieces(mount, relative, &mut |piece| {
+            if content.len() + piece.len() > most {
+                let problem = format!("`{relative}` has more than {most} bytes");
+                return Err(io::Error::other(problem));
+            }
+            content.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(content)
+    }
 
     /// Opens the folder of a part here, for a back-end that copies it into what the kernel has
     /// mounted.
@@ -327,7 +350,12 @@ impl Tree for FolderTree {
         Ok(())
     }
 
-    fn read(&mut self, mount: &str, relative: &str) -> io::Result<Vec<u8>> {
+    fn read_pieces(
+        &mut self,
+        mount: &str,
+        relative: &str,
+        each: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
         use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
         let folder = self.folder(mount)?;
         let context = |e: io::Error| with(&e, format!("reading {relative} below {mount}"));
@@ -348,9 +376,14 @@ impl Tree for FolderTree {
         if !file.metadata()?.is_file() {
             return Err(context(io::Error::other("not a regular file")));
         }
-        let mut content = Vec::new();
-        io::Read::read_to_end(&mut file, &mut content).map_err(context)?;
-        Ok(content)
+        let mut piece = vec![0; 1 << 20];
+        loop {
+            let length = io::Read::read(&mut file, &mut piece).map_err(context)?;
+            if length == 0 {
+                return Ok(());
+            }
+            each(&piece[..length])?;
+        }
     }
 
     fn open(&self, mount: &str) -> io::Result<OwnedFd> {

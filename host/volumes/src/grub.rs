@@ -27,6 +27,8 @@ const DRIVE_CHECK: usize = 0x66;
 /// In the core image's first sector: the list of blocks it goes on with.
 const BLOCK_LIST: usize = 0x1f4;
 const BLOCK_LIST_LENGTH: usize = 0x1fc;
+/// Bytes of an image at the most: one list of blocks says where the core image is.
+pub const MOST: usize = u16::MAX as usize * SECTOR;
 
 /// Whether these are what they should be.
 ///
@@ -43,7 +45,7 @@ pub fn check(boot: &[u8], core: &[u8]) -> Result<(), String> {
     if core.len() <= 2 * SECTOR || core[0x1fe..0x200] != [0x20, 0x08] {
         return Err("`core.img` is not a core image of GRUB 2 for BIOS".to_owned());
     }
-    if core.len() > (u16::MAX as usize) * SECTOR {
+    if core.len() > MOST {
         return Err("`core.img` is too large for one list of blocks".to_owned());
     }
     Ok(())

@@ -133,7 +133,8 @@ pub(super) fn here(
         return Ok(device.detach()?);
     }
 
-    let mounted = Mounted::new(&path, filesystem.format.kind())?;
+    let compression = filesystem.compression.as_deref();
+    let mounted = Mounted::new(&path, filesystem.format.kind(), compression)?;
     let parts = Parts { main, below, time, cancel };
     parts.copy(filesystem, mounted.root())?;
     mounted.trim()?;

@@ -33,8 +33,13 @@ pub(super) struct Mounted {
 }
 
 impl Mounted {
-    /// Mounts a device, to be written; its devices and set-id programs have no effect meanwhile.
-    pub(super) fn new(device: &Path, kind: FilesystemKind) -> io::Result<Self> {
+    /// Mounts a device, to be written, with an option more (`name` or `name=value`); its devices and set-id
+    /// programs have no effect meanwhile.
+    pub(super) fn new(
+        device: &Path,
+        kind: FilesystemKind,
+        option: Option<&str>,
+    ) -> io::Result<Self> {
         let name = kind.name();
         let context = fsopen(name, FsOpenFlags::FSOPEN_CLOEXEC).map_err(|error| match error {
             Errno::NODEV => io::Error::new(
@@ -48,6 +53,11 @@ impl Mounted {
             if kind == FilesystemKind::Xfs {
                 // Another image of the same plan may be mounted: it has the same UUID.
                 fsconfig_set_flag(&context, "nouuid")?;
+            }
+            match option.map(|option| option.split_once('=').ok_or(option)) {
+                Some(Ok((name, value))) => fsconfig_set_string(&context, name, value)?,
+                Some(Err(name)) => fsconfig_set_flag(&context, name)?,
+                None => (),
             }
             fsconfig_create(&context)?;
             let attributes = MountAttrFlags::MOUNT_ATTR_NODEV

@@ -4,16 +4,30 @@ use crate::graph::{Filesystem, Graph, Subvolume};
 use crate::identity::Identities;
 use crate::layout::options::LayoutOptions;
 use crate::layout::types::{FilesystemLayout, LayoutError, SubvolumeLayout, refused};
-use dibhost_filesystems::Counted;
-use dibhost_filesystems::Tree;
+use dibhost_filesystems::{Counted, FilesystemKind, Tree};
 
 /// A filesystem whose content is known and whose place is not.
 pub(crate) struct Sized<'a> {
     pub(crate) filesystem: &'a Filesystem,
     mount: Option<&'a str>,
     subvolumes: Vec<SubvolumeLayout>,
+    compression: Option<String>,
     counted: Counted,
     lean: bool,
+}
+
+/// The mount option by which btrfs compresses what is written. It is the whole filesystem's, whichever of
+/// its mounts has it.
+fn compression(graph: &Graph, filesystem: &Filesystem) -> Option<String> {
+    if filesystem.kind != FilesystemKind::Btrfs {
+        return None;
+    }
+    let mut options = graph.mounts_of(&filesystem.node).flat_map(|mount| &mount.options);
+    let is_compression = |option: &&String| {
+        let name = option.split('=').next().unwrap_or_default();
+        matches!(name, "compress" | "compress-force")
+    };
+    options.find(is_compression).cloned()
 }
 
 impl<'a> Sized<'a> {
@@ -31,6 +45,7 @@ impl<'a> Sized<'a> {
             mounts.find(|m| m.subvolume.as_deref() == subvolume).map(|mount| mount.at.as_str())
         };
         let mount = at(None);
+        let compression = compression(graph, filesystem);
         let mut subvolumes: Vec<_> = graph
             .subvolumes
             .iter()
@@ -49,7 +64,7 @@ impl<'a> Sized<'a> {
         let counted = Counted::of(filesystem.kind, filesystem.tuning, &mounts, tree)
             .map_err(|source| LayoutError::Tree { mount: mounts.join("`, `"), source })?
             .map_err(|(problem, help)| refused(node, problem, help))?;
-        Ok(Self { filesystem, mount, subvolumes, counted, lean: options.lean() })
+        Ok(Self { filesystem, mount, subvolumes, compression, counted, lean: options.lean() })
     }
 
     /// Why it cannot be filled without the kernel, where it cannot.
@@ -85,6 +100,7 @@ impl<'a> Sized<'a> {
             mount: self.mount.map(str::to_owned),
             needs_kernel: self.needs_kernel(),
             subvolumes: self.subvolumes.clone(),
+            compression: self.compression.clone(),
             label: label.clone(),
             size: format.size(),
             place: None,

@@ -29,7 +29,7 @@ pub(crate) fn images<'a>(
     let help = "let the element that wishes for it make both with grub-mkimage";
     let mut find = |path: &str| {
         let (mount, below) = place(graph, path);
-        let content = tree.read(&mount, &below).map_err(|error| {
+        let content = tree.read(&mount, &below, grub::MOST).map_err(|error| {
             refused(&grub.node, format!("`{path}` cannot be read ({error})"), help)
         })?;
         Ok(((mount, below), content))

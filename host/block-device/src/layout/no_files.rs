@@ -35,7 +35,12 @@ impl Tree for NoFiles {
         Ok(())
     }
 
-    fn read(&mut self, mount: &str, relative: &str) -> io::Result<Vec<u8>> {
+    fn read_pieces(
+        &mut self,
+        mount: &str,
+        relative: &str,
+        _each: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
         let problem = format!("there is no `{relative}` below `{mount}` yet");
         Err(io::Error::new(io::ErrorKind::NotFound, problem))
     }

@@ -258,6 +258,9 @@ pub struct FilesystemLayout {
     /// Its subvolumes, one before those in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subvolumes: Vec<SubvolumeLayout>,
+    /// The mount option by which the kernel compresses what it fills it with (btrfs).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<String>,
     /// Its label.
     pub label: Option<String>,
     /// Bytes it uses of its volume.

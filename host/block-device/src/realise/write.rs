@@ -42,7 +42,7 @@ fn boot(
     tree: &mut dyn Tree,
 ) -> Result<(), RealiseError> {
     let context = |source| RealiseError::Write { node: grub.node.clone(), source };
-    let mut read = |(mount, below): &(String, String)| tree.read(mount, below);
+    let mut read = |(mount, below): &(String, String)| tree.read(mount, below, grub::MOST);
     let boot = read(&grub.boot_image).map_err(context)?;
     let core = read(&grub.core_image).map_err(context)?;
     grub::check(&boot, &core).map_err(|why| context(io::Error::other(why)))?;

@@ -234,6 +234,9 @@ fn report(plan: &Plan, outcome: &Outcome, reporter: &Reporter) -> Result<(), Fai
     super::show(&text)?;
     if let Some(commands) = boot::commands(plan, outcome) {
         reporter.advice("To try it, on a disk of its own that may be thrown away:", &commands);
+        let ends = "Ctrl-A X ends it; where it stands still under KVM, write `accel=tcg`";
+        let login = boot::login(plan).into_iter().collect::<Vec<_>>();
+        reporter.advice(&format!("It takes two minutes without KVM; {ends}."), &login);
     }
     Ok(())
 }

@@ -1,14 +1,17 @@
 //! The folders and files of a FAT volume, in the order in which they are written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 use super::geometry::Geometry;
-use super::name::{self, ShortName};
+use super::name::{self, ShortName, ShortNames};
 use crate::tree::{EntryKind, TreeEntry};
 
-/// The largest file FAT can say the size of.
-const MOST: u64 = u32::MAX as u64;
+/// The largest file. FAT can say the size of one of 4 GiB less a byte; but where the clusters of a file
+/// (of 32 KiB at most) have 4 GiB, `fsck.fat` (4.2) takes them for none, and makes the file empty.
+const MOST: u64 = (4 << 30) - (32 << 10);
+/// Entries of a folder: 2 MiB.
+const MOST_ENTRIES: u64 = 65_536;
 
 /// A folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,18 +85,28 @@ impl Folder {
         Ok(())
     }
 
-    /// Names that differ in case only are one to FAT.
+    /// Names that differ in case only are one to FAT, and a folder has 2 MiB at most.
     ///
     /// # Errors
-    /// Names the first two.
+    /// Names the first two, or the folder.
     pub(crate) fn check(&self) -> Result<(), String> {
+        self.check_below("")
+    }
+
+    fn check_below(&self, path: &str) -> Result<(), String> {
+        let entries = self.entries(path.is_empty());
+        if entries > MOST_ENTRIES {
+            let (path, names) = (if path.is_empty() { "/" } else { path }, self.nodes.len());
+            let problem = format!("`{path}` has {names} names, which take {entries} entries");
+            return Err(format!("{problem}, and a folder of FAT takes {MOST_ENTRIES}"));
+        }
         let mut seen: BTreeMap<String, &str> = BTreeMap::new();
         for (name, node) in &self.nodes {
             if let Some(other) = seen.insert(name.to_uppercase(), name) {
                 return Err(format!("`{other}` and `{name}` are one name to FAT"));
             }
             if let Node::Folder(folder) = node {
-                folder.check()?;
+                folder.check_below(&format!("{path}/{name}"))?;
             }
         }
         Ok(())
@@ -101,17 +114,13 @@ impl Folder {
 
     /// Its nodes with their names as they are written.
     pub(super) fn named(&self) -> Vec<Named<'_>> {
-        let mut taken = BTreeSet::new();
-        let named = |(name, node): (&'_ String, _)| {
-            let (short, long) = name::short(name, &taken);
-            taken.insert(short);
-            (short, long, node)
-        };
-        let shorts: Vec<_> = self.nodes.iter().map(named).collect();
+        let mut names = ShortNames::default();
         self.nodes
-            .keys()
-            .zip(shorts)
-            .map(|(name, (short, long, node))| Named { name, short, long, node })
+            .iter()
+            .map(|(name, node)| {
+                let (short, long) = names.take(name);
+                Named { name, short, long, node }
+            })
             .collect()
     }
 
@@ -204,5 +213,19 @@ mod tests {
         folder.add(&entry("Boot", EntryKind::File, 0)).unwrap();
         folder.add(&entry("BOOT", EntryKind::File, 0)).unwrap();
         assert!(folder.check().unwrap_err().contains("`Boot`"));
+    }
+
+    #[test]
+    fn a_folder_of_more_entries_than_fat_takes_is_named() {
+        let mut folder = Folder::default();
+        for i in 0..21_844 {
+            // Of 27 letters: three entries, and one.
+            folder.add(&entry(&format!("EFI/{i:027}"), EntryKind::File, 0)).unwrap();
+            if i == 16_382 {
+                folder.check().unwrap();
+            }
+        }
+        let problem = folder.check().unwrap_err();
+        assert!(problem.contains("`/EFI` has 21844 names, which take 87378 entries"), "{problem}");
     }
 }

@@ -1,6 +1,6 @@
 //! Names: eleven capitals for old readers, UTF-16 for the others.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A name of eleven bytes, without its dot.
 pub(super) type ShortName = [u8; 11];
@@ -45,26 +45,41 @@ fn squeezed(part: &str, most: usize) -> Vec<u8> {
     letters.take(most).collect()
 }
 
-/// A short name that is not `taken` yet, and whether a long one is needed beside it.
-pub(super) fn short(name: &str, taken: &BTreeSet<ShortName>) -> (ShortName, bool) {
-    if let Some(exact) = exact(name)
-        && !taken.contains(&exact)
-    {
-        return (exact, false);
-    }
-    let trimmed = name.trim_start_matches('.');
-    let (base, extension) = trimmed.rsplit_once('.').unwrap_or((trimmed, ""));
-    let (base, extension) = (squeezed(base, 8), squeezed(extension, 3));
-    let mut number = 1u32;
-    loop {
-        let tail = format!("~{number}");
-        let kept = base.len().min(8 - tail.len());
-        let numbered = [&base[..kept], tail.as_bytes()].concat();
-        let short = joined(&numbered, &extension);
-        if !taken.contains(&short) {
-            return (short, true);
+/// The short names of a folder.
+#[derive(Debug, Default)]
+pub(super) struct ShortNames {
+    taken: BTreeSet<ShortName>,
+    /// By what stands before the number, the extension and the digits of the number: the first number that
+    /// may be free. Else each of many names that begin alike would try all numbers of those before it.
+    free: BTreeMap<(Vec<u8>, Vec<u8>, u32), u32>,
+}
+
+impl ShortNames {
+    /// A short name that no other has, and whether a long one is needed beside it.
+    pub(super) fn take(&mut self, name: &str) -> (ShortName, bool) {
+        if let Some(exact) = exact(name)
+            && self.taken.insert(exact)
+        {
+            return (exact, false);
         }
-        number += 1;
+        let trimmed = name.trim_start_matches('.');
+        let (base, extension) = trimmed.rsplit_once('.').unwrap_or((trimmed, ""));
+        let (base, extension) = (squeezed(base, 8), squeezed(extension, 3));
+        for digits in 1..8 {
+            let kept = &base[..base.len().min(7 - digits as usize)];
+            let free = self.free.entry((kept.to_vec(), extension.clone(), digits));
+            let free = free.or_insert(10_u32.pow(digits - 1));
+            while *free < 10_u32.pow(digits) {
+                let numbered = [kept, format!("~{free}").as_bytes()].concat();
+                let short = joined(&numbered, &extension);
+                *free += 1;
+                if self.taken.insert(short) {
+                    return (short, true);
+                }
+            }
+        }
+        // Never: a folder has at most as many entries as five digits say.
+        (joined(b"~~~~~~~~", b"~~~"), true)
     }
 }
 
@@ -108,7 +123,7 @@ mod tests {
     use super::*;
 
     fn one(name: &str) -> (String, bool) {
-        let (short, long) = short(name, &BTreeSet::new());
+        let (short, long) = ShortNames::default().take(name);
         (String::from_utf8(short.to_vec()).unwrap(), long)
     }
 
@@ -125,11 +140,32 @@ mod tests {
 
     #[test]
     fn short_names_are_not_taken_twice() {
-        let mut taken = BTreeSet::new();
-        for i in 0..200 {
-            let (short, long) = short(&format!("loader-entry-{i}.conf"), &taken);
-            assert!(long && taken.insert(short));
+        let mut names = ShortNames::default();
+        let mut seen = BTreeSet::new();
+        // Those that stand in the way as they are.
+        for name in ["LOADER~2.CON", "LOADE~12.CON", "LOA~1000.CON"] {
+            assert!(!names.take(name).1 && seen.insert(exact(name).unwrap()));
         }
+        let mut last = ShortName::default();
+        for i in 0..1200 {
+            let (short, long) = names.take(&format!("loader-entry-{i}.conf"));
+            assert!(long && seen.insert(short));
+            last = short;
+        }
+        // The first number that is free: three were not.
+        assert_eq!(&last, b"LOA~1203CON");
+    }
+
+    #[test]
+    fn names_that_differ_behind_what_is_kept_are_told_apart_at_once() {
+        let mut names = ShortNames::default();
+        for i in 0..40_000 {
+            names.take(&format!("ab{i:06}-of-many"));
+        }
+        let (short, _) = names.take("abx");
+        assert_eq!(&short, b"ABX~1      ");
+        // For each digit of the number the names that share what stands before it are few.
+        assert!(names.free.len() < 60_000, "{}", names.free.len());
     }
 
     #[test]

@@ -16,6 +16,9 @@ const VOLUME_LABEL: u8 = 0x08;
 const FSINFO_SECTOR: u64 = 1;
 const BACKUP_SECTOR: u64 = 6;
 const MEDIA: u8 = 0xf8;
+/// Zeros of so many bytes become a hole.
+const HOLE: usize = 64 << 10;
+const ZEROS: [u8; HOLE] = [0; HOLE];
 
 /// A volume, decided to the last number.
 #[derive(Debug, Clone, Copy)]
@@ -27,12 +30,14 @@ pub(crate) struct Volume<'a> {
     pub(crate) serial: FatSerial,
     /// Nothing in it is younger.
     pub(crate) time: i64,
+    /// The place of what is in files reads as zeros; that of all else must.
+    pub(crate) zeroed: bool,
 }
 
-/// Reads a file of the tree by its path on the volume.
-pub(crate) type Read<'a> = dyn FnMut(&str) -> io::Result<Vec<u8>> + 'a;
+/// Reads a file of the tree by its path on the volume, from its begin to its end, in pieces.
+pub(crate) type Read<'a> = dyn FnMut(&str, &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> + 'a;
 
-/// Writes it with all that is in `folder`. The place must read as zeros.
+/// Writes it with all that is in `folder`.
 pub(crate) fn write(
     volume: &Volume<'_>,
     folder: &Folder,
@@ -59,6 +64,18 @@ struct Writer<'a, 'b> {
 
 fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
     bytes[at..at + value.len()].copy_from_slice(value);
+}
+
+/// Writes a piece of a file; where the place reads as zeros, holes stay what they are.
+fn put_piece(image: &File, at: u64, piece: &[u8], zeroed: bool) -> io::Result<()> {
+    if !zeroed {
+        return image.write_all_at(piece, at);
+    }
+    let blocks = piece.chunks(HOLE).zip((at..).step_by(HOLE));
+    for (block, at) in blocks.filter(|(block, _)| **block != ZEROS[..block.len()]) {
+        image.write_all_at(block, at)?;
+    }
+    Ok(())
 }
 
 fn low(value: u64) -> io::Result<u32> {
@@ -150,14 +167,22 @@ impl Writer<'_, '_> {
     }
 
     fn file(&mut self, path: &str, size: u64) -> io::Result<u32> {
-        let content = (self.read)(path)?;
-        if content.len() as u64 != size {
-            let problem = format!("`{path}` had {size} bytes and now has {}", content.len());
-            return Err(io::Error::other(problem));
-        }
         let first = self.chain(size.div_ceil(self.geometry().cluster))?;
-        if first != 0 {
-            self.image.write_all_at(&content, self.at_cluster(first))?;
+        let (image, begin, zeroed) = (self.image, self.at_cluster(first), self.volume.zeroed);
+        let mut done = 0;
+        (self.read)(path, &mut |piece| {
+            let length = piece.len() as u64;
+            if done + length > size {
+                let problem = format!("`{path}` had {size} bytes and now has more");
+                return Err(io::Error::other(problem));
+            }
+            put_piece(image, begin + done, piece, zeroed)?;
+            done += length;
+            Ok(())
+        })?;
+        if done != size {
+            let problem = format!("`{path}` had {size} bytes and now has {done}");
+            return Err(io::Error::other(problem));
         }
         Ok(first)
     }

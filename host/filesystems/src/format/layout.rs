@@ -166,8 +166,11 @@ fn make_fat(
     if !site.zeroed {
         zero(site.file, offset, geometry.data())?;
     }
-    let mut read = |below: &str| tree.read(site.mount.unwrap_or_default(), below);
-    let volume = fat::Volume { offset, geometry, label, serial, time };
+    let mount = site.mount.unwrap_or_default();
+    let mut read = |below: &str, each: &mut dyn FnMut(&[u8]) -> io::Result<()>| {
+        tree.read_pieces(mount, below, each)
+    };
+    let volume = fat::Volume { offset, geometry, label, serial, time, zeroed: site.zeroed };
     Ok(fat::write(&volume, &folder, &mut read, site.file)?)
 }
 
