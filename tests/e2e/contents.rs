@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use dibhost_machine::{BOOT, Firmware, Key, SSH};
 use dibhost_tests::mirror::system_archive;
-use dibhost_tests::{Dibhost, dibhost, disk, machine};
+use dibhost_tests::{Dibhost, dibhost, disk, machine, tool};
 use serde_json::Value;
 
 /// Signs the suites of Debian 12.
@@ -209,7 +209,40 @@ fn all_that_it_says(firmware: Firmware) -> Result<()> {
     runs(&dibhost, firmware, &key).with_context(|| format!("under {firmware:?}"))
 }
 
+/// What another definition promises and this image does not keep: what is said of it in place of what, and
+/// how that is told.
+const OTHERWISE: [(&str, &str, &str); 12] = [
+    ("\"!nano\"", "\"nano\"", "package nano (definition): expected yes, found no"),
+    ("\"hello\"", "\"!hello\"", "package hello (definition): expected no, found yes"),
+    ("figlet=2*", "figlet=3*", "version of figlet (definition): expected yes, found no"),
+    ("web.example.org", "web.example.com", "/etc/hostname"),
+    ("uid = 1234", "uid = 1235", "number of deploy (definition): expected 1235, found 1234"),
+    ("groups = [\"adm\"]", "groups = [\"audio\"]", "deploy in group audio (definition)"),
+    ("mode = \"1777\"", "mode = \"0777\"", "mode of /srv/empty (definition): expected 777, found 1777"),
+    ("Environment=WORD=dropped", "Environment=WORD=other", "drop-in 10-more of hello.service"),
+    ("state = \"masked\"", "state = \"disabled\"", "apt-daily.timer is disabled (definition)"),
+    ("swappiness\" = 7", "swappiness\" = 8", "sysctl vm.swappiness (definition): expected 8, found 7"),
+    ("dibhost.test=1", "dibhost.test=2", "kernel argument dibhost.test=2 (definition)"),
+    ("link = \"/etc/motd\"", "link = \"/etc/issue\"", "/lib/systemd/link (definition): expected /etc/issue"),
+];
+
+/// A command that runs in the machine what `dibhost verify` writes of a definition.
+fn verify(dibhost: &Dibhost, definition: &str) -> Result<String> {
+    let script = dibhost.run(&["verify", definition])?.expect_code(0)?.stdout;
+    let script = dibhost.write("verify.sh", &script)?;
+    let text = tool::run("base64", &["-w0".as_ref(), script.as_os_str()])?;
+    Ok(format!("echo {} | base64 -d | sudo sh; echo ended with $?", text.trim()))
+}
+
 fn runs(dibhost: &Dibhost, firmware: Firmware, key: &Key) -> Result<()> {
+    let kept = verify(dibhost, "alone.toml")?;
+    let mut other = std::fs::read_to_string(dibhost.folder().join("alone.toml"))?;
+    for (what, otherwise, _) in OTHERWISE {
+        ensure!(other.contains(what), "there is no {what}");
+        other = other.replace(what, otherwise);
+    }
+    dibhost.write("other.toml", &other)?;
+    let broken = verify(dibhost, "other.toml")?;
     let machine = machine(dibhost.folder().join("alone.qcow2")).firmware(firmware);
     machine.login("deploy", key).see(|machine| {
         machine.wait_for("web login:", BOOT)?;
@@ -231,6 +264,13 @@ fn runs(dibhost: &Dibhost, firmware: Firmware, key: &Key) -> Result<()> {
             let said = machine.ssh_text(command)?;
             ensure!(said.trim() == says, "`{command}` says {said:?} and not {says:?}");
         }
+        let said = machine.ssh_text(&kept)?;
+        ensure!(said.ends_with(" looked at, 0 otherwise\nended with 0\n"), "{said}");
+        let said = machine.ssh_text(&broken)?;
+        for (_, _, told) in OTHERWISE {
+            ensure!(said.contains(&format!("wrong: {told}")), "no {told} in {said}");
+        }
+        ensure!(said.ends_with("\nended with 1\n"), "{said}");
         Ok(machine.power_off()?)
     })
 }

@@ -11,6 +11,7 @@ mod slots;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use dibhost_tests::cases::{Case, cases};
@@ -267,4 +268,22 @@ fn the_picture_in_the_documentation_is_as_committed() -> Result<()> {
     let mut wrong = Vec::new();
     pinned(&repository().join("docs/debian-vm.svg"), &planned(&case, "svg")?, &mut wrong)?;
     told(wrong)
+}
+
+/// What `dibhost verify` writes is a script, whatever is promised.
+#[test]
+fn each_plan_has_a_script_that_a_shell_reads() -> Result<()> {
+    for case in cases()? {
+        let arguments = std::iter::once("verify".to_owned()).chain(case.arguments);
+        let dibhost = dibhost()?;
+        let script = dibhost.run(&arguments.collect::<Vec<_>>())?.expect_code(0)?.stdout;
+        let path = dibhost.write("verify.sh", &script)?;
+        let read = Command::new("dash").arg("-n").arg(&path).output()?;
+        ensure!(read.status.success(), "{}: {script}", case.name);
+        // Each of them promises a package and a mount.
+        for what in ["\nhas 'package ", "\nlook 'mount /"] {
+            ensure!(script.contains(what), "{}: no {what} in {script}", case.name);
+        }
+    }
+    Ok(())
 }

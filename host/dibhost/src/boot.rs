@@ -4,6 +4,7 @@
 use dibhost_definition::Format;
 use dibhost_engine::Outcome;
 use dibhost_plan::Plan;
+use dibhost_text::shell_word;
 
 /// What there is to boot.
 struct Bootable<'a> {
@@ -64,7 +65,7 @@ impl Bootable<'_> {
             }
             _ => return None,
         };
-        let image = quoted(&self.image);
+        let image = shell_word(&self.image);
         let format = self.format.name();
         let screen = if self.serial { " -nographic" } else { "" };
         Some(vec![
@@ -75,15 +76,6 @@ impl Bootable<'_> {
                 .to_owned(),
         ])
     }
-}
-
-/// A word of a shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,=@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

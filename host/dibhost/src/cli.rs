@@ -127,6 +127,14 @@ pub(crate) enum Verb {
         after_help = "Examples:\n  dibhost update image.toml\n  dibhost update --dry-run image.toml"
     )]
     Update(UpdateArgs),
+    /// Write a script that looks in a running machine for what the image promises, to standard output.
+    ///
+    /// It runs there, as root, in any POSIX shell: packages, accounts, units, files, settings and arguments
+    /// of the kernel, mounts. It says each that is otherwise, with the element that wants it, and then ends
+    /// with 1.
+    #[command(after_help = "Examples:\n  dibhost verify image.toml > verify.sh\n  dibhost verify \
+        image.toml | ssh deploy@web sudo sh")]
+    Verify(VerifyArgs),
     /// The layers that builds keep, so that nothing is made twice.
     #[command(subcommand)]
     Cache(CacheVerb),
@@ -170,6 +178,14 @@ pub(crate) struct UpdateArgs {
     /// Only tell what would change.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) elements: ElementOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) subject: Subject,
     #[command(flatten)]
     pub(crate) elements: ElementOptions,
 }

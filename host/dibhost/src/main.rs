@@ -64,6 +64,7 @@ fn main() -> ExitCode {
         }
         Verb::Element(ElementVerb::Run(args)) => verb::element_run::run(args, &reporter),
         Verb::Update(args) => verb::update::run(args, &reporter),
+        Verb::Verify(args) => verb::verify::run(args, &reporter),
         Verb::Cache(verb) => verb::cache::run(verb),
         Verb::Doctor(args) => verb::doctor::run(args),
         Verb::Completions { shell } => verb::completions::completions(*shell),

@@ -37,6 +37,7 @@ mod plan;
 pub mod planner;
 mod planning;
 mod preflight;
+mod probe;
 pub mod remote;
 mod render;
 mod resolve;
@@ -66,6 +67,7 @@ pub use plan::{
     PlannedPassword, PlannedPreset, PlannedSecret, PlannedUnit, PlannedUnitState, PlannedUser,
     PresetLine, Step, VERSION, schema as schema_of_plan,
 };
+pub use probe::script as probe;
 pub use planning::{CANNOT_RUN_HELP, DEFAULT_SOURCE_DATE_EPOCH, PlanInputs, plan};
 pub use slot::{FactUse, PlannedSlot, Who};
 pub use transaction::{

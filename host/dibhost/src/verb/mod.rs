@@ -16,6 +16,7 @@ pub(crate) mod init;
 pub(crate) mod plan;
 pub(crate) mod shell;
 pub(crate) mod update;
+pub(crate) mod verify;
 
 use std::time::Duration;
 
