@@ -9,8 +9,8 @@ use std::fs::File;
 use dibhost_arbitrary::crc32c;
 use dibhost_sys::{Cancel, Program};
 use dibhost_volumes::lvm::thin::{
-    DeviceMap, GrowingMedium, GrowingPool, Mapping, PoolBudget, PoolMap, PoolMetadata, ThinMedium,
-    write_metadata,
+    DeviceMap, GrowingMedium, GrowingPool, Mapping, PoolBudget, PoolMap, PoolMetadata, Restoring,
+    ThinMedium, write_metadata,
 };
 use dibhost_volumes::lvm::{
     LogicalVolumeKind, LogicalVolumeMedium, LogicalVolumeRequest, LvmId, PhysicalVolumeRequest,
@@ -81,7 +81,7 @@ fn a_pool_is_filled_checked_and_read_back() {
             let volume = group.logical_volume(name).unwrap();
             LogicalVolumeMedium::new(&group, volume, &physical).unwrap()
         };
-        write_metadata(&map, &part("pool_tmeta"), folder.path(), &cancel).unwrap();
+        write_metadata(&map, &part("pool_tmeta"), folder.path(), &mut by_itself).unwrap();
 
         let source = tempfile::tempfile().unwrap();
         source.set_len(100 * MIB).unwrap();
@@ -228,12 +228,17 @@ fn scattered(pieces: u64, seed: u64, device: u32, data: &mut u64) -> DeviceMap {
     DeviceMap { device, transaction: below(9), mappings }
 }
 
+/// As who runs the test.
+fn by_itself(restoring: &Restoring<'_>) -> std::io::Result<()> {
+    restoring.program.run(&Cancel::new()).map(drop).map_err(std::io::Error::other)
+}
+
 fn restored(map: &PoolMap) -> File {
     let file = tempfile::tempfile().unwrap();
     file.set_len(16 * MIB).unwrap();
     let medium = FileMedium::whole(&file).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    write_metadata(map, &medium, folder.path(), &Cancel::new()).unwrap();
+    write_metadata(map, &medium, folder.path(), &mut by_itself).unwrap();
     file
 }
 

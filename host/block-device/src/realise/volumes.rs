@@ -14,6 +14,7 @@ use crate::layout::{GroupLayout, Layout, PartitionLayout, TableLayout, VolumeLay
 use crate::node::TableKind;
 use crate::partition_type::{mbr_type, partition_type_name};
 use crate::stack::Stack;
+use dibhost_filesystems::Tree;
 use dibhost_volumes::Medium;
 use dibhost_volumes::gpt::{self, GptPartition};
 use dibhost_volumes::luks::{self, Argon2Cost, LuksError, LuksOptions, VolumeKey};
@@ -295,6 +296,7 @@ pub(crate) fn seal(stack: &Stack<'_>, to: &Realise<'_>) -> Result<Realised, Real
 /// order in which they stand on one another, and the upper one's metadata takes chunks of the lower.
 pub(crate) fn seal_pools(
     stack: &Stack<'_>,
+    tree: &mut dyn Tree,
     to: &Realise<'_>,
     folder: &Path,
 ) -> Result<(), RealiseError> {
@@ -304,8 +306,14 @@ pub(crate) fn seal_pools(
             let Some(growing) = stack.pools.get(pool) else { continue };
             let map = growing.borrow().map().clone();
             let (_, metadata) = stack.parts_of(&group.node, pool).map_err(writing(pool))?;
+            let mut restore = |restoring: &lvm::thin::Restoring<'_>| {
+                restoring.reads.iter().try_for_each(|file| tree.admit(file, false))?;
+                tree.admit(restoring.writes, true)?;
+                tree.program(&restoring.program).map(drop).map_err(io::Error::other)
+            };
             let write = &mut |medium: &dyn Medium| {
-                lvm::thin::write_metadata(&map, medium, folder, to.cancel).map_err(io::Error::other)
+                lvm::thin::write_metadata(&map, medium, folder, &mut restore)
+                    .map_err(io::Error::other)
             };
             stack.logical(&group.node, metadata, write).map_err(writing(pool))?;
         }

@@ -28,7 +28,7 @@ pub(crate) fn write(
     volumes::make(&mut stack, to, means)?;
     filesystems::make(&stack, tree, to, paths, means)?;
     let realised = volumes::seal(&stack, to)?;
-    volumes::seal_pools(&stack, to, means.scratch)?;
+    volumes::seal_pools(&stack, tree, to, means.scratch)?;
     for grub in &layout.grub {
         boot(grub, files, tree)?;
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use dibhost_sys::{Cancel, Program, ProgramError};
+use dibhost_sys::Program;
 
 use super::map::PoolMap;
 use super::xml;
@@ -16,11 +16,15 @@ const PIECE: usize = 64 << 10;
 /// The kernel uses no more of a pool's metadata than this, bytes.
 const METADATA_MOST: u64 = 16 << 30;
 
-fn program_error(error: ProgramError) -> LvmError {
-    LvmError::Io {
-        doing: "using a thin pool's metadata".to_owned(),
-        source: io::Error::other(error),
-    }
+/// What makes a pool's metadata: whoever runs it decides where.
+#[derive(Debug)]
+pub struct Restoring<'a> {
+    /// `thin_restore` with its arguments.
+    pub program: Program,
+    /// The folder of its files, and what it reads in it.
+    pub reads: [&'a File; 2],
+    /// What it writes, which is there.
+    pub writes: &'a File,
 }
 
 /// Copies what is not zero.
@@ -46,7 +50,8 @@ fn copy(from: &dyn Medium, to: &dyn Medium, wipe: bool) -> io::Result<()> {
 }
 
 /// Makes the pool's metadata and writes it to `metadata`, the pool's hidden metadata volume. Equal maps
-/// give equal bytes: `thin_restore` begins with a file of zeros. `folder` is for files on the way.
+/// give equal bytes: `thin_restore`, which `restore` runs, begins with a file of zeros. `folder` is for
+/// files on the way.
 ///
 /// # Errors
 /// When `thin_restore` is not installed, or the map does not fit into the metadata, or the bytes
@@ -55,7 +60,7 @@ pub fn write_metadata(
     map: &PoolMap,
     metadata: &dyn Medium,
     folder: &Path,
-    cancel: &Cancel,
+    restore: &mut dyn FnMut(&Restoring<'_>) -> io::Result<()>,
 ) -> Result<(), LvmError> {
     let io = || LvmError::io("writing a thin pool's metadata");
     let folder = tempfile::tempdir_in(folder).map_err(io())?;
@@ -63,7 +68,10 @@ pub fn write_metadata(
     std::fs::write(&text, xml::print(map)).map_err(io())?;
     let file = File::options().read(true).write(true).create_new(true).open(&made).map_err(io())?;
     file.set_len(metadata.size().min(METADATA_MOST)).map_err(io())?;
-    let restore = Program::new("thin_restore").arg("-i").arg(&text).arg("-o").arg(&made);
-    restore.run(cancel).map_err(program_error)?;
+    let program = Program::new("thin_restore").arg("-i").arg(&text).arg("-o").arg(&made);
+    let reads = [File::open(folder.path()).map_err(io())?, File::open(&text).map_err(io())?];
+    let [inner, text] = &reads;
+    restore(&Restoring { program, reads: [inner, text], writes: &file })
+        .map_err(LvmError::io("using a thin pool's metadata"))?;
     copy(&FileMedium::whole(&file).map_err(io())?, metadata, true).map_err(io())
 }

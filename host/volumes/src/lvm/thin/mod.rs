@@ -20,6 +20,6 @@ mod xml;
 
 pub use map::{DeviceMap, Mapping, PoolMap};
 pub use medium::{ThinMapped, ThinMedium};
-pub use metadata::write_metadata;
+pub use metadata::{Restoring, write_metadata};
 pub use pool::{GrowingMedium, GrowingPool};
 pub use read::{PoolBudget, PoolMetadata};
