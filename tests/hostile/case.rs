@@ -10,6 +10,7 @@ use dibhost_tests::leftovers::Snapshot;
 use dibhost_tests::{Dibhost, Outcome, dibhost};
 use serde_json::Value;
 
+use crate::peak::{ABOVE, IDLE, Peak};
 use crate::script::{SUCCEEDED, Script};
 
 /// How long an attack may take: one that is stopped takes a second, on a busy machine some more.
@@ -29,6 +30,9 @@ pub(crate) enum Without {
     /// The attack goes on until it is killed.
     GoesOn,
 }
+
+/// Names the program whose checks can be taken out.
+pub(crate) const TAKEN_OUT: &str = "DIBHOST_TAKEN_OUT";
 
 type Arrange = Box<dyn Fn(&mut Dibhost) -> Result<()> + Send + Sync>;
 type Around = Box<dyn Fn() -> Result<String> + Send + Sync>;
@@ -53,6 +57,7 @@ pub(crate) struct Case {
     arrange: Option<Arrange>,
     around: Option<Around>,
     got_out: Option<Look>,
+    root: Option<&'static str>,
 }
 
 /// The element that attacks, where a case has but one.
@@ -95,6 +100,7 @@ impl Case {
             arrange: None,
             around: None,
             got_out: None,
+            root: None,
         }
     }
 
@@ -247,6 +253,23 @@ impl Case {
         self
     }
 
+    /// It cannot be made by a user without privileges, for this reason.
+    pub(crate) fn needs_root(mut self, why: &'static str) -> Self {
+        self.root = Some(why);
+        self
+    }
+
+    /// Why root alone can make it; none: everybody.
+    pub(crate) fn why_root(&self) -> Option<&'static str> {
+        self.root
+            .or_else(|| self.around.as_ref().map(|_| "it is made on another machine than this"))
+    }
+
+    /// Whether an element of it starts programs in the target.
+    fn starts_programs(&self) -> bool {
+        self.grants.values().any(|grants| grants.contains_key("exec"))
+    }
+
     /// An element that does the same in the same build before this one does anything, and may.
     pub(crate) fn after_victim(mut self, calls: impl Into<Vec<Value>>) -> Self {
         let mut victim = Script::new(VICTIM);
@@ -274,19 +297,40 @@ impl Case {
         self
     }
 
-    /// Runs it on the real program: stopped, in the right words, the host as before.
+    /// Where nothing limits the programs of a user, elements that start some are refused whatever they do:
+    /// what else holds them is seen on a host without that check.
+    fn for_a_user(&self) -> Result<Option<(PathBuf, Check)>> {
+        if rustix::process::geteuid().is_root()
+            || !self.starts_programs()
+            || self.check == Some(Check::ProgramUnlimited)
+        {
+            return Ok(None);
+        }
+        let program = std::env::var_os(TAKEN_OUT).map(PathBuf::from);
+        let program =
+            program.context("no host without checks: run `scripts/test-hostile --as-user`")?;
+        Ok(Some((program, Check::ProgramUnlimited)))
+    }
+
+    /// Runs it on the real program: stopped, in the right words, the host as before, and with no more
+    /// memory than an attack may cost.
     pub(crate) fn is_stopped(&self) -> Result<()> {
-        let mut dibhost = self.scene(None)?;
+        let without = self.for_a_user()?;
+        let mut dibhost =
+            self.scene(without.as_ref().map(|(program, check)| (&**program, *check)))?;
         let watched = [dibhost.folder().join("out"), dibhost.folder().join("home")];
         let before = Snapshot::take(&[&watched[0], &watched[1]])?;
         let host = HostState::look(dibhost.folder())?;
         let running = dibhost.spawn(&self.arguments())?;
         let id = running.id();
+        let peak = Peak::of(id);
         let outcome = running.wait(PATIENCE).context("the attack was not stopped")?;
         if !self.harmless {
             self.stopped(&outcome)?;
         }
         self.said(&outcome)?;
+        let (peak, most) = (peak.end() >> 10, (IDLE + ABOVE) >> 10);
+        ensure!(peak <= most, "the engine had {peak} MiB of memory, and {most} are its most");
         before.assert_none_left()?;
         host.unchanged(dibhost.folder())?;
         let left = control_groups_of(id);
@@ -305,7 +349,7 @@ impl Case {
     /// When it is stopped by the same sentence, or otherwise than the case says.
     pub(crate) fn is_not_stopped(&self, program: &Path) -> Result<String> {
         let check = self.check.context("what wasmtime holds cannot be taken out")?;
-        let dibhost = self.scene(Some(program))?.env(TAKE_OUT, check.name());
+        let dibhost = self.scene(Some((program, check)))?;
         let running = dibhost.spawn(&self.arguments())?;
         let patience = if matches!(self.without, Without::GoesOn) { FOR_EVER } else { PATIENCE };
         let outcome = match (running.wait(patience), self.without) {
@@ -364,10 +408,10 @@ impl Case {
     }
 
     /// Surroundings with the components and the definition in them, and a home to be robbed.
-    fn scene(&self, program: Option<&Path>) -> Result<Dibhost> {
+    fn scene(&self, without: Option<(&Path, Check)>) -> Result<Dibhost> {
         let mut dibhost = dibhost()?.empty_cache();
-        if let Some(program) = program {
-            dibhost = dibhost.program(program);
+        if let Some((program, check)) = without {
+            dibhost = dibhost.program(program).env(TAKE_OUT, check.name());
         }
         std::fs::create_dir(dibhost.folder().join("out"))?;
         dibhost.write("home/.ssh/authorized_keys", &format!("{}\n", loot::KEY))?;
@@ -402,6 +446,21 @@ impl Case {
             None => Ok(dibhost),
         }
     }
+}
+
+/// What an attack is measured against: a build whose element does nothing.
+///
+/// # Errors
+/// When it has more than is taken for that.
+pub(crate) fn idle() -> Result<()> {
+    let case = Case::held_by("nothing", "an_element_that_does_nothing").runs_quietly([]);
+    let dibhost = case.scene(None)?;
+    let running = dibhost.spawn(&case.arguments())?;
+    let peak = Peak::of(running.id());
+    running.wait(PATIENCE)?.expect_code(0)?;
+    let peak = peak.end();
+    ensure!((1..=IDLE).contains(&peak), "{peak} KiB, and {IDLE} are its most");
+    Ok(())
 }
 
 /// The program, behind a script that makes its machine another one. It stays one process.

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use anyhow::{Context as _, Result, ensure};
 use dibhost_check::{Check, TAKE_OUT};
 
-use crate::case::Case;
+use crate::case::{Case, TAKEN_OUT};
 use crate::cases;
 
 /// A check that no case here is for, and the test of a crate that is.
@@ -39,6 +39,50 @@ const ELSEWHERE: &[Elsewhere] = &[
         file: "host/registry/tests/fetching/files.rs",
         target: "fetching",
         test: "files::a_redirect_to_a_host_that_is_not_granted",
+    },
+    Elsewhere {
+        check: Check::FetchDowngrade,
+        file: "host/registry/tests/fetching/tls.rs",
+        target: "fetching",
+        test: "tls::what_was_safe_on_its_way_does_not_become_unsafe",
+    },
+    Elsewhere {
+        check: Check::FetchSlow,
+        file: "host/registry/tests/fetching/files.rs",
+        target: "fetching",
+        test: "files::a_server_that_drips_is_left",
+    },
+    // What was changed in the cache behind the host's back.
+    Elsewhere {
+        check: Check::FetchKept,
+        file: "host/registry/tests/fetching/files.rs",
+        target: "fetching",
+        test: "files::what_was_spoilt_in_the_store_is_fetched_anew",
+    },
+    Elsewhere {
+        check: Check::ClusterDigest,
+        file: "host/image/tests/qcow2/cache.rs",
+        target: "qcow2",
+        test: "cache::what_is_damaged_is_compressed_anew",
+    },
+    Elsewhere {
+        check: Check::LayerDigest,
+        file: "host/layers/tests/store/spoilt.rs",
+        target: "store",
+        test: "spoilt::no_byte_of_an_object_can_be_another",
+    },
+    Elsewhere {
+        check: Check::LayerNames,
+        file: "host/layers/tests/layer/hostile.rs",
+        target: "layer",
+        test: "hostile::names_that_lead_elsewhere_are_refused",
+    },
+    // Between the making of an image and its place no element has a turn.
+    Elsewhere {
+        check: Check::OutputFile,
+        file: "host/image/tests/publish.rs",
+        target: "publish",
+        test: "what_a_program_puts_in_the_place_of_the_image_is_no_output",
     },
 ];
 
@@ -110,11 +154,12 @@ pub(crate) fn every_check_has_a_case() -> Result<()> {
 /// When a case is stopped all the same, or the program (`DIBHOST_TAKEN_OUT`) is not there.
 #[expect(clippy::print_stdout, reason = "that is what it is for")]
 pub(crate) fn print() -> Result<()> {
-    let program = std::env::var_os("DIBHOST_TAKEN_OUT").map(PathBuf::from);
-    let program =
-        program.context("`DIBHOST_TAKEN_OUT` names no program: run `make test-hostile`")?;
+    let program = std::env::var_os(TAKEN_OUT).map(PathBuf::from);
+    let program = program
+        .with_context(|| format!("`{TAKEN_OUT}` names no program: run `make test-hostile`"))?;
     let only: Vec<String> = std::env::args().skip(2).collect();
-    let wanted = |case: &Case| only.is_empty() || only.iter().any(|o| case.name.contains(o));
+    let named = |name: &str| only.is_empty() || only.iter().any(|o| name.contains(o));
+    let wanted = |case: &Case| named(case.name) || case.check.is_some_and(|c| named(c.name()));
     let cases: Vec<_> = cases::all().into_iter().filter(wanted).collect();
     let waiting = Mutex::new(cases.iter().filter(|case| case.check.is_some()));
     let outcomes = Mutex::new(BTreeMap::new());
@@ -155,10 +200,11 @@ pub(crate) fn print() -> Result<()> {
                 }
                 None => continue,
             };
-            println!("{:names$}  {:refuses$}  {} ({said})", shown.0, shown.1, case.name);
+            let alone = if case.why_root().is_some() { ", root alone" } else { "" };
+            println!("{:names$}  {:refuses$}  {} ({said}{alone})", shown.0, shown.1, case.name);
             shown = ("", "");
         }
-        if let (true, Some(there)) = (only.is_empty(), elsewhere(*check)) {
+        if let (true, Some(there)) = (named(check.name()), elsewhere(*check)) {
             let said = there.is_not_stopped().unwrap_or_else(|error| {
                 failed.push(format!("{}: {error:#}", there.test));
                 "FAILED".to_owned()
@@ -178,9 +224,11 @@ pub(crate) fn print() -> Result<()> {
         );
     }
     println!(
-        "{bitten} of {} checks are bitten, by {} hostile components and programs.",
+        "{bitten} of {} checks are bitten, by {} hostile components and programs; {} of these also by \
+         a user without privileges.",
         Check::ALL.len(),
-        cases.len()
+        cases.len(),
+        cases.iter().filter(|case| case.why_root().is_none()).count()
     );
     ensure!(
         failed.is_empty(),

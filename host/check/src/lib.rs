@@ -61,13 +61,16 @@ checks! {
     BootPath "boot-path" "a path of GRUB's images that is not absolute and normal";
     BootstrapGrant "bootstrap-grant" "a first tree that is not granted";
     BuilderGrant "builder-grant" "a look at the builder that is not granted";
+    CacheBytes "cache-bytes" "more bytes or entries than an element may keep between builds";
     CacheFolderLink "cache-folder-link" "a folder of compiled code that is a symbolic link";
     CacheFolderMode "cache-folder-mode" "a folder of compiled code that others may write to";
     CacheFolderOwner "cache-folder-owner" "a folder of compiled code that belongs to another user";
     CacheGrant "cache-grant" "bytes kept between builds that are not granted";
     CacheKey "cache-key" "a key of the cache as a path";
+    CacheNamesake "cache-namesake" "what another component of the same name kept between builds";
     CallBytes "call-bytes" "more bytes than one call hands over";
     Changes "changes" "more changes than one call applies";
+    ClusterDigest "cluster-digest" "a compressed cluster of the cache that is not what it was";
     CompileMemory "compile-memory" "a component that takes more memory to compile than there is for it";
     CompileTime "compile-time" "a component that takes too long to compile";
     ComponentBytes "component-bytes" "a component larger than any is";
@@ -95,13 +98,18 @@ checks! {
     FactsGrant "facts-grant" "a value of a slot of `dib:` or `dibhost:` that is not granted";
     FactsReadGrant "facts-read-grant" "a look at the values of a slot that is not granted";
     FetchDigest "fetch-digest" "bytes from outside that are not those that were asked for";
+    FetchDowngrade "fetch-downgrade" "a download by `https:` that a server sends on to where anybody can exchange it";
     FetchGrant "fetch-grant" "a download from a host that is not granted";
+    FetchKept "fetch-kept" "a file of the store of downloads that is not what it was";
     FetchRedirect "fetch-redirect" "a download that a server sends on to a host that is not granted";
     FetchRevision "fetch-revision" "a revision of a git repository that is none";
+    FetchSlow "fetch-slow" "a server that holds a download up by a byte now and then";
+    FetchUnpinned "fetch-unpinned" "a download of whatever there is, which is not granted";
     FileAttribute "file-attribute" "an extended attribute of a file whose name is none";
     FilePath "file-path" "a path of a file that is wished for and not absolute and normal";
     Files "files" "more files than a step may make in the target";
     FirstPartyDigest "first-party-digest" "trust in an element that is not one of the host's by its digest";
+    FolderSwap "folder-swap" "a folder of the cache that another user can exchange";
     Fuel "fuel" "more instructions than a step may carry out";
     GrantRequested "grant-requested" "an element that requests what the definition does not grant";
     Handles "handles" "more handles than an element holds at once";
@@ -115,8 +123,12 @@ checks! {
     HostTime "host-time" "a program of the builder that reads the tree to run for ever";
     HostTree "host-tree" "a program of the builder that reads the tree to change it";
     ImportKnown "import-known" "an import of what the host does not offer";
+    InputKind "input-kind" "a pipe, socket or device in an input of the definition";
     InputsGrant "inputs-grant" "an input of the definition that is not granted";
     InsistedExtension "insisted-extension" "an extension that must be understood and is not";
+    KeySlots "key-slots" "more key slots of encryptions than anybody waits for";
+    LayerDigest "layer-digest" "bytes of a layer in the cache that are not those that were kept";
+    LayerNames "layer-names" "a name in the manifest of a layer that leads out of its folder";
     LiftedBytes "lifted-bytes" "strings and lists of one call that are many times the memory they are in";
     LockGrowth "lock-growth" "an element that changed and asks for more than `dib.lock` keeps";
     LogLines "log-lines" "more lines of the log than a step says";
@@ -125,7 +137,9 @@ checks! {
     MountPoint "mount-point" "a mount point that ends its field of fstab, or climbs";
     NodeName "node-name" "a name of a node that is none";
     OutputBytes "output-bytes" "more bytes beside the image than a step may put there";
+    OutputFile "output-file" "what a taken-over program put in the place of an image";
     OutputsGrant "outputs-grant" "a file beside the image that is not granted";
+    OutputsReplace "outputs-replace" "a file beside the image in the place of one that dibhost did not write";
     OutputsSuffix "outputs-suffix" "a suffix that leads out of the image's folder";
     Owner "owner" "an owner whose number means `leave as it is` to the kernel";
     PackageGroup "package-group" "a module or group of packages whose name is none";
@@ -133,12 +147,14 @@ checks! {
     PackageVersion "package-version" "a package's version that is none";
     PackagesGrant "packages-grant" "a package that is not granted";
     PasswordHash "password-hash" "a hash of a password that is none, or more than one field of `/etc/shadow`";
+    PasswordLine "password-line" "a password of more than one line, which sets another user's too";
     PathAbsolute "path-absolute" "a path of the target that is not absolute";
     PathBytes "path-bytes" "a path of the target longer than 4095 bytes";
     PathNameBytes "path-name-bytes" "a name in a path of the target longer than 255 bytes";
     PathNul "path-nul" "a path of the target with a NUL in it";
     PresetUnit "preset-unit" "a preset for what is neither a unit nor a pattern of units";
     ProgramCapabilities "program-capabilities" "a program in the target the capabilities that root has on the host";
+    ProgramCore "program-core" "a program in the target that leaves a core, with secrets in it";
     ProgramEnvironment "program-environment" "a program in the target the worker's environment";
     ProgramHandles "program-handles" "a program in the target that opens a file of the host by its handle";
     ProgramIds "program-ids" "a program in the target the ids of the machine: root there is root outside";
@@ -189,6 +205,7 @@ checks! {
     TerminalCodes "terminal-codes" "control characters on their way to a terminal or log";
     TreeAttributes "tree-attributes" "extended attributes that what makes a filesystem cannot take, or dies of";
     TreePaths "tree-paths" "a path so long that what makes a filesystem writes behind its memory";
+    TreeTimes "tree-times" "a time that what makes a filesystem cannot hold";
     Tuning "tuning" "a tuning of a filesystem that could be an option";
     UnitName "unit-name" "a unit's name that is none";
     UnitText "unit-text" "a unit's text with control characters";
@@ -197,6 +214,8 @@ checks! {
     WishInRun "wish-in-run" "a wish made while building, which no plan showed";
     Wishes "wishes" "more wishes than a step makes";
     Written "written" "more bytes than a step may write into the target";
+    WrittenBytes "written-bytes" "a file of the person who builds that is larger than anybody writes";
+    WrittenKind "written-kind" "a device or pipe as a file of the person who builds";
 }
 
 impl Check {

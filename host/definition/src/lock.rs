@@ -29,7 +29,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use dibhost_sys::{WRITTEN_BY_HAND, read_regular};
+use dibhost_sys::read_written_bytes;
 use toml::de::{DeTable, DeValue};
 
 use crate::capability::{Capability, Scoped};
@@ -123,7 +123,7 @@ impl Lock {
     /// When it cannot be read, or all that is wrong with it.
     pub fn load(path: &Path) -> Result<Option<Self>, Diagnostics> {
         let file = path.display().to_string();
-        let bytes = match read_regular(path, WRITTEN_BY_HAND) {
+        let bytes = match read_written_bytes(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => {

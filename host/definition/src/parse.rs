@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use dibhost_block_device::config::{Config, ConfigError, DiskSettings};
 use dibhost_dib::words;
 use dibhost_image::{Format, Qcow2Compression};
-use dibhost_sys::{WRITTEN_BY_HAND, read_regular, read_written};
+use dibhost_sys::{read_written, read_written_bytes};
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
@@ -75,7 +75,7 @@ impl Definition {
     /// When it cannot be read, or all that is wrong with it.
     pub fn load_chosen(path: &Path, chosen: Chosen<'_>) -> Result<Self, Diagnostics> {
         let file = path.display().to_string();
-        let text = read_regular(path, WRITTEN_BY_HAND).map_err(|error| {
+        let text = read_written_bytes(path).map_err(|error| {
             let help = if error.kind() == std::io::ErrorKind::NotFound {
                 "give the path of an image definition, a TOML file with an `[image]` table"
             } else if error.kind() == std::io::ErrorKind::InvalidInput {

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dibhost_check::Check;
 use dibhost_element::{
     Observer, Outcome, ReadyStep, Remote, RunAnswer, RunCall, Runner, SecretStore, SideBySide,
 };
@@ -106,6 +107,9 @@ impl Steps<'_> {
 
 /// The folder of what an element keeps between builds: another component of its name has another.
 fn kept_by(element: &PlannedElement) -> String {
+    if !Check::CacheNamesake.holds() {
+        return element.name.clone();
+    }
     let digest = element.digest.rsplit(':').next().unwrap_or_default();
     format!("{}-{}", element.name, digest.get(..16).unwrap_or(digest))
 }

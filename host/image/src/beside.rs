@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use dibhost_check::Check;
 use dibhost_sys::Cancel;
 use rustix::fs::{Mode, OFlags, openat};
 
@@ -55,7 +56,7 @@ pub(crate) fn check_in(
             (Some(written), Ok(file)) => sha256_of_file(file, path, cancel)? == written.sha256,
             _ => false,
         };
-        if !unchanged {
+        if !unchanged && Check::OutputsReplace.holds() {
             let problem = "is there, and is not what dibhost wrote: an element's file beside the \
                            image would replace it";
             return Err(ImageError::output(path, problem, "move it away, or name another image"));

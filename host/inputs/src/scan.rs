@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 
+use dibhost_check::Check;
 use dibhost_sys::Signature;
 use dibhost_text::{format_size, harmless};
 use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags, Stat};
@@ -113,11 +114,6 @@ impl Found {
         let failed = |e: Errno| InputError::of(&at, e);
         let stat = fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => {
-                let file: File =
-                    fs::openat(folder, name, OPEN, Mode::empty()).map_err(failed)?.into();
-                self.read(&at, &file, bounds, known)
-            }
             FileType::Directory => {
                 let flags = OPEN | OFlags::DIRECTORY;
                 let inner = fs::openat(folder, name, flags, Mode::empty()).map_err(failed)?;
@@ -131,7 +127,12 @@ impl Found {
                 self.nodes.insert(at, Node { kind: NodeKind::Symlink { to }, mode: 0 });
                 Ok(())
             }
-            other => Err(special(&at, other)),
+            kind if is_special(kind) => Err(special(&at, kind)),
+            _ => {
+                let file: File =
+                    fs::openat(folder, name, OPEN, Mode::empty()).map_err(failed)?.into();
+                self.read(&at, &file, bounds, known)
+            }
         }
     }
 
@@ -146,7 +147,7 @@ impl Found {
         let shown = if at.is_empty() { "." } else { at };
         let before = fs::fstat(file).map_err(|e| InputError::of(shown, e))?;
         let kind = FileType::from_raw_mode(before.st_mode);
-        if kind != FileType::RegularFile {
+        if is_special(kind) {
             return Err(special(shown, kind));
         }
         if Signature::of(&before).size() > bounds.bytes - self.bytes {
@@ -208,8 +209,8 @@ pub(crate) fn place(path: &std::path::Path) -> Result<(OwnedFd, Stat), InputErro
     let opened = fs::open(path, flags, Mode::empty()).map_err(|e| failed(e).with_near(path))?;
     let stat = fs::fstat(opened.as_fd()).map_err(failed)?;
     match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile | FileType::Directory => Ok((opened, stat)),
-        other => Err(special(".", other)),
+        kind if is_special(kind) => Err(special(".", kind)),
+        _ => Ok((opened, stat)),
     }
 }
 
@@ -226,6 +227,12 @@ fn sound(path: &str, name: &[u8]) -> Result<String, InputError> {
         return Err(InputError::Name { path: shown(), why: "has a control character" });
     }
     Ok(text.to_owned())
+}
+
+/// Whether it is neither a file nor a folder nor a link.
+fn is_special(kind: FileType) -> bool {
+    let plain = matches!(kind, FileType::RegularFile | FileType::Directory | FileType::Symlink);
+    !plain && Check::InputKind.holds()
 }
 
 fn special(path: &str, kind: FileType) -> InputError {

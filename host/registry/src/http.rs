@@ -96,7 +96,8 @@ impl Download<'_> {
         to.set_fragment(None);
         let to = String::from(to);
         remote::redirect(&to).map_err(|why| refuse(&why, None))?;
-        if at.starts_with("https://") && !to.starts_with("https://") {
+        let unsafe_now = at.starts_with("https://") && !to.starts_with("https://");
+        if unsafe_now && Check::FetchDowngrade.holds() {
             return Err(refuse("is not `https:` any more, where anybody can exchange it", None));
         }
         let host = remote::host_of(&to);
@@ -136,7 +137,8 @@ impl Download<'_> {
             draft.write_all(&part[..read]).map_err(|e| self.keeping(&e))?;
             self.transit.tell(draft.written(), length);
             if window.elapsed() >= patience.window {
-                if draft.written() - before < patience.least {
+                let slow = draft.written() - before < patience.least;
+                if slow && Check::FetchSlow.holds() {
                     return Err(self.passing(format!(
                         "the server sends less than {} bytes in {} s",
                         patience.least,

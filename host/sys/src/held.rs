@@ -12,6 +12,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use dibhost_check::Check;
 use rustix::io::fcntl_dupfd_cloexec;
 
 /// Their numbers begin here: above those that anything else has, below the 1024 that a process may
@@ -100,6 +101,9 @@ fn numbers(text: &OsStr) -> Vec<RawFd> {
 /// # Errors
 /// When something on the way cannot be looked at.
 pub fn swappable(path: &Path) -> io::Result<Option<String>> {
+    if !Check::FolderSwap.holds() {
+        return Ok(None);
+    }
     let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let mut at = PathBuf::new();
     for part in path.components() {

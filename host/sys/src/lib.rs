@@ -25,7 +25,7 @@ pub use machine::{CannotRun, can_run, own_machine};
 pub use mounts::make_read_only;
 pub use process::{Forked, Namespaces, close_on_exec, fork};
 pub use program::{Program, ProgramError, ProgramOutput, inherit};
-pub use regular::{WRITTEN_BY_HAND, read_regular, read_written};
+pub use regular::{read_regular, read_written, read_written_bytes};
 pub use remove::{empty_folder, remove_folder};
 pub use secret::{SecretBytes, leave_no_core};
 pub use signature::Signature;

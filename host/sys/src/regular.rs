@@ -5,8 +5,10 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use dibhost_check::Check;
+
 /// More bytes than anybody writes by hand.
-pub const WRITTEN_BY_HAND: u64 = 16 << 20;
+const WRITTEN_BY_HAND: u64 = 16 << 20;
 
 /// The bytes of a regular file of at most `most` bytes; links are followed.
 ///
@@ -17,14 +19,15 @@ pub fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         let why = "it is no regular file but a folder, device, pipe or socket";
         io::Error::new(io::ErrorKind::InvalidInput, why)
     };
+    let is_none = |stat: fs::Metadata| !stat.is_file() && Check::WrittenKind.holds();
     // Looked at before it is opened, which has effects on some devices.
-    if !fs::metadata(path)?.is_file() {
+    if is_none(fs::metadata(path)?) {
         return Err(no_file());
     }
     // A pipe that took its place does not make anybody wait.
     let flags = (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY).bits();
     let file = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)?;
-    if !file.metadata()?.is_file() {
+    if is_none(file.metadata()?) {
         return Err(no_file());
     }
     let mut bytes = Vec::new();
@@ -36,12 +39,20 @@ pub fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The same of what a person wrote by hand.
+///
+/// # Errors
+/// As [`read_regular`].
+pub fn read_written_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    read_regular(path, if Check::WrittenBytes.holds() { WRITTEN_BY_HAND } else { u64::MAX })
+}
+
 /// The same as text.
 ///
 /// # Errors
 /// As [`read_regular`], and when it is not UTF-8.
 pub fn read_written(path: &Path) -> io::Result<String> {
-    let bytes = read_regular(path, WRITTEN_BY_HAND)?;
+    let bytes = read_written_bytes(path)?;
     String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 

@@ -10,6 +10,7 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::ptr::{NonNull, null_mut};
 
+use dibhost_check::Check;
 use nix::libc;
 use rustix::pipe::{PipeFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
@@ -138,6 +139,9 @@ impl fmt::Debug for SecretBytes {
 /// The kernel refuses.
 pub fn leave_no_core() -> io::Result<()> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    if !Check::ProgramCore.holds() {
+        return Ok(());
+    }
     // One byte, not none: a program that takes cores by a pipe (`core_pattern`) is asked with a
     // limit of 0 too, and never with one of 1. The limit outlives `exec`, which the flag does not.
     setrlimit(Resource::Core, Rlimit { current: Some(1), maximum: Some(1) })?;

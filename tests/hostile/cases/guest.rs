@@ -89,6 +89,11 @@ pub(crate) fn all() -> Vec<Case> {
             .runs([call("Fetch", "https://evil.invalid/x")])
             .says("`fetch` of `evil.invalid` is not granted")
             .second_wall("`https://evil.invalid/x` could not be fetched"),
+        Case::on(Check::FetchUnpinned, "whatever_there_is_from_a_host_that_is_granted")
+            .may("fetch", "evil.invalid")
+            .runs([call("Fetch", "https://evil.invalid/x")])
+            .says("`fetch` of `unpinned` is not granted")
+            .second_wall("`https://evil.invalid/x` could not be fetched"),
         Case::on(Check::FetchRevision, "a_revision_that_is_an_option_of_git")
             .may("fetch", "evil.invalid")
             .may("fetch", "unpinned")

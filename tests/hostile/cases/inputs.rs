@@ -13,9 +13,25 @@ fn home(name: &'static str) -> Case {
         .gets_out(|_, outcome| outcome.stderr.contains(loot::CANARY))
 }
 
+fn pipe(path: &std::path::Path) -> anyhow::Result<()> {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    mknodat(CWD, path, FileType::Fifo, Mode::from(0o600), 0)?;
+    Ok(())
+}
+
 pub(crate) fn all() -> Vec<Case> {
     vec![
         home("an_input_beside_the_granted_one").runs([call("Input", "home")]),
         home("an_input_beside_the_granted_one_while_planning").plans([call("Input", "home")]),
+        Case::on(Check::InputKind, "a_pipe_in_an_input")
+            .may("inputs", "mine")
+            .defines("[inputs.mine]\npath = \"mine\"\n")
+            .runs([call("Input", "mine")])
+            .arranged(|dibhost| {
+                dibhost.write("mine/file", "mine")?;
+                pipe(&dibhost.folder().join("mine/pipe"))
+            })
+            .says("has `pipe` in it, which is a pipe")
+            .nameless(),
     ]
 }

@@ -78,6 +78,7 @@ fn host() -> Vec<Case> {
             "hostname: EPERM",
         ),
         boxed(Check::ProgramIds, "root_of_the_machine", "ids", "ids: nobody's"),
+        boxed(Check::ProgramCore, "a_core_with_all_that_it_read", "core", "core: EPERM"),
         boxed(
             Check::ProgramHandles,
             "a_file_by_its_handle_whatever_the_root_is",
@@ -85,7 +86,8 @@ fn host() -> Vec<Case> {
             "open: EPERM",
         )
         // Where ids are mapped, the kernel refuses it in the same words.
-        .args(&["--backend", "loop"]),
+        .args(&["--backend", "loop"])
+        .needs_root("that back-end is root's"),
     ]
 }
 
@@ -137,6 +139,7 @@ fn without_end() -> Vec<Case> {
             .says("ran longer than 2 s in `run(root)`")
             .goes_on(),
         limited(Check::Programs, "a_fork_bomb", "programs = 50", "forks")
+            .needs_root("a user's processes are counted each by itself")
             .says("after it had started 50 processes and threads"),
         limited(
             Check::ProgramMemory,
@@ -144,6 +147,7 @@ fn without_end() -> Vec<Case> {
             "program-memory = \"64MiB\"",
             "memory",
         )
+        .needs_root("a user's processes are counted each by itself")
         // With the tree in memory a program may have as much more as fits into the tree.
         .args(&["--no-tmpfs"])
         .says("was ended because it used more than 64 MiB of memory"),

@@ -62,6 +62,15 @@ pub(crate) fn all() -> Vec<Case> {
             ]
             .concat())
             .says("an argument of `/usr/bin/hostile` has a secret in it"),
+        near_a_secret(Check::PasswordLine, "a_password_with_another_user_s_behind_it")
+            .may("accounts", "*")
+            .may("secret", "place password")
+            .plans_quietly([call("SetPassword", json!({"user": "eve", "parameter": "password"}))])
+            .runs([])
+            .arranged(|dibhost| dibhost.write("secret", "evil\nroot:evil\n").map(drop))
+            .says("the secret is no password: it is empty, or more than one line")
+            .nameless()
+            .second_wall("`chpasswd` does not exist"),
         near_a_secret(Check::SecretSpilt, "a_secret_is_a_fact_that_others_read")
             .may("secret", "open password")
             .with(|s| provides(s, slot("test:loot@1", "Observed", &json!({"type": "string"}))))

@@ -5,6 +5,7 @@ use dibhost_check::Check;
 use serde_json::{Value, json};
 
 use crate::case::{Case, call};
+use crate::cases::exec::{PROGRAM, exec, installed};
 use crate::cases::rootfs::{apply, folder, write};
 use crate::script::attacker;
 
@@ -15,6 +16,11 @@ const FIRST: &str = "/usr/local/sbin";
 const BTRFS: &str = "[[block-device]]\nname = \"disk\"\ntype = \"disk\"\n\
                      [[block-device]]\nname = \"root\"\ntype = \"filesystem\"\non = \"disk\"\n\
                      format = \"btrfs\"\nlabel = \"r\"\nmount = \"/\"\n";
+
+/// One whose times begin in 1970.
+const SQUASHFS: &str = "[[block-device]]\nname = \"disk\"\ntype = \"disk\"\n\
+                        [[block-device]]\nname = \"root\"\ntype = \"filesystem\"\n\
+                        on = \"disk\"\nformat = \"squashfs\"\nmount = \"/\"\n";
 
 /// A build of a disk for which this script of `bash` runs instead of `mkfs.btrfs`, and fails in the end. The
 /// attacker's program is at hand as `hostile`.
@@ -77,6 +83,15 @@ fn beyond_them() -> Vec<Case> {
         )
         .defines(BTRFS)
         .says("has 60006 bytes of one extended attribute, and btrfs takes 16000"),
+        Case::on(Check::TreeTimes, "a_file_of_before_all_times_in_a_squashfs")
+            .may("rootfs", "write /")
+            .may("exec", PROGRAM)
+            .armed()
+            .runs_quietly([installed(), vec![exec(PROGRAM, &["before", "/mine"])]].concat())
+            .otherwise()
+            .defines(SQUASHFS)
+            .says("`/mine` was changed -1 s after the beginning of 1970, and squashfs takes 0 to")
+            .nameless(),
     ]
 }
 

@@ -3,7 +3,7 @@
 use dibhost_check::Check;
 use serde_json::{Value, json};
 
-use crate::case::{Case, bare, call};
+use crate::case::{Case, HOSTILE, bare, call};
 
 /// Somebody's key.
 const KEY: &str = include_str!("../../../host/packages/tests/other-key.asc");
@@ -351,6 +351,49 @@ fn strings() -> Vec<Case> {
     ]
 }
 
+/// Three encryptions, each opened by as many secrets as one may be.
+fn key_slots() -> Case {
+    const EACH: usize = 32;
+    let names: Vec<String> = (0..EACH).map(|n| format!("s{n}")).collect();
+    let mut nodes = Vec::new();
+    for n in 0..3 {
+        let (disk, crypt, root) = (format!("d{n}"), format!("c{n}"), format!("f{n}"));
+        nodes.push(node(&disk, &[], json!({"Disk": {"size": 268_435_456, "sector_size": 512}})));
+        let encryption = json!({"Encryption": {"secrets": names, "label": null}});
+        nodes.push(node(&crypt, &[disk.as_str()], encryption));
+        nodes.push(node(&root, &[crypt.as_str()], filesystem(None, json!([]))));
+        let at = if n == 0 { "/".to_owned() } else { format!("/{n}") };
+        let mount = json!({"Mount": {"at": at, "options": [], "in_fstab": true}});
+        nodes.push(node(&format!("m{n}"), &[root.as_str()], mount));
+    }
+    let mut case = Case::on(Check::KeySlots, "ninety_six_key_slots")
+        .may("block-device", "")
+        .plans_quietly_in("BlockDevice", [call("Nodes", nodes)])
+        .says("with it, 96 secrets open encryptions of this block device")
+        .nameless()
+        .goes_on();
+    let mut text = "[secrets]\n".to_owned();
+    for name in &names {
+        case = case.may("secret", &format!("place {name}")).with(|script| {
+            let parameter = json!({
+                "name": name, "kind": "Secret", "default": null, "doc": "", "aliases": [],
+                "extensions": [],
+            });
+            if let Some(parameters) = script.description["parameters"].as_array_mut() {
+                parameters.push(parameter);
+            }
+        });
+        text += &format!("{name} = {{ file = \"{name}\" }}\n");
+    }
+    text += &format!("[parameters.{HOSTILE}]\n");
+    for name in &names {
+        text += &format!("{name} = \"{name}\"\n");
+    }
+    case.defines(&text).arranged(move |dibhost| {
+        names.iter().try_for_each(|name| dibhost.write(name, &format!("of {name}")).map(drop))
+    })
+}
+
 fn nodes() -> Vec<Case> {
     let disk_node = || node("d", &[], json!({"Disk": {"size": 67_108_864, "sector_size": 512}}));
     vec![
@@ -386,6 +429,7 @@ fn nodes() -> Vec<Case> {
             &[node("m", &[], json!({"Mount": {"at": "/", "options": ["ro 0 0\n/dev/sda1 /"], "in_fstab": true}}))],
         )
         .says("the mount option"),
+        key_slots(),
         disk(
             Check::BootPath,
             "a_boot_image_that_climbs",

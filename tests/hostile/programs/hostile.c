@@ -17,6 +17,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -473,6 +474,20 @@ static int fifo(const char *path)
     return say("fifo", mkfifo(path, 0600));
 }
 
+/* A file whose time is before all times, as some filesystems see it. */
+static int before(const char *path)
+{
+    struct timespec times[2] = {{-1, 0}, {-1, 0}};
+    return say("before", utimensat(AT_FDCWD, path, times, 0));
+}
+
+/* So that what it has in memory stays on the disk when it ends. */
+static int core(void)
+{
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    return say("core", setrlimit(RLIMIT_CORE, &limit));
+}
+
 static int words(const char *text)
 {
     puts(text);
@@ -549,7 +564,7 @@ static int watch(const char *folder)
 static const struct { const char *name; int (*run)(const char *); } with_word[] = {
     {"escape", escape}, {"signals", signals}, {"setuid", setuid_file}, {"abstract", abstract},
     {"tcp", tcp}, {"kill", kill_one}, {"see", see}, {"climb", climb}, {"switch", switches},
-    {"fifo", fifo}, {"say", words}, {"environment", environment}, {"flood", flood},
+    {"fifo", fifo}, {"before", before}, {"say", words}, {"environment", environment}, {"flood", flood},
     {"swap", swap}, {"watch", watch}, {"greet", greet}, {"reach", reach},
 };
 
@@ -560,7 +575,7 @@ static const struct { const char *name; int (*run)(void); } programs[] = {
     {"terminal", terminal}, {"young", young}, {"foreign", foreign},
     {"files", files}, {"capabilities", capabilities}, {"ids", ids}, {"resolver", resolver},
     {"devices", devices}, {"landlock", landlock}, {"forks", forks}, {"memory", memory}, {"hoard", hoard},
-    {"trace", trace_child}, {"mount", mount_here}, {"endless", endless},
+    {"trace", trace_child}, {"mount", mount_here}, {"endless", endless}, {"core", core},
 };
 
 int main(int count, char **arguments)

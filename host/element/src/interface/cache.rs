@@ -95,11 +95,16 @@ fn store(folder: &OwnedFd, name: &str, content: &[u8]) -> io::Result<()> {
         .and_then(|()| file.write_all(content))
         .and_then(|()| file.sync_all())
         .and_then(|()| Ok(renameat(folder, &temporary, folder, name)?))
-        .and_then(|()| make_room(folder, (QUOTA, ENTRIES)));
+        .and_then(|()| make_room(folder, room()));
     if written.is_err() {
         let _ = unlinkat(folder, &temporary, AtFlags::empty());
     }
     written
+}
+
+/// What an element keeps at most.
+fn room() -> (u64, usize) {
+    if Check::CacheBytes.holds() { (QUOTA, ENTRIES) } else { (u64::MAX, usize::MAX) }
 }
 
 /// Removes the oldest entries until the others are within the quota: bytes, and how many.

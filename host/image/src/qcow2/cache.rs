@@ -16,6 +16,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 
+use dibhost_check::Check;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open, openat};
 use rustix::io::Errno;
 
@@ -147,7 +148,7 @@ impl ClusterCache {
             }
             None => self.pack.read_exact_at(&mut bytes, place.offset).ok()?,
         }
-        (check(&bytes) == place.check).then_some(bytes)
+        (check(&bytes) == place.check || !Check::ClusterDigest.holds()).then_some(bytes)
     }
 
     fn append(&mut self, digest: &[u8; 32], bytes: &[u8]) -> io::Result<()> {

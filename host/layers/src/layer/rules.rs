@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 
+use dibhost_check::Check;
+
 use super::attributes::MOST_XATTR;
 use super::error::ManifestError;
 use super::inode::{Bound, Bytes, CHUNK, Content, Frame, Inode, Kind, Xattr};
@@ -113,7 +115,7 @@ impl Said<'_> {
             return Some("is not behind the one before it");
         }
         *last = Some(&dentry.name);
-        wrong_name(&dentry.name)
+        wrong_name(&dentry.name).filter(|_| Check::LayerNames.holds())
     }
 
     fn wrong_bound(&self, bound: Bound, named: &mut u32) -> Option<&'static str> {

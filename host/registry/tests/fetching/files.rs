@@ -230,7 +230,9 @@ fn a_server_that_drips_is_left() {
         }
         Ok(())
     });
-    let bench = Bench::with(Outside { patience: hasty(), ..Outside::default() });
+    let mut bench = Bench::with(Outside { patience: hasty(), ..Outside::default() });
+    // It would take half an hour.
+    bench.time = Duration::from_secs(20);
     let error = bench.get(&server.url("/x"), None).unwrap_err();
     assert!(error.to_string().contains("sends less than 1000 bytes"), "{error}");
     bench.assert_nothing_left();

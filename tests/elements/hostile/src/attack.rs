@@ -112,6 +112,11 @@ enum Call {
         parameter: String,
         path: String,
     },
+    /// A secret as the password of a user.
+    SetPassword {
+        user: String,
+        parameter: String,
+    },
     /// All files of an input of the definition.
     Input(String),
     // what stays
@@ -119,6 +124,11 @@ enum Call {
     CachePut {
         key: String,
         content: String,
+    },
+    /// So many bytes of an entry.
+    CachePutOf {
+        key: String,
+        bytes: usize,
     },
     CacheGet(String),
     Fetch(String),
@@ -299,6 +309,11 @@ impl<'a> Attack<'a> {
                 let secret = secret.ok_or_else(|| refused("there is no secret".into()))?;
                 self.tree()?.write_secret(&path, &secret, &plain(0o644))?;
             }
+            Call::SetPassword { user, parameter } => {
+                let secret = self.build.secret(&parameter)?;
+                let secret = secret.ok_or_else(|| refused("there is no secret".into()))?;
+                accounts::set_password(&user, &secret)?;
+            }
             Call::Input(name) => {
                 let input = inputs::open(&name)?;
                 let mut all = String::new();
@@ -310,6 +325,9 @@ impl<'a> Attack<'a> {
             Call::Emit(suffix) => outputs::emit(&suffix, self.blob()?)?,
             Call::CachePut { key, content } => {
                 cache::put(&key, content.as_bytes())?;
+            }
+            Call::CachePutOf { key, bytes } => {
+                cache::put(&key, &vec![0; bytes])?;
             }
             Call::CacheGet(key) => {
                 let found = cache::get(&key)?;
