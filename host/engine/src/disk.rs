@@ -9,8 +9,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use dibhost_filesystems::{EntryKind, Tree, TreeEntry, has_acl, largest_xattr, xattr_space};
+use dibhost_plan::Plan;
 use dibhost_sys::{Program, ProgramError, ProgramOutput};
 use dibhost_tree::{Kind, ListedNode, TargetError, TargetPath, Workshop};
+
+use crate::journal::Journal;
 
 /// Bytes of a file read at a time.
 const PIECE: u64 = 8 << 20;
@@ -20,6 +23,7 @@ pub(crate) struct TreeInParts<'a> {
     workshop: &'a mut dyn Workshop,
     parts: BTreeMap<String, Part>,
     filler: Program,
+    made: Option<(&'a Journal, &'a Plan)>,
 }
 
 struct Part {
@@ -40,7 +44,12 @@ impl<'a> TreeInParts<'a> {
             (mount.as_str().to_owned(), Part { folder, entries: None })
         };
         let parts = parts.into_iter().map(part).collect();
-        Ok(Self { workshop, parts, filler })
+        Ok(Self { workshop, parts, filler, made: None })
+    }
+
+    /// What changed the tree is in a journal.
+    pub(crate) fn made_as_in(self, journal: &'a Journal, plan: &'a Plan) -> Self {
+        Self { made: Some((journal, plan)), ..self }
     }
 
     /// Bytes of all files, without holes.
@@ -138,6 +147,11 @@ impl Tree for TreeInParts<'_> {
             let problem = format!("the part of the tree below `{mount}` is not visible here");
             Err(io::Error::new(io::ErrorKind::Unsupported, problem))
         })
+    }
+
+    fn maker(&mut self, mount: &str, relative: &Path) -> Option<String> {
+        let (journal, plan) = self.made?;
+        journal.maker(&mut *self.workshop, plan, &Path::new(mount).join(relative))
     }
 
     fn filler(&self) -> Option<Program> {

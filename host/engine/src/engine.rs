@@ -30,6 +30,7 @@ use crate::failure::BuildFailure;
 use crate::finish::{self, Finish};
 use crate::furnished::Furnished;
 use crate::image_files::{ImageFiles, planned_suffixes};
+use crate::journal::Journal;
 use crate::kept::Kept;
 use crate::layer_store;
 use crate::layers::{LayerSettings, Layers, Resumed, Reuse, WORTH};
@@ -389,6 +390,7 @@ fn carry_out(
             secrets: Arc::clone(&settings.secrets),
             remote: Remote { fetch: means.fetch, pins: Arc::clone(&pins) },
             inputs: &settings.inputs,
+            journal: Journal::default(),
         },
         secrets: Arc::clone(&settings.secrets),
         finish: Finish {
@@ -550,6 +552,9 @@ impl Build<'_> {
 
     fn act(&mut self, action: &Action, teller: &mut Teller<'_>) -> Result<(), BuildFailure> {
         let Self { plan, tree, packages, steps, observed, .. } = self;
+        if !matches!(action.work, Work::Step { .. }) {
+            steps.journal.action(&action.name);
+        }
         match &action.work {
             Work::Packages { phase } => match plan.transaction_before(*phase) {
                 Some(transaction) => packages.carry_out(transaction, tree, observed, teller),
@@ -567,7 +572,7 @@ impl Build<'_> {
             Work::EmptyTree => Ok(()),
             Work::Disk => {
                 self.finish_tree(teller)?;
-                self.finish.disk(&mut self.tree, teller)
+                self.finish.disk(&mut self.tree, &self.steps.journal, teller)
             }
             Work::Output { .. } => {
                 self.finish_tree(teller)?;

@@ -15,6 +15,7 @@ use dibhost_tree::{Attributes, Change, Scope, Target, TargetPath, Tree as _, Wor
 use crate::disk::TreeInParts;
 use crate::failure::BuildFailure;
 use crate::furnished::Furnished;
+use crate::journal::Journal;
 use crate::links::link_on_the_way;
 use crate::output::{Disks, Files, Finished, Needs, Output, Source};
 use crate::teller::Teller;
@@ -57,11 +58,14 @@ impl Finish<'_> {
     pub(crate) fn disk(
         &mut self,
         tree: &mut Furnished<'_>,
+        journal: &Journal,
         teller: &mut Teller<'_>,
     ) -> Result<(), BuildFailure> {
         self.disks = match self.output.needs() {
             Needs::Tree => None,
-            Needs::Disk { folder, place } => Some(disks(self, tree, (&folder, &place), teller)?),
+            Needs::Disk { folder, place } => {
+                Some(disks(self, (tree, journal), (&folder, &place), teller)?)
+            }
         };
         Ok(())
     }
@@ -172,7 +176,7 @@ fn room(content: u64, (folder, place): (&Path, &Path)) -> Result<(), BuildFailur
 /// Makes the disks of the plan's block device in a folder, which has a name for people.
 fn disks(
     finish: &Finish<'_>,
-    workshop: &mut dyn Workshop,
+    (workshop, journal): (&mut dyn Workshop, &Journal),
     (folder, place): (&Path, &Path),
     teller: &mut Teller<'_>,
 ) -> Result<Disks, BuildFailure> {
@@ -187,7 +191,8 @@ fn disks(
         .collect::<Result<Vec<_>, _>>()
         .map_err(BuildFailure::new)?;
     let mut tree = TreeInParts::split(workshop, &mount_points, finish.filler.clone())
-        .map_err(|e| BuildFailure::new(e).doing("splitting the tree at its mount points"))?;
+        .map_err(|e| BuildFailure::new(e).doing("splitting the tree at its mount points"))?
+        .made_as_in(journal, plan);
     let options = plan.block_device.layout_options();
     let layout = layout_for(&graph, &identities, &mut tree, options)
         .map_err(|e| BuildFailure::of_layout(e).doing("laying out the disk"))?;

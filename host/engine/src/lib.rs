@@ -18,6 +18,7 @@ mod files;
 mod finish;
 mod furnished;
 mod image_files;
+mod journal;
 mod kept;
 mod layer_store;
 mod layers;

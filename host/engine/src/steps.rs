@@ -24,6 +24,7 @@ use crate::batch::{Batch, Member, batches};
 use crate::event::Level;
 use crate::facts::Facts;
 use crate::failure::BuildFailure;
+use crate::journal::Journal;
 use crate::observer::{Saying, Sink as _, StepObserver};
 use crate::teller::{self, Teller};
 
@@ -43,6 +44,8 @@ pub(crate) struct Steps<'a> {
     pub(crate) remote: Remote,
     /// Those of the definition.
     pub(crate) inputs: &'a Inputs,
+    /// What changed the tree, by these steps or by other actions.
+    pub(crate) journal: Journal,
 }
 
 impl Steps<'_> {
@@ -58,6 +61,8 @@ impl Steps<'_> {
         let writes =
             |step: &Step| plan.element(&step.element).is_none_or(PlannedElement::writes_target);
         for Batch(members) in batches(plan.steps_of(phase), writes) {
+            // Who writes runs alone.
+            members.iter().filter(|m| writes(m.step)).for_each(|m| self.journal.step(m.step));
             let progress = members.iter().map(|_| Progress::default()).collect();
             let mut under_way = UnderWay {
                 steps: self,

@@ -143,6 +143,11 @@ pub trait Tree {
         Ok(content)
     }
 
+    /// Who made an entry of a part, by its path in it, as the end of a sentence; none: nobody knows.
+    fn maker(&mut self, _mount: &str, _relative: &Path) -> Option<String> {
+        None
+    }
+
     /// Opens the folder of a part here, for a back-end that copies it into what the kernel has
     /// mounted.
     ///

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use dibhost_sys::{Program, ProgramError, ProgramOutput};
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,8 @@ pub struct Stat {
     pub link_target: Option<String>,
     /// Extended attributes.
     pub xattrs: Vec<(String, Vec<u8>)>,
+    /// When it was made, since 1970; none: its filesystem does not know.
+    pub born: Option<Duration>,
 }
 
 /// Who owns a new node and with which mode. None: root and the usual mode (0644, 0755); for

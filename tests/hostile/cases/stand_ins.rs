@@ -63,7 +63,7 @@ fn beyond_them() -> Vec<Case> {
         Case::on(check, name)
             .may("rootfs", "write /")
             .runs_quietly([call("Open", "/"), apply(changes)])
-            .nameless()
+            .says("; `hostile` made it in `run(root)`")
             .otherwise()
     };
     let name = format!("/{}", "a".repeat(209));
@@ -91,7 +91,7 @@ fn beyond_them() -> Vec<Case> {
             .otherwise()
             .defines(SQUASHFS)
             .says("`/mine` was changed -1 s after the beginning of 1970, and squashfs takes 0 to")
-            .nameless(),
+            .says("; `hostile` made it in `run(root)`"),
     ]
 }
 

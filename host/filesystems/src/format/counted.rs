@@ -1,6 +1,7 @@
 //! What a filesystem needs for its part of the tree.
 
 use std::io;
+use std::path::Path;
 
 use super::btrfs::BtrfsLayout;
 use super::layout::{ExtLayout, FormatLayout};
@@ -113,8 +114,10 @@ impl Counted {
         let mut problem = None;
         let mut needs_kernel = None;
         let mut with_acl = None;
+        let mut refused = None;
         for &mount in mounts {
             let mut each = |entry: &crate::tree::TreeEntry| {
+                let before = problem.is_some();
                 if entry.path.as_os_str().is_empty() {
                     let (mode, uid, gid, mtime) = (entry.mode, entry.uid, entry.gid, entry.mtime);
                     root = root.or(Some(RootFolder { mode, uid, gid, mtime }));
@@ -137,7 +140,8 @@ impl Counted {
                             problem = problem.take().or_else(|| packed::bad_name(entry));
                         }
                         if kind == FilesystemKind::Squashfs && entry.has_acl {
-                            with_acl.get_or_insert_with(|| entry.shown());
+                            with_acl
+                                .get_or_insert_with(|| (entry.shown(), mount, entry.path.clone()));
                         }
                         totals.add(entry);
                     }
@@ -150,11 +154,19 @@ impl Counted {
                         needs_kernel = needs_kernel.take().or_else(why);
                     }
                 }
+                if !before && problem.is_some() {
+                    refused = Some((mount, entry.path.clone()));
+                }
             };
             tree.entries(mount, &mut each)?;
         }
-        if let Some(path) = with_acl {
-            let problem = format!("`{path}` has an ACL, which SquashFS cannot hold");
+        let mut made = |problem: String, mount: &str, path: &Path| match tree.maker(mount, path) {
+            Some(maker) => format!("{problem}; {maker}"),
+            None => problem,
+        };
+        if let Some((shown, mount, path)) = with_acl {
+            let problem = format!("`{shown}` has an ACL, which SquashFS cannot hold");
+            let problem = made(problem, mount, &path);
             return Ok(Err((problem, "remove it with `setfacl -b`, or use erofs".into())));
         }
         let problem = problem.or_else(|| match &counter {
@@ -163,6 +175,10 @@ impl Counted {
             Counter::Swap | Counter::Free(..) | Counter::Packed(..) => None,
         });
         if let Some(problem) = problem {
+            let problem = match refused {
+                Some((mount, path)) => made(problem, mount, &path),
+                None => problem,
+            };
             return Ok(Err((problem, "put it elsewhere in the image, or use ext4 here".into())));
         }
         let content = match counter {

@@ -3,9 +3,10 @@
 use std::ffi::OsStr;
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::time::Duration;
 
 use dibhost_check::Check;
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, StatxFlags};
 use rustix::io::Errno;
 
 use crate::error::TargetError;
@@ -119,7 +120,17 @@ pub(super) fn stat_at(folder: BorrowedFd<'_>, name: &str) -> Result<Stat, Errno>
         links: u32::try_from(stat.st_nlink).unwrap_or(u32::MAX),
         link_target,
         xattrs: xattrs(&magic_name(folder, name))?,
+        born: born(folder, name),
     })
+}
+
+/// When a node was made, where its filesystem knows.
+fn born(folder: BorrowedFd<'_>, name: &str) -> Option<Duration> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
+    let stat = fs::statx(folder, name, flags, StatxFlags::BTIME).ok()?;
+    let known = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
+    let seconds = u64::try_from(stat.stx_btime.tv_sec).ok()?;
+    known.then(|| Duration::new(seconds, stat.stx_btime.tv_nsec))
 }
 
 /// Extended attributes of a node, in the order of their names; the link itself if it is one.
