@@ -15,6 +15,7 @@ mod filesystem;
 mod grows;
 mod host_programs;
 mod inputs;
+mod killed;
 mod languages;
 mod layers;
 mod lock;

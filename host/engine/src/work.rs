@@ -147,11 +147,20 @@ impl Drop for WorkFolder {
 fn sweep(parent: &Dir, path: &Path, clearing: Option<&Clearing>) -> io::Result<()> {
     for entry in parent.entries()? {
         let name = entry?.file_name();
-        let Ok(lock) = parent.open_dir(&name).and_then(|folder| folder.open(LOCK)) else {
-            continue;
-        };
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            remove(parent, path, &name, clearing)?;
+        let Ok(folder) = parent.open_dir(&name) else { continue };
+        match folder.open(LOCK) {
+            Ok(lock) if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() => {
+                remove(parent, path, &name, clearing)?;
+            }
+            // Killed while it was made or removed, for behind the gate each has one; or somebody is
+            // removing it now, and is not disturbed.
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound
+                    && name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) =>
+            {
+                let _ = remove(parent, path, &name, clearing);
+            }
+            Ok(_) | Err(_) => {}
         }
     }
     Ok(())
@@ -170,9 +179,11 @@ mod tests {
         let left = parent.path().join("build-left");
         fs::create_dir(&left).unwrap();
         fs::write(left.join(LOCK), "").unwrap();
+        let half = parent.path().join("build-half");
+        fs::create_dir_all(half.join("seen/target")).unwrap();
         let other = WorkFolder::create(parent.path(), None).unwrap();
         assert!(held.path().exists());
-        assert!(!left.exists());
+        assert!(!left.exists() && !half.exists());
         drop(other);
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 2, "the gate and the held one");
     }

@@ -19,6 +19,7 @@ mod able;
 mod elsewhere;
 mod escaped;
 mod fill;
+mod held;
 mod mounted;
 mod view;
 

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use dibhost_sys::{Cancel, is_root, private_mounts};
 use rustix::mount::{MountFlags, mount_bind, mount_remount};
 
+use super::held::Held;
 use crate::graph::relative_to;
 use dibhost_filesystems::FolderTree;
 use dibhost_filesystems::walk::open_folder;
@@ -99,8 +100,7 @@ pub fn with_parts<R: Send>(
     // else can move it away. Only what is copied needs room.
     let temporary = std::env::temp_dir();
     let place = if bound { temporary.as_path() } else { scratch };
-    let kept = tempfile::Builder::new().prefix(".dibhost-tree-").tempdir_in(place);
-    let kept = kept.map_err(failed(making))?;
+    let kept = Held::create(place).map_err(failed(making))?;
     let view = kept.path().canonicalize().map_err(failed(making))?;
     if bound {
         // Mounts end with the thread, before the folder they are mounted in is removed.
