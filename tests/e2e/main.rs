@@ -8,6 +8,7 @@ mod block_device_killed;
 mod block_device_secrets;
 mod boots;
 mod contents;
+mod crowded;
 mod elements;
 mod faults;
 mod fetch;
