@@ -7,8 +7,8 @@ use std::time::Duration;
 /// its program too, as far as it was read.
 pub(crate) const IDLE: u64 = 64 << 10;
 
-/// KiB that an attack may cost it above that: the blobs of a step, and an element's own memory.
-pub(crate) const ABOVE: u64 = (512 + 64) << 10;
+/// KiB that an attack may cost it above that.
+pub(crate) const ABOVE: u64 = 512 << 10;
 
 /// How often is looked. The kernel keeps the most, so what is missed is what came after the last look;
 /// it gives a process a few MiB in that time.

@@ -89,6 +89,6 @@ pub(crate) fn all() -> Vec<Case> {
                 call("BlobOf", 16 << 20),
                 call("Repeat", json!({"times": 33, "call": call("PlaceFile", "/mine/{n}")})),
             ])
-            .says("had the host hold more than 512 MiB of blobs in `plan(root)`"),
+            .says("had the host hold more than 384 MiB of blobs in `plan(root)`"),
     ]
 }

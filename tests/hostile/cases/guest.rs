@@ -29,7 +29,7 @@ pub(crate) fn all() -> Vec<Case> {
             .says("resource table has no free keys"),
         Case::on(Check::BlobBytes, "more_blobs_than_the_host_holds")
             .runs([call("Repeat", json!({"times": 33, "call": call("BlobOf", 16 << 20)}))])
-            .says("had the host hold more than 512 MiB of blobs in `run(root)`"),
+            .says("had the host hold more than 384 MiB of blobs in `run(root)`"),
         Case::on(Check::CallBytes, "a_blob_of_more_than_a_call_hands_over")
             .runs([call("BlobOf", (16 << 20) + 1)])
             .says("one call hands over at most 16 MiB"),
