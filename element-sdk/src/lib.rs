@@ -182,6 +182,7 @@ mod step;
 #[cfg(not(target_arch = "wasm32"))]
 mod test_host;
 mod tree;
+mod version;
 mod wish;
 
 pub use blob::Blob;

@@ -145,6 +145,14 @@ impl<'a> Run<'a> {
         host::emit(suffix, content)
     }
 
+    /// The same of what the host holds, without its coming through the element.
+    ///
+    /// # Errors
+    /// As [`Self::emit`].
+    pub fn emit_blob(&self, suffix: &str, content: &Blob) -> Result<()> {
+        host::emit_blob(suffix, &content.0)
+    }
+
     /// Writes a line of the build's log.
     pub fn log(&self, message: impl AsRef<str>) {
         log::info(message);

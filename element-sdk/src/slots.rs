@@ -4,6 +4,8 @@
 use dibhost_element_sdk_derive::Fact;
 use serde::{Deserialize, Serialize};
 
+use crate::version::by_version;
+
 /// The operating system in the image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Fact)]
 #[fact(slot = "dib:os/distribution@1", arity = "one", timing = "planned")]
@@ -56,6 +58,16 @@ pub struct Kernel {
     /// Its initramfs' path in the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initramfs: Option<String>,
+}
+
+impl Kernel {
+    /// By their versions, the newest first: that one is started where nobody chooses.
+    #[must_use]
+    pub fn newest_first(kernels: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut kernels: Vec<Self> = kernels.into_iter().collect();
+        kernels.sort_by(|a, b| by_version(&b.version, &a.version));
+        kernels
+    }
 }
 
 /// The boot loader in the image.

@@ -157,6 +157,15 @@ impl Tree {
         self.0.unpack(&archive.0, folder, strip)
     }
 
+    /// A file's content as something that the host holds, without its coming through the element;
+    /// symbolic links are followed.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn capture(&self, path: &str) -> Result<Blob> {
+        self.0.capture(path).map(Blob)
+    }
+
     /// Removes a node, a folder with all in it; nothing there is fine.
     ///
     /// # Errors

@@ -108,6 +108,13 @@ functions! {
     fn emit(suffix: &str, content: &[u8]) -> Result<()>;
 }
 
+pub(crate) fn emit_blob(suffix: &str, content: &Blob) -> Result<()> {
+    match content {
+        Blob::Memory(content) => native::emit_blob(suffix, content),
+        Blob::Record(content) => guest::emit_blob(suffix, content),
+    }
+}
+
 pub(crate) fn set_password(user: &str, password: &Secret) -> Result<()> {
     match password {
         Secret::Memory(password) => native::set_password(user, password),
@@ -258,6 +265,13 @@ impl Tree {
             // Handles do not outlive the call that they were given in.
             _ => unreachable!("a handle of another host"),
         }
+    }
+
+    pub(crate) fn capture(&self, path: &str) -> Result<Blob> {
+        Ok(match self {
+            Self::Memory(tree) => Blob::Memory(tree.capture(path)?),
+            Self::Record(tree) => Blob::Record(tree.capture(path)?),
+        })
     }
 
     pub(crate) fn unpack(&self, archive: &Blob, path: &str, strip: u32) -> Result<()> {

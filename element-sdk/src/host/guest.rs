@@ -167,6 +167,10 @@ pub(crate) fn emit(suffix: &str, content: &[u8]) -> Result<()> {
     Ok(outputs::emit(suffix, &blobs::from_bytes(content)?)?)
 }
 
+pub(crate) fn emit_blob(suffix: &str, content: &Blob) -> Result<()> {
+    Ok(outputs::emit(suffix, &content.0)?)
+}
+
 /// Bytes that the host holds.
 #[derive(Debug)]
 pub(crate) struct Blob(blobs::Blob);
@@ -251,6 +255,10 @@ impl Tree {
 
     pub(crate) fn place(&self, blob: &Blob, path: &str, attributes: Attributes) -> Result<()> {
         Ok(self.0.place(&blob.0, path, &attributes.into())?)
+    }
+
+    pub(crate) fn capture(&self, path: &str) -> Result<Blob> {
+        Ok(Blob(self.0.capture(path)?))
     }
 
     pub(crate) fn unpack(&self, archive: &Blob, path: &str, strip: u32) -> Result<()> {

@@ -278,6 +278,10 @@ pub(crate) fn emit(suffix: &str, content: &[u8]) -> Result<()> {
     with(|call| call.emit(suffix, content))
 }
 
+pub(crate) fn emit_blob(suffix: &str, content: &Blob) -> Result<()> {
+    emit(suffix, &content.0.content)
+}
+
 /// Bytes that the host holds; of an archive, what is in it.
 #[derive(Debug, Clone)]
 pub(crate) struct Blob(Outside);
@@ -366,6 +370,10 @@ impl Tree {
     pub(crate) fn place(&self, blob: &Blob, path: &str, attributes: Attributes) -> Result<()> {
         let (path, content) = (path.to_owned(), blob.0.content.clone());
         with(|call| call.apply(vec![Change::Write { path, content, attributes }]))
+    }
+
+    pub(crate) fn capture(&self, path: &str) -> Result<Blob> {
+        with(|call| call.read(path, 0)).map(|content| Blob(Outside::captured(content)))
     }
 
     pub(crate) fn unpack(&self, archive: &Blob, path: &str, strip: u32) -> Result<()> {

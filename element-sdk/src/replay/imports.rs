@@ -291,6 +291,10 @@ pub(crate) mod rootfs {
             tape::fallible("rootfs.tree.place", arguments)
         }
 
+        pub(crate) fn capture(&self, path: &str) -> Fallible<super::blobs::Blob> {
+            tape::fallible("rootfs.tree.capture", arguments!("tree": &self.0, "path": path))
+        }
+
         pub(crate) fn unpack(
             &self,
             archive: &super::blobs::Blob,

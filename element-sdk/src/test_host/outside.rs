@@ -19,6 +19,11 @@ impl Outside {
         Self { digest: digest.to_owned(), content: content.into(), files: None }
     }
 
+    /// What was a file of the tree; its digest is nobody's question here.
+    pub(crate) fn captured(content: Vec<u8>) -> Self {
+        Self::file("sha256:captured", content)
+    }
+
     pub(super) fn archive<N: Into<String>, C: Into<Vec<u8>>>(
         digest: &str,
         files: impl IntoIterator<Item = (N, C)>,

@@ -147,13 +147,13 @@ impl Element for Bootloader {
         for platform in &platforms {
             make_image(run, platform, &place, &layout)?;
         }
-        let kernels = run.consume::<Kernel>()?.into_iter().map(|k| k.value).collect();
+        let kernels = run.consume::<Kernel>()?.into_iter().map(|k| k.value);
         let arguments = arguments(run.consume::<KernelArgument>()?);
         let distribution: Distribution = run.consume_one()?;
         menu::sound(&distribution, &arguments)?;
         let menu = Menu {
             distribution: &distribution,
-            kernels: menu::newest_first(kernels),
+            kernels: Kernel::newest_first(kernels),
             arguments: &arguments,
             place: &place,
             timeout: self.timeout,
