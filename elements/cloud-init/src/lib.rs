@@ -1,5 +1,6 @@
 //! cloud-init, its datasources, and a network that comes up by itself.
 
+use apt_base::machine;
 use dibhost_element_sdk::slots::{Datasource, Distribution};
 use dibhost_element_sdk::{
     Description, Element, Finding, Parameters, Phase, Plan, Result, Step, UnitState, description,
@@ -58,8 +59,8 @@ impl Element for CloudInit {
         }
         plan.package("cloud-init", "the machine is set up by its cloud")?;
         plan.package("cloud-guest-utils", "cloud-init grows the root with it")?;
-        // Before Debian 12 it is part of the package `systemd`.
-        if distribution.family == "debian" && distribution.codename != "bullseye" {
+        if distribution.family == "debian" && machine::resolved_is_a_package(&distribution.codename)
+        {
             plan.package("systemd-resolved", "names of hosts")?;
         }
         for unit in UNITS {

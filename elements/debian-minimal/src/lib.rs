@@ -1,14 +1,13 @@
 //! The smallest Debian that boots and can be worked with: a tree made by apt, a hostname, a
 //! network that comes up by DHCP.
 
-mod address;
 mod release;
 
+use apt_base::{address, locale, machine};
 use dibhost_element_sdk::slots::Distribution;
 use dibhost_element_sdk::{
-    Bootstrap, BootstrapDistribution, Change, DebconfAnswer, Description, Element, Error, Fact,
-    Finding, Outcome, Parameters, Phase, Plan, Result, Run, Step, UnitState, description,
-    export_element,
+    Bootstrap, BootstrapDistribution, Change, Description, Element, Error, Fact, Finding, Outcome,
+    Parameters, Phase, Plan, Result, Run, Step, UnitState, description, export_element,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,9 +53,6 @@ pub struct DebianMinimal {
 
 const DEFAULT_RELEASE: &str = "bookworm";
 
-/// Locales that are there without the package `locales`.
-const BUILT_IN: [&str; 3] = ["C", "C.UTF-8", "POSIX"];
-
 /// Beyond what Debian calls essential, and why.
 const PACKAGES: &[(&str, &str)] = &[
     ("apt", "to install packages later"),
@@ -86,11 +82,10 @@ impl Element for DebianMinimal {
             .request("packages", "locales", "another locale than `C.UTF-8` is made of it")
             .request("services", "systemd-networkd.service", "the network comes up by DHCP")
             .request("services", "systemd-resolved.service", "names of hosts")
-            .request("rootfs", "write /etc/apt/sources.list.d", "the image's package source")
-            .request("rootfs", "write /etc/hostname", "the machine's name")
-            .request("rootfs", "write /etc/hosts", "the machine finds itself by its name")
-            .request("rootfs", "write /etc/default/locale", "the system's language")
-            .request("rootfs", "write /etc/systemd/network", "the network comes up by DHCP");
+            .request("rootfs", "write /etc/apt/sources.list.d", "the image's package source");
+        for (path, reason) in machine::FILES {
+            description = description.request("rootfs", format!("write {path}"), reason);
+        }
         for (package, reason) in PACKAGES {
             description = description.request("packages", *package, *reason);
         }
@@ -134,41 +129,14 @@ impl Element for DebianMinimal {
 
     fn plan_install(&self, plan: &Plan<'_>) -> Result<()> {
         let release = self.choose(plan.consume_optional()?).release;
-        if !is_locale(&self.locale) {
-            plan.find(
-                Finding::refusal(format!(
-                    "`{}` is no locale of UTF-8.",
-                    self.locale.escape_debug()
-                ))
-                .about("locale")
-                .help("Write it as `en_US.UTF-8`, or leave it out for `C.UTF-8`."),
-            );
+        if !locale::plan(plan, &self.locale)? {
             return Ok(());
         }
         for (package, reason) in PACKAGES {
             plan.package(*package, *reason)?;
         }
-        // Before Debian 12 it is part of the package `systemd`.
-        if release::version(&release) != "11" {
+        if machine::resolved_is_a_package(&release) {
             plan.package("systemd-resolved", "names of hosts")?;
-        }
-        if !BUILT_IN.contains(&self.locale.as_str()) {
-            plan.package("locales", "the locale is made of it")?;
-            // Its own scripts make it, and again when libc is upgraded.
-            plan.debconf([
-                DebconfAnswer::new(
-                    "locales",
-                    "locales/locales_to_be_generated",
-                    "multiselect",
-                    format!("{} UTF-8", self.locale),
-                ),
-                DebconfAnswer::new(
-                    "locales",
-                    "locales/default_environment_locale",
-                    "select",
-                    &self.locale,
-                ),
-            ])?;
         }
         for unit in ["systemd-networkd.service", "systemd-resolved.service"] {
             plan.service(unit, UnitState::Enabled)?;
@@ -181,20 +149,15 @@ impl Element for DebianMinimal {
         if let Some(problem) = self.problem(&choice) {
             return Err(Error::new(problem.message));
         }
-        let hostname = self.hostname.clone().unwrap_or_else(|| hostname(&run.machine().image_name));
-        let tree = run.rootfs()?;
-        let mut changes = vec![
-            Change::write("/etc/hostname", format!("{hostname}\n")),
-            Change::write("/etc/hosts", hosts(&hostname)),
-            Change::write("/etc/default/locale", format!("LANG={}\n", self.locale)),
-            Change::directory("/etc/systemd/network"),
-            Change::write("/etc/systemd/network/90-dhcp.network", DHCP),
-        ];
+        let image = run.machine().image_name;
+        let hostname = self.hostname.clone();
+        let hostname = hostname.unwrap_or_else(|| machine::hostname(&image, "debian"));
+        let mut changes = machine::files(&hostname, &self.locale);
         if let Some(sources) = self.sources(&choice) {
             changes.push(Change::directory("/etc/apt/sources.list.d"));
             changes.push(Change::write("/etc/apt/sources.list.d/debian.sources", sources));
         }
-        tree.apply(changes)?;
+        run.rootfs()?.apply(changes)?;
         Ok(Outcome::Done)
     }
 }
@@ -268,37 +231,6 @@ impl DebianMinimal {
         }
         Some(text)
     }
-}
-
-/// Every wired interface that nothing else configures. The number is behind those of cloud-init
-/// (`10-cloud-init-…`) and of whoever adds one.
-const DHCP: &str = "[Match]\nType=ether\n\n[Network]\nDHCP=yes\n\n[DHCPv4]\nClientIdentifier=mac\n";
-
-fn hosts(hostname: &str) -> String {
-    format!(
-        "127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n\n::1\tlocalhost ip6-localhost ip6-loopback\n\
-         ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
-    )
-}
-
-/// An image's name as a host name: letters, digits and hyphens, no more than 63 of them.
-fn hostname(image: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let name: String = image.chars().map(plain).take(63).collect();
-    let name = name.trim_matches('-');
-    if name.is_empty() { "debian".to_owned() } else { name.to_owned() }
-}
-
-/// One that is there, or one that can be made: `en_US.UTF-8`, `sr_RS.UTF-8@latin`.
-fn is_locale(locale: &str) -> bool {
-    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let made = locale.split_once(".UTF-8").is_some_and(|(language, rest)| {
-        let modifier = rest.strip_prefix('@');
-        language.len() >= 2
-            && plain(language)
-            && (rest.is_empty() || modifier.is_some_and(|m| !m.is_empty() && plain(m)))
-    });
-    made || BUILT_IN.contains(&locale)
 }
 
 export_element!(DebianMinimal);
