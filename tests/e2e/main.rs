@@ -29,5 +29,6 @@ mod refusals;
 mod rootless;
 mod secrets;
 mod shell;
+mod ubuntu;
 mod vm;
 mod words;

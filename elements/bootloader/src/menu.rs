@@ -156,9 +156,10 @@ fn distributor(distribution: &Distribution) -> String {
     name
 }
 
-/// As `update-grub` titles an entry.
+/// As `update-grub` titles an entry: Ubuntu's leaves it at the name.
 fn title(distribution: &Distribution) -> String {
-    format!("{} GNU/Linux", distributor(distribution))
+    let name = distributor(distribution);
+    if distribution.id == "ubuntu" { name } else { format!("{name} GNU/Linux") }
 }
 
 /// Characters that mean themselves in GRUB's language, outside of quotes.
@@ -212,9 +213,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_others_say_ends_no_line_and_no_quotation() {
-        let distribution = |id: &str| Distribution {
+    fn distribution(id: &str) -> Distribution {
+        Distribution {
             id: id.to_owned(),
             version_id: String::new(),
             codename: String::new(),
@@ -222,7 +222,17 @@ mod tests {
             package_manager: "apt".to_owned(),
             init: "systemd".to_owned(),
             default_user: "debian".to_owned(),
-        };
+        }
+    }
+
+    #[test]
+    fn entries_are_called_as_the_system_calls_them_later() {
+        assert_eq!(title(&distribution("debian")), "Debian GNU/Linux");
+        assert_eq!(title(&distribution("ubuntu")), "Ubuntu");
+    }
+
+    #[test]
+    fn what_others_say_ends_no_line_and_no_quotation() {
         sound(&distribution("debian"), &["quiet".to_owned(), "a={b;c}".to_owned()]).unwrap();
         for id in ["x'; reboot; '", "x\nreboot", ""] {
             assert!(sound(&distribution(id), &[]).is_err(), "{id}");

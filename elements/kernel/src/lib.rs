@@ -9,8 +9,10 @@ use dibhost_element_sdk::{
 /// The element.
 #[derive(Parameters)]
 pub struct KernelElement {
-    /// The kernel's package; none: the distribution's own for the architecture. On a cloud,
-    /// `linux-image-cloud-amd64` is smaller.
+    /// The kernel's package; none: the distribution's own for the architecture, of Ubuntu
+    /// `linux-image-generic`. On a cloud, `linux-image-cloud-amd64` is smaller, and of Ubuntu
+    /// `linux-image-virtual`; a newer one is `linux-image-generic-hwe-24.04`.
+    #[parameter(alias = "DIB_UBUNTU_KERNEL")]
     package: Option<String>,
     /// Arguments of the kernel's command line.
     #[parameter(default = [], alias = "DIB_BOOTLOADER_DEFAULT_CMDLINE")]
@@ -46,7 +48,9 @@ impl Element for KernelElement {
         let arch = plan.machine().arch;
         let package = match &self.package {
             Some(package) => package.clone(),
-            None if distribution.id != "debian" => {
+            None if distribution.id == "debian" => format!("linux-image-{}", flavour(&arch)),
+            None if distribution.id == "ubuntu" => "linux-image-generic".to_owned(),
+            None => {
                 plan.find(
                     Finding::refusal(format!(
                         "The name of the kernel's package of `{}` is not known.",
@@ -57,7 +61,6 @@ impl Element for KernelElement {
                 );
                 return Ok(());
             }
-            None => format!("linux-image-{}", flavour(&arch)),
         };
         if !package.starts_with("linux-image-") {
             plan.find(

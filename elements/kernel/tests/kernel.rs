@@ -30,6 +30,9 @@ fn the_package_is_the_architectures() {
         let planned = host().arch(arch).plan::<KernelElement>(Phase::Install).unwrap();
         assert_eq!(planned.package_names()[0], package);
     }
+    let mut ubuntu = TestHost::new().fact("ubuntu-minimal", "", &distribution("ubuntu"));
+    let planned = ubuntu.plan::<KernelElement>(Phase::Install).unwrap();
+    assert_eq!(planned.package_names()[0], "linux-image-generic");
     let mut cloud = host().parameter("package", "linux-image-cloud-amd64");
     let planned = cloud.plan::<KernelElement>(Phase::Install).unwrap();
     assert_eq!(planned.package_names()[0], "linux-image-cloud-amd64");

@@ -38,7 +38,6 @@ impl Here {
 }
 
 const RPM: Here = not_yet("no base of RPM packages is there; `debian` and `debian-minimal` are");
-const UBUNTU: Here = not_yet("Ubuntu is not there; `debian` and `debian-minimal` are nearest");
 const OTHER: Here = not_yet("no such base is there; `debian` and `debian-minimal` are");
 const RAMDISK: Here = not_yet("ramdisks are not made, images of disks are");
 const VENDOR: Here =
@@ -194,11 +193,17 @@ pub const ELEMENTS: [DibElement; 128] = [
     of("sysprep", Here::Same),
     of("tpm-emulator", VENDOR),
     of("uboot", not_yet("`bootloader` is GRUB")),
-    of("ubuntu", UBUNTU),
-    of("ubuntu-common", UBUNTU),
-    of("ubuntu-minimal", UBUNTU),
-    of("ubuntu-signed", UBUNTU),
-    of("ubuntu-systemd-container", UBUNTU),
+    of("ubuntu", Here::Same),
+    of("ubuntu-common", Here::Is("ubuntu-minimal")),
+    of("ubuntu-minimal", Here::Same),
+    of(
+        "ubuntu-signed",
+        not_yet("`packages = [\"shim-signed\"]`; `bootloader` starts GRUB unsigned"),
+    ),
+    of(
+        "ubuntu-systemd-container",
+        not_yet("no base is taken from a container; `ubuntu-minimal` is nearest"),
+    ),
     of("vm", Here::Same),
     of("yum", RPM),
     of("yum-minimal", RPM),

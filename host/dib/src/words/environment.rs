@@ -138,7 +138,7 @@ mod tests {
         let remarks = of(
             &[
                 ("DIB_RELESE", "sid"),
-                ("DIB_UBUNTU_KERNEL", "x"),
+                ("DIB_ZIPL_DEFAULT_CMDLINE", "x"),
                 ("DIB_MY_OWN_THING", "1"),
                 ("HOME", "/"),
             ],
@@ -151,7 +151,7 @@ mod tests {
             [
                 "`DIB_MY_OWN_THING` is not obeyed: it is no variable of diskimage-builder's own elements",
                 "`DIB_RELESE` is no variable of diskimage-builder's: did you mean `DIB_RELEASE`?",
-                "`DIB_UBUNTU_KERNEL` is not obeyed: not yet: Ubuntu is not there",
+                "`DIB_ZIPL_DEFAULT_CMDLINE` is not obeyed: not yet: `bootloader` is GRUB",
             ]
         );
     }

@@ -72,7 +72,6 @@ impl DibVariable {
 }
 
 const RPM: DibMeaning = not_yet("no base of RPM packages is there");
-const UBUNTU: DibMeaning = not_yet("Ubuntu is not there");
 const GENTOO: DibMeaning = not_yet("Gentoo is not there");
 const CONTAINER: DibMeaning = not_yet("no base is taken from a container");
 const CLOUD_IMAGE: DibMeaning = not_yet("no base is taken from an image");
@@ -212,8 +211,14 @@ pub const VARIABLES: &[DibVariable] = &[
     of("DIB_DISABLE_KERNEL_CLEANUP", RPM),
     of("DIB_DISABLE_PIP_CLEANUP", PYTHON),
     of("DIB_DISTRIBUTION_MIRROR", DibMeaning::Parameter("debian-minimal.mirror")),
-    of("DIB_DISTRIBUTION_MIRROR_UBUNTU_IGNORE", UBUNTU),
-    of("DIB_DISTRIBUTION_MIRROR_UBUNTU_INSECURE", UBUNTU),
+    of(
+        "DIB_DISTRIBUTION_MIRROR_UBUNTU_IGNORE",
+        instead("the parameter `pockets` of `ubuntu-minimal`"),
+    ),
+    of(
+        "DIB_DISTRIBUTION_MIRROR_UBUNTU_INSECURE",
+        not_yet("every archive has to be signed; `key` of `ubuntu-minimal` takes another key"),
+    ),
     of("DIB_DISTRIBUTION_MIRROR_VERIFY_HTTPS", not_yet("certificates are always checked")),
     of("DIB_DNF_MODULE_STREAMS", RPM),
     of("DIB_DOCKER_IMAGE", CONTAINER),
@@ -309,8 +314,8 @@ pub const VARIABLES: &[DibVariable] = &[
     of("DIB_SOURCE_BLOCK_SIZE", nothing("DIB overwrites it")),
     of("DIB_SSACLI_URL", VENDOR),
     of("DIB_STOW_PATH", VENDOR),
-    of("DIB_UBUNTU_KERNEL", UBUNTU),
-    of("DIB_UBUNTU_MIRROR_DISTS", UBUNTU),
+    of("DIB_UBUNTU_KERNEL", DibMeaning::Parameter("kernel.package")),
+    of("DIB_UBUNTU_MIRROR_DISTS", DibMeaning::Parameter("ubuntu-minimal.pockets")),
     of("DIB_YUM_…", RPM),
     of("DIB_ZIPL_DEFAULT_CMDLINE", not_yet("`bootloader` is GRUB")),
     of("DIB_ZYPPER_REPOS", RPM),
@@ -345,7 +350,7 @@ pub const VARIABLES: &[DibVariable] = &[
     of("RUN_PARTS_REGEX", INTERNAL),
     of("SHA256SUMS", CLOUD_IMAGE),
     of("SHA256SUMS_FILE", CLOUD_IMAGE),
-    of("SIGNED_BY", UBUNTU),
+    of("SIGNED_BY", instead("the parameter `key` of `ubuntu-minimal`")),
     of("SUBRELEASE_REGEXP", RPM),
     of(
         "TMPDIR",
