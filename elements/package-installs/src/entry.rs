@@ -1,9 +1,9 @@
 //! `package-installs.yaml`: which packages, when, and what becomes of them.
 
+use dib_files::yaml::Node;
 use dibhost_element_sdk::{Phase, Want};
 
 use crate::when::{Variables, holds};
-use crate::yaml::Node;
 
 /// A package by the name that the file has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,7 +167,7 @@ mod tests {
 
     fn of(text: &str) -> Result<Vec<Entry>, Vec<String>> {
         let variables = [("DIB_FEATURE".to_owned(), "1".to_owned())].into();
-        entries(&crate::yaml::read(text).unwrap(), "amd64", &variables)
+        entries(&dib_files::yaml::read(text).unwrap(), "amd64", &variables)
     }
 
     fn names(text: &str) -> Vec<String> {

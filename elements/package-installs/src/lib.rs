@@ -6,18 +6,17 @@
 mod entry;
 mod pkg_map;
 mod when;
-mod yaml;
 
 use std::collections::BTreeMap;
 
+use dib_files::yaml::{self, Node};
 use dibhost_element_sdk::slots::Distribution;
 use dibhost_element_sdk::{
-    Description, Element, Finding, Input, Kind, Package, Parameters, Phase, Plan, Result, Step,
-    Want, description, export_element,
+    Description, Element, Finding, Input, Package, Parameters, Phase, Plan, Result, Step, Want,
+    description, export_element,
 };
 
 use crate::when::Variables;
-use crate::yaml::Node;
 
 /// The element.
 #[derive(Parameters)]
@@ -104,14 +103,7 @@ impl PackageInstalls {
         source: &str,
         system: &Distribution,
     ) -> Result<Vec<Listed>> {
-        let about = input.about()?;
-        let files: Vec<String> = if about.kind == Kind::Directory {
-            let named = |path: &str| FILES.contains(&path.rsplit('/').next().unwrap_or_default());
-            let files = input.nodes()?.into_iter().filter(|node| node.kind == Kind::File);
-            files.map(|node| node.path).filter(|path| named(path)).collect()
-        } else {
-            vec![String::new()]
-        };
+        let files = dib_files::named(input, |name| FILES.contains(&name))?;
         if files.is_empty() {
             let message = format!("The input `{source}` has no `{}` in it.", FILES[0]);
             return Ok(vec![Err((

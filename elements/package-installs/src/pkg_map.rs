@@ -1,17 +1,8 @@
 //! `pkg-map`: what a package is called in a system. Of several that say it the most specific counts:
 //! `release`, `distro`, `family`, `default`.
 
+use dib_files::yaml::Node;
 use dibhost_element_sdk::slots::Distribution;
-
-use crate::yaml::Node;
-
-/// DIB's names of families.
-fn family(system: &Distribution) -> &str {
-    match system.family.as_str() {
-        "fedora" | "rhel" => "redhat",
-        other => other,
-    }
-}
 
 /// The names of a package in a system: none at all where the map says so, its own where the map
 /// does not know it.
@@ -25,7 +16,7 @@ pub(crate) fn names(map: &Node, system: &Distribution, name: &str) -> Result<Vec
     let said = release.into_iter().flatten().next();
     let said = said
         .or_else(|| of(&["distro", &system.id, name]))
-        .or_else(|| of(&["family", family(system), name]))
+        .or_else(|| of(&["family", dib_files::family(system), name]))
         .or_else(|| of(&["default", name]));
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
     match said {
@@ -62,7 +53,7 @@ mod tests {
             init: String::new(),
             default_user: String::new(),
         };
-        names(&crate::yaml::read(MAP).unwrap(), &system, name).unwrap()
+        names(&dib_files::yaml::read(MAP).unwrap(), &system, name).unwrap()
     }
 
     #[test]

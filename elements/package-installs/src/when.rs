@@ -1,9 +1,8 @@
 //! Conditions on variables: `DIB_FEATURE = 1`, `DIB_FEATURE != 1`, and lists of these, of which all
 //! have to hold.
 
+use dib_files::yaml::Node;
 use std::collections::BTreeMap;
-
-use crate::yaml::Node;
 
 /// Variables by name.
 pub(crate) type Variables = BTreeMap<String, String>;
@@ -60,7 +59,7 @@ mod tests {
 
     fn of(when: &str) -> Result<bool, String> {
         let variables = [("A".to_owned(), "1".to_owned()), ("B".to_owned(), "x y".to_owned())];
-        holds(&crate::yaml::read(when).unwrap(), &variables.into())
+        holds(&dib_files::yaml::read(when).unwrap(), &variables.into())
     }
 
     #[test]

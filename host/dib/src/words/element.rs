@@ -188,7 +188,7 @@ pub const ELEMENTS: [DibElement; 128] = [
     of("simple-init", Here::Is("cloud-init")),
     of("source-repositories", Here::Same),
     of("stable-interface-names", Here::Same),
-    of("svc-map", HELPER),
+    of("svc-map", Here::Same),
     of("sysctl", nothing("it gives scripts of other elements a command; `[sysctl]` sets values")),
     of("sysprep", Here::Same),
     of("tpm-emulator", VENDOR),

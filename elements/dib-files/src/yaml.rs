@@ -10,22 +10,28 @@ const MOST_DEPTH: usize = 16;
 
 /// A value. Scalars stay the text they are: `no` and `0700` are what they look like.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Node {
+pub enum Node {
+    /// Nothing: `~`, `null`, or no text at all.
     Null,
+    /// A scalar.
     Text(String),
+    /// A sequence.
     List(Vec<Node>),
+    /// A mapping, in the order of the file; no key is there twice.
     Map(Vec<(String, Node)>),
 }
 
 impl Node {
     /// The value of a key of a mapping.
-    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Self> {
         let Self::Map(pairs) = self else { return None };
         pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
     /// The text of a scalar.
-    pub(crate) fn text(&self) -> Option<&str> {
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
@@ -43,7 +49,7 @@ enum Open {
 ///
 /// # Errors
 /// One sentence without a full stop, with the line.
-pub(crate) fn read(text: &str) -> Result<Node, String> {
+pub fn read(text: &str) -> Result<Node, String> {
     if text.len() > MOST_BYTES {
         return Err(format!("it has more than {MOST_BYTES} bytes"));
     }
