@@ -189,7 +189,7 @@ pub const ELEMENTS: [DibElement; 128] = [
     of("source-repositories", Here::Same),
     of("stable-interface-names", Here::Same),
     of("svc-map", Here::Same),
-    of("sysctl", nothing("it gives scripts of other elements a command; `[sysctl]` sets values")),
+    of("sysctl", Here::Same),
     of("sysprep", Here::Same),
     of("tpm-emulator", VENDOR),
     of("uboot", not_yet("`bootloader` is GRUB")),

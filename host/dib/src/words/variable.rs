@@ -109,7 +109,7 @@ pub const VARIABLES: &[DibVariable] = &[
     of("BASE_IMAGE_FILE", CLOUD_IMAGE),
     of("BUSYBOX", RAMDISK),
     of("DIB_ADD_APT_KEYS", instead("`[[repositories]]` with its `key`")),
-    of("DIB_APT_CONF", instead("`[[files]]` below `/etc/apt/apt.conf.d`")),
+    of("DIB_APT_CONF", instead("an input, and the parameter `source` of `apt-conf`")),
     of(
         "DIB_APT_KEYRING",
         not_yet("the keys of the builder's package `debian-archive-keyring` are taken"),
@@ -119,7 +119,7 @@ pub const VARIABLES: &[DibVariable] = &[
         "DIB_APT_MINIMAL_CREATE_INTERFACES",
         nothing("the network comes up by DHCP, by systemd-networkd"),
     ),
-    of("DIB_APT_SOURCES", instead("`[[repositories]]`")),
+    of("DIB_APT_SOURCES", instead("an input, and the parameter `source` of `apt-sources`")),
     of("DIB_APT_SOURCES_CONF", instead("`[[repositories]]`")),
     of("DIB_ARGS", INTERNAL),
     of(
@@ -222,10 +222,7 @@ pub const VARIABLES: &[DibVariable] = &[
     of("DIB_DISTRIBUTION_MIRROR_VERIFY_HTTPS", not_yet("certificates are always checked")),
     of("DIB_DNF_MODULE_STREAMS", RPM),
     of("DIB_DOCKER_IMAGE", CONTAINER),
-    of(
-        "DIB_DPKG_MANIFEST",
-        not_yet("`packages = [\"NAME=VERSION\"]` takes one version of a package"),
-    ),
+    of("DIB_DPKG_MANIFEST", instead("an input, and the parameter `manifest` of `apt-preferences`")),
     of("DIB_DRACUT_ENABLED_MODULES", not_yet("the initramfs is made by `initramfs-tools`")),
     of("DIB_ELEMENT_MANIFEST_PATH", nothing("the manifest is beside the image")),
     of("DIB_ELREPO_KERNEL", RPM),
