@@ -24,6 +24,7 @@ mod misbehaviour;
 mod mistakes;
 mod pipes;
 mod plan;
+mod ramdisk;
 mod record;
 mod refusals;
 mod rootless;

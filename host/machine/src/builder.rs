@@ -26,6 +26,15 @@ pub struct Builder {
     login: Option<(String, Key)>,
     work_in: PathBuf,
     in_turn: bool,
+    kernel: Option<Kernel>,
+}
+
+/// What is started without firmware.
+#[derive(Debug, Clone)]
+struct Kernel {
+    image: PathBuf,
+    initramfs: PathBuf,
+    arguments: String,
 }
 
 impl Machine {
@@ -48,6 +57,7 @@ impl Builder {
             login: None,
             work_in: PathBuf::from("/var/tmp"),
             in_turn: false,
+            kernel: None,
         }
     }
 
@@ -106,6 +116,19 @@ impl Builder {
     #[must_use]
     pub fn memory_mib(mut self, mib: u32) -> Self {
         self.memory_mib = mib;
+        self
+    }
+
+    /// Starts this kernel with its initramfs and arguments, and nothing that a disk has.
+    #[must_use]
+    pub fn kernel(
+        mut self,
+        image: impl Into<PathBuf>,
+        initramfs: impl Into<PathBuf>,
+        arguments: &str,
+    ) -> Self {
+        let (image, initramfs) = (image.into(), initramfs.into());
+        self.kernel = Some(Kernel { image, initramfs, arguments: arguments.to_owned() });
         self
     }
 
@@ -186,6 +209,10 @@ impl Builder {
         let forward = format!("user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{ssh_port}-:22");
         command.args(["-netdev", &forward, "-device", "virtio-net-pci,netdev=net"]);
         command.args(["-device", "virtio-rng-pci"]);
+        if let Some(Kernel { image, initramfs, arguments }) = &self.kernel {
+            command.arg("-kernel").arg(image).arg("-initrd").arg(initramfs);
+            command.args(["-append", arguments]);
+        }
         if self.firmware == Firmware::Ovmf {
             for drive in ovmf(folder)? {
                 command.args(["-drive", &drive]);

@@ -68,14 +68,11 @@ const fn of(name: &'static str, here: Here) -> DibElement {
 /// All of them, by name.
 pub const ELEMENTS: [DibElement; 128] = [
     of("almalinux-container", RPM),
-    of("apt-conf", instead("`[[files]]` with `path = \"/etc/apt/apt.conf.d/90-local\"`")),
-    of(
-        "apt-preferences",
-        not_yet("`packages = [\"NAME=VERSION\"]` takes one version of a package"),
-    ),
-    of("apt-sources", instead("`[[repositories]]`; the mirror is the parameter `mirror`")),
-    of("autoupdates", instead("`packages = [\"unattended-upgrades\"]`")),
-    of("baremetal", not_yet("kernel and initramfs are in the image alone, in `/boot`")),
+    of("apt-conf", Here::Same),
+    of("apt-preferences", Here::Same),
+    of("apt-sources", Here::Same),
+    of("autoupdates", Here::Same),
+    of("baremetal", Here::Same),
     of("base", nothing("nothing is added to the elements that are named")),
     of("block-device-efi", Here::Same),
     of("block-device-efi-4k", Here::Same),
@@ -171,7 +168,7 @@ pub const ELEMENTS: [DibElement; 128] = [
     of("pypi", not_yet("pip is configured by `[[files]]` with `path = \"/etc/pip.conf\"`")),
     of("python-brickclient", VENDOR),
     of("python-stow-versions", VENDOR),
-    of("ramdisk", RAMDISK),
+    of("ramdisk", Here::Same),
     of("ramdisk-base", RAMDISK),
     of("rax-nova-agent", not_yet("`cloud-init` sets up machines of that cloud too")),
     of("redhat-common", RPM),
