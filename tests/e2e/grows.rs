@@ -127,3 +127,37 @@ arguments = ["no_timer_check"]
 "#;
     grows("logical", text, &[""], |_| Ok(()))
 }
+
+/// Not the root alone: each volume by its share of what the disk has more.
+#[test]
+#[ignore = "long: under `make test-all`"]
+fn volumes_grow_by_their_shares() -> Result<()> {
+    let text = "[image]\nname = \"shares\"\narch = \"amd64\"\n\
+         elements = [\"debian\", \"vm\", \"serial-console\", \"growvols\", \"block-device-efi-lvm\"]\n\
+         [parameters.growvols]\nvolumes = { \"/home\" = \"1GiB\", \"/var\" = \"30%\", \"/\" = \"70%\" }\n";
+    let dibhost = dibhost()?;
+    dibhost.write("shares.toml", text)?;
+    dibhost.run(&["build", "shares.toml", "-o", "shares", "-t", "qcow2"])?.expect_code(0)?;
+    let key = Key::generate(dibhost.folder())?;
+    let image = machine(dibhost.folder().join("shares.qcow2")).firmware(Firmware::SeaBios);
+    image.disk_gib(GIB).login("ada", &key).see(|machine| {
+        machine.wait_for("login:", BOOT)?;
+        machine.wait_for_ssh(SSH)?;
+        let log =
+            machine.ssh_text("sudo journalctl -b -u dibhost-growvols | cat; sudo lvs; sudo vgs")?;
+        let size = |at: &str| -> Result<u64> {
+            let said = machine.ssh_text(&format!("df --output=size -BM {at} | tail -n 1"))?;
+            Ok(said.trim().trim_end_matches('M').parse()?)
+        };
+        let (root, var, home) = (size("/")?, size("/var")?, size("/home")?);
+        ensure!(home > 900 && home < 1600, "/home has {home} MiB:\n{log}");
+        ensure!(var > 1500 && var < 3500, "/var has {var} MiB:\n{log}");
+        ensure!(root > 3500, "/ has {root} MiB:\n{log}");
+        let failed = machine.ssh_text("systemctl --failed --no-legend --plain | cat")?;
+        ensure!(failed.trim().is_empty(), "units that failed:\n{failed}{log}");
+        // What is there is not shared out once more.
+        machine.ssh_text("sudo systemctl restart dibhost-growvols")?;
+        ensure!((root, var, home) == (size("/")?, size("/var")?, size("/home")?), "{log}");
+        Ok(())
+    })
+}

@@ -128,7 +128,7 @@ pub const ELEMENTS: [DibElement; 128] = [
     of("fips", Here::Same),
     of("gentoo", OTHER),
     of("growroot", Here::Same),
-    of("growvols", not_yet("`growroot` grows the root; `[disk.volumes]` sets sizes of the others")),
+    of("growvols", Here::Same),
     of("grub2", Here::Is("bootloader")),
     of("hpdsa", VENDOR),
     of("hwburnin", RAMDISK),

@@ -236,7 +236,7 @@ pub const VARIABLES: &[DibVariable] = &[
         "DIB_GITREPOBASE",
         not_yet("`DIB_REPOLOCATION_…` in the parameter `environment` of `source-repositories`"),
     ),
-    of("DIB_GROWVOLS_…", not_yet("`growroot` grows the root alone")),
+    of("DIB_GROWVOLS_…", instead("the parameter `volumes` of `growvols`")),
     of("DIB_GRUB_TIMEOUT", DibMeaning::Parameter("bootloader.timeout")),
     of(
         "DIB_GRUB_TIMEOUT_STYLE",
