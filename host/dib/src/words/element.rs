@@ -85,13 +85,13 @@ pub const ELEMENTS: [DibElement; 128] = [
     of("centos-minimal", RPM),
     of("cleanup-kernel-initrd", not_yet("what is in `/boot` stays there")),
     of("cloud-init", Here::Same),
-    of("cloud-init-datasources", Here::Is("cloud-init")),
+    of("cloud-init-datasources", Here::Same),
     of(
         "cloud-init-disable-resizefs",
         instead("`[[files]]` below `/etc/cloud/cloud.cfg.d` that says `resize_rootfs: false`"),
     ),
     of("cloud-init-growpart", Here::Is("cloud-init")),
-    of("cloud-init-nocloud", Here::Is("cloud-init")),
+    of("cloud-init-nocloud", Here::Same),
     of("containerfile", CONTAINER),
     of("debian", Here::Same),
     of("debian-minimal", Here::Same),
@@ -237,7 +237,9 @@ mod tests {
                     assert!(there(name), "{} is `{name}`", element.name);
                     assert!(!there(element.name), "{} is there too", element.name);
                 }
-                Here::User | Here::Fate(_) => assert!(!there(element.name), "{}", element.name),
+                // Named in a file it is an element, and typed a user of the definition's.
+                Here::User => assert!(there(element.name), "{}", element.name),
+                Here::Fate(_) => assert!(!there(element.name), "{}", element.name),
             }
         }
     }
