@@ -26,6 +26,22 @@ tree:
 
 const MAP: &str = r#"{ "family": { "debian": { "figlet_package": "figlet" } } }"#;
 
+const SVC_MAP: &str = "\
+resolver:
+  debian: systemd-resolved
+  default: named
+packages-daily:
+  default: [apt-daily.timer, apt-daily-upgrade.timer]
+";
+
+const SOURCES: &str = "\
+Types: deb
+URIs: http://mirror.example/debian
+Suites: bookworm
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+";
+
 /// A definition that has root let in by what `key` and `password` are in base64.
 fn definition(server: &str, digest: &str, key: &str, password: &str) -> String {
     format!(
@@ -37,7 +53,8 @@ elements = [
     "debian-minimal", "vm", "serial-console", "openssh-server", "dynamic-login", "root-passwd",
     "journal-to-console", "stable-interface-names", "dhcp-all-interfaces", "modprobe",
     "disable-nouveau", "cpu-pinning", "ensure-venv", "install-static", "install-bin",
-    "package-installs", "source-repositories",
+    "package-installs", "source-repositories", "svc-map", "sysctl", "apt-conf", "apt-sources",
+    "simple-network", "mellanox", "ibft-interfaces", "baremetal", "apt-preferences", "autoupdates",
 ]
 
 [kernel]
@@ -50,6 +67,7 @@ root-password = {{ file = "password" }}
 site = {{ path = "static" }}
 tools = {{ path = "bin" }}
 dib = {{ path = "dib" }}
+apt = {{ path = "company.sources" }}
 
 [parameters.root-passwd]
 password = "root-password"
@@ -73,6 +91,29 @@ sources = ["tools"]
 [parameters.package-installs]
 sources = ["dib"]
 environment = {{ DIB_FEATURE = "1" }}
+
+[parameters.svc-map]
+sources = ["dib"]
+enabled = ["resolver"]
+masked = ["packages-daily"]
+
+[parameters.sysctl]
+values = {{ "vm.swappiness" = "7" }}
+
+[parameters.apt-conf]
+settings = {{ "Acquire::Languages" = ["none"], "APT::Install-Recommends" = "false" }}
+
+[parameters.apt-sources]
+source = "apt"
+
+[parameters.apt-preferences]
+pins = [{{ packages = ["hello"], pin = "release n=nowhere", priority = -1 }}]
+
+[parameters.autoupdates]
+restart-at = "02:30"
+
+[parameters.simple-network]
+interfaces = {{ dummy7 = {{ addresses = ["192.0.2.7/24"], gateways = ["192.0.2.1"] }} }}
 
 [parameters.source-repositories]
 sources = ["dib"]
@@ -117,6 +158,8 @@ fn each_element_does_what_it_says_in_the_image_and_in_the_machine() -> Result<()
     dibhost.write("bin/hello-tool", "#!/bin/sh\necho hello\n")?;
     dibhost.write("dib/agent/package-installs.yaml", PACKAGES)?;
     dibhost.write("dib/agent/pkg-map", MAP)?;
+    dibhost.write("dib/agent/svc-map", SVC_MAP)?;
+    dibhost.write("company.sources", SOURCES)?;
     let line = "agent git /opt/agent ${SERVER}/repository main\n";
     dibhost.write("dib/agent/source-repository-agent", line)?;
     let lines = "tool tar /opt/tool $SERVER/tool.tar.gz *\nnotes file /opt/notes ${SERVER}/notes\n";
@@ -126,7 +169,9 @@ fn each_element_does_what_it_says_in_the_image_and_in_the_machine() -> Result<()
     let raw = dibhost.folder().join("many.raw");
     let partitions = disk::partitions(&raw)?;
     let root = partitions.last().context("a disk has a partition")?;
-    check_tree(&disk::extract(&raw, root, dibhost.folder())?)?;
+    let root = disk::extract(&raw, root, dibhost.folder())?;
+    check_tree(&root)?;
+    check_beside(&root, dibhost.folder())?;
     runs(&dibhost, &key)
 }
 
@@ -152,6 +197,13 @@ fn check_tree(root: &Path) -> Result<()> {
         ("/boot/grub/grub.cfg", "modprobe.blacklist=nouveau nouveau.modeset=0"),
         ("/boot/grub/grub.cfg", "net.naming-scheme=v252"),
         ("/etc/shadow", "root:$y$"),
+        ("/etc/sysctl.d/80-dibhost-sysctl.conf", "\nvm.swappiness = 7\n"),
+        ("/etc/apt/apt.conf.d/90-dibhost-apt-conf", "APT::Install-Recommends \"false\";\n"),
+        ("/etc/apt/sources.list.d/dibhost-apt-sources.sources", "http://mirror.example/debian\n"),
+        ("/etc/apt/preferences.d/60-dibhost-apt-preferences.pref", "Pin: release n=nowhere\n"),
+        ("/etc/systemd/network/70-dibhost-dummy7.network", "\nAddress=192.0.2.7/24\n"),
+        ("/etc/udev/rules.d/60-dibhost-mellanox.rules", "ATTR{vendor}==\"0x15b3\""),
+        ("/etc/modules-load.d/60-dibhost-ibft.conf", "iscsi_ibft\n"),
     ] {
         let text = read(path)?;
         ensure!(text.contains(says), "{path} does not say {says:?}:\n{text}");
@@ -165,11 +217,38 @@ fn check_tree(root: &Path) -> Result<()> {
         ("/usr/bin/jq", false),
         // A condition that does not hold.
         ("/usr/bin/tree", false),
+        ("/usr/bin/mstflint", true),
+        // What the base gives an image, and `apt-sources` takes.
+        ("/etc/apt/sources.list.d/debian.sources", false),
     ] {
         ensure!(disk::read_file(root, path)?.is_some() == there, "{path}: not {there}");
     }
     let ssh = disk::list(root, "/etc/ssh")?;
     ensure!(!ssh.iter().any(|name| name.starts_with("ssh_host_")), "host keys: {ssh:?}");
+    Ok(())
+}
+
+/// Kernel and initramfs are beside the image as they are in it, and the initramfs has what the elements
+/// said.
+fn check_beside(root: &Path, folder: &Path) -> Result<()> {
+    let boot = disk::list(root, "/boot")?;
+    for (begun, suffix) in [("vmlinuz-", "vmlinuz"), ("initrd.img-", "initrd")] {
+        let name = boot.iter().find(|name| name.starts_with(begun)).context("no kernel")?;
+        let inside = disk::read_file(root, &format!("/boot/{name}"))?.context("no kernel")?;
+        let beside = std::fs::read(folder.join(format!("many.{suffix}")))?;
+        ensure!(inside == beside, "many.{suffix} is not `/boot/{name}`");
+    }
+    let initramfs = folder.join("many.initrd");
+    let list = "zstd -dcq \"$1\" | cpio --list --quiet";
+    let listed = tool::run("sh", &["-c", list, "sh", &initramfs.to_string_lossy()])?;
+    for part in [
+        "/mlx4_en.ko",
+        "/mlx5_core.ko",
+        "/iscsi_ibft.ko",
+        "lib/udev/rules.d/60-dibhost-mellanox.rules",
+    ] {
+        ensure!(listed.contains(part), "no {part} in the initramfs:\n{listed}");
+    }
     Ok(())
 }
 
@@ -190,6 +269,17 @@ fn runs(dibhost: &Dibhost, key: &Key) -> Result<()> {
             ("modprobe cramfs 2>/dev/null || echo refused", "refused"),
             ("systemctl start systemd-networkd-wait-online.service && echo online", "online"),
             ("hello-tool", "hello"),
+            ("sysctl -n vm.swappiness", "7"),
+            ("systemctl is-enabled apt-daily.timer systemd-resolved | cat", "masked\nenabled"),
+            ("apt-config dump Unattended-Upgrade::Automatic-Reboot-Time | cut -d'\"' -f2", "02:30"),
+            ("apt-config dump | grep -c Origins-Pattern::", "1"),
+            ("apt-config dump | grep -c '^Acquire::Languages::'", "1"),
+            ("ip link add dummy7 type dummy && networkctl reconfigure dummy7; for i in $(seq 50); do \
+              ip -4 -o address show dummy7 | grep -q 192.0.2.7/24 && break; sleep 0.2; done; \
+              ip -4 -o address show dummy7 | grep -c 192.0.2.7/24", "1"),
+            // No firmware booted from a disk behind it.
+            ("systemctl show -p ConditionResult --value dibhost-ibft-interfaces", "no"),
+            ("grep -cE '^(mlx5_core|ib_ipoib|iscsi_ibft) ' /proc/modules", "3"),
             ("python3 -m venv /opt/v && /opt/v/bin/python -c 'print(1)'", "1"),
             ("systemctl is-active dibhost-dynamic-login dibhost-ssh-host-keys", "active\nactive"),
             ("journalctl -b | grep -ci 'ordering cycle' || true", "0"),

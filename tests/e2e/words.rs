@@ -17,12 +17,12 @@ struct Case {
 
 const KEYS: (&str, &str) = ("DIB_DEV_USER_AUTHORIZED_KEYS", "keys.pub");
 
-const CASES: [Case; 17] = [
+const CASES: [Case; 18] = [
     Case {
         variables: &[("DIB_RELEASE", "xenial")],
         line: "-a amd64 -o ubuntu-16-DIB -p openssh-server ubuntu vm devuser",
         code: 2,
-        says: &["diskimage-builder's `ubuntu`: not yet", "`debian`"],
+        says: &["The release `xenial` is too old"],
     },
     Case {
         variables: &[],
@@ -77,6 +77,20 @@ const CASES: [Case; 17] = [
     },
     Case {
         variables: &[
+            ("DIB_RELEASE", "resolute"),
+            ("DIB_UBUNTU_MIRROR_DISTS", "updates,security,backports"),
+            ("DIB_UBUNTU_KERNEL", "linux-image-virtual"),
+        ],
+        line: "-a amd64 -o node ubuntu vm growroot mellanox baremetal",
+        code: 0,
+        says: &[
+            "release = \"resolute\"",
+            "pockets = [\"updates\", \"security\", \"backports\"]",
+            "package = \"linux-image-virtual\"",
+        ],
+    },
+    Case {
+        variables: &[
             KEYS,
             ("DIB_DEV_USER_USERNAME", "stack"),
             ("DIB_DEV_USER_PWDLESS_SUDO", "yes"),
@@ -90,7 +104,7 @@ const CASES: [Case; 17] = [
             "sudo = \"nopasswd\"",
             "size = \"20 GiB\"",
             "datasources = [\"ConfigDrive\", \"OpenStack\"]",
-            "`cloud-init-datasources` is `cloud-init` here",
+            "[parameters.cloud-init-datasources]",
         ],
     },
     Case {
