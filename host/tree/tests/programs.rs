@@ -198,8 +198,9 @@ fn programs_of_the_builder_see_programs_and_the_builds_folder() {
         output.text().lines().map(str::to_owned).collect::<Vec<_>>()
     };
     let root = list(Path::new("/"));
-    let known =
-        ["bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "mnt", "proc", "sbin", "usr"];
+    let known = [
+        "bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "mnt", "proc", "sbin", "tmp", "usr",
+    ];
     assert!(root.iter().all(|name| known.contains(&name.as_str())), "{root:?}");
     assert!(["dev", "mnt", "proc", "usr"].iter().all(|name| root.contains(&(*name).to_owned())));
     let settings = list(Path::new("/etc"));
@@ -207,6 +208,18 @@ fn programs_of_the_builder_see_programs_and_the_builds_folder() {
     assert!(settings.iter().all(|name| known.contains(&name.as_str())), "{settings:?}");
     assert_eq!(list(Path::new("/dev")), ["fd", "full", "null", "random", "urandom", "zero"]);
     assert_eq!(list(Path::new("/mnt")), ["target"]);
+}
+
+#[test]
+fn what_a_program_of_the_builder_writes_for_itself_is_gone_with_it() {
+    let mut bench = common::start(None);
+    let script = |script: &str| Program::new("sh").args(["-c", script]);
+    let mut said = |text: &str| bench.worker.run_on_host(&script(text)).unwrap().text();
+    assert_eq!(said("ls -A /tmp; echo mine >/tmp/dibhost-mine; ls -A /tmp"), "dibhost-mine\n");
+    assert_eq!(said("ls -A /tmp"), "");
+    assert!(!Path::new("/tmp/dibhost-mine").exists());
+    let run = bench.worker.run_on_host(&script("cp /usr/bin/true /tmp/x && /tmp/x"));
+    assert!(run.unwrap_err().to_string().contains("Permission denied"));
 }
 
 #[test]

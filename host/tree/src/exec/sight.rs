@@ -3,10 +3,10 @@
 //! ```text
 //! /usr, /bin …    the builder's, read-only           /proc   fresh
 //! /etc            what the loader and mke2fs read    /mnt    the build's folder, read-only
-//! /dev            a few nodes
+//! /dev            a few nodes                        /tmp    its own, gone when it ends
 //! ```
 //!
-//! Where it writes to it is given open, by a [held folder](dibhost_sys::HeldFolder).
+//! Where it writes what is to stay it is given open, by a [held folder](dibhost_sys::HeldFolder).
 
 use std::fs::{DirBuilder, File};
 use std::os::fd::OwnedFd;
@@ -70,6 +70,7 @@ pub(super) fn enter(work: &Path, devices: bool) -> Result<(), TargetError> {
         | MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     let proc = made("proc", still)?;
+    let own = made("tmpfs", still)?;
     let quiet = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
     let root = made("tmpfs", quiet)?;
 
@@ -86,6 +87,8 @@ pub(super) fn enter(work: &Path, devices: bool) -> Result<(), TargetError> {
     }
     place("proc", true)?;
     put(&proc, "proc")?;
+    place("tmp", true)?;
+    put(&own, "tmp")?;
     if !devices {
         std::os::unix::fs::symlink("/proc/self/fd", "dev/fd")
             .map_err(|e| os("making `/dev/fd`", e))?;
