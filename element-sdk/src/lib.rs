@@ -213,8 +213,8 @@ pub use test_host::{FakeTree, Planned, Ran, TestHost};
 pub use tree::Tree;
 pub use wish::{
     Bootstrap, BootstrapDistribution, DebRepository, DebconfAnswer, DropIn, Finding, Machine,
-    Module, Package, PackageGroup, Preset, PresetAction, Proxy, RemoteFile, RpmLocation,
-    RpmRepository, Sudo, UnitState, User, Want,
+    Module, Package, PackageGroup, Preset, PresetAction, Proxy, RemoteFile, RpmDistribution,
+    RpmLocation, RpmOrigin, RpmRepository, Sudo, UnitState, User, Want,
 };
 
 /// Makes an [`Element`] the one that the component exports.

@@ -380,7 +380,7 @@ pub enum Bootstrap {
 /// A tree made by a distribution's own package manager.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BootstrapDistribution {
-    /// `apt`.
+    /// `apt`, `dnf`, `zypper`.
     pub package_manager: String,
     /// Suite or release as that package manager names it.
     pub release: String,
@@ -392,6 +392,42 @@ pub struct BootstrapDistribution {
     pub keys: Vec<String>,
     /// On top of what the distribution calls essential.
     pub packages: Vec<String>,
+    /// Of RPM packages; none of others.
+    pub rpm: Option<RpmDistribution>,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
+}
+
+/// What a distribution of RPM packages has beside its release.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RpmDistribution {
+    /// Repositories that it is made from, at least one.
+    pub origins: Vec<RpmOrigin>,
+    /// What every tree of it is made of, with all that it needs; `rpm` must be among it.
+    pub base: Vec<String>,
+    /// What its modules are made for: `platform:el9`. None: as its packages say.
+    pub module_platform: Option<String>,
+    /// What packages recommend comes too.
+    pub weak_dependencies: bool,
+    /// Documentation is installed.
+    pub documentation: bool,
+    /// Of what belongs to a language, that of these alone is installed. None: all.
+    pub languages: Option<Vec<String>>,
+    /// What it says beyond this version of the contract.
+    pub extensions: Extensions,
+}
+
+/// A repository that a distribution of RPM packages is made from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RpmOrigin {
+    /// Letters, digits, `-` and `_`.
+    pub name: String,
+    /// Where its `repodata` is.
+    pub url: String,
+    /// Armoured keys, at least one: its packages and its index are signed by one of them.
+    pub keys: Vec<String>,
+    /// Its index is not signed, as Fedora's is not; its packages are.
+    pub index_unsigned: bool,
     /// What it says beyond this version of the contract.
     pub extensions: Extensions,
 }

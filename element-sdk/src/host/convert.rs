@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::bindings::dib::element::{
-    accounts, block_device as wit_block, bootstrap as wit_bootstrap, builder, exec, facts, files,
-    host, inputs, log, packages, rootfs, services, types,
+    accounts, block_device as wit_block, builder, exec, facts, files, host, inputs, log, packages,
+    rootfs, services, types,
 };
 use crate::bindings::exports::dib::element::{lifecycle, metadata};
 use crate::block_device::{Filesystem, Mount, Node, NodeKind, Partition, Size, TableKind};
@@ -23,8 +23,8 @@ use crate::outcome::Outcome;
 use crate::phase::Phase;
 use crate::stat::{Kind, Stat};
 use crate::wish::{
-    Bootstrap, DebRepository, DebconfAnswer, DropIn, Finding, Machine, Module, Package,
-    PackageGroup, Preset, Proxy, RemoteFile, RpmRepository, User,
+    DebRepository, DebconfAnswer, DropIn, Finding, Machine, Module, Package, PackageGroup, Preset,
+    Proxy, RpmRepository, User,
 };
 
 /// Both ways between two enums whose cases have the same names.
@@ -318,29 +318,6 @@ impl From<User> for accounts::User {
             expires: user.expires,
             change_password: user.change_password,
             extensions: user.extensions.into(),
-        }
-    }
-}
-
-impl From<Bootstrap> for wit_bootstrap::Source {
-    fn from(source: Bootstrap) -> Self {
-        let file = |RemoteFile { url, digest, extensions }| {
-            let extensions = extensions.into();
-            wit_bootstrap::RemoteFile { url, digest, extensions }
-        };
-        match source {
-            Bootstrap::Distribution(d) => Self::Distribution(wit_bootstrap::Distribution {
-                package_manager: d.package_manager,
-                release: d.release,
-                mirror: d.mirror,
-                components: d.components,
-                keys: d.keys,
-                packages: d.packages,
-                extensions: d.extensions.into(),
-            }),
-            Bootstrap::Container(reference) => Self::Container(reference),
-            Bootstrap::Archive(remote) => Self::Archive(file(remote)),
-            Bootstrap::DiskImage(remote) => Self::DiskImage(file(remote)),
         }
     }
 }

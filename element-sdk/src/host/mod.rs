@@ -7,6 +7,7 @@
 mod convert;
 #[cfg(not(target_arch = "wasm32"))]
 mod either;
+mod first_tree;
 pub(crate) mod guest;
 mod imports;
 #[cfg(not(target_arch = "wasm32"))]

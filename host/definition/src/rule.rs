@@ -11,18 +11,18 @@ mod package_group;
 mod unit;
 
 pub use account::{account_comment, account_name};
-use characters::{at_most, is_lower_or_digit, only, starts};
+use characters::{at_most, only, starts};
 pub use characters::{line, text};
-pub use package_group::{module_word, package_group};
+pub use package_group::{language, module_platform, module_word, package_group};
 pub use unit::{drop_in_name, preset_unit, unit_name};
 
-/// A package's name: Debian Policy 5.6.7.
+/// A package's name: Debian Policy 5.6.7, and names of RPM packages, which have capitals and `_` too.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn package_name(name: &str) -> Result<(), String> {
-    only(name, |c| is_lower_or_digit(c) || "+-.".contains(c))?;
-    starts(name, is_lower_or_digit)?;
+    only(name, |c| c.is_ascii_alphanumeric() || "+-._".contains(c))?;
+    starts(name, |c| c.is_ascii_alphanumeric())?;
     at_most(name, 200)?;
     if name.ends_with('-') {
         return Err("ends in `-`, which tells apt to remove it".to_owned());
@@ -30,13 +30,14 @@ pub fn package_name(name: &str) -> Result<(), String> {
     if name.len() < 2 { Err("is shorter than two characters".to_owned()) } else { Ok(()) }
 }
 
-/// A package's version: Debian Policy 5.6.12. A `*` at its end stands for any rest.
+/// A package's version: Debian Policy 5.6.12, and versions of RPM packages, which have `^` and `_` too. A
+/// `*` at its end stands for any rest.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn package_version(version: &str) -> Result<(), String> {
     let version = version.strip_suffix('*').unwrap_or(version);
-    only(version, |c| c.is_ascii_alphanumeric() || ".+-~:".contains(c))?;
+    only(version, |c| c.is_ascii_alphanumeric() || ".+-~:^_".contains(c))?;
     starts(version, |c| c.is_ascii_digit())?;
     at_most(version, 200)?;
     match version.split_once(':') {

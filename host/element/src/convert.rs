@@ -369,10 +369,28 @@ pub(crate) fn bootstrap(said: bootstrap::Source) -> wish::Bootstrap {
             components: d.components,
             keys: d.keys,
             packages: d.packages,
+            rpm: d.rpm.map(rpm_distribution),
         }),
         Source::Container(reference) => wish::Bootstrap::Container(reference),
         Source::Archive(file) => wish::Bootstrap::Archive(file.url, file.digest),
         Source::DiskImage(file) => wish::Bootstrap::DiskImage(file.url, file.digest),
+    }
+}
+
+fn rpm_distribution(said: bootstrap::RpmDistribution) -> wish::RpmDistribution {
+    let origin = |origin: bootstrap::RpmOrigin| wish::RpmOrigin {
+        name: origin.name,
+        url: origin.url,
+        keys: origin.keys,
+        index_unsigned: origin.index_unsigned,
+    };
+    wish::RpmDistribution {
+        origins: said.origins.into_iter().map(origin).collect(),
+        base: said.base,
+        module_platform: said.module_platform,
+        weak_dependencies: said.weak_dependencies,
+        documentation: said.documentation,
+        languages: said.languages,
     }
 }
 

@@ -28,7 +28,7 @@ pub struct Need {
 }
 
 /// Programs, Debian's package of each, and what they are for; the first are for every build.
-const PROGRAMS: [(&str, &str, &str, bool); 10] = [
+const PROGRAMS: [(&str, &str, &str, bool); 13] = [
     ("apt-get", "apt", "packages", true),
     ("dpkg-deb", "dpkg", "packages", true),
     ("mke2fs", "e2fsprogs", "ext4, which is the root's kind where nothing else is said", true),
@@ -38,6 +38,9 @@ const PROGRAMS: [(&str, &str, &str, bool); 10] = [
     ("mkfs.erofs", "erofs-utils", "erofs", false),
     ("cryptsetup", "cryptsetup-bin", "encryption", false),
     ("thin_restore", "thin-provisioning-tools", "thin volumes", false),
+    ("dnf", "dnf", "images of Fedora, CentOS Stream, Rocky Linux, AlmaLinux", false),
+    ("zypper", "zypper", "images of openSUSE", false),
+    ("rpmkeys", "rpm", "images of RPM packages", false),
     ("git", "git", "what elements fetch of repositories", false),
 ];
 

@@ -550,7 +550,13 @@ fn chosen(resolution: &Resolution) -> Value {
         json!([p.name, p.version, p.arch, p.sha256, p.essential, p.requested, p.upgrade])
     };
     let packages: Vec<_> = resolution.packages.iter().map(package).collect();
-    json!([packages, resolution.order, resolution.removals, resolution.requested])
+    json!([
+        packages,
+        resolution.order,
+        resolution.removals,
+        resolution.requested,
+        resolution.modules
+    ])
 }
 
 /// Whether an action is meant: by its name, or as a step of that element.

@@ -5,6 +5,7 @@ mod accounts;
 mod asked;
 mod base;
 mod batch;
+mod blame;
 mod checked;
 mod choose;
 mod contained;

@@ -8,13 +8,14 @@ use dibhost_packages::{
     IndexFile, Indexes, LockedPackage, ManagerState, PackageError, PackageManager, PackageSource,
     PackageSpec, Resolution, Selection, Wanted,
 };
-use dibhost_plan::wish::Repository;
+use dibhost_plan::wish::{Repository, RpmLocation};
 use dibhost_plan::{Observed, PackageWant, Phase, Plan, Transaction};
 use dibhost_registry::{Allowed, Fetch, Watch};
 use dibhost_sys::Cancel;
-use dibhost_tree::{Line, Target};
+use dibhost_tree::{Line, Workshop};
 
 use crate::base::Base;
+use crate::blame;
 use crate::event::Level;
 use crate::failure::BuildFailure;
 use crate::furnished::Furnished;
@@ -67,14 +68,14 @@ impl<'a> Packages<'a> {
         &mut self,
         transaction: &Transaction,
         first: Option<&[String]>,
-        tree: Option<&mut dyn Target>,
+        tree: Option<&mut dyn Workshop>,
         teller: &mut Teller<'_>,
     ) -> Result<(), BuildFailure> {
-        let (cancel, fetch) = (self.cancel, Arc::clone(&self.fetch));
+        let (plan, cancel, fetch) = (self.plan, self.cancel, Arc::clone(&self.fetch));
         let manager = self.manager()?;
         let running = teller.begin("fetch package lists");
         if !are_as_known(&manager.known_indexes(), fetch.as_ref(), cancel) {
-            manager.refresh(cancel).map_err(failure)?;
+            manager.refresh(cancel).map_err(|e| blame::of(plan, transaction, teller.doing(), e))?;
         }
         teller.end(running);
 
@@ -83,7 +84,8 @@ impl<'a> Packages<'a> {
         // What is chosen later is chosen for a tree that is made of what is locked.
         let locked = if first.is_some() { self.locked } else { &[] };
         let manager = self.manager()?;
-        let resolution = manager.resolve(tree, &wanted, locked, cancel).map_err(failure)?;
+        let resolution = manager.resolve(tree, &wanted, locked, cancel);
+        let resolution = resolution.map_err(|e| blame::of(plan, transaction, teller.doing(), e))?;
         teller.end(running);
         self.resolved = Some((transaction.before, resolution));
         Ok(())
@@ -131,15 +133,17 @@ impl<'a> Packages<'a> {
         self.furnish(tree);
         let resolution = self.resolved.take().map(|(_, resolution)| resolution);
         let resolution = resolution.unwrap_or_default();
-        let cancel = self.cancel;
+        let (plan, cancel) = (self.plan, self.cancel);
         let manager = self.manager()?;
         let count = resolution.packages.len();
         let mebibytes = resolution.size() >> 20;
         let running = teller.begin(format!("fetch {count} packages ({mebibytes} MiB)"));
         let mut progress = |done, total| teller.progress(done, Some(total));
-        manager.fetch(&resolution, cancel, &mut progress).map_err(failure)?;
+        manager
+            .fetch(&resolution, cancel, &mut progress)
+            .map_err(|e| blame::of(plan, transaction, teller.doing(), e))?;
         teller.end(running);
-        Self::install(manager, &resolution, transaction, tree, observed, teller)
+        Self::install(plan, manager, &resolution, transaction, tree, observed, teller)
     }
 
     /// Those that elements added, of all transactions: what is resolved late is to be what would
@@ -161,6 +165,7 @@ impl<'a> Packages<'a> {
     }
 
     fn install(
+        plan: &Plan,
         manager: &mut dyn PackageManager,
         resolution: &Resolution,
         transaction: &Transaction,
@@ -180,7 +185,9 @@ impl<'a> Packages<'a> {
             })
             .collect();
         let mut line = |line: Line| teller.line(Level::Debug, "packages", &line.text);
-        let applied = manager.apply(tree, resolution, &selections, &mut line).map_err(failure)?;
+        let applied = manager
+            .apply(tree, resolution, &selections, &mut line)
+            .map_err(|e| blame::of(plan, transaction, teller.doing(), e))?;
         teller.end(running);
         for (what, milliseconds) in &applied.timings {
             teller.line(Level::Debug, "host", &format!("{what}: {milliseconds} ms"));
@@ -298,7 +305,12 @@ fn wanted(transaction: &Transaction, first: Option<&[String]>) -> Wanted {
         install,
         build_only: specs(&transaction.build_only),
         modules: transaction.modules.iter().map(|m| format!("{}:{}", m.name, m.stream)).collect(),
-        groups: transaction.groups.iter().map(|group| group.id.clone()).collect(),
+        // An environment of groups is asked for as a group is.
+        groups: transaction
+            .groups
+            .iter()
+            .map(|group| group.id.strip_prefix('^').unwrap_or(&group.id).to_owned())
+            .collect(),
         remove: transaction.remove.iter().map(|want| want.name.clone()).collect(),
         upgrade_all: transaction.upgrade_all,
     }
@@ -313,13 +325,27 @@ fn source(planned: &Repository) -> Result<PackageSource, BuildFailure> {
             components: deb.components.clone(),
             priority: deb.priority,
             key: deb.key.clone(),
+            cost: None,
+            module_hotfixes: false,
             build_only: deb.build_only,
         }),
+        Repository::Rpm(rpm) if rpm.location == RpmLocation::Baseurl => Ok(PackageSource {
+            name: rpm.name.clone(),
+            url: rpm.url.clone(),
+            suites: Vec::new(),
+            components: Vec::new(),
+            priority: rpm.priority.and_then(|priority| i32::try_from(priority).ok()),
+            key: rpm.keys.join("\n"),
+            cost: rpm.cost,
+            module_hotfixes: rpm.module_hotfixes,
+            build_only: rpm.build_only,
+        }),
         Repository::Rpm(rpm) => Err(BuildFailure::new(format!(
-            "this version of dibhost takes no packages from the repository `{}` of RPM packages",
-            rpm.name
+            "the repository `{}` is named by a {}, and this version of dibhost asks none where a repository is",
+            rpm.name,
+            rpm.location.name()
         ))
-        .with_help("leave out the element that adds it")),
+        .with_help("name it by `baseurl`: the address of the folder that `repodata` is in")),
     }
 }
 

@@ -40,10 +40,7 @@ pub(crate) fn define(
     unit: &str,
     content: &str,
 ) -> Result<(), TargetError> {
-    let path = path(&format!("{UNITS}/{unit}"))?;
-    let content = content.as_bytes().to_vec();
-    let write = Change::Write { path, content, attributes: Attributes::default() };
-    target.apply(&Scope::own(), &[write])
+    write(target, UNITS, unit, content)
 }
 
 /// Writes a drop-in of a unit.

@@ -38,7 +38,9 @@ pub(crate) fn asked(program: &str) -> Program {
         "mksquashfs" => "-version",
         _ => "--version",
     };
-    Program::new(program).arg(question).within(PATIENCE)
+    let program = Program::new(program).arg(question).within(PATIENCE);
+    // Debian's dnf makes a database of packages in the home folder, to say how old it is.
+    if program.parts().0 == "dnf" { program.env("HOME", "/proc") } else { program }
 }
 
 /// What tells this program from every other one that was built of other sources: the build id that

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_sys::Cancel;
-use dibhost_tree::{Line, StandIn, Target};
+use dibhost_tree::{Line, StandIn, Target, Workshop};
 use serde::{Deserialize, Serialize};
 
 use crate::error::PackageError;
@@ -182,8 +182,12 @@ pub struct PackageSource {
     pub components: Vec<String>,
     /// Pin priority of all that comes from it.
     pub priority: Option<i32>,
-    /// The armoured key that it is signed with.
+    /// The armoured key that it is signed with; of RPM packages also several, one after the other.
     pub key: String,
+    /// What it costs to fetch from it, where several of one priority have a package; dnf's alone.
+    pub cost: Option<u32>,
+    /// Its packages come before those of modules; dnf's alone.
+    pub module_hotfixes: bool,
     /// The image itself is to know neither it nor its key.
     pub build_only: bool,
 }
@@ -283,14 +287,14 @@ pub trait PackageManager {
     fn refresh(&mut self, cancel: &Cancel) -> Result<(), PackageError>;
 
     /// What is to be installed and removed, by the package manager's own solver; no tree: it is empty,
-    /// which a bootstrap begins with. Of packages that are locked, that very file; when any are, all that is chosen must be.
+    /// which a bootstrap begins with. What a solver of the builder's reads of a tree it reads in its workshop. Of packages that are locked, that very file; when any are, all that is chosen must be.
     ///
     /// # Errors
     /// A package that is not there or cannot be installed beside the others; what is locked cannot
     /// be had; a module or a group, where the package manager knows none.
     fn resolve(
         &mut self,
-        tree: Option<&mut dyn Target>,
+        tree: Option<&mut dyn Workshop>,
         wanted: &Wanted,
         locked: &[LockedPackage],
         cancel: &Cancel,
@@ -346,7 +350,7 @@ pub trait PackageManager {
     /// A package's script fails.
     fn remove_unneeded(
         &mut self,
-        tree: &mut dyn Target,
+        tree: &mut dyn Workshop,
         names: &[String],
         cancel: &Cancel,
         line: &mut dyn FnMut(Line),

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dibhost_sys::Cancel;
 use dibhost_tree::{
     Attributes, Change, Command, Line, Scope, StandIn, StandInPlace, Target, TargetError,
-    TargetPath,
+    TargetPath, Workshop,
 };
 
 use crate::error::PackageError;
@@ -230,7 +230,7 @@ impl PackageManager for SimulatedPackages {
 
     fn resolve(
         &mut self,
-        tree: Option<&mut dyn Target>,
+        tree: Option<&mut dyn Workshop>,
         wanted: &Wanted,
         locked: &[LockedPackage],
         cancel: &Cancel,
@@ -428,7 +428,7 @@ impl PackageManager for SimulatedPackages {
 
     fn remove_unneeded(
         &mut self,
-        tree: &mut dyn Target,
+        tree: &mut dyn Workshop,
         names: &[String],
         cancel: &Cancel,
         _line: &mut dyn FnMut(Line),

@@ -187,6 +187,8 @@ fn a_tree_has_its_locks_and_its_repositories_where_zypper_looks() {
         components: Vec::new(),
         priority: None,
         key: shaped.key.clone(),
+        cost: None,
+        module_hotfixes: false,
         build_only: false,
     }];
     let mut zypper = Zypper::new(options).unwrap();
@@ -221,6 +223,8 @@ fn a_repository_may_come_before_another_that_has_a_newer_version() {
             components: Vec::new(),
             priority,
             key: sooner.key.clone(),
+            cost: None,
+            module_hotfixes: false,
             build_only: true,
         }];
         on_top(&solve(&mut Zypper::new(options).unwrap(), &first(&["lib"])).unwrap())

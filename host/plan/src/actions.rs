@@ -8,11 +8,18 @@ use crate::action::{Action, HOST_API, Input, InputKind, Work, chain};
 use crate::phase::Phase;
 use crate::plan::{Plan, PlannedElement, PlannedFile, Step};
 use crate::slot::Timing;
-use crate::transaction::Transaction;
+use crate::transaction::{Transaction, package_manager};
 use crate::wish::Bootstrap;
 
-/// Programs that resolve and unpack packages outside of the image.
-const PACKAGE_PROGRAMS: [&str; 3] = ["apt-cache", "apt-get", "dpkg-deb"];
+/// Programs that resolve, look at and unpack packages outside of the image, by package manager; whatever
+/// it is, it is apt that fetches RPM packages.
+fn package_programs(manager: Option<&str>) -> &'static [&'static str] {
+    match manager {
+        Some("dnf") => &["apt-get", "dnf", "rpm"],
+        Some("zypper") => &["apt-get", "rpm", "zypper"],
+        _ => &["apt-cache", "apt-get", "dpkg-deb"],
+    }
+}
 
 /// All of them, with their keys: what [`Plan::actions`] has, for whoever makes a plan otherwise.
 #[must_use]
@@ -90,7 +97,8 @@ fn packages(plan: &Plan, transaction: &Transaction) -> Action {
         Some(_) => format!("make the first tree in `{phase}`"),
         None => format!("install packages in `{phase}`"),
     };
-    let programs = PACKAGE_PROGRAMS.map(str::to_owned).to_vec();
+    let programs = package_programs(package_manager(&plan.transactions));
+    let programs = programs.iter().map(|&name| name.to_owned()).collect();
     Action { programs, ..Action::new(name, Work::Packages { phase }, inputs) }
 }
 

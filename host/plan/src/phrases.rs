@@ -5,8 +5,11 @@ use dibhost_text::readable_size;
 use serde_json::Value;
 
 use crate::digest::canonical;
+use crate::openpgp::fingerprints;
 use crate::plan::PlannedBlockDevice;
-use crate::wish::{Bootstrap, PackageWish, Repository, Sudo, UnitState, User, Want, Wish};
+use crate::wish::{
+    Bootstrap, PackageWish, Repository, RpmOrigin, Sudo, UnitState, User, Want, Wish,
+};
 
 /// Columns after which a fact's value is cut: facts are small, schemas of others need not be.
 const VALUE_WIDTH: usize = 160;
@@ -37,18 +40,31 @@ pub(crate) fn place(repository: &Repository) -> String {
     shown
 }
 
+/// Where a repository of the distribution's own is, and by which keys.
+fn origin(origin: &RpmOrigin) -> String {
+    let keys = origin.keys.iter().flat_map(|key| fingerprints(key).unwrap_or_default());
+    let keys: Vec<String> = keys.collect();
+    let unsigned = if origin.index_unsigned { ", its index unsigned" } else { "" };
+    format!("{} (`{}`, key {}{unsigned})", origin.url, origin.name, keys.join(", "))
+}
+
 pub(crate) fn source(source: &Bootstrap) -> String {
     match source {
         Bootstrap::Distribution(d) => {
-            let mirror = d
-                .mirror
-                .as_deref()
-                .unwrap_or("the builder's own mirror (the image's package source too)");
             let more = if d.packages.is_empty() {
                 String::new()
             } else {
                 format!(" with {}", d.packages.join(", "))
             };
+            if let Some(rpm) = &d.rpm {
+                let origins: Vec<String> = rpm.origins.iter().map(origin).collect();
+                let origins = origins.join("; ");
+                return format!("{} {} from {origins}{more}", d.package_manager, d.release);
+            }
+            let mirror = d
+                .mirror
+                .as_deref()
+                .unwrap_or("the builder's own mirror (the image's package source too)");
             format!(
                 "{} {} {} from {mirror}{more}",
                 d.package_manager,

@@ -433,7 +433,7 @@ impl PlannedBlockDevice {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct DeferredTrigger {
-    /// `update-initramfs`.
+    /// `update-initramfs`, `dracut`.
     pub program: String,
     /// Just before the steps of this phase.
     pub before: Phase,

@@ -35,6 +35,7 @@ use crate::planner::{Planner, TargetMachine};
 use crate::preflight::{self, Held};
 use crate::resolve::{Elements, resolve};
 use crate::slots::Declared;
+use crate::transaction::{Transaction, package_manager};
 use crate::why;
 use crate::wish::{Wish, WishRecord};
 
@@ -127,7 +128,7 @@ pub fn plan(
         unit_presets: merge::presets(&wishes, &mut wrong),
         unit_states: merge::states(&wishes, &mut wrong),
         files: merge::files(&wishes, &mut wrong),
-        deferred_triggers: deferred_triggers(!transactions.is_empty()),
+        deferred_triggers: deferred_triggers(&transactions),
         transactions,
         wishes,
         block_device,
@@ -281,10 +282,15 @@ fn cannot_run(why: &str) -> PlanFinding {
 
 /// What package scripts start again and again and the host once. A program that is not in the
 /// image has nothing to be started for.
-fn deferred_triggers(transactions: bool) -> Vec<DeferredTrigger> {
-    let initramfs =
-        DeferredTrigger { program: "update-initramfs".to_owned(), before: Phase::Finalise };
-    if transactions { vec![initramfs] } else { Vec::new() }
+fn deferred_triggers(transactions: &[Transaction]) -> Vec<DeferredTrigger> {
+    if transactions.is_empty() {
+        return Vec::new();
+    }
+    let program = match package_manager(transactions) {
+        Some("dnf" | "zypper") => "dracut",
+        _ => "update-initramfs",
+    };
+    vec![DeferredTrigger { program: program.to_owned(), before: Phase::Finalise }]
 }
 
 /// What identities derive from: the image and what the definition says of its disk. Elements and

@@ -146,3 +146,12 @@ impl Transaction {
         }
     }
 }
+
+/// By what the first tree is made, and all that is installed later; none: the first tree is none of packages,
+/// or there is none.
+pub(crate) fn package_manager(transactions: &[Transaction]) -> Option<&str> {
+    transactions.iter().find_map(|transaction| match &transaction.bootstrap.as_ref()?.source {
+        Bootstrap::Distribution(first) => Some(first.package_manager.as_str()),
+        _ => None,
+    })
+}

@@ -13,9 +13,9 @@ use dibhost_check::Check;
 pub use dibhost_definition::rule::{
     account_comment, account_name, account_path, authorized_key, component, container_reference,
     debconf_question, debconf_type, debconf_value, drop_in_name, file_path, known_package_manager,
-    module_word, mount_option, mount_point, node_name, owner_name, package_group, package_name,
-    package_version, preset_unit, repository_name, sha256, suite, target_path, unit_name, url,
-    url_up_to, word,
+    language, module_platform, module_word, mount_option, mount_point, node_name, owner_name,
+    package_group, package_name, package_version, preset_unit, repository_name, sha256, suite,
+    target_path, unit_name, url, url_up_to, word,
 };
 use dibhost_definition::rule::{
     attribute_name, label_text, line, link_text, mode_digits, text, tuning_value,
@@ -26,7 +26,7 @@ use crate::file::{FileAttributes, FileNode, FileWish};
 use crate::password_hash::{self, PasswordHash};
 use crate::wish::{
     Bootstrap, Debconf, Distribution, ModuleStream, PackageGroup, PackageWish, Repository,
-    RpmRepository, User, Wish,
+    RpmDistribution, RpmOrigin, RpmRepository, User, Wish,
 };
 use dibhost_definition::date;
 
@@ -63,7 +63,11 @@ fn check_of(field: &str) -> Check {
     match field {
         "package name" | "package manager" | "reason" => Check::PackageName,
         "package version" => Check::PackageVersion,
-        "module" | "stream of a module" | "group of packages" => Check::PackageGroup,
+        "module"
+        | "stream of a module"
+        | "group of packages"
+        | "platform of modules"
+        | "language" => Check::PackageGroup,
         "debconf question" | "debconf type" | "debconf answer" => Check::DebconfAnswer,
         "repository name" => Check::RepositoryName,
         "URL" | "mirror" | "digest" => Check::RepositoryUrl,
@@ -158,13 +162,15 @@ fn bootstrap(source: &Bootstrap) -> Result<(), Invalid> {
             components,
             keys,
             packages,
+            rpm,
         }) => {
             check("package manager", package_manager, known_package_manager)?;
             check("release", release, suite)?;
             check_all("mirror", mirror, url)?;
             check_all("component", components, component)?;
             check_all("key", keys, armoured_key)?;
-            check_all("package name", packages, package_name)
+            check_all("package name", packages, package_name)?;
+            rpm.as_ref().map_or(Ok(()), rpm_distribution)
         }
         Bootstrap::Container(reference) => {
             check("container reference", reference, container_reference)
@@ -174,6 +180,23 @@ fn bootstrap(source: &Bootstrap) -> Result<(), Invalid> {
             check("digest", digest, sha256)
         }
     }
+}
+
+fn rpm_distribution(wish: &RpmDistribution) -> Result<(), Invalid> {
+    let RpmDistribution { origins, base, module_platform: platform, languages, .. } = wish;
+    check_all("package name", base, package_name)?;
+    check_all("platform of modules", platform, module_platform)?;
+    check_all("language", languages.iter().flatten(), language)?;
+    for RpmOrigin { name, url: place, keys, index_unsigned: _ } in origins {
+        check("repository name", name, repository_name)?;
+        check("URL", place, url)?;
+        check_all("key", keys, armoured_key)?;
+        if keys.is_empty() {
+            let (value, why) = (name.clone(), "names no key".to_owned());
+            return Err(Invalid { field: "repository", value, why });
+        }
+    }
+    Ok(())
 }
 
 fn package_wish(wish: &PackageWish) -> Result<(), Invalid> {

@@ -317,12 +317,12 @@ pub enum Bootstrap {
 }
 
 /// A tree made by a distribution's own package manager.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Distribution {
-    /// `apt`.
+    /// `apt`, `dnf`, `zypper`.
     pub package_manager: String,
-    /// The suite.
+    /// The suite or the release.
     pub release: String,
     /// None: what the builder's own configuration says.
     pub mirror: Option<String>,
@@ -332,6 +332,41 @@ pub struct Distribution {
     pub keys: Vec<String>,
     /// On top of what the distribution calls essential.
     pub packages: Vec<String>,
+    /// Of RPM packages; of Debian's, the four above say it all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpm: Option<RpmDistribution>,
+}
+
+/// What a distribution of RPM packages has beside its release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RpmDistribution {
+    /// Repositories that it is made from; never empty.
+    pub origins: Vec<RpmOrigin>,
+    /// What every tree of it is made of, `rpm` among it.
+    pub base: Vec<String>,
+    /// What its modules are made for; none: as its packages say.
+    pub module_platform: Option<String>,
+    /// What packages recommend comes too.
+    pub weak_dependencies: bool,
+    /// Documentation is installed.
+    pub documentation: bool,
+    /// Of what belongs to a language, that of these alone; none: all.
+    pub languages: Option<Vec<String>>,
+}
+
+/// A repository that a distribution of RPM packages is made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RpmOrigin {
+    /// Letters, digits, `-` and `_`.
+    pub name: String,
+    /// `http:` or `https:`.
+    pub url: String,
+    /// Armoured keys that sign its packages and its index; never empty.
+    pub keys: Vec<String>,
+    /// Its index is not signed.
+    pub index_unsigned: bool,
 }
 
 /// What an element asks of the host.

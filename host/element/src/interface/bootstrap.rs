@@ -3,6 +3,7 @@
 use dibhost_plan::Phase;
 use dibhost_plan::grant::Right;
 use dibhost_plan::wish::Wish;
+use dibhost_text::harmless;
 use wasmtime::component::Linker;
 
 use super::hook::{Own, hooked};
@@ -28,6 +29,13 @@ impl bootstrap::Host for State {
         match &source {
             bootstrap::Source::Distribution(distribution) => {
                 self.extensions(&distribution.extensions, || "the first tree".to_owned())?;
+                if let Some(rpm) = &distribution.rpm {
+                    self.extensions(&rpm.extensions, || "the first tree".to_owned())?;
+                    for origin in &rpm.origins {
+                        let of = || format!("the repository `{}`", harmless(&origin.name, 100));
+                        self.extensions(&origin.extensions, of)?;
+                    }
+                }
             }
             bootstrap::Source::Archive(file) | bootstrap::Source::DiskImage(file) => {
                 self.extensions(&file.extensions, || "the first tree".to_owned())?;

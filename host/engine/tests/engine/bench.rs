@@ -247,6 +247,7 @@ impl Bench {
             components: Vec::new(),
             keys: Vec::new(),
             packages: vec!["shell".to_owned()],
+            rpm: None,
         });
         let mut first = Transaction::before(Phase::Root);
         first.bootstrap = Some(BootstrapWant { source, element: "distribution".to_owned() });

@@ -40,7 +40,10 @@ fn what_was_being_done_is_said_of_each_kind_of_work() {
             "exec chage --lastday 0",
             "while having the password of `root-like` changed at the first login",
         ),
-        ("apply write /etc/systemd/system/app.service", "while writing the unit `app.service`"),
+        (
+            "apply makedirectory, write /etc/systemd/system/app.service",
+            "while writing the unit `app.service`",
+        ),
         (
             "apply makedirectory, write /etc/systemd/system/app.service.d/10-more.conf",
             "while writing the drop-in `10-more` of `app.service`",
@@ -66,7 +69,7 @@ fn what_was_being_done_is_said_of_each_kind_of_work() {
 
 #[test]
 fn a_full_disk_is_told_as_that() {
-    for call in ["fetch", "exec useradd", "apply write /etc/systemd", "publish"] {
+    for call in ["fetch", "exec useradd", "apply makedirectory, write /etc/systemd", "publish"] {
         let failure = failing(&mut Bench::full(), call, Way::Full).to_string();
         assert!(failure.contains("No space left on device"), "{call}: {failure}");
     }

@@ -36,8 +36,8 @@ fn packages_come_before_accounts_units_and_steps_of_their_phase() {
     for (first, second) in [
         (install, "exec groupadd"),
         ("exec groupadd", "exec useradd"),
-        ("exec useradd", "apply write /etc/systemd/system/a.service"),
-        ("apply write /etc/systemd/system/a.service", "exec systemctl enable"),
+        ("exec useradd", "apply makedirectory, write /etc/systemd/system/a.service"),
+        ("apply makedirectory, write /etc/systemd/system/a.service", "exec systemctl enable"),
         ("exec systemctl enable", "step x install"),
     ] {
         assert!(built.before(first, second), "{first} … {second}: {:#?}", built.calls);

@@ -112,7 +112,7 @@ fn what_no_package_manager_here_knows_ends_the_build_by_name() {
         repository: Repository::Rpm(RpmRepository {
             name: "epel".to_owned(),
             url: "https://rpm.example".to_owned(),
-            location: RpmLocation::Baseurl,
+            location: RpmLocation::Metalink,
             keys: vec!["KEY".to_owned()],
             priority: None,
             cost: None,
@@ -122,7 +122,7 @@ fn what_no_package_manager_here_knows_ends_the_build_by_name() {
         ..repository("epel", false)
     });
     let failure = bench.build().failure().to_string();
-    assert!(failure.contains("repository `epel` of RPM packages"), "{failure}");
+    assert!(failure.contains("the repository `epel` is named by a metalink"), "{failure}");
     let wanted_by = Vec::new;
     let mut bench = Bench::new();
     let (name, stream) = ("perl".to_owned(), "5.32".to_owned());
@@ -178,6 +178,7 @@ fn a_package_that_is_not_there_is_named() {
     let built = bench.build();
     let failure = built.failure().to_string();
     assert!(failure.contains("there is no package `no-such`"), "{failure}");
+    assert!(failure.contains("having the package `no-such`, which `x` wishes for"), "{failure}");
     assert!(failure.contains("while carrying out `resolve packages`"), "{failure}");
 }
 

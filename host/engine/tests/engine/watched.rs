@@ -19,7 +19,7 @@ use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput};
 use dibhost_tree::{
     Change, Command, Entry, HostPrograms, LayerFiles, Layered, Line, ListedNode, NotApplied,
     Programs, Room, Scope, Scoped, SimulatedTarget, Stat, Target, TargetError, TargetPath, Tree,
-    Walk, Written,
+    Walk, Workshop, Written,
 };
 
 use crate::journal::{Shared, of_tree};
@@ -193,7 +193,7 @@ impl PackageManager for Watched<Box<dyn PackageManager>> {
 
     fn resolve(
         &mut self,
-        tree: Option<&mut dyn Target>,
+        tree: Option<&mut dyn Workshop>,
         wanted: &Wanted,
         locked: &[LockedPackage],
         cancel: &Cancel,
@@ -240,7 +240,7 @@ impl PackageManager for Watched<Box<dyn PackageManager>> {
 
     fn remove_unneeded(
         &mut self,
-        tree: &mut dyn Target,
+        tree: &mut dyn Workshop,
         names: &[String],
         cancel: &Cancel,
         line: &mut dyn FnMut(Line),

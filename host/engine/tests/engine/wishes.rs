@@ -67,7 +67,9 @@ fn a_unit_is_written_before_it_is_enabled_in_a_later_phase() {
     bench.unit(Phase::Install, "a.service").enable(Phase::PostInstall, "a.service");
     let built = bench.build().ok();
     assert_eq!(built.read("/etc/systemd/system/a.service").unwrap(), "[Service]\n");
-    assert!(built.before("apply write /etc/systemd/system/a.service", "exec systemctl"));
+    assert!(
+        built.before("apply makedirectory, write /etc/systemd/system/a.service", "exec systemctl")
+    );
 }
 
 #[test]

@@ -451,6 +451,8 @@ mod tests {
             components: vec!["b".into()],
             priority: None,
             key: String::new(),
+            cost: None,
+            module_hotfixes: false,
             build_only: false,
         }];
         let error = lines(&options, None).unwrap_err();

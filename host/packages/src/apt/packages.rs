@@ -1,7 +1,7 @@
 //! apt as a package manager among others.
 
 use dibhost_sys::Cancel;
-use dibhost_tree::{Line, Target};
+use dibhost_tree::{Line, Target, Workshop};
 use sha2::{Digest as _, Sha256};
 
 use super::archive::Apt;
@@ -28,7 +28,7 @@ impl PackageManager for Apt {
 
     fn resolve(
         &mut self,
-        tree: Option<&mut dyn Target>,
+        tree: Option<&mut dyn Workshop>,
         wanted: &Wanted,
         locked: &[LockedPackage],
         cancel: &Cancel,
@@ -91,7 +91,7 @@ impl PackageManager for Apt {
 
     fn remove_unneeded(
         &mut self,
-        tree: &mut dyn Target,
+        tree: &mut dyn Workshop,
         names: &[String],
         cancel: &Cancel,
         line: &mut dyn FnMut(Line),

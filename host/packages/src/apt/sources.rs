@@ -73,6 +73,8 @@ mod tests {
             components: vec!["main".to_owned()],
             priority: Some(700),
             key: "KEY\n".to_owned(),
+            cost: None,
+            module_hotfixes: false,
             build_only: false,
         };
         let expected = [

@@ -44,6 +44,8 @@ pub(super) struct Offering {
     pub(super) name: String,
     pub(super) folder: PathBuf,
     pub(super) priority: Option<i32>,
+    pub(super) cost: Option<u32>,
+    pub(super) module_hotfixes: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use dibhost_sys::Cancel;
-use dibhost_tree::Target;
+use dibhost_tree::Workshop;
 
 use super::build::Dnf;
 use super::question::{Asked, Locked, Named, Offering};
@@ -18,9 +18,9 @@ const DOING: &str = "resolving the packages";
 
 impl Dnf {
     /// What is to be installed and removed.
-    pub(super) fn solve(
+    pub(super) fn choose(
         &mut self,
-        tree: Option<&mut dyn Target>,
+        tree: Option<&mut dyn Workshop>,
         wanted: &Wanted,
         locked: &[LockedPackage],
         cancel: &Cancel,
@@ -28,7 +28,8 @@ impl Dnf {
         let mut held = BTreeSet::new();
         let mut shown = Shown::default();
         let mut there = BTreeSet::new();
-        if let Some(tree) = tree.filter(|_| !wanted.bootstrap) {
+        let mut tree = tree.filter(|_| !wanted.bootstrap);
+        if let Some(tree) = tree.as_deref_mut() {
             held = holds::read(tree)?;
             shown = Shown { database: database::read(tree)?, modules: modules::read(tree)? };
             there = database::installed(tree)?.into_iter().map(|p| p.name).collect();
@@ -37,7 +38,7 @@ impl Dnf {
             self.build.state.before_build_only.get_or_insert_with(|| there.clone());
         }
         let (asked, requested) = self.asked(wanted, &held, locked)?;
-        let resolution = self.kept_or_asked(asked, &shown, &requested, cancel)?;
+        let resolution = self.kept_or_asked(tree, asked, &shown, &requested, cancel)?;
         self.build.check_requested(&resolution, &requested, &there)?;
         if !locked.is_empty() {
             resolution.check_locked(locked)?;
@@ -80,7 +81,9 @@ impl Dnf {
         let offering = |offers: &crate::rpm::repository::Offers| Offering {
             name: offers.name.clone(),
             folder: offers.offered(),
-            priority: offers.priority,
+            priority: offers.preference.priority,
+            cost: offers.preference.cost,
+            module_hotfixes: offers.preference.module_hotfixes,
         };
         Asked {
             release: self.build.release.clone(),
@@ -94,6 +97,7 @@ impl Dnf {
 
     fn kept_or_asked(
         &self,
+        tree: Option<&mut dyn Workshop>,
         asked: Asked,
         shown: &Shown,
         requested: &BTreeSet<String>,
@@ -104,7 +108,7 @@ impl Dnf {
             key.push_str(&format!("{name} {}\n", hex(content)));
         }
         self.build.kept_or_asked(&key, &shown.database, cancel, || {
-            let solution = self.ask(&asked, shown, DOING, cancel)?;
+            let solution = self.ask(tree, &asked, shown, DOING, cancel)?;
             self.build.resolution(solution, asked.bootstrap, requested, asked.modules)
         })
     }

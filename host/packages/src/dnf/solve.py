@@ -69,6 +69,9 @@ def base_of(question):
         made.metadata_expire = 0
         if repository["priority"] is not None:
             made.priority = repository["priority"]
+        if repository["cost"] is not None:
+            made.cost = repository["cost"]
+        made.module_hotfixes = repository["module_hotfixes"]
     base.fill_sack(load_system_repo=True)
     # None of an architecture that the tree's is not, which the processor might run.
     architectures = [question["arch"], "noarch"]

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use dibhost_sys::Cancel;
-use dibhost_sys::Program;
+use dibhost_sys::{Cancel, Program};
+use dibhost_tree::Workshop;
 
 use super::build::Dnf;
 use super::question::{Asked, Problem, ProblemKind, Question, Told};
 use crate::error::PackageError;
-use crate::files::{make_folder, write};
 use crate::rpm::database::Database;
 use crate::rpm::keys::not_run;
 use crate::rpm::resolution::Solution;
@@ -32,37 +31,38 @@ impl Dnf {
     /// Asks dnf. Whoever does holds the lock.
     pub(super) fn ask(
         &self,
+        tree: Option<&mut dyn Workshop>,
         asked: &Asked,
         shown: &Shown,
         doing: &str,
         cancel: &Cancel,
     ) -> Result<Solution, PackageError> {
-        let root = self.build.own.join("root");
-        let _ = std::fs::remove_dir_all(&root);
-        let (database, home) = (root.join("database"), root.join("home"));
-        let modules = root.join("etc/dnf/modules.d");
-        for folder in [&database, &home, &modules] {
-            make_folder(folder)?;
-        }
+        let desk = self.build.desk(tree)?;
+        desk.make("database")?;
+        let home = desk.make("home")?;
+        desk.make("etc/dnf/modules.d")?;
         for (name, content) in &shown.database.files {
-            write(&database.join(name), content)?;
+            desk.write(&format!("database/{name}"), content)?;
         }
         for (name, content) in &shown.modules {
-            write(&modules.join(name), content)?;
+            desk.write(&format!("etc/dnf/modules.d/{name}"), content)?;
         }
         // rpm's own place for it differs, and Debian's is the home folder.
         let kind = if shown.database.kind.is_empty() { "sqlite" } else { shown.database.kind };
         let macros = format!("%_dbpath /database\n%_db_backend {kind}\n");
-        write(&home.join(".rpmmacros"), macros.as_bytes())?;
-        let question =
-            Question { root: root.clone(), cache: self.build.solver.join("dnf"), of: asked };
+        desk.write("home/.rpmmacros", macros.as_bytes())?;
+        let mut asked = asked.clone();
+        for offering in &mut asked.repositories {
+            if let Some(repository) = self.build.repository(&offering.name) {
+                offering.folder = desk.offered(repository)?;
+            }
+        }
+        let question = Question { root: desk.seen.clone(), cache: desk.cache.clone(), of: &asked };
         let text = serde_json::to_vec(&question).map_err(|e| odd(doing, &e.to_string()))?;
-        let (script, file) =
-            (self.build.own.join("solve.py"), self.build.own.join("question.json"));
-        write(&script, SOLVE.as_bytes())?;
-        write(&file, &text)?;
+        let script = desk.write("solve.py", SOLVE.as_bytes())?;
+        let file = desk.write("question.json", &text)?;
         let program = Program::new(PYTHON).arg("-I").arg(script).arg(file).env("HOME", home);
-        let said = program.run(cancel).map_err(|error| not_solved(error, doing))?;
+        let said = desk.run(&program, cancel).map_err(|error| not_solved(error, doing))?;
         let Told { solution, problem } =
             serde_json::from_slice(&said.stdout).map_err(|e| odd(doing, &e.to_string()))?;
         match problem {

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use dibhost_sys::Cancel;
-use dibhost_tree::{Line, Target};
+use dibhost_tree::{Line, Workshop};
 
 use super::build::Dnf;
 use super::modules;
@@ -21,9 +21,9 @@ use crate::rpm::names::check_package;
 const DOING: &str = "finding out which packages only the build needed";
 
 impl Dnf {
-    pub(super) fn remove(
+    pub(super) fn remove_with_dependencies(
         &mut self,
-        tree: &mut dyn Target,
+        tree: &mut dyn Workshop,
         names: &[String],
         cancel: &Cancel,
         line: &mut dyn FnMut(Line),
@@ -34,8 +34,8 @@ impl Dnf {
             database::installed(tree)?.into_iter().map(|p| p.name).collect();
         let marked: BTreeSet<String> =
             self.build.state.automatic.union(&names.iter().cloned().collect()).cloned().collect();
-        let before = self.unneeded(&shown, &self.build.state.automatic, cancel)?;
-        let after = self.unneeded(&shown, &marked, cancel)?;
+        let before = self.unneeded(tree, &shown, &self.build.state.automatic, cancel)?;
+        let after = self.unneeded(tree, &shown, &marked, cancel)?;
         let gone = self.build.only_needed_by(names, &there, &before, after);
         self.build.remove(tree, &gone, line)?;
         self.build.state.automatic =
@@ -46,6 +46,7 @@ impl Dnf {
     /// Of what came as a dependency, what nothing else needs.
     fn unneeded(
         &self,
+        tree: &mut dyn Workshop,
         shown: &Shown,
         automatic: &BTreeSet<String>,
         cancel: &Cancel,
@@ -57,7 +58,7 @@ impl Dnf {
             repositories: Vec::new(),
             ..self.of_this_build()
         };
-        let solution = self.ask(&asked, shown, DOING, cancel)?;
+        let solution = self.ask(Some(tree), &asked, shown, DOING, cancel)?;
         Ok(solution.removals.into_iter().collect())
     }
 }

@@ -9,7 +9,7 @@ use super::configuration::{apt_conf, has_own_way};
 use super::install::LeftOut;
 use super::keys::Keys;
 use super::names::{check_arch, check_package};
-use super::repository::Offers;
+use super::repository::{Offers, Preference};
 use super::types::{RpmOptions, RpmRepository};
 use crate::digest::hex;
 use crate::download::Downloads;
@@ -62,10 +62,10 @@ impl Build {
         let cache = absolute(&options.cache)?;
         let own = absolute(&options.work)?.join(manager);
         let added = options.sources.iter().map(added);
-        let given = options.repositories.iter().map(|r| Ok((r.clone(), None)));
+        let given = options.repositories.iter().map(|r| Ok((r.clone(), Preference::default())));
         let all = given.chain(added).collect::<Result<Vec<_>, PackageError>>()?;
         let mut repositories: Vec<Offers> = Vec::new();
-        for (RpmRepository { name, url, keys }, priority) in all {
+        for (RpmRepository { name, url, keys }, preference) in all {
             check_source_name(&name)?;
             if repositories.iter().any(|other| other.name == name) {
                 return Err(invalid(format!("two repositories are called `{name}`")));
@@ -89,7 +89,7 @@ impl Build {
             let folder = cache.join("repositories").join(&key[..24]);
             make_folder(&folder)?;
             let keys = Keys::make(own.join("keys").join(&name), &keys)?;
-            repositories.push(Offers { name, url, keys, unsigned_index, priority, folder });
+            repositories.push(Offers { name, url, keys, unsigned_index, preference, folder });
         }
         if let Some(name) =
             options.unsigned_indexes.iter().find(|n| repositories.iter().all(|r| r.name != **n))
@@ -168,7 +168,7 @@ impl Build {
 }
 
 /// A repository on top.
-fn added(source: &PackageSource) -> Result<(RpmRepository, Option<i32>), PackageError> {
+fn added(source: &PackageSource) -> Result<(RpmRepository, Preference), PackageError> {
     check_source(source)?;
     if let Some(word) = source.suites.iter().chain(&source.components).next() {
         return Err(invalid(format!(
@@ -179,5 +179,6 @@ fn added(source: &PackageSource) -> Result<(RpmRepository, Option<i32>), Package
     }
     let (name, url) = (source.name.clone(), source.url.clone());
     let keys = vec![source.key.clone()];
-    Ok((RpmRepository { name, url, keys }, source.priority))
+    let PackageSource { priority, cost, module_hotfixes, .. } = *source;
+    Ok((RpmRepository { name, url, keys }, Preference { priority, cost, module_hotfixes }))
 }

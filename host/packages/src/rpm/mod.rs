@@ -4,10 +4,12 @@
 pub(crate) mod build;
 mod configuration;
 pub(crate) mod database;
+pub(crate) mod desk;
 pub(crate) mod install;
 pub(crate) mod keys;
 pub(crate) mod markup;
 pub(crate) mod names;
+pub(crate) mod packages;
 pub mod primary;
 pub(crate) mod programs;
 pub mod repomd;

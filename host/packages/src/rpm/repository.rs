@@ -19,6 +19,17 @@ use crate::files::{make_folder, read, write};
 /// Bytes of an index of indexes; that of the largest distributions has some 10 KiB.
 const LARGEST: u64 = 1 << 20;
 
+/// Which of several repositories that have a package is asked for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Preference {
+    /// The lower the better.
+    pub(crate) priority: Option<i32>,
+    /// The lower the better among those of one priority.
+    pub(crate) cost: Option<u32>,
+    /// Its packages come before those of modules.
+    pub(crate) module_hotfixes: bool,
+}
+
 /// One of those that packages are chosen from.
 #[derive(Debug, Clone)]
 pub(crate) struct Offers {
@@ -27,7 +38,7 @@ pub(crate) struct Offers {
     pub(crate) url: String,
     pub(crate) keys: Keys,
     pub(crate) unsigned_index: bool,
-    pub(crate) priority: Option<i32>,
+    pub(crate) preference: Preference,
     /// Shared: of all builds that use it.
     pub(crate) folder: PathBuf,
 }

@@ -51,10 +51,12 @@ fn files_of(
     let key = format!("RPM-GPG-KEY-{name}");
     let url = source.url.trim_end_matches('/');
     let priority = source.priority.map_or(String::new(), |p| format!("priority={p}\n"));
+    let cost = source.cost.map_or(String::new(), |cost| format!("cost={cost}\n"));
+    let hotfixes = if source.module_hotfixes { "module_hotfixes=1\n" } else { "" };
     let signed = i32::from(!unsigned);
     let text = format!(
         "[{name}]\nname={name}\nbaseurl={url}\nenabled=1\ngpgcheck=1\nrepo_gpgcheck={signed}\n\
-         gpgkey=file://{KEYS}/{key}\n{priority}"
+         gpgkey=file://{KEYS}/{key}\n{priority}{cost}{hotfixes}"
     );
     [(KEYS, key, format!("{}\n", source.key.trim())), (repositories, format!("{name}.repo"), text)]
 }

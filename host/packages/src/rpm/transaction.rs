@@ -191,7 +191,8 @@ fn make_initramfs(tree: &mut dyn Target, line: &mut dyn FnMut(Line)) -> Result<(
         return Ok(());
     }
     let doing = "making the initramfs";
-    let command = command(DRACUT, &["--force", "--regenerate-all", "--no-hostonly"]);
+    let words = ["--force", "--regenerate-all", "--no-hostonly", "--reproducible"];
+    let command = command(DRACUT, &words);
     let output = tree.exec(&command, line).map_err(|e| full(e, doing))?;
     if output.status == 0 {
         return Ok(());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_sys::Cancel;
-use dibhost_tree::Target;
+use dibhost_tree::Workshop;
 
 use super::build::Zypper;
 use super::locks;
@@ -28,9 +28,9 @@ type Offered = BTreeMap<Nevra, (String, Listed)>;
 
 impl Zypper {
     /// What is to be installed and removed.
-    pub(super) fn solve(
+    pub(super) fn choose(
         &mut self,
-        tree: Option<&mut dyn Target>,
+        tree: Option<&mut dyn Workshop>,
         wanted: &Wanted,
         locked: &[LockedPackage],
         cancel: &Cancel,
@@ -42,7 +42,8 @@ impl Zypper {
         }
         let mut shown = Shown::default();
         let mut there = BTreeSet::new();
-        if let Some(tree) = tree.filter(|_| !wanted.bootstrap) {
+        let mut tree = tree.filter(|_| !wanted.bootstrap);
+        if let Some(tree) = tree.as_deref_mut() {
             let (database, locks) = (database::read(tree)?, locks::read(tree)?);
             shown = Shown { database, locks, automatic: BTreeSet::new() };
             there = database::installed(tree)?.into_iter().map(|p| p.name).collect();
@@ -53,7 +54,7 @@ impl Zypper {
         let (install, requested) = self.build.asked_for(wanted, locked)?;
         let key = (&self.build.release, &self.build.arch, self.build.weak, &self.build.base);
         let repositories: Vec<_> =
-            self.build.repositories.iter().map(|r| (&r.name, r.priority)).collect();
+            self.build.repositories.iter().map(|r| (&r.name, r.preference.priority)).collect();
         let key = format!("{key:?} {repositories:?} {wanted:?} {locked:?} {}", hex(&shown.locks));
         let resolution = self.build.kept_or_asked(&key, &shown.database, cancel, || {
             let offered = self.offered(cancel)?;
@@ -61,7 +62,7 @@ impl Zypper {
             let patterns = patterns.collect::<Result<Vec<_>, _>>()?;
             let newer = there.difference(&locks::names(&shown.locks)).cloned().collect();
             let words = words(wanted, &install, patterns, &there, &newer);
-            let acts = self.acts(words, locked, &offered, &shown, cancel)?;
+            let acts = self.acts(tree, words, locked, &offered, &shown, cancel)?;
             let essential = match wanted.bootstrap {
                 true => self.essential(cancel)?,
                 false => BTreeSet::new(),
@@ -79,6 +80,7 @@ impl Zypper {
     /// What it would do; locked packages as they are locked, where they can be had.
     fn acts(
         &self,
+        mut tree: Option<&mut dyn Workshop>,
         mut words: Vec<String>,
         locked: &[LockedPackage],
         offered: &Offered,
@@ -86,7 +88,7 @@ impl Zypper {
         cancel: &Cancel,
     ) -> Result<Vec<Act>, PackageError> {
         for _ in 0..PATIENCE {
-            let acts = self.would(&words, shown, cancel)?;
+            let acts = self.would(again(&mut tree), &words, shown, cancel)?;
             let mut others = Vec::new();
             for act in acts.iter().filter(|act| act.kind != ActKind::Remove) {
                 let lock = locked.iter().find(|p| p.name == act.name && p.version != act.version);
@@ -105,11 +107,12 @@ impl Zypper {
                 words.push(word);
             }
         }
-        self.would(&words, shown, cancel)
+        self.would(tree, &words, shown, cancel)
     }
 
     fn would(
         &self,
+        tree: Option<&mut dyn Workshop>,
         words: &[String],
         shown: &Shown,
         cancel: &Cancel,
@@ -128,14 +131,22 @@ impl Zypper {
             all.push("--".to_owned());
             all.extend(words.iter().cloned());
         }
-        let said = self.ask(&all, shown, DOING, cancel)?;
+        let said = self.ask(tree, &all, shown, DOING, cancel)?;
         parse(&said).map_err(|problems| explain(&problems))
     }
 
     /// Names of what rpm is made of.
     fn essential(&self, cancel: &Cancel) -> Result<BTreeSet<String>, PackageError> {
-        let acts = self.would(&self.build.base, &Shown::default(), cancel)?;
+        let acts = self.would(None, &self.build.base, &Shown::default(), cancel)?;
         Ok(acts.into_iter().map(|act| act.name).collect())
+    }
+}
+
+/// A tree that is asked about more than once.
+fn again<'a>(tree: &'a mut Option<&mut dyn Workshop>) -> Option<&'a mut dyn Workshop> {
+    match tree {
+        Some(tree) => Some(&mut **tree),
+        None => None,
     }
 }
 

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use dibhost_sys::{Cancel, Program, ProgramError};
+use dibhost_tree::Workshop;
 
 use super::automatic;
 use super::build::Zypper;
 use crate::error::PackageError;
-use crate::files::{make_folder, read, write};
+use crate::files::read;
 use crate::rpm::database::Database;
 use crate::rpm::keys::not_run;
 use crate::rpm::primary::{self, Listed, Nevra};
@@ -33,54 +34,53 @@ impl Zypper {
     /// Asks zypper; what it said, whether or not it would do it. Whoever does holds the lock.
     pub(super) fn ask(
         &self,
+        tree: Option<&mut dyn Workshop>,
         words: &[String],
         shown: &Shown,
         doing: &str,
         cancel: &Cancel,
     ) -> Result<String, PackageError> {
-        let own = &self.build.own;
-        let root = own.join("root");
-        let _ = std::fs::remove_dir_all(&root);
-        let (database, home, repositories) =
-            (root.join("database"), own.join("home"), own.join("repos.d"));
-        let (locks, notes) = (root.join("etc/zypp"), root.join("var/lib/zypp"));
-        for folder in [&database, &home, &repositories, &locks, &notes] {
-            make_folder(folder)?;
-        }
+        let desk = self.build.desk(tree)?;
+        desk.make("database")?;
+        let home = desk.make("home")?;
+        let repositories = desk.make("repos.d")?;
+        desk.make("etc/zypp")?;
+        desk.make("var/lib/zypp")?;
         for (name, content) in &shown.database.files {
-            write(&database.join(name), content)?;
+            desk.write(&format!("database/{name}"), content)?;
         }
-        write(&locks.join("locks"), &shown.locks)?;
-        write(&notes.join("AutoInstalled"), automatic::text(&shown.automatic).as_bytes())?;
+        desk.write("etc/zypp/locks", &shown.locks)?;
+        let notes = automatic::text(&shown.automatic);
+        desk.write("var/lib/zypp/AutoInstalled", notes.as_bytes())?;
         // rpm's own place for it differs, and Debian's is the home folder.
         let kind = if shown.database.kind.is_empty() { "sqlite" } else { shown.database.kind };
         let macros = format!("%_dbpath /database\n%_db_backend {kind}\n");
-        write(&home.join(".rpmmacros"), macros.as_bytes())?;
+        desk.write("home/.rpmmacros", macros.as_bytes())?;
         for repository in &self.build.repositories {
-            let file = repositories.join(format!("{}.repo", repository.name));
-            write(&file, repo(repository).as_bytes())?;
+            let text = repo(repository, &desk.offered(repository)?);
+            desk.write(&format!("repos.d/{}.repo", repository.name), text.as_bytes())?;
         }
         // Kernels stand beside each other.
-        write(&own.join("zypp.conf"), b"[main]\nmultiversion = provides:multiversion(kernel)\n")?;
-        write(&own.join("zypper.conf"), b"[main]\n")?;
-        let cache = self.build.solver.join("zypper");
+        let beside = b"[main]\nmultiversion = provides:multiversion(kernel)\n";
+        let libzypp = desk.write("zypp.conf", beside)?;
+        let own = desk.write("zypper.conf", b"[main]\n")?;
         let program = Program::new("sh")
             // It says on its standard error what it found, to be heard when it fails too.
             .args(["-c", "exec zypper \"$@\" >&2", "zypper", "--config"])
-            .arg(own.join("zypper.conf"))
+            .arg(own)
             .args(["--non-interactive", "--xmlout", "--no-gpg-checks", "--root"])
-            .arg(&root)
+            .arg(&desk.seen)
             .arg("--reposd-dir")
             .arg(&repositories)
             .arg("--cache-dir")
-            .arg(&cache)
+            .arg(&desk.cache)
             .args(["--releasever", &self.build.release])
             .args(words)
             .env("HOME", &home)
-            .env("ZYPP_CONF", own.join("zypp.conf"))
-            .env("ZYPP_LOGFILE", own.join("log"))
+            .env("ZYPP_CONF", libzypp)
+            .env("ZYPP_LOGFILE", desk.seen.join("log"))
             .env("ZYPP_READONLY_HACK", "1");
-        match program.run(cancel) {
+        match desk.run(&program, cancel) {
             Ok(said) => Ok(String::from_utf8_lossy(&said.stderr).into_owned()),
             Err(ProgramError::Failed { stderr, .. }) if stderr.contains("<stream>") => Ok(stderr),
             Err(error) => Err(not_run(error, doing, "zypper")),
@@ -95,7 +95,7 @@ impl Zypper {
         let mut all = BTreeMap::new();
         // 99 is what zypper takes for a repository that says none; less is sooner.
         let mut repositories: Vec<&Offers> = self.build.repositories.iter().collect();
-        repositories.sort_by_key(|r| r.priority.unwrap_or(99));
+        repositories.sort_by_key(|r| r.preference.priority.unwrap_or(99));
         for repository in repositories {
             let odd = |why: String| PackageError::Rpm {
                 doing: format!("reading the packages of the repository `{}`", repository.name),
@@ -115,14 +115,14 @@ impl Zypper {
 }
 
 /// A repository of a folder, which was looked at already.
-fn repo(repository: &Offers) -> String {
+fn repo(repository: &Offers, folder: &Path) -> String {
     let mut text = format!(
         "[{}]\nname={}\nenabled=1\nautorefresh=1\ntype=rpm-md\nbaseurl=dir://{}\ngpgcheck=0\nrepo_gpgcheck=0\n",
         repository.name,
         repository.name,
-        repository.offered().display()
+        folder.display()
     );
-    if let Some(priority) = repository.priority {
+    if let Some(priority) = repository.preference.priority {
         let _ = writeln!(text, "priority={priority}");
     }
     text

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use dibhost_sys::Cancel;
-use dibhost_tree::{Line, Target};
+use dibhost_tree::{Line, Workshop};
 
 use super::automatic;
 use super::build::Zypper;
@@ -17,9 +17,9 @@ use crate::rpm::names::check_package;
 const DOING: &str = "finding out which packages only the build needed";
 
 impl Zypper {
-    pub(super) fn remove(
+    pub(super) fn remove_with_dependencies(
         &mut self,
-        tree: &mut dyn Target,
+        tree: &mut dyn Workshop,
         names: &[String],
         cancel: &Cancel,
         line: &mut dyn FnMut(Line),
@@ -30,7 +30,7 @@ impl Zypper {
             database::installed(tree)?.into_iter().map(|p| p.name).collect();
         let marked: BTreeSet<String> =
             self.build.state.automatic.union(&names.iter().cloned().collect()).cloned().collect();
-        let with = self.unneeded(&database, &marked, names, cancel)?;
+        let with = self.unneeded(tree, &database, &marked, names, cancel)?;
         let gone = self.build.only_needed_by(names, &there, &BTreeSet::new(), with);
         self.build.remove(tree, &gone, line)?;
         self.build.state.automatic =
@@ -41,6 +41,7 @@ impl Zypper {
 
     fn unneeded(
         &self,
+        tree: &mut dyn Workshop,
         database: &Database,
         automatic: &BTreeSet<String>,
         names: &[String],
@@ -51,16 +52,17 @@ impl Zypper {
             Shown { database: database.clone(), locks: Vec::new(), automatic: automatic.clone() };
         let words = ["packages", "--unneeded"].map(str::to_owned);
         // It tells those that nothing needs at all, and not what only they need.
-        let mut first = listed(&self.ask(&words, &shown, DOING, cancel)?);
+        let mut first = listed(&self.ask(Some(&mut *tree), &words, &shown, DOING, cancel)?);
         first.retain(|name| names.contains(name));
         if first.is_empty() {
             return Ok(BTreeSet::new());
         }
         let mut words = ["remove", "--dry-run", "--clean-deps", "--"].map(str::to_owned).to_vec();
         words.extend(first);
-        let acts = parse(&self.ask(&words, &shown, DOING, cancel)?).map_err(|problems| {
-            PackageError::Rpm { doing: DOING.to_owned(), detail: problems.join("; ") }
-        })?;
+        let acts =
+            parse(&self.ask(Some(tree), &words, &shown, DOING, cancel)?).map_err(|problems| {
+                PackageError::Rpm { doing: DOING.to_owned(), detail: problems.join("; ") }
+            })?;
         Ok(acts.into_iter().filter(|a| a.kind == ActKind::Remove).map(|a| a.name).collect())
     }
 }

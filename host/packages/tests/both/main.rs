@@ -19,13 +19,13 @@ use dibhost_packages::{
     LockedPackage, PackageError, PackageManager, PackageSource, PackageSpec, Resolution, Wanted,
 };
 use dibhost_sys::Cancel;
-use dibhost_tree::{Output, Scope, SimulatedTarget, Target};
+use dibhost_tree::{Output, Scope, SimulatedTarget, Workshop};
 use shaped::Shaped;
 
 /// A package manager and its tree.
 struct Case<'a> {
     manager: &'a mut dyn PackageManager,
-    tree: &'a mut dyn Target,
+    tree: &'a mut dyn Workshop,
     /// Has the archive offer one more.
     offer: &'a dyn Fn(&Offer),
     /// What every first tree has, beside the manager itself.
@@ -374,6 +374,8 @@ fn an_added_source_reaches_the_image_with_its_key() {
         components: vec!["main".to_owned()],
         priority: Some(500),
         key: key.to_owned(),
+        cost: None,
+        module_hotfixes: false,
         build_only: false,
     };
     let for_the_build =

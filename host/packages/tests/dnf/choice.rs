@@ -213,6 +213,8 @@ fn a_repository_may_come_before_another_that_has_a_newer_version() {
             components: Vec::new(),
             priority,
             key: sooner.key.clone(),
+            cost: None,
+            module_hotfixes: false,
             build_only: true,
         }];
         on_top(&solve(&mut Dnf::new(options).unwrap(), &first(&["lib"])).unwrap())

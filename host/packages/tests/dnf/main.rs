@@ -14,7 +14,7 @@ mod trust;
 use dibhost_packages::dnf::Dnf;
 use dibhost_packages::{PackageError, PackageManager as _, PackageSpec, Resolution, Wanted};
 use dibhost_sys::Cancel;
-use dibhost_tree::Target;
+use dibhost_tree::Workshop;
 use tempfile::TempDir;
 
 fn specs(names: &[&str]) -> Vec<PackageSpec> {
@@ -51,7 +51,7 @@ fn fetch(dnf: &mut Dnf, resolution: &Resolution) -> Result<(), PackageError> {
 /// Has it all, from what the repositories offer to the tree.
 fn carry_out(
     dnf: &mut Dnf,
-    tree: &mut dyn Target,
+    tree: &mut dyn Workshop,
     wanted: &Wanted,
 ) -> Result<Resolution, PackageError> {
     dnf.refresh(&Cancel::new())?;

@@ -1,12 +1,14 @@
 //! Trees: what is in them when packages were installed, and what is not.
 
+use std::time::Duration;
+
 use dibhost_packages::dnf::Dnf;
 use dibhost_packages::simulated::Offer;
 use dibhost_packages::{
     PackageError, PackageManager as _, PackageSource, PackageSpec, Selection, Wanted,
 };
 use dibhost_sys::Cancel;
-use dibhost_tree::{Output, Scope, SimulatedTarget, Tree as _, Worker};
+use dibhost_tree::{HostLimits, Output, Scope, SimulatedTarget, Tree as _, Worker, WorkerOptions};
 
 use crate::common::{Bench, names, path, run, sh, start};
 use crate::shaped::{BASE, Shaped};
@@ -88,6 +90,25 @@ fn a_tree_that_is_not_empty_is_not_bootstrapped() {
     bench.worker.stop().unwrap();
 }
 
+/// What scripts had in their hands is read where programs of the builder are held, which have a time of
+/// their own there.
+#[test]
+fn whoever_reads_the_database_of_a_tree_is_held_as_programs_of_the_builder_are() {
+    let shaped = Shaped::new(&[]);
+    let folder = folder();
+    let host = HostLimits { time: Duration::from_millis(1), ..HostLimits::default() };
+    let options = WorkerOptions { host, ..crate::common::options(folder.path(), Some(64 << 20)) };
+    let mut worker = Worker::start(&options, &Cancel::new()).unwrap();
+    let mut dnf = shaped.manager(folder.path());
+    dnf.refresh(&Cancel::new()).unwrap();
+    let wanted = install(&["advised"]);
+    let error = dnf.resolve(Some(&mut worker), &wanted, &[], &Cancel::new()).unwrap_err();
+    assert!(error.to_string().contains("--host-timeout"), "{error}");
+    // Of an empty tree there is nothing to read.
+    dnf.resolve(None, &first(&[]), &[], &Cancel::new()).unwrap();
+    worker.stop().unwrap();
+}
+
 #[test]
 fn a_script_that_fails_is_an_error_that_names_its_package() {
     let shaped = Shaped::new(&[]);
@@ -145,7 +166,10 @@ fn kernels_stand_beside_each_other_and_one_initramfs_is_made_of_each() {
     );
     assert!(worker.stat(&Scope::all(), &path("/var/log/dracut")).unwrap().is_none());
     dnf.run_deferred(worker, &mut crate::common::ignore).unwrap();
-    assert_eq!(read(worker, "/var/log/dracut"), "--force --regenerate-all --no-hostonly\n");
+    assert_eq!(
+        read(worker, "/var/log/dracut"),
+        "--force --regenerate-all --no-hostonly --reproducible\n"
+    );
     assert!(dnf.deferred().is_empty());
     dnf.run_deferred(worker, &mut crate::common::ignore).unwrap();
     assert_eq!(read(worker, "/var/log/dracut").lines().count(), 1);
@@ -264,6 +288,8 @@ fn an_added_repository_reaches_the_image_with_its_key() {
         components: Vec::new(),
         priority: Some(50),
         key: shaped.key.clone(),
+        cost: None,
+        module_hotfixes: false,
         build_only: false,
     };
     let mut options = shaped.options(folder.path());

@@ -18,6 +18,7 @@ const DNF: &[&str] = &["dnf"];
 /// Refuses what the image's package manager does not know, so that no wish is overlooked. Where
 /// nothing says which one it is, nothing can be refused.
 pub(crate) fn check(wishes: &[WishRecord], facts: &[Fact], wrong: &mut Diagnostics) {
+    first_tree(wishes, wrong);
     let Some((manager, why)) = of_first_tree(wishes).or_else(|| of_system(facts)) else { return };
     for record in wishes {
         for (managers, what) in only_for(&record.wish) {
@@ -35,6 +36,33 @@ pub(crate) fn check(wishes: &[WishRecord], facts: &[Fact], wrong: &mut Diagnosti
                     record.element
                 )),
             );
+        }
+    }
+}
+
+/// A first tree says what its package manager makes it of, and nothing of another family.
+fn first_tree(wishes: &[WishRecord], wrong: &mut Diagnostics) {
+    for record in wishes {
+        let Wish::Bootstrap(Bootstrap::Distribution(first)) = &record.wish else { continue };
+        let by = By::of(record);
+        let manager = first.package_manager.as_str();
+        let lacks = |what: &str| {
+            Diagnostic::new(format!("{by} makes the first tree by `{manager}`, and names {what}"))
+                .with_help(format!("that is for the author of `{}` to say", record.element))
+        };
+        match &first.rpm {
+            Some(_) if !RPM.contains(&manager) => {
+                wrong.push(lacks("repositories of RPM packages, which it knows nothing of"));
+            }
+            None if RPM.contains(&manager) => wrong.push(lacks("no repository to make it from")),
+            Some(rpm) if rpm.origins.is_empty() => {
+                wrong.push(lacks("no repository to make it from"));
+            }
+            Some(rpm) if rpm.base.is_empty() => wrong.push(lacks("no package to make it of")),
+            Some(_) if first.mirror.is_some() || !first.keys.is_empty() => {
+                wrong.push(lacks("a mirror or a key beside those of its repositories"));
+            }
+            _ => {}
         }
     }
 }

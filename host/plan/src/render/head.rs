@@ -61,7 +61,13 @@ fn system(plan: &Plan) -> String {
     let first = plan.transactions.iter().find_map(|t| t.bootstrap.as_ref());
     let from = first.map(|first| match &first.source {
         Bootstrap::Distribution(of) => {
-            let mirror = of.mirror.as_deref().unwrap_or("the builder's own mirror");
+            let mirror = match &of.rpm {
+                Some(rpm) => {
+                    let urls: Vec<&str> = rpm.origins.iter().map(|o| o.url.as_str()).collect();
+                    urls.join(", ")
+                }
+                None => of.mirror.clone().unwrap_or("the builder's own mirror".to_owned()),
+            };
             format!("by {} from {mirror}", of.package_manager)
         }
         Bootstrap::Container(reference) => format!("of the container image {reference}"),

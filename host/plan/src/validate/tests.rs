@@ -15,12 +15,20 @@ fn every_field_takes_what_it_should_and_nothing_else() {
         (
             "package_name",
             package_name,
-            &["tar", "g++", "libc6", "linux-image-6.1.0-40-amd64", "0ad"],
+            &[
+                "tar",
+                "g++",
+                "libc6",
+                "linux-image-6.1.0-40-amd64",
+                "0ad",
+                "NetworkManager",
+                "perl_x",
+            ],
             &[
                 "",
                 "a",
                 "-tar",
-                "Tar",
+                "_tar",
                 "tar/bookworm",
                 "tar=1",
                 "tar ",
@@ -34,7 +42,7 @@ fn every_field_takes_what_it_should_and_nothing_else() {
         (
             "package_version",
             package_version,
-            &["1.0", "1:2.3-4~bpo12+1", "0", "8.*"],
+            &["1.0", "1:2.3-4~bpo12+1", "0", "8.*", "1.0^git5-1.module_el9"],
             &["", "v1", "1 0", "*", "1.*0", "1.0**", ":1", "a:1", "1;reboot", "1\n2"],
         ),
         (
@@ -355,6 +363,7 @@ fn no_string_of_a_wish_is_overlooked() {
             components: vec!["main".into()],
             keys: Vec::new(),
             packages: vec!["dbus".into()],
+            rpm: None,
         };
         change(&mut wish);
         Wish::Bootstrap(Bootstrap::Distribution(wish))

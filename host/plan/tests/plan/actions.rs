@@ -344,6 +344,7 @@ fn a_mirror_whose_contents_nothing_pins_changes_a_key() {
                     components: vec!["main".to_owned()],
                     keys: Vec::new(),
                     packages: vec!["dbus".to_owned()],
+                    rpm: None,
                 })),
                 install("openssh-server"),
             ],

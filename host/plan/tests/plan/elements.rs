@@ -352,6 +352,7 @@ pub(crate) fn debian() -> Element {
                 components: vec!["main".to_owned()],
                 keys: Vec::new(),
                 packages: vec!["dbus".to_owned()],
+                rpm: None,
             }))],
         )
         .provides(Phase::Root, "dib:os/distribution@1")

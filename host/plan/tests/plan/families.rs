@@ -5,8 +5,8 @@ use dibhost_definition::Definition;
 use dibhost_plan::description::ParameterKind;
 use dibhost_plan::diff::Difference;
 use dibhost_plan::wish::{
-    Bootstrap, Distribution, ModuleStream, PackageGroup, PresetAction, Repository, RpmLocation,
-    RpmRepository, Sudo, User, Want, Wish,
+    Bootstrap, Distribution, ModuleStream, PackageGroup, PresetAction, Repository, RpmDistribution,
+    RpmLocation, RpmOrigin, RpmRepository, Sudo, User, Want, Wish,
 };
 use dibhost_plan::{PasswordHash, Phase, Plan, PlanInputs};
 use serde_json::json;
@@ -20,15 +20,34 @@ const HASH: &str = "$5$Rm5sUgD/y3cqEVaq$8e71ksAFiFM7X480NjBLHNccFwf/w0tY3WAMItze
 
 /// A first tree by another package manager.
 fn system(manager: &str) -> Element {
+    system_of(manager, (manager != "apt").then(rpm_distribution))
+}
+
+fn system_of(manager: &str, rpm: Option<RpmDistribution>) -> Element {
     let first = Bootstrap::Distribution(Distribution {
         package_manager: manager.to_owned(),
         release: "42".to_owned(),
-        mirror: None,
-        components: Vec::new(),
-        keys: Vec::new(),
-        packages: Vec::new(),
+        rpm,
+        ..Distribution::default()
     });
     element("system").wishes(Phase::Root, &[Wish::Bootstrap(first)])
+}
+
+fn rpm_distribution() -> RpmDistribution {
+    let origin = RpmOrigin {
+        name: "os".to_owned(),
+        url: "https://mirror.example/42/os".to_owned(),
+        keys: vec![include_str!("../debian-release-bookworm.asc").to_owned()],
+        index_unsigned: true,
+    };
+    RpmDistribution {
+        origins: vec![origin],
+        base: vec!["rpm".to_owned()],
+        module_platform: None,
+        weak_dependencies: false,
+        documentation: true,
+        languages: None,
+    }
 }
 
 fn rpm_repository(cost: Option<u32>) -> Wish {
@@ -74,6 +93,59 @@ fn told(plan: &Plan, beginnings: &[&str]) -> String {
     let lines = text.lines().map(str::trim_start);
     let wanted = |line: &&str| beginnings.iter().any(|beginning| line.starts_with(beginning));
     lines.filter(wanted).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_first_tree_of_rpm_packages_says_what_it_is_made_of_and_no_other_does() {
+    let none = RpmDistribution { origins: Vec::new(), ..rpm_distribution() };
+    let empty = RpmDistribution { base: Vec::new(), ..rpm_distribution() };
+    for (manager, rpm, wrong) in [
+        ("dnf", None, "makes the first tree by `dnf`, and names no repository to make it from"),
+        ("zypper", Some(none), "names no repository to make it from"),
+        ("dnf", Some(empty), "names no package to make it of"),
+        ("apt", Some(rpm_distribution()), "names repositories of RPM packages, which it knows"),
+    ] {
+        let said = refused(&[system_of(manager, rpm)]);
+        assert!(said.contains(wrong), "{said}");
+    }
+    let mut unkeyed = rpm_distribution();
+    unkeyed.origins[0].keys.clear();
+    let said = refused(&[system_of("dnf", Some(unkeyed))]);
+    assert!(said.contains("names no key"), "{said}");
+
+    let plan = plan_of(&[system("dnf"), element("x").wishes(IN, &[install("NetworkManager")])]);
+    let plan = plan.unwrap();
+    let text = plan.to_text();
+    // Where it is from, and by which key.
+    for told in [
+        "by dnf from https://mirror.example/42/os",
+        "https://mirror.example/42/os (`os`, key 4D64FEC119C2029067D6E791F8D2585B8783D481, its index unsigned)",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+}
+
+#[test]
+fn what_the_builder_needs_is_the_package_managers() {
+    for (manager, programs, deferred) in [
+        ("apt", ["apt-cache", "apt-get", "dpkg-deb"], "update-initramfs"),
+        ("dnf", ["apt-get", "dnf", "rpm"], "dracut"),
+        ("zypper", ["apt-get", "rpm", "zypper"], "dracut"),
+    ] {
+        let plan = plan_of(&[system(manager)]).unwrap();
+        let first =
+            plan.actions.iter().find(|a| a.name == "make the first tree in `root`").unwrap();
+        assert_eq!(first.programs, programs);
+        assert_eq!(plan.deferred_triggers[0].program, deferred);
+    }
+    // What the first tree is made from is what its key is made of.
+    let key = |url: &str| {
+        let mut rpm = rpm_distribution();
+        rpm.origins[0].url = url.to_owned();
+        let plan = plan_of(&[system_of("dnf", Some(rpm))]).unwrap();
+        plan.actions.iter().find(|a| a.name == "make the first tree in `root`").unwrap().key.clone()
+    };
+    assert_ne!(key("https://a.example/os"), key("https://b.example/os"));
 }
 
 #[test]
@@ -151,7 +223,7 @@ fn rpm_things_are_planned_told_and_keyed() {
     enable the module nodejs:20  wants (install)       the newest
     again (post-install)  the newest
     install the group ^minimal-environment  wants (install)  what is usual
-    wishes for the first tree: dnf 42  from the builder's own mirror (the image's package source too)
+    wishes for the first tree: dnf 42 from https://mirror.example/42/os (`os`, key 4D64FEC119C2029067D6E791F8D2585B8783D481, its index unsigned)
     wishes for the repository epel: https://mirrors.example/metalink?repo=epel-9
     wishes for the module nodejs:20
     wishes for the group of packages ^minimal-environment
