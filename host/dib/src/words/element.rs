@@ -37,7 +37,9 @@ impl Here {
     }
 }
 
-const RPM: Here = not_yet("no base of RPM packages is there; `debian` and `debian-minimal` are");
+const RPM: Here = not_yet(
+    "bases of RPM packages are `fedora`, `rocky`, `almalinux`, `centos-stream` and `opensuse`",
+);
 const OTHER: Here = not_yet("no such base is there; `debian` and `debian-minimal` are");
 const RAMDISK: Here = not_yet("ramdisks are not made, images of disks are");
 const VENDOR: Here =
@@ -122,9 +124,9 @@ pub const ELEMENTS: [DibElement; 128] = [
     of("ensure-venv", Here::Same),
     of("epel", RPM),
     of("fail2ban", instead(PACKAGE_OF_ITS_OWN)),
-    of("fedora", RPM),
+    of("fedora", Here::Same),
     of("fedora-container", RPM),
-    of("fedora-minimal", RPM),
+    of("fedora-minimal", Here::Is("fedora")),
     of("fips", Here::Same),
     of("gentoo", OTHER),
     of("growroot", Here::Same),
@@ -157,8 +159,8 @@ pub const ELEMENTS: [DibElement; 128] = [
         "openstack-ci-mirrors",
         instead("the parameters `mirror` and `image-mirror` of `debian-minimal`"),
     ),
-    of("opensuse", RPM),
-    of("opensuse-minimal", RPM),
+    of("opensuse", Here::Same),
+    of("opensuse-minimal", Here::Is("opensuse")),
     of("package-installs", Here::Same),
     of("pip-and-virtualenv", Here::Same),
     of("pip-cache", HELPER),

@@ -71,7 +71,7 @@ impl DibVariable {
     }
 }
 
-const RPM: DibMeaning = not_yet("no base of RPM packages is there");
+const RPM: DibMeaning = not_yet("no element of RPM packages reads it");
 const GENTOO: DibMeaning = not_yet("Gentoo is not there");
 const CONTAINER: DibMeaning = not_yet("no base is taken from a container");
 const CLOUD_IMAGE: DibMeaning = not_yet("no base is taken from an image");
