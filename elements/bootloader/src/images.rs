@@ -15,8 +15,10 @@ pub(crate) struct Platform {
     pub(crate) name: &'static str,
     /// As the fact says it.
     pub(crate) firmware: &'static str,
-    /// Where its modules come from.
-    pub(crate) package: &'static str,
+    /// Where its modules come from, in Debian.
+    package: &'static str,
+    /// The same in Fedora; none: it has none.
+    fedora: Option<&'static str>,
     /// Why.
     pub(crate) reason: &'static str,
     /// The file's name below `EFI/BOOT`; UEFI starts it when nothing else was set.
@@ -27,21 +29,34 @@ const BIOS: Platform = Platform {
     name: "i386-pc",
     firmware: "bios",
     package: "grub-pc-bin",
+    fedora: Some("grub2-pc-modules"),
     reason: "GRUB for BIOS",
     removable: None,
 };
 
 /// Debian's architecture and GRUB for its UEFI.
 const UEFI: &[(&str, Platform)] = &[
-    ("amd64", uefi("x86_64-efi", "grub-efi-amd64-bin", "BOOTX64.EFI")),
-    ("i386", uefi("i386-efi", "grub-efi-ia32-bin", "BOOTIA32.EFI")),
-    ("arm64", uefi("arm64-efi", "grub-efi-arm64-bin", "BOOTAA64.EFI")),
-    ("armhf", uefi("arm-efi", "grub-efi-arm-bin", "BOOTARM.EFI")),
-    ("riscv64", uefi("riscv64-efi", "grub-efi-riscv64-bin", "BOOTRISCV64.EFI")),
+    (
+        "amd64",
+        uefi("x86_64-efi", "grub-efi-amd64-bin", Some("grub2-efi-x64-modules"), "BOOTX64.EFI"),
+    ),
+    ("i386", uefi("i386-efi", "grub-efi-ia32-bin", None, "BOOTIA32.EFI")),
+    (
+        "arm64",
+        uefi("arm64-efi", "grub-efi-arm64-bin", Some("grub2-efi-aa64-modules"), "BOOTAA64.EFI"),
+    ),
+    ("armhf", uefi("arm-efi", "grub-efi-arm-bin", None, "BOOTARM.EFI")),
+    ("riscv64", uefi("riscv64-efi", "grub-efi-riscv64-bin", None, "BOOTRISCV64.EFI")),
 ];
 
-const fn uefi(name: &'static str, package: &'static str, file: &'static str) -> Platform {
-    Platform { name, firmware: "uefi", package, reason: "GRUB for UEFI", removable: Some(file) }
+const fn uefi(
+    name: &'static str,
+    package: &'static str,
+    fedora: Option<&'static str>,
+    file: &'static str,
+) -> Platform {
+    let (firmware, reason) = ("uefi", "GRUB for UEFI");
+    Platform { name, firmware, package, fedora, reason, removable: Some(file) }
 }
 
 /// Needed to find and read the menu, and to start a kernel from it. All that a menu made by
@@ -76,6 +91,11 @@ const MODULES: &[&str] = &[
 ];
 
 impl Platform {
+    /// The package that its modules come from; none: a system of this family has none.
+    pub(crate) fn package(&self, family: &str) -> Option<&'static str> {
+        if family == "fedora" { self.fedora } else { Some(self.package) }
+    }
+
     pub(crate) fn image_folder(&self) -> String {
         match self.removable {
             None => format!("{GRUB}/{}", self.name),

@@ -12,8 +12,8 @@ mod place;
 use dibhost_element_sdk::block_device::{Node, NodeKind};
 use dibhost_element_sdk::slots::{Distribution, Kernel, KernelArgument, Layout, Loader};
 use dibhost_element_sdk::{
-    Change, Description, Element, Finding, Outcome, Parameters, Phase, Plan, Provided, Result, Run,
-    Step, description, export_element,
+    Change, Condition, Description, Element, Finding, Outcome, Parameters, Phase, Plan, Provided,
+    Result, Run, Step, description, export_element,
 };
 
 use crate::images::Platform;
@@ -54,10 +54,18 @@ impl Element for Bootloader {
                     .needs::<Kernel>(),
             )
             .request("block-device", "", "GRUB's boot sector and core image")
-            .request("packages", "grub-*-bin", "GRUB's images")
-            .request("packages", "grub-common", "`grub-mkimage`")
-            .request("packages", "grub2-common", "`update-grub` when a kernel is updated later")
-            .request("exec", "grub-mkimage", "to make GRUB's images")
+            .request_when([debian()], "packages", "grub-*-bin", "GRUB's images")
+            .request_when([debian()], "packages", "grub-common", "`grub-mkimage`")
+            .request_when(
+                [debian()],
+                "packages",
+                "grub2-common",
+                "`update-grub` when a kernel is updated later",
+            )
+            .request_when([debian()], "exec", "grub-mkimage", "to make GRUB's images")
+            .request_when([fedora()], "packages", "grub2-*-modules", "GRUB's images")
+            .request_when([fedora()], "packages", "grub2-tools", "`grub2-mkimage`")
+            .request_when([fedora()], "exec", "grub2-mkimage", "to make GRUB's images")
             .request("rootfs", "write /boot/grub", "the menu and GRUB's images")
             .request("rootfs", "write /boot/efi", "where UEFI looks for a boot loader")
             .request("rootfs", "write /etc/default/grub", "what `update-grub` makes the menu from")
@@ -85,7 +93,8 @@ impl Element for Bootloader {
 
     fn plan_install(&self, plan: &Plan<'_>) -> Result<()> {
         let distribution: Distribution = plan.consume_one()?;
-        if distribution.family != "debian" {
+        let family = distribution.family.as_str();
+        if !["debian", "fedora"].contains(&family) {
             let message = format!("GRUB's packages of `{}` are not known.", distribution.id);
             plan.find(Finding::refusal(message).help("Leave the element `bootloader` out."));
             return Ok(());
@@ -113,11 +122,20 @@ impl Element for Bootloader {
                 plan.find(Finding::refusal(message));
             }
         }
-        plan.package("grub-common", "`grub-mkimage` makes GRUB's images")?;
-        plan.package("grub2-common", "`update-grub` when a kernel is updated later")?;
+        if family == "fedora" {
+            plan.package("grub2-tools", "`grub2-mkimage` makes GRUB's images")?;
+        } else {
+            plan.package("grub-common", "`grub-mkimage` makes GRUB's images")?;
+            plan.package("grub2-common", "`update-grub` when a kernel is updated later")?;
+        }
         let mut firmware: Vec<String> = Vec::new();
         for platform in &platforms {
-            plan.package(platform.package, platform.reason)?;
+            let Some(package) = platform.package(family) else {
+                let message = format!("`{}` has no GRUB for {}.", distribution.id, platform.name);
+                plan.find(Finding::refusal(message).help("Leave the element `bootloader` out."));
+                return Ok(());
+            };
+            plan.package(package, platform.reason)?;
             firmware.push(platform.firmware.to_owned());
         }
         plan.provide("", &Loader { name: "grub".to_owned(), firmware })
@@ -144,12 +162,12 @@ impl Element for Bootloader {
             return Ok(Outcome::skipped("the disk has no place for GRUB"));
         }
         let place = Place::of(&layout)?;
+        let distribution: Distribution = run.consume_one()?;
         for platform in &platforms {
-            make_image(run, platform, &place, &layout)?;
+            make_image(run, platform, &place, &layout, program(&distribution.family))?;
         }
         let kernels = run.consume::<Kernel>()?.into_iter().map(|k| k.value);
         let arguments = arguments(run.consume::<KernelArgument>()?);
-        let distribution: Distribution = run.consume_one()?;
         menu::sound(&distribution, &arguments)?;
         let menu = Menu {
             distribution: &distribution,
@@ -163,8 +181,27 @@ impl Element for Bootloader {
     }
 }
 
+fn debian() -> Condition {
+    Condition::family(["debian"])
+}
+
+fn fedora() -> Condition {
+    Condition::family(["fedora"])
+}
+
+/// What makes images, as the family calls it.
+fn program(family: &str) -> &'static str {
+    if family == "fedora" { "grub2-mkimage" } else { "grub-mkimage" }
+}
+
 /// Makes one image, and for BIOS puts the boot sector beside it.
-fn make_image(run: &Run<'_>, platform: &Platform, place: &Place, layout: &Layout) -> Result<()> {
+fn make_image(
+    run: &Run<'_>,
+    platform: &Platform,
+    place: &Place,
+    layout: &Layout,
+    program: &str,
+) -> Result<()> {
     let tree = run.rootfs()?;
     let folder = format!("{GRUB}/{}", platform.name);
     // As grub-install does: what the image runs before it reads the menu.
@@ -174,7 +211,7 @@ fn make_image(run: &Run<'_>, platform: &Platform, place: &Place, layout: &Layout
         Change::directory(platform.image_folder()),
         Change::write(&load, place.early()),
     ])?;
-    run.exec("grub-mkimage")
+    run.exec(program)
         .args(["-O", platform.name, "-o", &platform.image(), "-c", &load])
         .args(["-p", &place.prefix])
         .args(platform.modules(place, layout))

@@ -208,6 +208,25 @@ fn what_cannot_boot_is_refused_before_anything_is_built() {
 }
 
 #[test]
+fn a_fedora_has_grub_under_its_own_names() {
+    let fedora = Distribution { family: "fedora".to_owned(), ..distribution() };
+    let mut host = host(&layout(&[BIOS_BOOT, ESP])).fact("debian-minimal", "", &fedora).answer(
+        "grub2-mkimage",
+        |command, tree| {
+            let at = command.args.iter().position(|a| a == "-o").unwrap();
+            tree.put_file(&command.args[at + 1], "another image");
+            Output::default()
+        },
+    );
+    let planned = host.plan::<Bootloader>(Phase::Install).unwrap();
+    let packages = ["grub2-tools", "grub2-pc-modules", "grub2-efi-x64-modules"];
+    assert_eq!(planned.package_names(), packages);
+    host.run::<Bootloader>(Phase::Finalise).unwrap();
+    assert_eq!(host.text("/boot/grub/i386-pc/core.img"), "another image");
+    assert_eq!(host.text("/boot/efi/EFI/BOOT/BOOTX64.EFI"), "another image");
+}
+
+#[test]
 fn settings_are_made_of_what_others_know() {
     let mut host = host(&layout(&[BIOS_BOOT, ESP])).parameter("timeout", 5);
     host.run::<Bootloader>(Phase::Install).unwrap();

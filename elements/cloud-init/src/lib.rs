@@ -3,8 +3,8 @@
 use apt_base::machine;
 use dibhost_element_sdk::slots::{Datasource, Distribution};
 use dibhost_element_sdk::{
-    Description, Element, Finding, Parameters, Phase, Plan, Result, Step, UnitState, description,
-    export_element,
+    Condition, Description, Element, Finding, Parameters, Phase, Plan, Result, Step, UnitState,
+    description, export_element,
 };
 
 /// The element.
@@ -19,6 +19,34 @@ pub struct CloudInit {
 }
 
 const UNITS: [&str; 2] = ["systemd-networkd.service", "systemd-resolved.service"];
+const MANAGER: &str = "NetworkManager.service";
+
+/// What a family calls it, and what its network is set up by.
+struct Names {
+    /// The package that grows partitions.
+    grows: &'static str,
+    units: &'static [&'static str],
+    /// As cloud-init names it.
+    renderer: &'static str,
+}
+
+const DEBIAN: Names = Names { grows: "cloud-guest-utils", units: &UNITS, renderer: "networkd" };
+const FEDORA: Names =
+    Names { grows: "cloud-utils-growpart", units: &[MANAGER], renderer: "network-manager" };
+const SUSE: Names = Names { grows: "growpart", units: &[MANAGER], renderer: "network-manager" };
+
+/// Of another family what is asked for and not there is told by its package manager.
+fn names(family: &str) -> &'static Names {
+    match family {
+        "fedora" => &FEDORA,
+        "suse" => &SUSE,
+        _ => &DEBIAN,
+    }
+}
+
+fn family(name: &'static str) -> Condition {
+    Condition::family([name])
+}
 
 impl Element for CloudInit {
     fn describe() -> Description {
@@ -31,6 +59,14 @@ impl Element for CloudInit {
             .request("packages", "systemd-resolved", "names of hosts, where it is a package")
             .request("services", UNITS[0], "the network that cloud-init describes comes up")
             .request("services", UNITS[1], "names of hosts")
+            .request_when([family("fedora")], "packages", FEDORA.grows, "it grows the root with it")
+            .request_when([family("suse")], "packages", SUSE.grows, "it grows the root with it")
+            .request_when(
+                [Condition::family(["fedora", "suse"])],
+                "services",
+                MANAGER,
+                "the network that cloud-init describes comes up",
+            )
             .request("rootfs", "write /etc/cloud/cloud.cfg.d", "its datasources and settings")
     }
 
@@ -58,12 +94,13 @@ impl Element for CloudInit {
             }
         }
         plan.package("cloud-init", "the machine is set up by its cloud")?;
-        plan.package("cloud-guest-utils", "cloud-init grows the root with it")?;
+        let names = names(&distribution.family);
+        plan.package(names.grows, "cloud-init grows the root with it")?;
         if distribution.family == "debian" && machine::resolved_is_a_package(&distribution.codename)
         {
             plan.package("systemd-resolved", "names of hosts")?;
         }
-        for unit in UNITS {
+        for unit in names.units {
             plan.service(unit, UnitState::Enabled)?;
         }
         let folder = "/etc/cloud/cloud.cfg.d";
@@ -72,7 +109,8 @@ impl Element for CloudInit {
         let list = format!("{head}datasource_list: [ {} ]\n", datasources.join(", "));
         let system = format!(
             "{head}system_info:\n  default_user:\n    name: \"{user}\"\n  network:\n    \
-             renderers: [ networkd ]\n"
+             renderers: [ {} ]\n",
+            names.renderer
         );
         plan.file(format!("{folder}/91-dibhost-datasources.cfg"), list)?;
         plan.file(format!("{folder}/91-dibhost-system.cfg"), system)

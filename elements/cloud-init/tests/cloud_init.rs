@@ -80,3 +80,16 @@ fn what_others_say_is_one_word_of_the_file_that_it_goes_into() {
         assert!(planned.findings[0].fatal && planned.files.is_empty());
     }
 }
+
+#[test]
+fn the_network_is_set_up_by_what_the_system_has() {
+    for (family, grows) in [("fedora", "cloud-utils-growpart"), ("suse", "growpart")] {
+        let of_it = Distribution { family: family.to_owned(), ..distribution("") };
+        let mut host = TestHost::new().fact("os", "", &of_it).directory("/etc/cloud/cloud.cfg.d");
+        let planned = host.plan::<CloudInit>(Phase::Install).unwrap();
+        assert_eq!(planned.package_names(), ["cloud-init", grows]);
+        assert_eq!(planned.services, [("NetworkManager.service".to_owned(), UnitState::Enabled)]);
+        let text = host.text("/etc/cloud/cloud.cfg.d/91-dibhost-system.cfg");
+        assert!(text.contains("renderers: [ network-manager ]"), "{text}");
+    }
+}

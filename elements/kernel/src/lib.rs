@@ -2,8 +2,8 @@
 
 use dibhost_element_sdk::slots::{Distribution, InitramfsModule, Kernel, KernelArgument};
 use dibhost_element_sdk::{
-    Change, Description, Element, Finding, Outcome, Parameters, Phase, Plan, Result, Run, Step,
-    description, export_element, names,
+    Change, Condition, Description, Element, Finding, Outcome, Parameters, Phase, Plan, Result,
+    Run, Step, description, export_element, names,
 };
 
 /// The element.
@@ -30,27 +30,36 @@ impl Element for KernelElement {
                     .consumes::<Distribution>()
                     .provides::<KernelArgument>(),
             )
-            .step(Step::new(Phase::PostInstall).consumes::<InitramfsModule>())
-            .step(Step::new(Phase::Finalise).provides::<Kernel>())
-            .request("packages", "linux-image-*", "the kernel")
-            .request("packages", "initramfs-tools", "the initramfs")
-            .request("packages", "zstd", "the initramfs is compressed with it")
-            .request(
-                "rootfs",
-                "write /etc/initramfs-tools",
-                "modules and settings of the initramfs",
+            .step(
+                Step::new(Phase::PostInstall)
+                    .consumes::<Distribution>()
+                    .consumes::<InitramfsModule>(),
             )
+            .step(Step::new(Phase::Finalise).provides::<Kernel>())
+            .request_when([debian()], "packages", "linux-image-*", "the kernel")
+            .request_when([debian()], "packages", "initramfs-tools", "the initramfs")
+            .request_when([debian()], "packages", "zstd", "the initramfs is compressed with it")
+            .request_when([debian()], "rootfs", "write /etc/initramfs-tools", SETTINGS)
+            .request_when([dracut()], "packages", "kernel*", "the kernel")
+            .request_when([dracut()], "packages", "dracut", "the initramfs")
+            .request_when([dracut()], "rootfs", "write /etc/dracut.conf.d", SETTINGS)
             .request("rootfs", "read /boot", "to tell which kernels there are")
     }
 
     fn plan_install(&self, plan: &Plan<'_>) -> Result<()> {
         let distribution: Distribution = plan.consume_one()?;
         let arch = plan.machine().arch;
+        let family = distribution.family.as_str();
+        let own = match family {
+            "debian" if distribution.id == "debian" => format!("linux-image-{}", flavour(&arch)),
+            "debian" if distribution.id == "ubuntu" => "linux-image-generic".to_owned(),
+            "fedora" => "kernel-core".to_owned(),
+            "suse" => "kernel-default".to_owned(),
+            _ => String::new(),
+        };
         let package = match &self.package {
             Some(package) => package.clone(),
-            None if distribution.id == "debian" => format!("linux-image-{}", flavour(&arch)),
-            None if distribution.id == "ubuntu" => "linux-image-generic".to_owned(),
-            None => {
+            None if own.is_empty() => {
                 plan.find(
                     Finding::refusal(format!(
                         "The name of the kernel's package of `{}` is not known.",
@@ -61,18 +70,24 @@ impl Element for KernelElement {
                 );
                 return Ok(());
             }
+            None => own,
         };
-        if !package.starts_with("linux-image-") {
+        let begins = if DRACUT.contains(&family) { "kernel" } else { "linux-image-" };
+        if !package.starts_with(begins) {
             plan.find(
                 Finding::refusal(format!("`{package}` is no package of a kernel."))
                     .about("package")
-                    .help("Name one that begins with `linux-image-`."),
+                    .help(format!("Name one that begins with `{begins}`.")),
             );
             return Ok(());
         }
         plan.package(package, "the kernel")?;
-        plan.package("initramfs-tools", "the initramfs, which finds the root filesystem")?;
-        plan.package("zstd", "the initramfs is made and unpacked faster with it")?;
+        if DRACUT.contains(&family) {
+            plan.package("dracut", "the initramfs, which finds the root filesystem")?;
+        } else {
+            plan.package("initramfs-tools", "the initramfs, which finds the root filesystem")?;
+            plan.package("zstd", "the initramfs is made and unpacked faster with it")?;
+        }
         for (place, argument) in self.arguments.iter().enumerate() {
             // The key keeps the order of the definition.
             let fact =
@@ -84,7 +99,17 @@ impl Element for KernelElement {
 
     fn run_post_install(&self, run: &Run<'_>) -> Result<Outcome> {
         let modules = run.consume::<InitramfsModule>()?;
+        if let Some(odd) = modules.iter().find(|module| !names::is_module(&module.value.name)) {
+            let name = odd.value.name.escape_debug();
+            return Err(format!("`{name}` is no kernel module").into());
+        }
         let tree = run.rootfs()?;
+        let distribution: Distribution = run.consume_one()?;
+        if DRACUT.contains(&&*distribution.family) {
+            let names: Vec<&str> = modules.iter().map(|module| &*module.value.name).collect();
+            tree.apply(self.dracut(&names))?;
+            return Ok(Outcome::Done);
+        }
         let mut changes = vec![
             Change::directory("/etc/initramfs-tools/conf.d"),
             // Machines made from an image do not resume from another one's swap.
@@ -97,10 +122,6 @@ impl Element for KernelElement {
         if !modules.is_empty() {
             let mut text = "# Modules that the initramfs loads, one a line.\n".to_owned();
             for module in &modules {
-                let name = &module.value.name;
-                if !names::is_module(name) {
-                    return Err(format!("`{}` is no kernel module", name.escape_debug()).into());
-                }
                 text.push_str(&format!("# for `{}`\n{}\n", module.provider, module.value.name));
             }
             changes.push(Change::write("/etc/initramfs-tools/modules", text));
@@ -115,15 +136,20 @@ impl Element for KernelElement {
         let names: Vec<&str> = entries.iter().map(|e| e.name()).collect();
         let mut found = 0;
         for version in names.iter().filter_map(|name| name.strip_prefix("vmlinuz-")) {
-            let initramfs = format!("initrd.img-{version}");
-            let has_initramfs = names.contains(&&*initramfs);
-            if !has_initramfs {
+            // What initramfs-tools, dracut and openSUSE call it.
+            let called = [
+                format!("initrd.img-{version}"),
+                format!("initramfs-{version}.img"),
+                format!("initrd-{version}"),
+            ];
+            let initramfs = called.into_iter().find(|name| names.contains(&&**name));
+            if initramfs.is_none() {
                 run.warn(format!("the kernel {version} has no initramfs"));
             }
             let kernel = Kernel {
                 version: version.to_owned(),
                 image: format!("/boot/vmlinuz-{version}"),
-                initramfs: has_initramfs.then(|| format!("/boot/{initramfs}")),
+                initramfs: initramfs.map(|name| format!("/boot/{name}")),
             };
             run.provide(version, &kernel)?;
             found += 1;
@@ -132,6 +158,34 @@ impl Element for KernelElement {
             return Err("there is no kernel in `/boot` of the image (`vmlinuz-…`)".into());
         }
         Ok(Outcome::Done)
+    }
+}
+
+/// Families whose initramfs dracut makes.
+const DRACUT: &[&str] = &["fedora", "suse"];
+
+const SETTINGS: &str = "modules and settings of the initramfs";
+
+fn debian() -> Condition {
+    Condition::family(["debian"])
+}
+
+fn dracut() -> Condition {
+    Condition::family(DRACUT.iter().copied())
+}
+
+impl KernelElement {
+    /// What dracut is told: the initramfs is for any machine, not for the builder's.
+    fn dracut(&self, modules: &[&str]) -> [Change; 2] {
+        let mut text = "# Written by the dibhost element `kernel`.\nhostonly=\"no\"\n".to_owned();
+        if !modules.is_empty() {
+            text.push_str(&format!("add_drivers+=\" {} \"\n", modules.join(" ")));
+        }
+        if let Some(level) = self.compression_level {
+            text.push_str(&format!("compress=\"zstd -{level}\"\n"));
+        }
+        let folder = "/etc/dracut.conf.d";
+        [Change::directory(folder), Change::write(format!("{folder}/90-dibhost.conf"), text)]
     }
 }
 

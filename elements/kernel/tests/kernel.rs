@@ -105,3 +105,33 @@ fn no_kernel_at_all_stops_the_build() {
     let error = host().run::<KernelElement>(Phase::Finalise).unwrap_err();
     assert!(error.message.contains("no kernel in `/boot`"), "{error}");
 }
+
+fn fedora() -> TestHost {
+    let family = |family: &str| Distribution {
+        family: family.to_owned(),
+        package_manager: "dnf".to_owned(),
+        ..distribution("rocky")
+    };
+    TestHost::new().fact("rocky", "", &family("fedora"))
+}
+
+#[test]
+fn a_system_of_rpm_packages_has_its_kernel_and_dracut() {
+    let planned = fedora().plan::<KernelElement>(Phase::Install).unwrap();
+    assert_eq!(planned.package_names(), ["kernel-core", "dracut"]);
+    let mut other = fedora().parameter("package", "linux-image-amd64");
+    assert!(other.plan::<KernelElement>(Phase::Install).unwrap().findings[0].fatal);
+
+    let module = InitramfsModule { name: "virtio_blk".to_owned() };
+    let mut host =
+        fedora().directory("/etc").fact("vm", "", &module).parameter("compression-level", 3);
+    host.run::<KernelElement>(Phase::PostInstall).unwrap();
+    let text = host.text("/etc/dracut.conf.d/90-dibhost.conf");
+    assert!(text.contains("hostonly=\"no\"\nadd_drivers+=\" virtio_blk \"\n"), "{text}");
+    assert!(text.contains("compress=\"zstd -3\"\n"), "{text}");
+    assert!(!host.exists("/etc/initramfs-tools"));
+
+    let mut host = fedora().file("/boot/vmlinuz-6.1", "").file("/boot/initramfs-6.1.img", "");
+    let ran = host.run::<KernelElement>(Phase::Finalise).unwrap();
+    assert_eq!(ran.provided::<Kernel>()[0].initramfs.as_deref(), Some("/boot/initramfs-6.1.img"));
+}

@@ -54,6 +54,11 @@ impl Element for OpensshServer {
             ),
         }
 
+        // Whoever is in it may work as root.
+        let administrators = match &distribution {
+            Some(distribution) if OTHERS.contains(&&*distribution.family) => "wheel",
+            _ => "sudo",
+        };
         let default_user = distribution.map(|distribution| distribution.default_user);
         let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for fact in plan.consume::<AuthorizedKey>()? {
@@ -82,7 +87,7 @@ impl Element for OpensshServer {
         for (name, authorized_keys) in keys {
             // The default user works as root, as cloud-init would have it.
             let groups = match &default_user {
-                Some(user) if *user == name => vec!["sudo".to_owned()],
+                Some(user) if *user == name => vec![administrators.to_owned()],
                 _ => Vec::new(),
             };
             plan.user(User { name, groups, authorized_keys, ..User::default() })?;

@@ -45,6 +45,21 @@ fn the_unit_is_the_one_that_the_system_has() {
 }
 
 #[test]
+fn the_default_user_is_of_the_group_that_the_system_has() {
+    let groups = |family: &str| {
+        let distribution = Distribution { family: family.to_owned(), ..debian() };
+        let mut host = TestHost::new().fact("os", "", &distribution).fact(
+            "a",
+            "",
+            &key("ssh-ed25519 AAAA one", None),
+        );
+        host.plan::<OpensshServer>(Phase::Install).unwrap().users.remove(0).groups
+    };
+    assert_eq!(groups("debian"), ["sudo"]);
+    assert_eq!((groups("fedora"), groups("suse")), (vec!["wheel".into()], vec!["wheel".into()]));
+}
+
+#[test]
 fn authorized_keys_reach_their_accounts() {
     let mut host = TestHost::new()
         .fact("debian-minimal", "", &debian())
