@@ -22,9 +22,26 @@ def versions(packages):
     return found
 
 
+def needed_by(packages):
+    """All packages that apt could install for these, themselves included."""
+    without = ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
+    said = run("apt-cache", "depends", "--recurse", *(f"--no-{kind}" for kind in without), *packages)
+    return sorted({line for line in said.splitlines() if line[:1] not in (" ", "<", "|", "")})
+
+
+def newest_kernel(package):
+    """The release of the kernel that a package without files depends on."""
+    for line in run("apt-cache", "depends", package).splitlines():
+        if "Depends: linux-image-" in line:
+            return line.split("linux-image-")[1].strip()
+    raise SystemExit(f"`{package}` depends on no kernel")
+
+
 def unpacked(packages, wanted, cache):
-    """A folder with those files of these packages that a pattern is of, `/usr` merged."""
+    """A folder with those files of these packages that a pattern is of, `/usr` merged. A pattern `A=B` is
+    the file A under the name B."""
     root = Path(tempfile.mkdtemp(dir=cache))
+    renamed = dict(pattern.split("=") for pattern in wanted if "=" in pattern)
     with tempfile.TemporaryDirectory() as folder:
         for package in packages:
             run("dpkg-deb", "-x", fetched(package, cache), folder)
@@ -35,10 +52,12 @@ def unpacked(packages, wanted, cache):
                 inside = f"usr/{inside}"
             if node.is_dir() and not node.is_symlink():
                 continue
-            if not any(fnmatch.fnmatch(f"/{inside}", pattern) for pattern in wanted):
-                continue
-            (root / inside).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(node, root / inside, follow_symlinks=False)
+            names = {inside} if any(fnmatch.fnmatch(f"/{inside}", one) for one in wanted) else set()
+            if f"/{inside}" in renamed:
+                names.add(renamed[f"/{inside}"].lstrip("/"))
+            for name in names:
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(node, root / name, follow_symlinks=False)
     return root
 
 

@@ -15,6 +15,8 @@ nobody:x:65534:65534:Kernel Overflow User:/:/sbin/nologin
 """
 GROUP = "root:x:0:\nbin:x:1:\ndaemon:x:2:\nwheel:x:10:\nnobody:x:65534:\n"
 
+SHADOW = "root:*:19000:0:99999:7:::\nbin:*:19000:0:99999:7:::\nnobody:*:19000:0:99999:7:::\n"
+
 OS_RELEASE = 'NAME="Shaped Linux"\nID=shaped\nVERSION_ID=1\nPLATFORM_ID="platform:s1"\n'
 
 FOLDERS = {
@@ -78,9 +80,12 @@ def plain():
         "setup",
         files={
             "/etc/passwd": PASSWD, "/etc/group": GROUP, "/etc/profile": "# profile\n",
-            "/etc/shells": "/bin/sh\n/bin/bash\n",
+            "/etc/shells": "/bin/sh\n/bin/bash\n", "/etc/shadow": SHADOW, "/etc/gshadow": "",
         },
-        listed=["%config(noreplace) /etc/passwd", "%config(noreplace) /etc/group",
+        # What whoever makes accounts changes, as Fedora has it.
+        listed=[*(f"%verify(not md5 size mtime) {attr}%config(noreplace) {file}" for file, attr in [
+                    ("/etc/passwd", ""), ("/etc/group", ""), ("/etc/shadow", "%attr(0000, root, root) "),
+                    ("/etc/gshadow", "%attr(0000, root, root) ")]),
                 "%config(noreplace) /etc/profile", "%config /etc/shells"],
     )
     yield Package(

@@ -29,6 +29,7 @@ mod ramdisk;
 mod record;
 mod refusals;
 mod rootless;
+mod rpm;
 mod secrets;
 mod shell;
 mod ubuntu;
