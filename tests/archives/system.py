@@ -60,7 +60,7 @@ FILLED = [
      [*PROGRAMS, "/usr/libexec/*", "/usr/lib/sudo/*", "/etc/sudo*", "/etc/sudoers.d/*", "/etc/pam.d/*",
       "/usr/lib/tmpfiles.d/*"],
      {"requires": ["libraries", "pam"],
-      "sections": {"%post": "echo '%wheel ALL=(ALL:ALL) ALL' >/etc/sudoers.d/wheel\nchmod 0440 /etc/sudoers.d/wheel"}}),
+      "sections": {"%post": "echo '%wheel ALL=(ALL:ALL) ALL' >/etc/sudoers.d/00-wheel\nchmod 0440 /etc/sudoers.d/00-wheel"}}),
     ("procps-ng", ["procps"], [*PROGRAMS, "/etc/sysctl.d/*"], {"requires": ["libraries"]}),
     ("kmod", ["kmod"], [*PROGRAMS, "/usr/lib/modprobe.d/*"], {"requires": ["libraries"]}),
     ("iproute", ["iproute2"], ["/usr/bin/ip", "/usr/sbin/ip", "/usr/bin/ss", "/etc/iproute2/*"],

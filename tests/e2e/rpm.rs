@@ -285,7 +285,7 @@ fn a_fedora_boots_and_lets_in_whoever_has_the_key() -> Result<()> {
                 ("sudo -n id -u", "0"),
                 ("sudo -n sshd -T | grep ^passwordauthentication", "passwordauthentication no"),
                 ("systemctl --failed --no-legend --plain | cat", ""),
-                ("rpm --query gawk", "gawk-1-1.x86_64"),
+                ("sudo -n rpm --query gawk", "gawk-1-1.x86_64"),
                 ("systemctl is-active NetworkManager", "active"),
             ] {
                 let said = machine.ssh_text(command)?;
