@@ -78,6 +78,7 @@ const CASES: [Case; 18] = [
     Case {
         variables: &[
             ("DIB_RELEASE", "resolute"),
+            ("DIB_DISTRIBUTION_MIRROR", "http://mirror.invalid/ubuntu"),
             ("DIB_UBUNTU_MIRROR_DISTS", "updates,security,backports"),
             ("DIB_UBUNTU_KERNEL", "linux-image-virtual"),
         ],

@@ -1,15 +1,6 @@
-//! Ubuntu's archives: where they are by architecture and release, and how apt is told.
-//!
-//! The addresses are those that Ubuntu's own images and tools had in November 2026 (`ubuntu.sources` of
-//! its cloud images; the head of `chisel.yaml` in canonical/chisel-releases). For arm64 the main archive
-//! has what was on the host of the ports from 25.10 on (canonical/curtin pull request 34).
+//! Ubuntu's archives: their pockets, and how apt is told of them.
 
 use crate::release;
-
-const MAIN: &str = "http://archive.ubuntu.com/ubuntu";
-/// The same pocket as on the main archive, there earlier; it has the two architectures of PCs alone.
-const SECURITY: &str = "http://security.ubuntu.com/ubuntu";
-const PORTS: &str = "http://ports.ubuntu.com/ubuntu-ports";
 
 /// Where the package `ubuntu-keyring` puts the archive's keys.
 pub(crate) const KEYRING: &str = "/usr/share/keyrings/ubuntu-archive-keyring.gpg";
@@ -23,16 +14,6 @@ pub(crate) const KEY: &str = include_str!("archive-key-2018.asc");
 pub(crate) struct Mirrors {
     pub(crate) archive: String,
     pub(crate) security: String,
-}
-
-/// Ubuntu's own, for an architecture and a release.
-pub(crate) fn own(arch: &str, release: &str) -> Mirrors {
-    let (archive, security) = match arch {
-        "amd64" | "i386" => (MAIN, SECURITY),
-        "arm64" if release::is_since(release, "questing") => (MAIN, MAIN),
-        _ => (PORTS, PORTS),
-    };
-    Mirrors { archive: archive.to_owned(), security: security.to_owned() }
 }
 
 /// The suites of a release by the pockets that are wanted: on the archive, the release first, and on the
@@ -75,25 +56,4 @@ pub(crate) fn sources(
             .map(move |suite| format!("deb [signed-by={keyring}] {mirror} {suite} {components}\n"))
     });
     ("/etc/apt/sources.list", lines.collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_architecture_has_its_archive() {
-        for (arch, release, archive, security) in [
-            ("amd64", "noble", MAIN, SECURITY),
-            ("i386", "resolute", MAIN, SECURITY),
-            ("arm64", "noble", PORTS, PORTS),
-            ("arm64", "plucky", PORTS, PORTS),
-            ("arm64", "questing", MAIN, MAIN),
-            ("arm64", "resolute", MAIN, MAIN),
-            ("ppc64el", "resolute", PORTS, PORTS),
-        ] {
-            let own = own(arch, release);
-            assert_eq!((&*own.archive, &*own.security), (archive, security), "{arch} {release}");
-        }
-    }
 }

@@ -34,10 +34,11 @@ pub struct UbuntuMinimal {
     /// `noble`.
     #[parameter(alias = "DIB_RELEASE")]
     release: Option<String>,
-    /// The mirror that packages are fetched from; none: Ubuntu's own of the architecture.
+    /// The mirror that packages are fetched from; none: what the element `ubuntu` says, which has to say
+    /// one then. Of other architectures than `amd64` and `i386` most releases are on the ports' own.
     #[parameter(alias = "DIB_DISTRIBUTION_MIRROR")]
     mirror: Option<String>,
-    /// The mirror that security updates are fetched from; none: `mirror`, else Ubuntu's own.
+    /// The mirror that security updates are fetched from; none: `mirror`.
     security_mirror: Option<String>,
     /// The archive's components.
     #[parameter(default = ["main", "universe"], alias = "DIB_DEBIAN_COMPONENTS")]
@@ -119,7 +120,7 @@ impl Element for UbuntuMinimal {
     }
 
     fn plan_root(&self, plan: &Plan<'_>) -> Result<()> {
-        let chosen = match self.choose(plan.consume_optional()?, &plan.machine().arch) {
+        let chosen = match self.choose(plan.consume_optional()?) {
             Ok(chosen) => chosen,
             Err(problem) => {
                 plan.find(problem);
@@ -190,7 +191,7 @@ impl Element for UbuntuMinimal {
     }
 
     fn run_install(&self, run: &Run<'_>) -> Result<Outcome> {
-        let chosen = self.choose(run.consume_optional()?, &run.machine().arch);
+        let chosen = self.choose(run.consume_optional()?);
         let chosen = chosen.map_err(|problem| Error::new(problem.message))?;
         let image = run.machine().image_name;
         let hostname = self.hostname.clone();
@@ -235,7 +236,7 @@ impl UbuntuMinimal {
     }
 
     /// Refused is what would say more in a file of the image than it is to say, whoever it comes from.
-    fn choose(&self, other: Option<Choice>, arch: &str) -> std::result::Result<Chosen, Finding> {
+    fn choose(&self, other: Option<Choice>) -> std::result::Result<Chosen, Finding> {
         let release = self.release(other.as_ref());
         release::check(&release).map_err(|message| {
             let help = "Name the release by its codename, such as `noble`.";
@@ -243,16 +244,15 @@ impl UbuntuMinimal {
         })?;
         let mirror = self.mirror.clone().or_else(|| other.and_then(|other| other.mirror));
         self.check(mirror.as_ref())?;
-        let own = archive::own(arch, &release);
-        let named = |mirror: &Option<String>, archive: &Option<String>, own: String| {
-            mirror.clone().or_else(|| archive.clone()).unwrap_or(own)
+        let Some(archive) = mirror else {
+            let help = "Name it: `[parameters.ubuntu-minimal]` with `mirror = \"http://…/ubuntu\"`.";
+            let message = "No mirror of Ubuntu is named, and the builder knows those of its own system.";
+            return Err(Finding::refusal(message).about("mirror").help(help));
         };
-        let mirrors = Mirrors {
-            security: named(&self.security_mirror, &mirror, own.security),
-            archive: mirror.unwrap_or(own.archive),
-        };
-        let image_security =
-            named(&self.image_security_mirror, &self.image_mirror, mirrors.security.clone());
+        let security = self.security_mirror.clone().unwrap_or_else(|| archive.clone());
+        let mirrors = Mirrors { archive, security };
+        let image_security = self.image_security_mirror.as_ref().or(self.image_mirror.as_ref());
+        let image_security = image_security.unwrap_or(&mirrors.security).clone();
         let image_archive = self.image_mirror.clone().unwrap_or_else(|| mirrors.archive.clone());
         let image_mirrors = Mirrors { archive: image_archive, security: image_security };
         let key = self.key.clone().unwrap_or_else(|| archive::KEY.to_owned());

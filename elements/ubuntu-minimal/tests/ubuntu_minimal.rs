@@ -6,6 +6,11 @@ use dibhost_element_sdk::{
 };
 use ubuntu_minimal::{Choice, UbuntuMinimal};
 
+/// A host on which a mirror is named.
+fn new() -> TestHost {
+    TestHost::new().parameter("mirror", "http://u.example/ubuntu")
+}
+
 fn planned(host: TestHost) -> Planned {
     let mut host = host;
     host.plan::<UbuntuMinimal>(Phase::Root).unwrap()
@@ -26,7 +31,7 @@ fn beside(planned: &Planned) -> Vec<(&str, &str, Vec<&str>)> {
 
 #[test]
 fn a_release_comes_with_its_pockets_each_from_where_it_is() {
-    let plain = planned(TestHost::new());
+    let plain = planned(new());
     let tree = first_tree(&plain);
     assert_eq!((&*tree.package_manager, &*tree.release), ("apt", "noble"));
     let mirror = tree.mirror.as_deref().unwrap();
@@ -37,12 +42,12 @@ fn a_release_comes_with_its_pockets_each_from_where_it_is() {
         (repositories[1].0, &repositories[1].2[..]),
         ("ubuntu-security", &["noble-security"][..])
     );
-    assert_ne!(repositories[1].1, mirror);
+    assert_eq!((mirror, repositories[1].1), ("http://u.example/ubuntu", mirror));
     // Each is signed by Ubuntu's key, and none is in the image by that name.
     assert!(tree.keys[0].starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----"));
     assert!(plain.deb_repositories.iter().all(|r| r.key == tree.keys[0] && r.build_only));
 
-    let more = TestHost::new()
+    let more = new()
         .parameter("pockets", vec!["updates", "backports"])
         .parameter("components", vec!["main"]);
     let more = planned(more);
@@ -52,21 +57,15 @@ fn a_release_comes_with_its_pockets_each_from_where_it_is() {
     );
     assert_eq!(more.deb_repositories[0].components, ["main"]);
     let none: Vec<String> = Vec::new();
-    assert!(beside(&planned(TestHost::new().parameter("pockets", none))).is_empty());
+    assert!(beside(&planned(new().parameter("pockets", none))).is_empty());
 }
 
 #[test]
-fn other_architectures_have_their_own_archive() {
-    let mirrors = |arch: &str, release: &str| {
-        let planned = planned(TestHost::new().arch(arch).parameter("release", release));
-        let security = planned.deb_repositories[1].url.clone();
-        (first_tree(&planned).mirror.clone().unwrap(), security)
-    };
-    let ports = mirrors("arm64", "noble");
-    assert_eq!(ports.0, ports.1);
-    assert_ne!(ports, mirrors("amd64", "noble"));
-    assert_eq!(mirrors("arm64", "resolute").0, mirrors("amd64", "resolute").0);
-    assert_eq!(mirrors("riscv64", "resolute"), ports);
+fn a_mirror_has_to_be_named() {
+    let mut host = TestHost::new();
+    let planned = host.plan::<UbuntuMinimal>(Phase::Root).unwrap();
+    assert!(planned.bootstrap.is_none() && planned.findings[0].fatal);
+    assert_eq!(planned.findings[0].parameter.as_deref(), Some("mirror"));
 }
 
 #[test]
@@ -95,7 +94,7 @@ fn others_are_told_what_it_is() {
     for (release, version, resolved) in
         [("jammy", "22.04", false), ("noble", "24.04", true), ("unheard", "", true)]
     {
-        let mut host = TestHost::new().parameter("release", release);
+        let mut host = new().parameter("release", release);
         let root = host.plan::<UbuntuMinimal>(Phase::Root).unwrap();
         let facts = root.provided::<Distribution>();
         let fact = &facts[0];
@@ -151,7 +150,7 @@ fn the_image_has_the_sources_it_was_given_in_the_form_of_its_release() {
 #[test]
 fn an_archive_of_your_own_has_your_key_in_the_image() {
     let key = "-----BEGIN PGP PUBLIC KEY BLOCK-----\nmine\n-----END PGP PUBLIC KEY BLOCK-----\n";
-    let host = ran(TestHost::new().parameter("key", key));
+    let host = ran(new().parameter("key", key));
     assert_eq!(host.text("/etc/apt/keyrings/ubuntu-archive.asc"), key);
     let text = host.text("/etc/apt/sources.list.d/ubuntu.sources");
     assert_eq!(text.matches("Signed-By: /etc/apt/keyrings/ubuntu-archive.asc\n").count(), 2);
@@ -159,7 +158,7 @@ fn an_archive_of_your_own_has_your_key_in_the_image() {
 
 #[test]
 fn the_machine_has_a_name_and_a_network() {
-    let host = ran(TestHost::new().image_name("Ubuntu VM_1"));
+    let host = ran(new().image_name("Ubuntu VM_1"));
     assert_eq!(host.text("/etc/hostname"), "ubuntu-vm-1\n");
     assert!(host.text("/etc/systemd/network/90-dhcp.network").contains("DHCP=yes"));
     assert!(host.text("/etc/sysctl.d/90-dibhost-ipv6.conf").contains("all.use_tempaddr = 0"));
@@ -176,7 +175,7 @@ fn what_a_parameter_says_is_one_word_of_the_file_that_it_goes_into() {
         // Nor is it written where nobody planned.
         assert!(host.run::<UbuntuMinimal>(Phase::Install).is_err(), "{parameter}");
     };
-    let host = TestHost::new;
+    let host = new;
     for release in ["devel", "lts", "xenial", "", "Noble", "noble-updates", "noble\nTrusted: yes"] {
         refused("release", host().parameter("release", release));
     }
@@ -190,5 +189,5 @@ fn what_a_parameter_says_is_one_word_of_the_file_that_it_goes_into() {
     }
     refused("hostname", host().parameter("hostname", "a b"));
     let choice = Choice { release: None, mirror: Some("[trusted=yes] http://m.example".into()) };
-    refused("mirror", host().fact("ubuntu", "", &choice));
+    refused("mirror", TestHost::new().fact("ubuntu", "", &choice));
 }

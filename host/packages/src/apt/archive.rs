@@ -64,7 +64,7 @@ impl Apt {
         downloads.make_folders()?;
         write(
             &folders.own.join("sources.list"),
-            config::sources(&lines, &options.arch, &folders.own)?.as_bytes(),
+            config::sources(&lines, &options.arch, &folders.lists)?.as_bytes(),
         )?;
         write(&folders.own.join("preferences"), b"")?;
         write(&folders.own.join("status"), b"")?;

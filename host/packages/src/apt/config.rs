@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::types::{AptOptions, Mirror};
 use crate::digest::hex;
 use crate::error::PackageError;
-use crate::files::{reachable_by_all, write};
+use crate::files::{reachable_by_all, read, write};
 use crate::manager::{LockedPackage, PackageSource};
 use crate::words::{check_key, check_source, check_url, invalid, word};
 
@@ -198,7 +198,8 @@ fn source_lines(source: &PackageSource) -> Result<Vec<Line>, PackageError> {
         .collect()
 }
 
-/// The text of sources.list; armoured keys are written into `folder`.
+/// The text of sources.list; armoured keys are written into `folder`, which whoever may read the lists gets
+/// into: apt looks at signatures as `_apt` where it can.
 pub(super) fn sources(lines: &[Line], arch: &str, folder: &Path) -> Result<String, PackageError> {
     let mut text = String::new();
     for line in lines {
@@ -208,7 +209,10 @@ pub(super) fn sources(lines: &[Line], arch: &str, folder: &Path) -> Result<Strin
                 Keyring::File(path) => path.display().to_string(),
                 Keyring::Armoured(key) => {
                     let path = folder.join(format!("{}.asc", &hex(key.as_bytes())[..16]));
-                    write(&path, key.as_bytes())?;
+                    // Another build may be reading it.
+                    if read(&path).ok().as_deref() != Some(key.as_bytes()) {
+                        write(&path, key.as_bytes())?;
+                    }
                     path.display().to_string()
                 }
             });
