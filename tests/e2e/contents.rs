@@ -218,12 +218,24 @@ const OTHERWISE: [(&str, &str, &str); 12] = [
     ("web.example.org", "web.example.com", "/etc/hostname"),
     ("uid = 1234", "uid = 1235", "number of deploy (definition): expected 1235, found 1234"),
     ("groups = [\"adm\"]", "groups = [\"audio\"]", "deploy in group audio (definition)"),
-    ("mode = \"1777\"", "mode = \"0777\"", "mode of /srv/empty (definition): expected 777, found 1777"),
+    (
+        "mode = \"1777\"",
+        "mode = \"0777\"",
+        "mode of /srv/empty (definition): expected 777, found 1777",
+    ),
     ("Environment=WORD=dropped", "Environment=WORD=other", "drop-in 10-more of hello.service"),
     ("state = \"masked\"", "state = \"disabled\"", "apt-daily.timer is disabled (definition)"),
-    ("swappiness\" = 7", "swappiness\" = 8", "sysctl vm.swappiness (definition): expected 8, found 7"),
+    (
+        "swappiness\" = 7",
+        "swappiness\" = 8",
+        "sysctl vm.swappiness (definition): expected 8, found 7",
+    ),
     ("dibhost.test=1", "dibhost.test=2", "kernel argument dibhost.test=2 (definition)"),
-    ("link = \"/etc/motd\"", "link = \"/etc/issue\"", "/lib/systemd/link (definition): expected /etc/issue"),
+    (
+        "link = \"/etc/motd\"",
+        "link = \"/etc/issue\"",
+        "/lib/systemd/link (definition): expected /etc/issue",
+    ),
 ];
 
 /// A command that runs in the machine what `dibhost verify` writes of a definition.

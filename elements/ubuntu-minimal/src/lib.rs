@@ -245,8 +245,10 @@ impl UbuntuMinimal {
         let mirror = self.mirror.clone().or_else(|| other.and_then(|other| other.mirror));
         self.check(mirror.as_ref())?;
         let Some(archive) = mirror else {
-            let help = "Name it: `[parameters.ubuntu-minimal]` with `mirror = \"http://…/ubuntu\"`.";
-            let message = "No mirror of Ubuntu is named, and the builder knows those of its own system.";
+            let help =
+                "Name it: `[parameters.ubuntu-minimal]` with `mirror = \"http://…/ubuntu\"`.";
+            let message =
+                "No mirror of Ubuntu is named, and the builder knows those of its own system.";
             return Err(Finding::refusal(message).about("mirror").help(help));
         };
         let security = self.security_mirror.clone().unwrap_or_else(|| archive.clone());

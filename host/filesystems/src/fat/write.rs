@@ -35,7 +35,8 @@ pub(crate) struct Volume<'a> {
 }
 
 /// Reads a file of the tree by its path on the volume, from its begin to its end, in pieces.
-pub(crate) type Read<'a> = dyn FnMut(&str, &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> + 'a;
+pub(crate) type Read<'a> =
+    dyn FnMut(&str, &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> + 'a;
 
 /// Writes it with all that is in `folder`.
 pub(crate) fn write(

@@ -63,12 +63,15 @@ fn wanted_by(want: &PackageWant) -> Vec<&str> {
 
 /// How the system is asked for its packages; none: it is not said what it is.
 fn functions(plan: &Plan) -> Option<&'static str> {
-    let first = plan.transactions.iter().filter_map(|t| t.bootstrap.as_ref()).find_map(|first| {
-        match &first.source {
-            Bootstrap::Distribution(distribution) => Some(distribution.package_manager.as_str()),
-            Bootstrap::Container(_) | Bootstrap::Archive(..) | Bootstrap::DiskImage(..) => None,
-        }
-    });
+    let first =
+        plan.transactions.iter().filter_map(|t| t.bootstrap.as_ref()).find_map(
+            |first| match &first.source {
+                Bootstrap::Distribution(distribution) => {
+                    Some(distribution.package_manager.as_str())
+                }
+                Bootstrap::Container(_) | Bootstrap::Archive(..) | Bootstrap::DiskImage(..) => None,
+            },
+        );
     let said = plan.facts_of("dib:os/distribution@1").next();
     let manager = first.or_else(|| said?.value.get("package-manager")?.as_str())?;
     match manager {
