@@ -365,6 +365,7 @@ pub struct User {
 }
 
 /// Where the first tree comes from.
+#[expect(clippy::large_enum_variant, reason = "there is one of them in a plan")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bootstrap {
     /// A distribution's own package manager.

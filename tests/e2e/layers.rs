@@ -278,6 +278,10 @@ fn every_example_and_combination_is_the_same_from_layers() -> Result<()> {
             .chain(case.arguments.iter().map(String::as_str))
             .collect();
         let plan = dibhost.run(&plan)?.expect_code(0)?.stdout;
+        // There for their plans alone: their mirrors are nowhere.
+        if plan.contains("//mirror.example/") {
+            continue;
+        }
         let plan: serde_json::Value = serde_json::from_str(&plan)?;
         // Nothing of these is kept, and their secrets are not here.
         if plan["secrets"].as_array().is_some_and(|secrets| !secrets.is_empty()) {

@@ -18,7 +18,7 @@ const BACKUP_SECTOR: u64 = 6;
 const MEDIA: u8 = 0xf8;
 /// Zeros of so many bytes become a hole.
 const HOLE: usize = 64 << 10;
-const ZEROS: [u8; HOLE] = [0; HOLE];
+static ZEROS: [u8; HOLE] = [0; HOLE];
 
 /// A volume, decided to the last number.
 #[derive(Debug, Clone, Copy)]
