@@ -39,7 +39,7 @@ impl Peak {
     }
 }
 
-/// `VmHWM:	   12345 kB`
+/// `VmHWM: 12345 kB`
 fn high_water(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
