@@ -102,7 +102,7 @@ fn elements_can_be_typed() {
 
 #[test]
 fn elements_of_dibs_are_called_as_they_are_here() {
-    let line = ["base", "debian", "vm", "cloud-init-datasources", "grub2", "bootloader", "-n"];
+    let line = ["base", "debian", "vm", "cloud-init-growpart", "grub2", "bootloader", "-n"];
     let resolved = resolve(&line).ok().unwrap();
     let names: Vec<_> =
         resolved.definition.image.elements.iter().map(|e| e.value.as_str()).collect();

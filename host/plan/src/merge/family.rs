@@ -21,6 +21,9 @@ pub(crate) fn check(wishes: &[WishRecord], facts: &[Fact], wrong: &mut Diagnosti
     first_tree(wishes, wrong);
     let Some((manager, why)) = of_first_tree(wishes).or_else(|| of_system(facts)) else { return };
     for record in wishes {
+        if let (true, Wish::Package(package)) = (DEB.contains(&manager), &record.wish) {
+            debian_name(&package.name, &By::of(record), wrong);
+        }
         for (managers, what) in only_for(&record.wish) {
             if managers.contains(&manager) {
                 continue;
@@ -37,6 +40,21 @@ pub(crate) fn check(wishes: &[WishRecord], facts: &[Fact], wrong: &mut Diagnosti
                 )),
             );
         }
+    }
+}
+
+/// Names of Debian's packages: Debian Policy 5.6.1. Those of RPM packages may have more.
+fn debian_name(name: &str, by: &By<'_>, wrong: &mut Diagnostics) {
+    if let Some(odd) = name.chars().find(|c| c.is_ascii_uppercase() || *c == '_') {
+        // Its line stands before the sentence.
+        let who = by.place.map_or_else(|| by.to_string(), |_| "the definition".to_owned());
+        let problem = format!("{who} wishes for the package `{name}`, which has {odd:?} in it");
+        let nearest = name.to_ascii_lowercase().replace('_', "-");
+        wrong.push(
+            Diagnostic::new(format!("{problem}: no package of Debian's has"))
+                .with_help(format!("did you mean `{nearest}`?"))
+                .at(by.place),
+        );
     }
 }
 
