@@ -250,7 +250,7 @@ fn given(options: &SubjectOptions) -> Vec<DibGiven> {
 /// Elements that were typed.
 struct Elements {
     names: Vec<String>,
-    /// DIB's `devuser` was among them, which is no element here.
+    /// DIB's `devuser` was among them: a user of the definition's.
     devuser: bool,
 }
 
@@ -260,7 +260,9 @@ fn elements(typed: &[String], library: &dyn Planner, reporter: &Reporter) -> Ele
     let mut elements = Elements { names: Vec::new(), devuser: false };
     let mut remarks = Vec::new();
     for name in typed {
-        let here = element(name).filter(|_| !known.contains(name)).map(|element| element.here);
+        // Where `devuser` is typed, variables describe whom it makes: an element would not see them.
+        let here = element(name).map(|element| element.here);
+        let here = here.filter(|here| !known.contains(name) || matches!(here, Here::User));
         match here {
             Some(Here::Is(other)) => {
                 remarks.push(DibRemark::told(format!("`{name}` is `{other}` here")));
