@@ -173,7 +173,10 @@ pub const ELEMENTS: [DibElement; 128] = [
     of("ramdisk", Here::Same),
     of("ramdisk-base", RAMDISK),
     of("rax-nova-agent", not_yet("`cloud-init` sets up machines of that cloud too")),
-    of("redhat-common", nothing("its settings are those of `fedora`, `rocky`, `almalinux` and `centos-stream`")),
+    of(
+        "redhat-common",
+        nothing("its settings are those of `fedora`, `rocky`, `almalinux` and `centos-stream`"),
+    ),
     of("replace-partition", not_yet("an image that is there is not laid out anew")),
     of("replace-partition-redhat", not_yet("an image that is there is not laid out anew")),
     of("rhel", RPM),
@@ -205,7 +208,10 @@ pub const ELEMENTS: [DibElement; 128] = [
     ),
     of("vm", Here::Same),
     of("yum", nothing("the host installs by dnf")),
-    of("yum-minimal", nothing("`fedora`, `rocky`, `almalinux` and `centos-stream` make the first tree by dnf")),
+    of(
+        "yum-minimal",
+        nothing("`fedora`, `rocky`, `almalinux` and `centos-stream` make the first tree by dnf"),
+    ),
     of("zipl", not_yet("`bootloader` is GRUB")),
     of("zypper", nothing("the host installs by zypper")),
     of("zypper-minimal", nothing("`opensuse` makes the first tree by zypper")),

@@ -150,8 +150,8 @@ fn what_the_builder_needs_is_the_package_managers() {
 
 #[test]
 fn a_name_that_no_package_of_debians_has_is_refused_where_apt_makes_the_tree() {
-    let odd = element("odd")
-        .wishes(IN, &[Wish::Package(package_wish("Network_Manager", Want::Install))]);
+    let odd =
+        element("odd").wishes(IN, &[Wish::Package(package_wish("Network_Manager", Want::Install))]);
     insta::assert_snapshot!(refused(&[debian(), odd.clone()]), @r"
     `odd` (`install`) wishes for the package `Network_Manager`, which has 'N' in it: no package of Debian's has
       help: did you mean `network-manager`?
