@@ -51,7 +51,6 @@ pub struct Settings<'a> {
 }
 
 /// All that such an element asks for.
-#[must_use]
 pub fn describe(description: Description, system: &System) -> Description {
     let mut description = description
         .stands_in_for("operating-system")
