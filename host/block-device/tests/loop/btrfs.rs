@@ -14,10 +14,12 @@ fn allocated(options: &[&str]) -> u64 {
     let root = tree(|root| fs::write(root.join("text"), "words ".repeat(7_000_000)).unwrap());
     let mut nodes = plain("btrfs", 512);
     nodes.pop();
+    // `mkfs.btrfs` takes no UUID that a loop device still has: each of these has its own.
+    let seed = options.join(",");
     let options = options.iter().map(|option| (*option).to_owned()).collect();
     let kind = NodeKind::Mount { at: "/".into(), options, in_fstab: true };
     nodes.push(node("mount", &["fs"], kind));
-    let built = build(Backend::Loop, nodes, root.path(), "compressed").unwrap();
+    let built = build(Backend::Loop, nodes, root.path(), &seed).unwrap();
     built.checked();
     let attached = built.attached();
     let mounted = attached.mount(built.filesystem(), "ro");
