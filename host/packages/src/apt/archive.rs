@@ -23,8 +23,8 @@ pub struct Apt {
     pub(super) folders: config::Folders,
     /// The image's own source, where it is the builder's.
     pub(super) image_source: Option<String>,
-    /// Sources on top.
-    pub(super) sources: Vec<PackageSource>,
+    /// Sources on top, each with the text of its apt_preferences(5).
+    pub(super) sources: Vec<(PackageSource, Option<String>)>,
     /// Where the signed index of each source is; empty: apt alone knows the way.
     indexes: Vec<String>,
     /// What is known of the tree beside what is in it.
@@ -68,6 +68,9 @@ impl Apt {
         )?;
         write(&folders.own.join("preferences"), b"")?;
         write(&folders.own.join("status"), b"")?;
+        let preferred =
+            |source: &PackageSource| Ok((source.clone(), config::preference(source, &lines)?));
+        let sources = options.sources.iter().map(preferred).collect::<Result<_, PackageError>>()?;
         let acquire = builder.map_or_else(Vec::new, |b| b.acquire);
         let indexes: Option<Vec<_>> = lines.iter().map(config::Line::index).collect();
         let own_way = acquire.iter().any(|(name, _)| is_of_the_way(name));
@@ -78,7 +81,7 @@ impl Apt {
             downloads,
             folders,
             image_source: config::image_source(&options, &lines),
-            sources: options.sources,
+            sources,
             indexes: indexes.filter(|_| !own_way).unwrap_or_default(),
             state: ManagerState::default(),
         })

@@ -234,12 +234,46 @@ pub(super) fn sources(lines: &[Line], arch: &str, folder: &Path) -> Result<Strin
     Ok(text)
 }
 
-/// apt_preferences(5) for a source with a priority.
-pub(super) fn preference(source: &PackageSource) -> Option<String> {
-    let priority = source.priority?;
-    let site = source.url.split("://").nth(1).and_then(|r| r.split('/').next());
-    let site = site.unwrap_or_default().split(':').next().unwrap_or_default();
-    Some(format!("Package: *\nPin: origin \"{site}\"\nPin-Priority: {priority}\n\n"))
+/// apt_preferences(5) for a source with a priority, of all that there are. A host alone says too little where
+/// another source is there as well, such as the distribution's own beside its backports: then it is the
+/// suites that say it.
+///
+/// # Errors
+/// Another source has host and suite of this one.
+pub(super) fn preference(
+    source: &PackageSource,
+    lines: &[Line],
+) -> Result<Option<String>, PackageError> {
+    let Some(priority) = source.priority else { return Ok(None) };
+    let is_own = |line: &&Line| line.url == source.url && source.suites.contains(&line.suite);
+    let others: Vec<&Line> = lines.iter().filter(|line| !is_own(line)).collect();
+    let stanza = |pin: &str| format!("Package: *\nPin: {pin}\nPin-Priority: {priority}\n\n");
+    if others.iter().all(|other| host(&other.url) != host(&source.url)) {
+        return Ok(Some(stanza(&format!("origin \"{}\"", host(&source.url)))));
+    }
+    let mut text = String::new();
+    for suite in &source.suites {
+        let same = others.iter().find(|other| other.suite == *suite);
+        if let Some(url) =
+            same.map(|other| &other.url).or(suite.ends_with('/').then_some(&source.url))
+        {
+            return Err(invalid(format!(
+                "the priority of `{}` would be that of `{url}` too, which has its host or the suite `{suite}`: \
+                 leave `priority` out, and name versions of packages instead",
+                source.name
+            )));
+        }
+        // By codename, and by what it is called at present (`stable-backports`).
+        text += &stanza(&format!("release n={suite}"));
+        text += &stanza(&format!("release a={suite}"));
+    }
+    Ok(Some(text))
+}
+
+/// The name of a URL's host, without its port.
+fn host(url: &str) -> &str {
+    let site = url.split("://").nth(1).and_then(|rest| rest.split('/').next());
+    site.unwrap_or_default().split(':').next().unwrap_or_default()
 }
 
 /// apt_preferences(5) for what is locked: that version, newer or older than what is there.
@@ -350,6 +384,45 @@ mod tests {
             list_name("https://m.example:8080/a_b/debian/dists/one~two/InRelease"),
             "m.example:8080_a%5fb_debian_dists_one%7etwo_InRelease"
         );
+    }
+
+    #[test]
+    fn a_priority_is_of_its_own_source_alone() {
+        let line = |url: &str, suite: &str| Line {
+            url: url.to_owned(),
+            suite: suite.to_owned(),
+            components: Vec::new(),
+            keyrings: Vec::new(),
+        };
+        let source = |url: &str, suite: &str| PackageSource {
+            name: "more".to_owned(),
+            url: url.to_owned(),
+            suites: vec![suite.to_owned()],
+            components: Vec::new(),
+            priority: Some(50),
+            key: String::new(),
+            cost: None,
+            module_hotfixes: false,
+            build_only: false,
+        };
+        let said = |url: &str, suite: &str| {
+            let lines = [line("http://m.example:80/debian", "bookworm"), line(url, suite)];
+            preference(&source(url, suite), &lines).map(Option::unwrap)
+        };
+        assert_eq!(
+            said("https://tool.example/apt", "stable").unwrap(),
+            "Package: *\nPin: origin \"tool.example\"\nPin-Priority: 50\n\n"
+        );
+        // The same host has the distribution itself, which keeps its own.
+        assert_eq!(
+            said("http://m.example/debian", "bookworm-backports").unwrap(),
+            "Package: *\nPin: release n=bookworm-backports\nPin-Priority: 50\n\n\
+             Package: *\nPin: release a=bookworm-backports\nPin-Priority: 50\n\n"
+        );
+        let error = said("http://m.example/other", "bookworm").unwrap_err().to_string();
+        assert!(error.contains("the priority of `more` would be that of"), "{error}");
+        let none = PackageSource { priority: None, ..source("http://m.example/other", "bookworm") };
+        assert_eq!(preference(&none, &[]).unwrap(), None);
     }
 
     fn options(mirror: Option<&str>) -> AptOptions {

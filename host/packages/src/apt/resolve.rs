@@ -58,7 +58,8 @@ impl Apt {
             }
             arguments.push(format!("{name}-"));
         }
-        let mut preferences: String = self.sources.iter().filter_map(config::preference).collect();
+        let mut preferences: String =
+            self.sources.iter().filter_map(|(_, preference)| preference.as_deref()).collect();
         preferences.push_str(&config::pins(locked)?);
         write(&self.folders.own.join("preferences"), preferences.as_bytes())?;
         let resolution = self.kept_or_asked(&arguments, &requested, status, bootstrap, cancel)?;

@@ -21,9 +21,9 @@ impl Apt {
         if let Some(text) = &self.image_source {
             files.push((SOURCES, "debian.sources".to_owned(), text.clone()));
         }
-        self.sources.iter().filter(|source| of_an_image(source)).for_each(|source| {
-            files.extend(files_of(source));
-        });
+        for (source, preference) in self.sources.iter().filter(|(source, _)| of_an_image(source)) {
+            files.extend(files_of(source, preference.as_deref()));
+        }
         let mut changes = Vec::new();
         for (folder, name, content) in files {
             let attributes = Attributes::default();
@@ -45,7 +45,10 @@ fn of_an_image(source: &PackageSource) -> bool {
 }
 
 /// Folder, name and text of each file.
-fn files_of(source: &PackageSource) -> Vec<(&'static str, String, String)> {
+fn files_of(
+    source: &PackageSource,
+    preference: Option<&str>,
+) -> Vec<(&'static str, String, String)> {
     let name = &source.name;
     let keyring = Path::new(KEYRINGS).join(format!("{name}.asc"));
     let suites = source.suites.join(" ");
@@ -55,8 +58,7 @@ fn files_of(source: &PackageSource) -> Vec<(&'static str, String, String)> {
         (KEYRINGS, format!("{name}.asc"), format!("{}\n", source.key.trim())),
         (SOURCES, format!("{name}.sources"), text),
     ];
-    files
-        .extend(config::preference(source).map(|text| (PREFERENCES, format!("{name}.pref"), text)));
+    files.extend(preference.map(|text| (PREFERENCES, format!("{name}.pref"), text.to_owned())));
     files
 }
 
@@ -85,18 +87,13 @@ mod tests {
                 "Types: deb\nURIs: https://tool.example/apt\nSuites: bookworm extra\n\
                  Components: main\nSigned-By: /etc/apt/keyrings/tool.asc\n",
             ),
-            (
-                PREFERENCES,
-                "tool.pref",
-                "Package: *\nPin: origin \"tool.example\"\nPin-Priority: 700\n\n",
-            ),
+            (PREFERENCES, "tool.pref", "as it is"),
         ];
         let own = |(folder, name, text): (&'static str, &str, &str)| {
             (folder, name.to_owned(), text.to_owned())
         };
-        assert_eq!(files_of(&source), expected.map(own));
-        source.priority = None;
-        assert_eq!(files_of(&source).len(), 2);
+        assert_eq!(files_of(&source, Some("as it is")), expected.map(own));
+        assert_eq!(files_of(&source, None).len(), 2);
         assert!(of_an_image(&source));
         assert!(!of_an_image(&PackageSource { build_only: true, ..source.clone() }));
         source.url = "file:/srv/archive".to_owned();
