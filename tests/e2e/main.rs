@@ -22,6 +22,7 @@ mod layers;
 mod lock;
 mod misbehaviour;
 mod mistakes;
+mod outputs;
 mod persistent;
 mod pipes;
 mod plan;

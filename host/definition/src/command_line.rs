@@ -65,12 +65,9 @@ impl CommandLine<'_> {
     fn outputs(&self, wrong: &mut Diagnostics) -> (String, Vec<Format>) {
         let given = self.output.display();
         let file_name = self.output.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-        let (name, from_extension) = match file_name.rsplit_once('.') {
-            Some((stem, extension)) if !stem.is_empty() => match Format::from_name(extension) {
-                Some(format) => (stem, Some(format)),
-                None => (file_name, None),
-            },
-            _ => (file_name, None),
+        let (name, from_extension) = match Format::of_file_name(file_name) {
+            Some((stem, format)) => (stem, Some(format)),
+            None => (file_name, None),
         };
         let context = format!("taking the image's name from `-o {given}`");
         if let Some((ending, fate)) = words::ending(file_name) {
@@ -136,6 +133,7 @@ mod tests {
             ("out/debian.qcow2", None, "debian", vec![Format::Qcow2]),
             ("debian.raw", Some("qcow2,raw"), "debian", vec![Format::Raw, Format::Qcow2]),
             ("debian-12.5", None, "debian-12.5", vec![Format::Qcow2]),
+            ("debian-12.5.tar.zst", None, "debian-12.5", vec![Format::TarZst]),
             ("x", Some("raw"), "x", vec![Format::Raw]),
         ] {
             let definition = read(output, formats, None, &["debian"]).unwrap();

@@ -24,7 +24,9 @@ struct Bootable<'a> {
 pub(crate) fn commands(plan: &Plan, outcome: &Outcome) -> Option<Vec<String>> {
     let loader = plan.facts_of("dib:boot/loader@1").next()?;
     let firmware = loader.value["firmware"].as_array()?;
-    let mut outputs: Vec<_> = outcome.outputs.iter().collect();
+    let read = [Format::Raw, Format::Qcow2];
+    let mut outputs: Vec<_> =
+        outcome.outputs.iter().filter(|output| read.contains(&output.format)).collect();
     // The one that is quicker to read first.
     outputs.sort_by_key(|output| output.format == Format::Raw);
     let first = outputs.first()?;

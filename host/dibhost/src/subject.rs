@@ -134,7 +134,8 @@ impl<'a> Asked<'a> {
         let elements: Vec<_> = definition.image.elements.iter().map(|e| e.value.clone()).collect();
         let over = self.line(&output, &elements).typed().map_err(Failure::wrong)?;
         let over = Definition::of_typed(&over, Path::new(".")).map_err(Failure::wrong)?;
-        let typed_format = output.extension().and_then(|e| e.to_str()).and_then(Format::from_name);
+        let file_name = output.file_name().and_then(|name| name.to_str());
+        let typed_format = file_name.and_then(Format::of_file_name);
         if self.request.formats.is_some() || typed_format.is_some() {
             let kept = self.request.formats.is_none();
             let mut formats: Vec<Spanned<Format>> =

@@ -156,7 +156,7 @@ fn no_link(tree: &mut dyn Target, at: &str) -> Result<(), BuildFailure> {
 
 /// Refuses a folder whose filesystem has no room for what is in the image, before it is half full
 /// of it. Image files may take more.
-fn room(content: u64, (folder, place): (&Path, &Path)) -> Result<(), BuildFailure> {
+pub(crate) fn room(content: u64, (folder, place): (&Path, &Path)) -> Result<(), BuildFailure> {
     let free =
         rustix::fs::statvfs(folder).map_err(|e| BuildFailure::new(std::io::Error::from(e)))?;
     let free = free.f_bavail.saturating_mul(free.f_frsize);

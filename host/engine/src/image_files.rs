@@ -17,7 +17,8 @@ use dibhost_plan::grant::Right;
 use dibhost_text::check_suffix;
 
 use crate::failure::BuildFailure;
-use crate::output::{Files, Finished, Needs, Output, Source};
+use crate::output::{Disks, Files, Finished, Needs, Output, Source};
+use crate::tree_files;
 
 /// The most bytes of compressed clusters that are kept between builds: of some sixteen systems, each of
 /// which has 250 MiB of them.
@@ -60,11 +61,21 @@ impl Output for ImageFiles<'_> {
         source: Source<'_>,
         formats: &[Format],
     ) -> Result<Vec<ImageFile>, BuildFailure> {
-        let Source { plan, disks, cancel, .. } = source;
-        let disks = disks.ok_or_else(|| BuildFailure::new("there is no disk to make them of"))?;
-        let images = Images { disks: &disks.files, stem: self.stem, formats: formats.to_vec() };
+        let Source { plan, tree, disks, cancel } = source;
+        let none = Disks::default();
+        let disks = match disks {
+            Some(disks) => disks,
+            None if plan.image.makes_disks() => {
+                return Err(BuildFailure::new("there is no disk to make them of"));
+            }
+            None => &none,
+        };
+        let tree = tree_files::make(tree, plan, self.scratch)?;
+        let (stem, formats) = (self.stem, formats.to_vec());
+        let images = Images { disks: &disks.files, tree, stem, formats };
         let compression = plan.image.qcow2_compression;
-        let mut known = formats.contains(&Format::Qcow2).then(|| self.known(compression)).flatten();
+        let mut known =
+            plan.image.formats.contains(&Format::Qcow2).then(|| self.known(compression)).flatten();
         let packing = Packing {
             compression,
             known: known.as_mut().map(|known| known as &mut dyn Clusters),
@@ -135,7 +146,6 @@ mod tests {
     use dibhost_tree::SimulatedTarget;
 
     use super::*;
-    use crate::output::Disks;
     use crate::simulated::SimulatedOutput;
 
     struct Nobody;

@@ -34,6 +34,7 @@ pub mod simulated;
 mod steps;
 mod sudo;
 mod teller;
+mod tree_files;
 mod unchanged;
 mod units;
 mod versions;

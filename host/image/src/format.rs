@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A kind of image file.
+/// A kind of image file: of a disk, or of the tree alone.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -15,11 +15,42 @@ pub enum Format {
     Raw,
     /// QEMU's copy-on-write format, version 3.
     Qcow2,
+    /// Virtual Hard Disk of a fixed size, as Azure, Hyper-V and Xen take it.
+    Vhd,
+    /// Hyper-V's format, which grows.
+    Vhdx,
+    /// VMware's format, compressed and written in one go (`streamOptimized`), as it is imported.
+    Vmdk,
+    /// VirtualBox's format, which grows.
+    Vdi,
+    /// The tree as an archive (POSIX, with hard links, attributes and numeric owners).
+    Tar,
+    /// The same by gzip.
+    Tgz,
+    /// The same by zstd.
+    #[serde(rename = "tar.zst")]
+    TarZst,
+    /// The tree as a squashfs.
+    Squashfs,
+    /// The tree as an image of a container: an OCI image layout of one layer, in one archive.
+    Oci,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Raw, Self::Qcow2];
+    pub const ALL: [Self; 11] = [
+        Self::Raw,
+        Self::Qcow2,
+        Self::Vhd,
+        Self::Vhdx,
+        Self::Vmdk,
+        Self::Vdi,
+        Self::Tar,
+        Self::Tgz,
+        Self::TarZst,
+        Self::Squashfs,
+        Self::Oci,
+    ];
 
     /// As it is written, which is also what the file's name ends with.
     #[must_use]
@@ -27,6 +58,29 @@ impl Format {
         match self {
             Self::Raw => "raw",
             Self::Qcow2 => "qcow2",
+            Self::Vhd => "vhd",
+            Self::Vhdx => "vhdx",
+            Self::Vmdk => "vmdk",
+            Self::Vdi => "vdi",
+            Self::Tar => "tar",
+            Self::Tgz => "tgz",
+            Self::TarZst => "tar.zst",
+            Self::Squashfs => "squashfs",
+            Self::Oci => "oci",
+        }
+    }
+
+    /// Whether it holds a disk, with partitions and filesystems; else it holds the tree.
+    #[must_use]
+    pub fn is_of_disk(self) -> bool {
+        match self {
+            Self::Raw
+            | Self::Qcow2
+            | Self::Vhd
+            | Self::Vhdx
+            | Self::Vmdk
+            | Self::Vdi => true,
+            Self::Tar | Self::Tgz | Self::TarZst | Self::Squashfs | Self::Oci => false,
         }
     }
 
@@ -34,6 +88,16 @@ impl Format {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// A file's name without the ending of a format, and that format.
+    #[must_use]
+    pub fn of_file_name(name: &str) -> Option<(&str, Self)> {
+        let split = |format: Self| {
+            let stem = name.strip_suffix(format.name())?.strip_suffix('.')?;
+            (!stem.is_empty()).then_some((stem, format))
+        };
+        Self::ALL.into_iter().find_map(split)
     }
 }
 
@@ -97,7 +161,21 @@ mod tests {
             assert_eq!(Qcow2Compression::from_name(compression.name()), Some(compression));
             assert_eq!(serde_json::to_value(compression).unwrap(), compression.name());
         }
-        assert_eq!(Format::from_name("vmdk"), None);
+        assert_eq!(Format::from_name("elephant"), None);
         assert_eq!(Format::from_name("QCOW2"), None);
+    }
+
+    #[test]
+    fn a_file_is_named_after_its_format() {
+        for (name, split) in [
+            ("a.tar.zst", Some(("a", Format::TarZst))),
+            ("a.b.tar", Some(("a.b", Format::Tar))),
+            (".raw", None),
+            ("raw", None),
+            ("a.zst", None),
+            ("a.", None),
+        ] {
+            assert_eq!(Format::of_file_name(name), split, "{name}");
+        }
     }
 }

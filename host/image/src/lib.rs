@@ -2,14 +2,19 @@
 //!
 //! ```text
 //! Scratch::create(folder) ─► disk.raw ─► Images { … }.make(…) ─► Made::publish(manifest, …)
-//!   .dibhost-scratch-XXXX,      (block      qcow2, raw: in the    with .sha256, .manifest.json:
-//!   locked, and removed         device)     scratch folder        renamed one after the other
+//!   .dibhost-scratch-XXXX,      (block      disk/, qcow2/:        with .sha256, .manifest.json:
+//!   locked, and removed         device)     in the scratch        renamed one after the other
+//!                           ─► tree.tar ─►  folder
+//!                              (its box)    archive/: the same
 //! ```
 
+mod archive;
 mod beside;
 mod check;
 mod digest;
+mod disk;
 mod error;
+mod extents;
 mod format;
 mod manifest;
 mod place;
@@ -17,6 +22,7 @@ mod publish;
 pub mod qcow2;
 mod scratch;
 
+pub use archive::Container;
 pub use beside::check_beside;
 pub use check::check_output;
 pub use digest::sha256_of;
@@ -27,5 +33,5 @@ pub use manifest::{
     ManifestVersion,
 };
 pub use place::{Placed, put_in_place};
-pub use publish::{Images, Made, Output, Packing, publish};
+pub use publish::{Images, Made, Output, Packing, TreeFiles, publish};
 pub use scratch::Scratch;

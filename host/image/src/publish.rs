@@ -1,8 +1,9 @@
-//! From the raw disk to the files that were asked for, all of them or none.
+//! From the raw disk, and from archives of the tree, to the files that were asked for, all of them or
+//! none.
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,17 +14,19 @@ use dibhost_text::check_suffix;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::archive::{self, Container};
 use crate::beside;
 use crate::digest::{hexadecimal, sha256_of_file};
+use crate::disk;
 use crate::place::{check_in, put_in_place};
 use crate::qcow2::{self, Clusters, Qcow2Error};
 use crate::{
     Format, ImageError, Manifest, ManifestFile, ManifestOutput, Placed, Qcow2Compression, Scratch,
 };
 
-/// How qcow2 are written.
+/// How files are compressed.
 pub struct Packing<'a> {
-    /// Of their clusters.
+    /// Of the clusters of qcow2.
     pub compression: Qcow2Compression,
     /// Clusters that were compressed before, by the same compression.
     pub known: Option<&'a mut dyn Clusters>,
@@ -49,10 +52,21 @@ pub struct Output {
     pub format: Format,
     /// Bytes of the file.
     pub bytes: u64,
-    /// Bytes of the disk in it.
+    /// Bytes of the disk in it; of a tree: of its archive, before it is compressed.
     pub virtual_size: u64,
     /// In hexadecimal.
     pub sha256: String,
+}
+
+/// What was made of the tree alone: files in the scratch folder, which are gone afterwards.
+#[derive(Debug, Clone, Default)]
+pub struct TreeFiles {
+    /// The archive that all but a squashfs are made of; none: nobody wants one.
+    pub tar: Option<PathBuf>,
+    /// The squashfs.
+    pub squashfs: Option<PathBuf>,
+    /// What the image of a container says beside it.
+    pub container: Container,
 }
 
 /// The image files of one build, under one name.
@@ -61,6 +75,8 @@ pub struct Images<'a> {
     /// The disks, files in the scratch folder which are gone afterwards, by their names: of one
     /// alone the outputs are `NAME.qcow2`, of several `NAME.DISK.qcow2`.
     pub disks: &'a [(String, PathBuf)],
+    /// What formats of the tree are made of.
+    pub tree: TreeFiles,
     /// Folder and name of the outputs, without the format's ending.
     pub stem: &'a Path,
     /// One output each.
@@ -80,13 +96,19 @@ impl Images<'_> {
     ) -> Result<Made, ImageError> {
         self.formats.sort_unstable();
         self.formats.dedup();
-        let mut files = Vec::new();
-        for (disk, raw) in self.disks {
-            let infix = if self.disks.len() > 1 { format!(".{disk}") } else { String::new() };
+        let named = |formats: &[Format], infix: &str| -> Vec<(Format, PathBuf)> {
             let path = |f: &Format| (*f, with(self.stem, &format!("{infix}.{}", f.name())));
-            let wanted: Vec<_> = self.formats.iter().map(path).collect();
-            files.extend(make(raw, &wanted, &mut packing, scratch, cancel)?);
+            formats.iter().map(path).collect()
+        };
+        let (of_disk, of_tree): (Vec<_>, Vec<_>) =
+            self.formats.iter().copied().partition(|format| format.is_of_disk());
+        let mut files = Vec::new();
+        for (disk, raw) in self.disks.iter().filter(|_| !of_disk.is_empty()) {
+            let infix = if self.disks.len() > 1 { format!(".{disk}") } else { String::new() };
+            files.extend(make(raw, &named(&of_disk, &infix), &mut packing, scratch, cancel)?);
         }
+        let threads = packing.threads;
+        files.extend(make_of_tree(&self.tree, &named(&of_tree, ""), threads, scratch, cancel)?);
         Ok(Made { stem: self.stem.to_owned(), files })
     }
 }
@@ -194,6 +216,23 @@ fn name_of(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
+/// What a file that is made is called until it is put in place, where it lies then, and what is in it.
+fn measured(
+    (format, path): (Format, &Path),
+    from: PathBuf,
+    virtual_size: u64,
+    scratch: &Scratch,
+    cancel: &Cancel,
+) -> Result<(Output, PathBuf), ImageError> {
+    let file = scratch.open(&from)?;
+    let reading = || ImageError::io("reading", &from);
+    let sha256 = sha256_of_file(file.try_clone().map_err(reading())?, &from, cancel)?;
+    file.sync_all().map_err(ImageError::io("writing", &from))?;
+    let bytes = file.metadata().map_err(reading())?.len();
+    let path = path.to_owned();
+    Ok((Output { path, format, bytes, virtual_size, sha256 }, from))
+}
+
 /// Converts and hashes in the scratch folder: what is there is hashed while others are made.
 fn make(
     raw: &Path,
@@ -207,31 +246,32 @@ fn make(
     }
     let disk = scratch.open(raw)?;
     let virtual_size = disk.metadata().map_err(ImageError::io("reading", raw))?.len();
-    let measured = |format: Format, path: &Path, from: PathBuf| {
-        let file = scratch.open(&from)?;
-        let reading = || ImageError::io("reading", &from);
-        let sha256 = sha256_of_file(file.try_clone().map_err(reading())?, &from, cancel)?;
-        file.sync_all().map_err(ImageError::io("writing", &from))?;
-        let bytes = file.metadata().map_err(reading())?.len();
-        let path = path.to_owned();
-        Ok((Output { path, format, bytes, virtual_size, sha256 }, from))
-    };
-    let measured = &measured;
     std::thread::scope(|scope| {
         let mut threads = Vec::new();
-        for (index, (format, path)) in outputs.iter().enumerate() {
-            // Renamed at the end, when nobody reads it any more.
-            if *format == Format::Raw {
-                let thread = scope.spawn(|| measured(*format, path, raw.to_owned()));
-                threads.push((index, thread));
-            }
+        let mut measure = |index, format, path, from| {
+            let measure = move || measured((format, path), from, virtual_size, scratch, cancel);
+            threads.push((index, scope.spawn(measure)));
+        };
+        // Renamed at the end, when nobody reads it any more.
+        let is_raw = |(_, (format, _)): &(usize, &(Format, _))| *format == Format::Raw;
+        let (as_they_are, others): (Vec<_>, Vec<_>) = outputs.iter().enumerate().partition(is_raw);
+        for (index, (format, path)) in as_they_are {
+            measure(index, *format, path, raw.to_owned());
         }
-        for (index, (format, path)) in outputs.iter().enumerate() {
-            if *format == Format::Qcow2 {
-                let from = scratch.path().join(format!("{}-{index}.qcow2", name_of(raw)));
-                pack((&disk, raw, virtual_size), &from, packing, scratch, cancel)?;
-                threads.push((index, scope.spawn(move || measured(*format, path, from))));
+        for (index, (format, path)) in others {
+            let name = format!("{}-{index}.{}", name_of(raw), format.name());
+            let from = scratch.path().join(name);
+            let mut made = new_file(scratch, &from)?;
+            match format {
+                Format::Qcow2 => {
+                    pack((&disk, raw, virtual_size), (&mut made, &from), packing, cancel)?;
+                }
+                _ => {
+                    let source = disk::Source { raw: &disk, path: raw, size: virtual_size, cancel };
+                    disk::write(*format, &source, (&made, &from))?;
+                }
             }
+            measure(index, *format, path, from);
         }
         threads.sort_by_key(|(index, _)| *index);
         let ended = threads.into_iter().map(|(_, thread)| {
@@ -241,28 +281,66 @@ fn make(
     })
 }
 
+/// Makes what is wanted of the tree's files; they themselves are renamed where they are wanted.
+fn make_of_tree(
+    tree: &TreeFiles,
+    outputs: &[(Format, PathBuf)],
+    threads: usize,
+    scratch: &Scratch,
+    cancel: &Cancel,
+) -> Result<Vec<(Output, PathBuf)>, ImageError> {
+    for (_, path) in outputs {
+        check_in(scratch, path)?;
+    }
+    let made = outputs.iter().map(|(format, path)| {
+        let of = if *format == Format::Squashfs { &tree.squashfs } else { &tree.tar };
+        let of = of.as_deref().ok_or_else(|| {
+            let other = io::Error::other("the tree was not made into a file");
+            ImageError::io("making", path)(other)
+        })?;
+        let source = scratch.open(of)?;
+        let size = source.metadata().map_err(ImageError::io("reading", of))?.len();
+        let from = match format {
+            Format::Tar | Format::Squashfs => of.to_owned(),
+            _ => {
+                let from = scratch.path().join(format!("{}.{}", name_of(of), format.name()));
+                let made = new_file(scratch, &from)?;
+                let container = &tree.container;
+                let source = archive::Source { tar: &source, path: of, container, threads, cancel };
+                archive::write(*format, &source, (&made, &from))?;
+                from
+            }
+        };
+        measured((*format, path), from, size, scratch, cancel)
+    });
+    made.collect()
+}
+
+/// A new file of the scratch folder, empty.
+fn new_file(scratch: &Scratch, path: &Path) -> Result<File, ImageError> {
+    let mut new = OpenOptions::new();
+    let new = new.read(true).write(true).create_new(true);
+    let made = scratch.inside().open_with(scratch.name_of(path)?, new);
+    Ok(made.map_err(ImageError::io("making", path))?.into_std())
+}
+
 /// Writes a disk of so many bytes as a qcow2.
 fn pack(
     (disk, raw, size): (&File, &Path, u64),
-    to: &Path,
+    (made, to): (&mut File, &Path),
     packing: &mut Packing<'_>,
-    scratch: &Scratch,
     cancel: &Cancel,
 ) -> Result<(), ImageError> {
-    let mut new = OpenOptions::new();
-    let new = new.read(true).write(true).create_new(true);
-    let made = scratch.inside().open_with(scratch.name_of(to)?, new);
-    let mut made = made.map_err(ImageError::io("making", to))?.into_std();
     let (compression, threads) = (packing.compression, packing.threads);
     let known = packing.known.as_deref_mut().map(|known| known as &mut dyn Clusters);
-    qcow2::write(disk, size, &mut made, compression, known, threads, cancel).map_err(|error| {
-        match error {
+    qcow2::write(disk, size, made, compression, known, threads, cancel).map_err(
+        |error| match error {
             Qcow2Error::Cancelled(cancelled) => ImageError::Cancelled(cancelled),
             Qcow2Error::Read(source) => ImageError::io("reading", raw)(source),
             Qcow2Error::Write(source) => ImageError::io("writing", to)(source),
             source => ImageError::Pack { path: to.to_owned(), source },
-        }
-    })?;
+        },
+    )?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use dibhost_image::qcow2::{ClusterCache, Clusters};
 use dibhost_image::{
     Format, ImageError, Images, Manifest, ManifestPackage, Output, Packing, Qcow2Compression,
-    Scratch, publish,
+    Scratch, TreeFiles, publish,
 };
 use dibhost_sys::Cancel;
 
@@ -117,7 +117,11 @@ fn published(
         Manifest { name: "x".into(), packages: vec![package("dpkg")], ..Manifest::default() };
     let beside = [(suffix.into(), Arc::from(b"notes".as_slice()))];
     let (formats, compression, cancel) = (formats.to_vec(), Qcow2Compression::Zstd, Cancel::new());
-    let made = Images { disks, stem, formats }.make(Packing::by(compression), scratch, &cancel)?;
+    let made = Images { disks, tree: TreeFiles::default(), stem, formats }.make(
+        Packing::by(compression),
+        scratch,
+        &cancel,
+    )?;
     made.publish(manifest, &beside, scratch, &cancel)
 }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dibhost_image::{
-    Format, ImageError, Images, Manifest, Packing, Placed, Qcow2Compression, Scratch, check_beside,
-    check_output, publish, put_in_place,
+    Format, ImageError, Images, Manifest, Packing, Placed, Qcow2Compression, Scratch, TreeFiles,
+    check_beside, check_output, publish, put_in_place,
 };
 use dibhost_sys::{Cancel, Program};
 
@@ -248,7 +248,8 @@ fn published(
     cancel: &Cancel,
 ) -> Result<(), ImageError> {
     let packing = Packing::by(Qcow2Compression::None);
-    let made = Images { disks, stem, formats: vec![Format::Raw] }.make(packing, scratch, cancel)?;
+    let made = Images { disks, tree: TreeFiles::default(), stem, formats: vec![Format::Raw] }
+        .make(packing, scratch, cancel)?;
     let beside = [(".notes".into(), Arc::from(notes))];
     made.publish(Manifest::default(), &beside, scratch, cancel).map(drop)
 }

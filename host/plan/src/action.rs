@@ -231,16 +231,21 @@ impl Action {
     }
 }
 
-/// Gives each action its key. An image file comes of the disk, and not of another image file.
+/// Gives each action its key. An image file comes of the disk or of the tree, and not of another image
+/// file.
 pub(crate) fn chain(actions: &mut [Action]) {
-    let (mut before, mut disk) = (String::new(), String::new());
+    let (mut tree, mut disk) = (String::new(), String::new());
     for action in actions {
-        let after = if matches!(action.work, Work::Output { .. }) { &disk } else { &before };
+        let after = match action.work {
+            Work::Output { format } if format.is_of_disk() => &disk,
+            _ => &tree,
+        };
         action.key = key(after, action);
-        if action.work == Work::Disk {
-            disk.clone_from(&action.key);
+        match action.work {
+            Work::Disk => disk.clone_from(&action.key),
+            Work::Output { .. } => {}
+            _ => tree.clone_from(&action.key),
         }
-        before.clone_from(&action.key);
     }
 }
 

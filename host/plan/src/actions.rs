@@ -30,7 +30,7 @@ pub fn actions(plan: &Plan) -> Vec<Action> {
         actions.extend(accounts(plan, phase));
         actions.extend(files(plan, phase));
         actions.extend(units(plan, phase));
-        if phase == Phase::BlockDevice {
+        if phase == Phase::BlockDevice && plan.image.makes_disks() {
             actions.push(fstab(plan));
         }
         actions.extend(deferred(plan, phase));
@@ -40,7 +40,9 @@ pub fn actions(plan: &Plan) -> Vec<Action> {
             actions.extend(remove_build_only(plan));
         }
     }
-    actions.push(disk(plan));
+    if plan.image.makes_disks() {
+        actions.push(disk(plan));
+    }
     actions.extend(plan.image.formats.iter().map(|format| output(plan, *format)));
     chain(&mut actions);
     actions
@@ -259,5 +261,14 @@ fn output(plan: &Plan, format: Format) -> Action {
         let compression = json!(plan.image.qcow2_compression);
         inputs.push(Input::new(InputKind::Format, "compression", &compression));
     }
-    Action::new(format!("make the {format} image"), Work::Output { format }, inputs)
+    let programs = match format {
+        Format::Tar | Format::Tgz | Format::TarZst | Format::Oci => vec!["tar".to_owned()],
+        Format::Squashfs => vec!["mksquashfs".to_owned()],
+        _ => Vec::new(),
+    };
+    if format == Format::Oci {
+        inputs.push(Input::new(InputKind::Format, "name", &json!(plan.image.name)));
+    }
+    let made = Action::new(format!("make the {format} image"), Work::Output { format }, inputs);
+    Action { programs, ..made }
 }

@@ -44,6 +44,14 @@ pub struct PlannedImage {
     pub source_date_epoch: u64,
 }
 
+impl PlannedImage {
+    /// Whether a disk is made: one of the formats holds it.
+    #[must_use]
+    pub fn makes_disks(&self) -> bool {
+        self.formats.iter().any(|format| format.is_of_disk())
+    }
+}
+
 /// A grant an element holds, and why it asked for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "HeldGrantText", into = "HeldGrantText")]

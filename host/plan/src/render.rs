@@ -368,6 +368,9 @@ impl Text {
     }
 
     fn block_device(&mut self, plan: &Plan) {
+        if !plan.image.makes_disks() {
+            return;
+        }
         self.heading(if plan.block_device.is_default {
             "block device (default)"
         } else {

@@ -2,6 +2,7 @@
 
 mod duration;
 mod harmless;
+mod moment;
 mod name;
 mod neighbour;
 mod quantity;
@@ -12,6 +13,7 @@ pub mod svg;
 
 pub use duration::{format_duration, parse_duration};
 pub use harmless::{for_terminal, harmless, harmless_line, is_hidden, json_for_terminal};
+pub use moment::Moment;
 pub use name::{closest, did_you_mean, quoted_list};
 pub use neighbour::near_file;
 pub use shell::shell_word;

@@ -73,7 +73,7 @@ pub const OPTIONS: [DibOption; 25] = [
         "t",
         Some("FORMATS"),
         "Formats, separated by commas",
-        Fate::Same("`image.formats`: `qcow2`, `raw`; the others are named as not there yet"),
+        Fate::Same("`image.formats`; what is not made is named, with what is nearest"),
     ),
     short("x", None, "Tell every line that programs in the image say", Fate::Same("`--verbose`")),
     short("u", None, "Do not compress a qcow2", Fate::Same("`image.qcow2-compression = \"none\"`")),

@@ -223,9 +223,13 @@ fn report(plan: &Plan, outcome: &Outcome, reporter: &Reporter) -> Result<(), Fai
     reporter.timings(&outcome.timings, outcome.took);
     let mut text = String::new();
     for output in &outcome.outputs {
-        let (size, disk) = (short_size(output.bytes), short_size(output.virtual_size));
-        text +=
-            &format!("{}  {size} (disk of {disk})  sha256:{}\n", show(&output.path), output.sha256);
+        let (size, whole) = (short_size(output.bytes), short_size(output.virtual_size));
+        let of = if output.format.is_of_disk() { "disk" } else { "tree" };
+        text += &format!(
+            "{}  {size} ({of} of {whole})  sha256:{}\n",
+            show(&output.path),
+            output.sha256
+        );
     }
     for path in &outcome.beside {
         text += &format!("{}\n", show(path));

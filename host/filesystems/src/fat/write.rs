@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
+use dibhost_text::Moment;
+
 use super::folder::Folder;
 use super::folder::Node;
 use super::geometry::Geometry;
@@ -308,19 +310,9 @@ fn dos_time(time: i64) -> (u16, u16) {
     const FIRST: i64 = 315_532_800;
     const LAST: i64 = 4_354_819_198;
     let time = time.clamp(FIRST, LAST);
-    let (days, second) = (time.div_euclid(86_400), time.rem_euclid(86_400));
-    // Howard Hinnant's civil_from_days, for days after 1970.
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_index = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let Moment { year, month, day, hour, minute, second } = Moment::of(time);
     let date = ((year - 1980) << 9) | (month << 5) | day;
-    let time = ((second / 3600) << 11) | ((second / 60 % 60) << 5) | (second % 60 / 2);
+    let time = (hour << 11) | (minute << 5) | (second / 2);
     (u16::try_from(date).unwrap_or(0x21), u16::try_from(time).unwrap_or_default())
 }
 

@@ -35,7 +35,6 @@ mod cache;
 mod clusters;
 mod compressor;
 mod error;
-mod extents;
 mod layout;
 mod records;
 mod run;

@@ -9,11 +9,11 @@ use dibhost_sys::Cancel;
 use super::allocation::Allocation;
 use super::clusters::Clusters;
 use super::error::Qcow2Error;
-use super::extents::Extents;
-use super::layout::{MOST, SECTOR};
+use super::layout::{CLUSTER_BYTES, MOST, SECTOR};
 use super::run::Source;
 use super::workers::Work;
 use crate::Qcow2Compression;
+use crate::extents::Extents;
 
 /// The most clusters of a run: 1 MiB, which takes zlib a fiftieth of a second. So threads seldom
 /// wait for each other, and soon know of a cancelled build.
@@ -65,7 +65,7 @@ pub fn write(
     let known = known.filter(|_| compression != Qcow2Compression::None);
     let known = known.map(|known| Mutex::new(known as &mut dyn Clusters));
     let work = Work { raw, end, compression, known: known.as_ref(), cancel };
-    work.each(threads, Extents::new(raw, end, RUN), |run| {
+    work.each(threads, Extents::new(raw, end, CLUSTER_BYTES, RUN), |run| {
         for (stored, bytes) in run.stored() {
             image.store(stored.cluster, bytes, stored.is_packed).map_err(Qcow2Error::Write)?;
             if stored.is_packed {

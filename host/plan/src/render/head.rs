@@ -18,8 +18,13 @@ impl Text {
         let mut rows = Vec::new();
         add(&mut rows, "system", vec![system(plan)]);
         add(&mut rows, "outputs", vec![outputs.join(", ")]);
-        add(&mut rows, "disk", disk(&plan.block_device.nodes));
-        add(&mut rows, "boots", vec![boots(plan)]);
+        if image.makes_disks() {
+            add(&mut rows, "disk", disk(&plan.block_device.nodes));
+            add(&mut rows, "boots", vec![boots(plan)]);
+        } else {
+            let none = "none: what is made is the tree, and no `fstab` is written";
+            add(&mut rows, "disk", vec![none.to_owned()]);
+        }
         let packages: usize = plan.transactions.iter().map(|t| t.install.len()).sum();
         if packages > 0 {
             let more = "and what those depend on, which is known when they are resolved";

@@ -465,6 +465,25 @@ fn an_image_file_more_changes_no_other_key() {
 }
 
 #[test]
+fn files_of_the_tree_come_of_no_disk() {
+    let of = |formats: &str, more: &str| {
+        let text = TEXT.replace("\"qcow2\", \"raw\"", formats);
+        Image::with(|image| image.text = format!("{text}{more}"))
+    };
+    let larger = "[disk]\nsize = \"20GB\"\n";
+    let both = "\"raw\", \"tar\"";
+    let all = differing(&of(both, ""), &of(both, larger));
+    assert_eq!(all, ["write the disk", "make the raw image"]);
+    let alone = of("\"tar\", \"oci\"", "");
+    let of_disks = |action: &&Action| matches!(action.work, Work::Disk | Work::Fstab);
+    assert_eq!(alone.iter().filter(of_disks).count(), 0);
+    assert_eq!(of(both, "").iter().filter(of_disks).count(), 2);
+    let last: Vec<_> = alone.iter().rev().take(2).map(|a| (&*a.name, &*a.programs)).collect();
+    let tar = ["tar".to_owned()];
+    assert_eq!(last, [("make the oci image", tar.as_slice()), ("make the tar image", &tar)]);
+}
+
+#[test]
 fn limits_and_the_place_of_a_secret_change_no_key() {
     let secret = |file: &str| {
         Image::with(|image| {

@@ -1,4 +1,4 @@
-//! Where a disk has data, in runs of clusters.
+//! Where a disk has data, in runs of clusters: of whatever size a format's are.
 
 use std::fs::File;
 use std::io;
@@ -7,13 +7,13 @@ use std::ops::Range;
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
 
-use super::layout::CLUSTER_BYTES;
-
 /// The clusters of a disk that may have data, ascending and each once, in runs. The file's position
 /// moves.
 #[derive(Debug)]
-pub(super) struct Extents<'a> {
+pub(crate) struct Extents<'a> {
     raw: &'a File,
+    /// Bytes of a cluster.
+    cluster: u64,
     /// Bytes of the disk that the file has.
     end: u64,
     /// The most clusters of a run.
@@ -25,13 +25,14 @@ pub(super) struct Extents<'a> {
 }
 
 impl<'a> Extents<'a> {
-    /// Those of the file's first `end` bytes.
-    pub(super) fn new(raw: &'a File, end: u64, longest: u64) -> Self {
-        Self { raw, end, longest, next: 0, known: 0 }
+    /// Those of the file's first `end` bytes, with clusters of so many bytes, and at most `longest` of
+    /// them in a run.
+    pub(crate) fn new(raw: &'a File, end: u64, cluster: u64, longest: u64) -> Self {
+        Self { raw, cluster, end, longest, next: 0, known: 0 }
     }
 
     fn find(&mut self) -> io::Result<bool> {
-        let from = self.next * CLUSTER_BYTES;
+        let from = self.next * self.cluster;
         if from >= self.end {
             return Ok(false);
         }
@@ -44,9 +45,9 @@ impl<'a> Extents<'a> {
             Err(Errno::INVAL | Errno::OPNOTSUPP) => (from, self.end),
             Err(error) => return Err(error.into()),
         };
-        self.next = data / CLUSTER_BYTES;
+        self.next = data / self.cluster;
         // Another may fill the hole meanwhile; then there is one cluster at least.
-        self.known = hole.div_ceil(CLUSTER_BYTES).max(self.next + 1);
+        self.known = hole.div_ceil(self.cluster).max(self.next + 1);
         Ok(true)
     }
 }
@@ -75,12 +76,17 @@ mod tests {
 
     use super::*;
 
+    const CLUSTER_BYTES: u64 = 1 << 16;
+
     #[test]
     fn each_cluster_with_data_is_there_once() {
         let file = tempfile::tempfile().unwrap();
         let end = 100 * CLUSTER_BYTES - 512;
         file.set_len(end).unwrap();
-        let runs = |end| Extents::new(&file, end, 2).collect::<io::Result<Vec<_>>>().unwrap();
+        let runs = |end| {
+            let all = Extents::new(&file, end, CLUSTER_BYTES, 2);
+            all.collect::<io::Result<Vec<_>>>().unwrap()
+        };
         assert!(runs(end).is_empty());
         // Two extents in one cluster, a run that is too long, and the last bytes.
         for at in [0, 32 << 10, end - 1] {
