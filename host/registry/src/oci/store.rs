@@ -138,6 +138,17 @@ impl ElementStore {
         }
     }
 
+    /// The same, where there is one: nothing is made.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn find(cache: &Path) -> Result<Option<Self>, StoreError> {
+        match cache.join(FOLDER).symlink_metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            _ => Self::open(cache).map(Some),
+        }
+    }
+
     /// An element by its manifest; none: it was not pulled from there.
     ///
     /// # Errors
