@@ -38,8 +38,7 @@ fn push(args: &PushArgs) -> Result<(), Failure> {
     let shown = args.file.display();
     let component = read_regular(&args.file, MOST_COMPONENT)
         .map_err(|e| Failure::wrong(format!("reading `{shown}`: {e}")))?;
-    let found =
-        library.inspect_component(&component, &args.file).map_err(super::wrong_element)?;
+    let found = library.inspect_component(&component, &args.file).map_err(super::wrong_element)?;
     let names = interfaces(&component).map_err(super::wrong_element)?;
     let description = &found.description;
     let tag = match &args.to.pointer {
@@ -165,9 +164,8 @@ fn settle(
 ) -> Result<Told, Failure> {
     trusted(repository, pulled, &found.bundles)?;
     let shown = format!("oci://{repository}@{}", pulled.manifest.digest);
-    let is = library
-        .inspect_component(&pulled.component, Path::new(&shown))
-        .map_err(super::said)?;
+    let is =
+        library.inspect_component(&pulled.component, Path::new(&shown)).map_err(super::said)?;
     let version = &is.description.version;
     let tag = pulled.tag.as_ref().filter(|tag| Version::parse(tag).is_ok());
     if let Some(said) = tag.or(pulled.version.as_ref()).filter(|said| *said != version) {
@@ -312,9 +310,7 @@ fn load(args: &LoadArgs) -> Result<(), Failure> {
         told.push(settle(&store, &library, &repository, &pulled, &found)?);
     }
     match args.format {
-        DataFormat::Json => {
-            super::show_json(&told.iter().map(Told::json).collect::<Vec<_>>())
-        }
+        DataFormat::Json => super::show_json(&told.iter().map(Told::json).collect::<Vec<_>>()),
         DataFormat::Text => super::show(&told.iter().map(Told::text).collect::<String>()),
     }
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dibhost_registry::oci::{
-    Bundles, Digest, Element, ElementStore, Form, Kept, Logins, Pointer, Pulled, Registries, Registry,
-    RegistryError, Repository,
+    Bundles, Digest, Element, ElementStore, Form, Kept, Logins, Pointer, Pulled, Registries,
+    Registry, RegistryError, Repository,
 };
 use dibhost_registry::{Outside, Patience};
 

@@ -179,10 +179,9 @@ fn blobs_that_are_missing_or_others() {
 #[test]
 fn what_is_no_layout() {
     let all = files();
-    for (change, says) in [
-        ("oci-layout", "there is no `oci-layout`"),
-        ("index.json", "there is no `index.json`"),
-    ] {
+    for (change, says) in
+        [("oci-layout", "there is no `oci-layout`"), ("index.json", "there is no `index.json`")]
+    {
         let fewer: Vec<_> = all.iter().filter(|(name, _)| name != change).cloned().collect();
         let told = refused(&archive(&fewer).into_inner().unwrap());
         assert!(told.contains(says), "{told}");
@@ -232,5 +231,9 @@ fn an_element_that_does_not_say_where_it_is_from_or_wrongly() {
     assert!(refused(&odd).contains("is no repository"), "{}", refused(&odd));
     // An older version under the name of a newer one.
     let replayed = named(&[("acme/motd:1.0.0", "acme/motd:1.1.0")]);
-    assert!(refused(&replayed).contains("says itself that it is version"), "{}", refused(&replayed));
+    assert!(
+        refused(&replayed).contains("says itself that it is version"),
+        "{}",
+        refused(&replayed)
+    );
 }

@@ -170,7 +170,8 @@ fn a_page_of_html() {
     });
     refuses(&server, "a page of HTML");
     // Called what it is not.
-    let server = content().but("/manifests/", move |_, wire, _| answer(wire, "200 OK", &[JSON], page));
+    let server =
+        content().but("/manifests/", move |_, wire, _| answer(wire, "200 OK", &[JSON], page));
     refuses(&server, "a page of HTML");
 }
 
@@ -356,7 +357,8 @@ fn a_registry_that_takes_a_manifest_and_has_another() {
     let host = server.address.to_string();
     let bench = Bench::new().plain(&host);
     let repository = Bench::repository(&host);
-    let pushed = bench.registry(&repository).push_element(&repository, "1", &element("1.0.0"), false);
+    let pushed =
+        bench.registry(&repository).push_element(&repository, "1", &element("1.0.0"), false);
     assert!(pushed.unwrap_err().to_string().contains("is not what it has to be"));
     assert_eq!(pointer("1").to_string(), "1");
 }

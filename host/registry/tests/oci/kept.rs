@@ -41,7 +41,10 @@ impl Cache {
 
     fn record(&self) -> PathBuf {
         let entries = std::fs::read_dir(self.folder()).unwrap().map(|e| e.unwrap().path());
-        { let mut entries = entries; entries.find(|path| path.to_string_lossy().contains("record-1-")).unwrap() }
+        {
+            let mut entries = entries;
+            entries.find(|path| path.to_string_lossy().contains("record-1-")).unwrap()
+        }
     }
 
     /// It is refused by name once; then it is not there, and comes anew.

@@ -134,9 +134,8 @@ fn credentials_do_not_follow_a_blob_to_where_it_lies() {
     let authority = Authority::new();
     let content = Content::of(&element("1.0.0"));
     let far = content.clone();
-    let elsewhere = Server::tls(&authority, "localhost", move |request, wire, _| {
-        far.serve(request, wire)
-    });
+    let elsewhere =
+        Server::tls(&authority, "localhost", move |request, wire, _| far.serve(request, wire));
     let to = elsewhere.by_name("");
     let server = Server::tls(&authority, "127.0.0.1", move |request, wire, _| {
         match request.header("authorization") {

@@ -17,7 +17,8 @@ fn blob(server: &Server) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let digest = Digest::of(&large());
     let registry = bench.registry(&repository);
-    let read = registry.blob(&repository, &digest, 300_000, &mut bytes).map_err(|e| e.to_string())?;
+    let read =
+        registry.blob(&repository, &digest, 300_000, &mut bytes).map_err(|e| e.to_string())?;
     assert_eq!(read, bytes.len() as u64);
     Ok(bytes)
 }
@@ -43,10 +44,7 @@ fn a_download_goes_on_where_the_connection_broke() {
     assert_eq!(blob(&server).unwrap(), large());
     let ranges: Vec<_> =
         server.requests().iter().map(|r| r.header("range").unwrap_or("none").to_owned()).collect();
-    assert_eq!(
-        ranges,
-        ["none", "bytes=70000-", "bytes=140000-", "bytes=210000-", "bytes=280000-"]
-    );
+    assert_eq!(ranges, ["none", "bytes=70000-", "bytes=140000-", "bytes=210000-", "bytes=280000-"]);
 }
 
 #[test]
