@@ -332,7 +332,7 @@ mod tests {
         };
         let (one, two, other) = (of("1", "wasm"), of("2", "wasm"), of("3", "amd64"));
         assert_eq!(choose(&[other.clone(), one.clone()]).unwrap(), &one);
-        assert_eq!(choose(&[other.clone()]).unwrap(), &other);
+        assert_eq!(choose(std::slice::from_ref(&other)).unwrap(), &other);
         assert!(choose(&[]).unwrap_err().contains("nothing in it"));
         assert!(choose(&[one, two]).unwrap_err().contains("several"));
     }

@@ -63,7 +63,7 @@ impl Manifest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parsed {
     /// It is one.
-    Image(ImageManifest),
+    Image(Box<ImageManifest>),
     /// It lists others.
     Index(ImageIndex),
 }
@@ -211,7 +211,7 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, String> {
             let read: ImageManifest =
                 serde_json::from_slice(bytes).map_err(|e| no_manifest(bytes, &e))?;
             match read.layers.len() {
-                0..=MOST_LAYERS => Ok(Parsed::Image(read)),
+                0..=MOST_LAYERS => Ok(Parsed::Image(Box::new(read))),
                 many => {
                     Err(format!("it has {many} layers, and no more than {MOST_LAYERS} are read"))
                 }

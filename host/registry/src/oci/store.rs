@@ -106,6 +106,9 @@ pub struct Kept {
     pub bundles: Vec<Vec<u8>>,
 }
 
+/// An element with all its bytes, and its signatures.
+pub type Whole = (Pulled, Vec<Vec<u8>>);
+
 /// One of all that are there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedElement {
@@ -245,7 +248,7 @@ impl ElementStore {
         &self,
         repository: &Repository,
         manifest: &Digest,
-    ) -> Result<Option<(Pulled, Vec<Vec<u8>>)>, StoreError> {
+    ) -> Result<Option<Whole>, StoreError> {
         let Some(kept) = self.pulled(repository, manifest)? else { return Ok(None) };
         let _held = self.hold(false)?;
         Ok(Some((self.whole(manifest)?, kept.bundles)))
@@ -414,7 +417,7 @@ impl ElementStore {
     fn manifest(&self, digest: &Digest) -> Result<(Manifest, ImageManifest), StoreError> {
         let manifest = Manifest::new(self.blob(digest, MOST_BYTES)?, MANIFEST);
         match manifest.parse() {
-            Ok(Parsed::Image(image)) => Ok((manifest, image)),
+            Ok(Parsed::Image(image)) => Ok((manifest, *image)),
             Ok(Parsed::Index(_)) | Err(_) => {
                 let what = format!("the manifest {digest}");
                 Err(self.spoilt(&blob_name(digest), &what, "it is none of an element"))

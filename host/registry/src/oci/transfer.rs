@@ -127,13 +127,13 @@ impl Registry {
         let manifest = self.manifest(repository, pointer)?;
         let unsound = |why: String| RegistryError::unsound(what(), why);
         let index = match manifest.parse().map_err(unsound)? {
-            Parsed::Image(image) => return Ok((manifest, image)),
+            Parsed::Image(image) => return Ok((manifest, *image)),
             Parsed::Index(index) => index,
         };
         let chosen = artifact::choose(&index.manifests).map_err(unsound)?;
         let manifest = self.manifest(repository, &Pointer::Digest(chosen.digest.clone()))?;
         match manifest.parse().map_err(unsound)? {
-            Parsed::Image(image) => Ok((manifest, image)),
+            Parsed::Image(image) => Ok((manifest, *image)),
             Parsed::Index(_) => Err(unsound("it is an index of indexes".to_owned())),
         }
     }
@@ -278,6 +278,9 @@ pub struct Copied {
     pub referrers: usize,
 }
 
+/// Gives the bytes of a descriptor, at most so many.
+pub(crate) type ContentOf<'a> = dyn FnMut(&Descriptor, u64) -> Result<Vec<u8>, RegistryError> + 'a;
+
 /// Reads an element of its manifest and of what gives the bytes of a descriptor.
 ///
 /// # Errors
@@ -286,7 +289,7 @@ pub(crate) fn read(
     manifest: Manifest,
     image: &ImageManifest,
     tag: Option<String>,
-    content: &mut dyn FnMut(&Descriptor, u64) -> Result<Vec<u8>, RegistryError>,
+    content: &mut ContentOf<'_>,
 ) -> Result<Pulled, RegistryError> {
     let unsound =
         |why: String| RegistryError::unsound(format!("the manifest {}", manifest.digest), why);

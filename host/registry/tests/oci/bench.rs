@@ -1,7 +1,6 @@
 //! An element, a registry in memory that says what a test wants, and what asks it.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -96,7 +96,7 @@ fn versions_are_told_the_highest_first() {
 fn a_flipped_byte_in_each_of_its_parts() {
     let cache = Cache::new();
     let signature = b"signature".to_vec();
-    let manifest = cache.keep("1.0.0", &[signature.clone()]);
+    let manifest = cache.keep("1.0.0", std::slice::from_ref(&signature));
     let parts = [
         pulled("1.0.0").manifest.digest,
         Digest::of(&pulled("1.0.0").config),
@@ -117,7 +117,8 @@ fn a_component_that_is_longer_shorter_or_gone() {
     let manifest = cache.keep("1.0.0", &[]);
     let digest = Digest::of(&element("1.0.0").component);
     let file = cache.file(&digest);
-    let spoil: [(fn(&Path), &str); 4] = [
+    type Spoil = fn(&Path);
+    let spoil: [(Spoil, &str); 4] = [
         (|file| std::fs::write(file, b"\0asm\x0d\0\x01\x001.0.0 and more").unwrap(), "larger"),
         (|file| std::fs::write(file, b"\0asm").unwrap(), "its digest is"),
         (|file| std::fs::remove_file(file).unwrap(), "not there"),
