@@ -272,7 +272,7 @@ mod tests {
         );
         assert_eq!(
             String::from_utf8(packed.manifest.bytes).unwrap(),
-            r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.wasm.config.v0+json","digest":"X},"layers":[{"mediaType":"application/wasm","digest":"sha256:cd5d4935a48c0672cb06407bb443bc0087aff947c6b864bac886982c73b3027f","size":4,"annotations":{"org.opencontainers.image.title":"motd.wasm"}}],"annotations":{"org.opencontainers.image.description":"Says hello.","org.opencontainers.image.licenses":"Apache-2.0","org.opencontainers.image.title":"motd","org.opencontainers.image.version":"1.2.0"}}"#
+            r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.wasm.config.v0+json","digest":"sha256:b97517ffd787e31e51fce87a1cef6501c1d5e7c154ef0e1da7aa906936d7a51a","size":277},"layers":[{"mediaType":"application/wasm","digest":"sha256:cd5d4935a48c0672cb06407bb443bc0087aff947c6b864bac886982c73b3027f","size":4,"annotations":{"org.opencontainers.image.title":"motd.wasm"}}],"annotations":{"org.opencontainers.image.description":"Says hello.","org.opencontainers.image.licenses":"Apache-2.0","org.opencontainers.image.title":"motd","org.opencontainers.image.version":"1.2.0"}}"#
         );
         let mut other = element();
         other.imports.reverse();
