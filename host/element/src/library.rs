@@ -348,8 +348,8 @@ impl Library {
             return Ok((about, None));
         }
         let code = self.loader.load(bytes, digest, shown, false)?;
-        let description =
-            invoke::describe(&code, stem.unwrap_or(shown), self.load.describe).map_err(|mut failure| {
+        let description = invoke::describe(&code, stem.unwrap_or(shown), self.load.describe)
+            .map_err(|mut failure| {
                 failure.message = format!("`{shown}` {}", failure.message);
                 failure
             })?;
@@ -518,11 +518,7 @@ impl Planner for Library {
 }
 
 /// The element calls itself as its file is called: else a file could pass for another element.
-fn named(
-    description: &Description,
-    stem: Option<&str>,
-    shown: &str,
-) -> Result<(), ElementFailure> {
+fn named(description: &Description, stem: Option<&str>, shown: &str) -> Result<(), ElementFailure> {
     let stem = stem.unwrap_or(&description.name);
     if !Check::ElementName.holds() || (description.name == stem && is_name(stem)) {
         return Ok(());
