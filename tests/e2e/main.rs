@@ -32,6 +32,7 @@ mod refusals;
 mod rootless;
 mod rpm;
 mod secrets;
+mod sharing;
 mod shell;
 mod ubuntu;
 mod vm;

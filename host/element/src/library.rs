@@ -204,6 +204,19 @@ impl Library {
         Ok(self.load(&self.find(reference, base)?)?.inspection())
     }
 
+    /// Looks at a component that is not under its name anywhere: just pulled, or to be pushed.
+    ///
+    /// # Errors
+    /// When it is not a sound element.
+    pub fn inspect_component(
+        &self,
+        bytes: &[u8],
+        shown: &Path,
+    ) -> Result<Inspection, ElementFailure> {
+        refuse_others(bytes, &shown.display().to_string())?;
+        Ok(self.examine(bytes, sha256(bytes), None, shown)?.inspection())
+    }
+
     /// Calls `run(step)` of a described element. Its effects on `target`, and what it tells
     /// `observer`, happen on this thread; the element runs on another one.
     ///
@@ -290,31 +303,43 @@ impl Library {
         let bytes = read(path, &shown, self.load.component)?;
         refuse_others(&bytes, &shown)?;
         let digest = sha256(&bytes);
-        let (mut about, code) = self.about(&bytes, &digest, path, &shown)?;
+        let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
+        let element = Arc::new(self.examine(&bytes, digest, Some(stem), path)?);
+        // Another thread may have been as quick; both read the same file.
+        Ok(Arc::clone(lock(&self.known).by_path.entry(key).or_insert(element)))
+    }
+
+    /// What a component is.
+    fn examine(
+        &self,
+        bytes: &[u8],
+        digest: String,
+        stem: Option<&str>,
+        path: &Path,
+    ) -> Result<Element, ElementFailure> {
+        let (mut about, code) = self.about(bytes, &digest, stem, &path.display().to_string())?;
         // What is kept is what it said itself: an older host may have kept it.
         let description = Arc::unwrap_or_clone(about.description);
         about.description = Arc::new(description.with_implied_requests());
-        let element = Arc::new(Element {
+        Ok(Element {
             path: path.to_owned(),
             size: bytes.len() as u64,
             first_party: !Check::FirstPartyDigest.holds() || self.first_party.contains(&digest),
             digest,
             about,
             code: Mutex::new(code.map(|code| (false, code)).into_iter().collect()),
-        });
-        // Another thread may have been as quick; both read the same file.
-        Ok(Arc::clone(lock(&self.known).by_path.entry(key).or_insert(element)))
+        })
     }
 
     /// The description, from the cache or from the element; and its code, when it was needed.
+    /// Without a `stem` it is called as it calls itself.
     fn about(
         &self,
         bytes: &[u8],
         digest: &str,
-        path: &Path,
+        stem: Option<&str>,
         shown: &str,
     ) -> Result<(About, Option<Arc<Code>>), ElementFailure> {
-        let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default();
         let file = format!("{}.describe-{ABOUT_FORM}.json", digest.replace(':', "-"));
         let kept = self.loader.folder.as_ref().and_then(|f| f.read(&file));
         let kept = kept.and_then(|text| serde_json::from_slice::<About>(&text).ok());
@@ -323,8 +348,8 @@ impl Library {
             return Ok((about, None));
         }
         let code = self.loader.load(bytes, digest, shown, false)?;
-        let description =
-            invoke::describe(&code, stem, self.load.describe).map_err(|mut failure| {
+        let description = invoke::describe(&code, stem.unwrap_or(shown), self.load.describe)
+            .map_err(|mut failure| {
                 failure.message = format!("`{shown}` {}", failure.message);
                 failure
             })?;
@@ -493,7 +518,8 @@ impl Planner for Library {
 }
 
 /// The element calls itself as its file is called: else a file could pass for another element.
-fn named(description: &Description, stem: &str, shown: &str) -> Result<(), ElementFailure> {
+fn named(description: &Description, stem: Option<&str>, shown: &str) -> Result<(), ElementFailure> {
+    let stem = stem.unwrap_or(&description.name);
     if !Check::ElementName.holds() || (description.name == stem && is_name(stem)) {
         return Ok(());
     }
