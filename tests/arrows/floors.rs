@@ -11,7 +11,7 @@ pub(crate) const FLOORS: [&[&str]; 15] = [
     &["plan"],
     &["definition"],
     &["dib", "packages"],
-    &["block-device", "image", "inputs", "machine", "tree"],
+    &["author", "block-device", "image", "inputs", "machine", "tree"],
     &["filesystems", "layers"],
     &["volumes"],
     &["text"],

@@ -3,10 +3,12 @@
 //! Needs root, the built program and elements (`make build`), QEMU and the tools that
 //! `scripts/install-dependencies test` installs.
 
+mod authors;
 mod block_device;
 mod block_device_killed;
 mod block_device_secrets;
 mod boots;
+mod compat;
 mod contents;
 mod crowded;
 mod elements;
@@ -34,6 +36,7 @@ mod rpm;
 mod secrets;
 mod sharing;
 mod shell;
+mod tutorial;
 mod ubuntu;
 mod vm;
 mod words;

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use dibhost_plan::Phase;
 
+mod author;
 mod build;
 mod cache;
 mod elements;
@@ -13,6 +14,7 @@ mod format;
 mod share;
 mod subject;
 
+pub(crate) use self::author::{AuthorVerb, CheckArgs, NewArgs, ProjectArgs, WatchArgs};
 pub(crate) use self::build::{BuildArgs, Making, OnFailure, ShellArgs};
 pub(crate) use self::cache::{CacheFolder, CacheGcArgs, CacheVerb};
 pub(crate) use self::elements::{CompilerName, ElementOptions};
@@ -116,7 +118,7 @@ pub(crate) enum Verb {
         block-device-efi-lvm"
     )]
     Convert(ConvertArgs),
-    /// Show elements, run one step of one, and share them by registries.
+    /// Show elements, run one step of one, write one, and share them by registries.
     #[command(subcommand)]
     Element(ElementVerb),
     /// The block device by itself: plan it, build it of a tree, install it.
@@ -455,6 +457,8 @@ pub(crate) enum ElementVerb {
     Run(RunArgs),
     #[command(flatten)]
     Share(ShareVerb),
+    #[command(flatten)]
+    Author(AuthorVerb),
 }
 
 #[derive(Debug, Args)]
@@ -472,7 +476,7 @@ pub(crate) struct RunArgs {
     pub(crate) plan: bool,
     /// A folder to start with: it is copied, and the copy is thrown away.
     ///
-    /// Without it: an empty tree. Programs in it are run for root only, in the box of a build.
+    /// Without it: a tree of the usual folders, with nothing in them. Programs in it are run for root only, in the box of a build.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["plan", "replay"])]
     pub(crate) tree: Option<PathBuf>,
     /// An image definition with the element's parameters, grants and limits.

@@ -62,6 +62,7 @@ fn main() -> ExitCode {
         Verb::Element(ElementVerb::Inspect { element, format, elements }) => {
             verb::element::inspect(elements, element, *format)
         }
+        Verb::Element(ElementVerb::Author(verb)) => verb::author::run(verb, &reporter),
         Verb::Element(ElementVerb::Run(args)) => verb::element_run::run(args, &reporter),
         Verb::Element(ElementVerb::Share(verb)) => verb::share::run(verb, &reporter),
         Verb::Update(args) => verb::update::run(args, &reporter),

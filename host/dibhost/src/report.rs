@@ -160,6 +160,14 @@ impl Reporter {
         self.put(line, Weight::Warning);
     }
 
+    /// Writes a line of a tool of the machine: what it does while one waits.
+    pub(crate) fn tool(&self, line: &str) {
+        match &self.form {
+            Form::Json => self.put(&serde_json::json!({ "tool": line }).to_string(), Weight::Other),
+            Form::Terminal(_) | Form::Plain => self.put(line, Weight::Other),
+        }
+    }
+
     /// Where nobody reads it any more (`2>&1 | head`), what is done is done all the same.
     fn put(&self, line: &str, weight: Weight) {
         // Here and nowhere before, whoever's words are in it: an element's, a program's, a name's.

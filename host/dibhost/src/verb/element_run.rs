@@ -28,6 +28,7 @@ use dibhost_tree::{
 };
 use serde_json::Value;
 
+use super::element_tree::{Seen, make_usual};
 use crate::cli::RunArgs;
 use crate::failure::Failure;
 use crate::report::Reporter;
@@ -288,12 +289,14 @@ fn effects(
         cancel: &cancel,
     };
     let mut told = Told { element, reporter };
+    let before = Seen::of(&scratch.tree());
     let recorded = library.record_step(&call, scratch.target(), &mut told).map_err(super::said)?;
     let RunAnswer { outcome, observed } = keep(recorded, args.record.as_deref())?;
     let mut text = match outcome {
         Outcome::Done => "done\n".to_owned(),
         Outcome::Skipped(why) => format!("nothing to do: {why}\n"),
     };
+    text += &before.changes(&Seen::of(&scratch.tree()));
     facts_as_text(&mut text, &observed.facts);
     for (suffix, content) in observed.outputs {
         let _ = writeln!(text, "output {suffix} ({} bytes)", content.len());
@@ -379,6 +382,13 @@ impl Scratch {
         Ok(Self::Real(worker))
     }
 
+    fn tree(&self) -> PathBuf {
+        match self {
+            Self::Real(worker) => worker.tree().to_owned(),
+            Self::Simulated(target) => target.tree(),
+        }
+    }
+
     fn target(&mut self) -> &mut dyn Target {
         match self {
             Self::Real(worker) => worker,
@@ -387,9 +397,12 @@ impl Scratch {
     }
 }
 
-/// Copies a tree with all that its files are.
+/// Copies a tree with all that its files are; without one, makes one of the usual folders.
 fn copy(from: Option<&Path>, to: &Path, cancel: &Cancel) -> Result<(), Failure> {
-    let Some(from) = from else { return Ok(()) };
+    let Some(from) = from else {
+        return make_usual(to)
+            .map_err(|e| Failure::failed(format!("making the folders of the tree: {e}")));
+    };
     if !from.is_dir() {
         return Err(Failure::wrong(format!("`--tree {}` is no folder", from.display())));
     }

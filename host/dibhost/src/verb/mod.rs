@@ -1,5 +1,7 @@
 //! One function per verb.
 
+pub(crate) mod author;
+mod author_check;
 pub(crate) mod block_device;
 pub(crate) mod block_device_inspect;
 pub(crate) mod build;
@@ -11,6 +13,7 @@ mod disk_secrets;
 pub(crate) mod doctor;
 pub(crate) mod element;
 pub(crate) mod element_run;
+mod element_tree;
 pub(crate) mod grant;
 pub(crate) mod init;
 pub(crate) mod plan;
