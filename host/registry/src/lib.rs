@@ -22,6 +22,7 @@ mod pins;
 pub mod simulated;
 mod store;
 mod transit;
+pub mod trust;
 
 pub use error::FetchError;
 pub use fetch::{Allowed, Fetch, Fetched, Watch};

@@ -1,0 +1,126 @@
+//! The form in which cosign encrypts a private key: JSON that says how a key is made of the
+//! passphrase (scrypt), and NaCl's secret box under that key (go-securesystemslib `encrypted`).
+
+use crypto_secretbox::aead::{Aead as _, KeyInit as _};
+use crypto_secretbox::{Key, Nonce, XSalsa20Poly1305};
+use data_encoding::BASE64;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::error::KeyError;
+
+/// What cosign takes: 64 MiB, a quarter of a second.
+const COST: u64 = 1 << 16;
+/// A file that asks for more would take the machine's memory: 1 GiB with blocks of eight.
+const HIGHEST_COST: u64 = 1 << 20;
+const BLOCK: u32 = 8;
+
+#[derive(Serialize, Deserialize)]
+struct Closed {
+    kdf: Kdf,
+    cipher: Cipher,
+    ciphertext: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kdf {
+    name: String,
+    params: Costs,
+    salt: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Costs {
+    #[serde(rename = "N")]
+    cost: u64,
+    #[serde(rename = "r")]
+    block: u32,
+    #[serde(rename = "p")]
+    lanes: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Cipher {
+    name: String,
+    nonce: String,
+}
+
+/// What is in it.
+pub(super) fn open(json: &[u8], passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let unsound = || KeyError::new("is encrypted in a form that is not read here");
+    let closed: Closed = serde_json::from_slice(json).map_err(|_| unsound())?;
+    let Closed { kdf, cipher, ciphertext } = closed;
+    let Costs { cost, block, lanes } = kdf.params;
+    if kdf.name != "scrypt" || cipher.name != "nacl/secretbox" {
+        return Err(unsound());
+    }
+    if !cost.is_power_of_two() || cost < 2 || cost > HIGHEST_COST || block != BLOCK || lanes != 1 {
+        return Err(KeyError::new(
+            "wants more memory for its passphrase than any key that cosign writes",
+        ));
+    }
+    let bytes = |text: &str| BASE64.decode(text.as_bytes()).map_err(|_| unsound());
+    let (salt, nonce, ciphertext) = (bytes(&kdf.salt)?, bytes(&cipher.nonce)?, bytes(&ciphertext)?);
+    let nonce: [u8; 24] = nonce.try_into().map_err(|_| unsound())?;
+    let opened = secret_box(passphrase, &salt, cost)?
+        .decrypt(&Nonce::from(nonce), ciphertext.as_slice())
+        .map_err(|_| KeyError::new("is not opened by this passphrase, or was changed"))?;
+    Ok(Zeroizing::new(opened))
+}
+
+/// The JSON that it is closed in.
+pub(super) fn close(bytes: &[u8], passphrase: &[u8]) -> Result<Vec<u8>, KeyError> {
+    let failed = || KeyError::new("cannot be encrypted: the kernel gives no random bytes");
+    let (mut salt, mut nonce) = ([0; 32], [0; 24]);
+    let random = SystemRandom::new();
+    random.fill(&mut salt).and_then(|()| random.fill(&mut nonce)).map_err(|_| failed())?;
+    let ciphertext = secret_box(passphrase, &salt, COST)?
+        .encrypt(&Nonce::from(nonce), bytes)
+        .map_err(|_| failed())?;
+    let closed = Closed {
+        kdf: Kdf {
+            name: "scrypt".to_owned(),
+            params: Costs { cost: COST, block: BLOCK, lanes: 1 },
+            salt: BASE64.encode(&salt),
+        },
+        cipher: Cipher { name: "nacl/secretbox".to_owned(), nonce: BASE64.encode(&nonce) },
+        ciphertext: BASE64.encode(&ciphertext),
+    };
+    serde_json::to_vec(&closed).map_err(|_| failed())
+}
+
+fn secret_box(passphrase: &[u8], salt: &[u8], cost: u64) -> Result<XSalsa20Poly1305, KeyError> {
+    let failed = || KeyError::new("is encrypted in a form that is not read here");
+    let log = u8::try_from(cost.trailing_zeros()).map_err(|_| failed())?;
+    let params = scrypt::Params::new(log, BLOCK, 1).map_err(|_| failed())?;
+    let mut key = Zeroizing::new([0; 32]);
+    scrypt::scrypt(passphrase, salt, &params, &mut *key).map_err(|_| failed())?;
+    Ok(XSalsa20Poly1305::new(Key::from_slice(&*key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_that_would_take_the_machine_are_refused_before_they_are_paid() {
+        let sound = String::from_utf8(close(b"key", b"pass").unwrap()).unwrap();
+        assert_eq!(*open(sound.as_bytes(), b"pass").unwrap(), b"key");
+        for (from, to, says) in [
+            ("65536", "1073741824", "more memory"),
+            ("65536", "65535", "more memory"),
+            ("65536", "0", "more memory"),
+            ("\"r\":8", "\"r\":1000000", "more memory"),
+            ("\"p\":1", "\"p\":4294967295", "more memory"),
+            ("scrypt", "md5", "in a form"),
+            ("nacl/secretbox", "none", "in a form"),
+            ("\"salt\":\"", "\"salt\":\"!", "in a form"),
+            ("\"nonce\":\"", "\"nonce\":\"AAAA", "in a form"),
+            ("{\"kdf\"", "[{\"kdf\"", "in a form"),
+        ] {
+            let said = open(sound.replace(from, to).as_bytes(), b"pass").unwrap_err().to_string();
+            assert!(said.contains(says), "{from} → {to}: {said}");
+        }
+    }
+}
