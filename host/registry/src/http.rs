@@ -10,6 +10,7 @@ use ureq::http::{HeaderMap, StatusCode, header};
 use crate::error::FetchError;
 use crate::fetch::Allowed;
 use crate::outside::Way;
+use crate::pace::{Pace, why_unreachable};
 use crate::store::Draft;
 use crate::transit::Transit;
 
@@ -113,8 +114,7 @@ impl Download<'_> {
         if length.is_some_and(|length| length > self.most) {
             return Err(too_large());
         }
-        let patience = self.way.outside.patience;
-        let (mut window, mut before) = (Instant::now(), 0);
+        let mut pace = Pace::new(self.way.outside.patience, 0);
         let mut reader = body.as_reader();
         let mut part = vec![0; PART];
         loop {
@@ -136,16 +136,10 @@ impl Download<'_> {
             }
             draft.write_all(&part[..read]).map_err(|e| self.keeping(&e))?;
             self.transit.tell(draft.written(), length);
-            if window.elapsed() >= patience.window {
-                let slow = draft.written() - before < patience.least;
-                if slow && Check::FetchSlow.holds() {
-                    return Err(self.passing(format!(
-                        "the server sends less than {} bytes in {} s",
-                        patience.least,
-                        patience.window.as_secs()
-                    )));
-                }
-                (window, before) = (Instant::now(), draft.written());
+            if let Some(why) = pace.too_slow(draft.written())
+                && Check::FetchSlow.holds()
+            {
+                return Err(self.passing(why));
             }
         }
         match length {
@@ -170,16 +164,7 @@ impl Download<'_> {
         if let Err(cancelled) = self.transit.check() {
             return cancelled;
         }
-        use ureq::Error;
-        let (why, passing) = match error {
-            Error::HostNotFound => ("there is no host of that name".to_owned(), false),
-            Error::Io(e) => (e.to_string(), e.kind() != std::io::ErrorKind::InvalidData),
-            Error::Timeout(which) => (format!("no answer in time ({which})"), true),
-            Error::ConnectionFailed => (error.to_string(), true),
-            Error::ConnectProxyFailed(why) => (format!("the proxy does not connect: {why}"), false),
-            // What is wrong with a certificate is as wrong at the next attempt.
-            other => (other.to_string(), false),
-        };
+        let (why, passing) = why_unreachable(error);
         FetchError::Unreachable { url: self.url.to_owned(), why, passing }
     }
 

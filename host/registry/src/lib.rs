@@ -8,16 +8,20 @@
 //!    ├─ http      one download: redirects, bounds, slow servers
 //!    ├─ git       one commit as a tar archive, by the builder's `git`
 //!    └─ transit   the thread that is on the network, and the one that waits for it
+//!
+//! oci ─ elements in registries: pushed, pulled, copied, kept, carried in one file
 //! ```
 //!
-//! The only crate with HTTP. Signed elements from registries are still to come here.
+//! The only crate with HTTP.
 
 mod error;
 mod fetch;
 mod fetcher;
 mod git;
 mod http;
+pub mod oci;
 mod outside;
+mod pace;
 mod pins;
 pub mod simulated;
 mod store;
