@@ -10,6 +10,7 @@
 //!    └─ transit   the thread that is on the network, and the one that waits for it
 //!
 //! oci ─ elements in registries: pushed, pulled, copied, kept, carried in one file
+//! trust ─ who made an element, and whether that counts: keys, signatures, the policy
 //! ```
 //!
 //! The only crate with HTTP.

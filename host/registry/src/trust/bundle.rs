@@ -11,7 +11,7 @@ use crate::oci::Digest;
 use dibhost_text::harmless;
 
 /// The media type of a bundle; as a file in a registry, and in the file itself.
-pub const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+pub const BUNDLE_TYPE: &str = crate::oci::BUNDLE;
 /// The same as it was first written.
 const BUNDLE_TYPE_BEFORE: &str = "application/vnd.dev.sigstore.bundle+json;version=0.3";
 /// The media type of cosign's signatures until version 2.
@@ -220,7 +220,7 @@ fn verify_simple(
         return Err(TrustError::unreadable("what is signed is not what cosign signs"));
     }
     let signed = simple.critical.image.digest;
-    if Digest::parse(&signed).as_ref() != Some(subject) {
+    if signed.parse().as_ref() != Ok(subject) {
         let signed = harmless(&signed, 80);
         return Err(TrustError::OtherDigest { signed, wanted: subject.clone() });
     }

@@ -105,7 +105,7 @@ impl Statement {
         };
         let signed = subject.digest.get("sha256").map(|digits| format!("sha256:{digits}"));
         let signed = signed.ok_or_else(|| TrustError::unreadable("its subject has no SHA-256"))?;
-        if Digest::parse(&signed).as_ref() != Some(wanted) {
+        if signed.parse().as_ref() != Ok(wanted) {
             let signed = harmless(&signed, 80);
             return Err(TrustError::OtherDigest { signed, wanted: wanted.clone() });
         }
@@ -127,7 +127,7 @@ impl Statement {
 fn claim(predicate: serde_json::Value) -> Result<ElementClaim, TrustError> {
     let claim: ElementClaim = serde_json::from_value(predicate)
         .map_err(|error| TrustError::unreadable(format!("what it says of the element: {error}")))?;
-    if Digest::parse(&claim.component).is_none() {
+    if claim.component.parse::<Digest>().is_err() {
         return Err(TrustError::unreadable("its `component` is no digest, as `sha256:…` is"));
     }
     if claim.requests.len() > MOST_REQUESTS {
