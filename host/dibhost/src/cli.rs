@@ -10,12 +10,16 @@ mod build;
 mod cache;
 mod elements;
 mod format;
+mod share;
 mod subject;
 
 pub(crate) use self::build::{BuildArgs, Making, OnFailure, ShellArgs};
 pub(crate) use self::cache::{CacheFolder, CacheGcArgs, CacheVerb};
 pub(crate) use self::elements::{CompilerName, ElementOptions};
 pub(crate) use self::format::DataFormat;
+pub(crate) use self::share::{
+    CopyArgs, LoadArgs, PullArgs, PushArgs, RegistryOptions, SaveArgs, ShareVerb, TagsArgs,
+};
 pub(crate) use self::subject::{BackendName, Purpose, Subject, SubjectOptions};
 
 /// Builds disk images from sandboxed elements.
@@ -112,7 +116,7 @@ pub(crate) enum Verb {
         block-device-efi-lvm"
     )]
     Convert(ConvertArgs),
-    /// Show elements, and run one step of one.
+    /// Show elements, run one step of one, and share them by registries.
     #[command(subcommand)]
     Element(ElementVerb),
     /// The block device by itself: plan it, build it of a tree, install it.
@@ -449,6 +453,8 @@ pub(crate) enum ElementVerb {
         dibhost element run ./motd.wasm --replay s.json"
     )]
     Run(RunArgs),
+    #[command(flatten)]
+    Share(ShareVerb),
 }
 
 #[derive(Debug, Args)]

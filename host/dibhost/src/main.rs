@@ -63,6 +63,7 @@ fn main() -> ExitCode {
             verb::element::inspect(elements, element, *format)
         }
         Verb::Element(ElementVerb::Run(args)) => verb::element_run::run(args, &reporter),
+        Verb::Element(ElementVerb::Share(verb)) => verb::share::run(verb, &reporter),
         Verb::Update(args) => verb::update::run(args, &reporter),
         Verb::Verify(args) => verb::verify::run(args, &reporter),
         Verb::Cache(verb) => verb::cache::run(verb),

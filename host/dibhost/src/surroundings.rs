@@ -42,6 +42,12 @@ pub(crate) fn cache_of(asked: Option<&PathBuf>) -> PathBuf {
     base.unwrap_or_else(|| PathBuf::from(".")).join("dibhost")
 }
 
+/// The folder of docker's own files, with who somebody is to registries.
+pub(crate) fn docker_folder() -> Option<PathBuf> {
+    let said = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    said("DOCKER_CONFIG").or_else(|| said("HOME").map(|home| home.join(".docker")))
+}
+
 /// What elements with the grant `builder` may see. Under sudo the person is the one who typed
 /// `sudo`, not root.
 pub(crate) fn builder() -> BuilderSurroundings {

@@ -14,6 +14,9 @@ pub(crate) mod element_run;
 pub(crate) mod grant;
 pub(crate) mod init;
 pub(crate) mod plan;
+mod registries;
+pub(crate) mod share;
+mod share_told;
 pub(crate) mod shell;
 pub(crate) mod update;
 pub(crate) mod verify;
@@ -107,14 +110,7 @@ pub(crate) fn plan_inputs(
     lock: Option<LockedImage>,
     inputs: Inputs,
 ) -> Result<PlanInputs, Failure> {
-    let epoch = match std::env::var("SOURCE_DATE_EPOCH") {
-        Err(_) => DEFAULT_SOURCE_DATE_EPOCH,
-        Ok(text) => text.trim().parse().map_err(|_| {
-            Failure::wrong(format!(
-                "the variable `SOURCE_DATE_EPOCH` is `{text}`, which is no number of seconds since 1970"
-            ))
-        })?,
-    };
+    let epoch = said_epoch()?.unwrap_or(DEFAULT_SOURCE_DATE_EPOCH);
     Ok(PlanInputs {
         builder: surroundings::builder(),
         builder_arch: dibhost_sys::own_machine().to_owned(),
@@ -123,6 +119,16 @@ pub(crate) fn plan_inputs(
         lock,
         inputs,
         missing_secrets: Secrets::of(definition).missing(),
+    })
+}
+
+/// Seconds since 1970, as `SOURCE_DATE_EPOCH` says them.
+pub(crate) fn said_epoch() -> Result<Option<u64>, Failure> {
+    let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    text.trim().parse().map(Some).map_err(|_| {
+        Failure::wrong(format!(
+            "the variable `SOURCE_DATE_EPOCH` is `{text}`, which is no number of seconds since 1970"
+        ))
     })
 }
 
