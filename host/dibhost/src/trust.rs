@@ -91,9 +91,8 @@ pub(crate) fn claim(found: &Inspection, component: &[u8]) -> Result<ElementClaim
     let description = &found.description;
     // What follows from its declarations (facts) is reckoned by each host in its own way.
     let requests = description.requests.iter().filter(|request| request.capability != "facts");
-    let requests = requests.map(|request| {
-        format!("{} {}", request.capability, request.scope).trim_end().to_owned()
-    });
+    let requests = requests
+        .map(|request| format!("{} {}", request.capability, request.scope).trim_end().to_owned());
     Ok(ElementClaim {
         name: description.name.clone(),
         version: description.version.clone(),

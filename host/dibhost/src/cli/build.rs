@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::elements::ElementOptions;
 use super::subject::Subject;
+use super::trust::StockOptions;
 
 #[derive(Debug, Args)]
 pub(crate) struct BuildArgs {
@@ -70,6 +71,11 @@ pub(crate) struct Making {
     /// grant --write` agrees to it.
     #[arg(long)]
     pub(crate) locked: bool,
+    /// Fetch no element of a registry: what the store has not is an error.
+    #[arg(long)]
+    pub(crate) offline: bool,
+    #[command(flatten)]
+    pub(crate) stock: StockOptions,
     /// Make everything anew, and keep nothing of it for later builds but downloads.
     #[arg(
         long,

@@ -35,14 +35,43 @@ pub(crate) struct FetchArgs {
     pub(crate) elements: ElementOptions,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct UpdateArgs {
+    #[command(flatten)]
+    pub(crate) subject: Subject,
+    /// Only tell what would change.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Agree to elements that ask for more than they did, or that another key signed.
+    #[arg(long)]
+    pub(crate) agree: bool,
+    /// Choose only these anew.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) only: Option<Updated>,
+    #[command(flatten)]
+    pub(crate) stock: StockOptions,
+    #[command(flatten)]
+    pub(crate) elements: ElementOptions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Updated {
+    /// Elements of registries.
+    Elements,
+    /// Packages of the first tree.
+    Packages,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum TrustVerb {
     /// Make a pair of keys to sign elements with: `NAME.key` and `NAME.pub`.
     ///
     /// The private one is for you alone (mode 0600); with a passphrase it is encrypted, in the form that
     /// cosign writes and reads. The public one is what others put into their policy.
-    #[command(after_help = "Examples:\n  dibhost element keygen -o acme\n  dibhost element keygen -o \
-        acme --passphrase-file secret.txt")]
+    #[command(
+        after_help = "Examples:\n  dibhost element keygen -o acme\n  dibhost element keygen -o \
+        acme --passphrase-file secret.txt"
+    )]
     Keygen(KeygenArgs),
     /// Sign an element: a component in a file, or one in a registry.
     ///

@@ -155,7 +155,7 @@ fn command_line(words: &[String], args: &ConvertArgs, reporter: &Reporter) -> Re
             None => warn(reporter, name, "no element of that name is here, nor in DIB"),
         }
     }
-    let resolved = asked.resolve(&library, reporter)?;
+    let resolved = asked.resolve(&library, &|_| Ok(()), reporter)?;
     super::show(&resolved.typed.to_toml())
 }
 

@@ -11,13 +11,15 @@ mod disk_secrets;
 pub(crate) mod doctor;
 pub(crate) mod element;
 pub(crate) mod element_run;
+pub(crate) mod fetch;
 pub(crate) mod grant;
 pub(crate) mod init;
 pub(crate) mod plan;
-mod registries;
+pub(crate) mod registries;
 pub(crate) mod share;
 mod share_told;
 pub(crate) mod shell;
+pub(crate) mod trust;
 pub(crate) mod update;
 pub(crate) mod verify;
 

@@ -6,8 +6,9 @@ use std::path::Path;
 use dibhost_element::{Library, interfaces};
 use dibhost_registry::oci::{
     Bundles, Element, ElementStore, Form, MOST_COMPONENT, Pointer, Pulled, Reference, Registries,
-    Registry, Repository, StoreError, is_tag, layout,
+    Registry, Repository, SCHEME, StoreError, is_tag, layout,
 };
+use dibhost_registry::trust::Policy;
 use dibhost_sys::read_regular;
 use dibhost_text::harmless;
 use semver::Version;
@@ -20,6 +21,7 @@ use crate::cli::{
 };
 use crate::failure::Failure;
 use crate::report::Reporter;
+use crate::trust;
 
 /// One of the verbs.
 pub(crate) fn run(verb: &ShareVerb, reporter: &Reporter) -> Result<(), Failure> {
@@ -38,8 +40,7 @@ fn push(args: &PushArgs) -> Result<(), Failure> {
     let shown = args.file.display();
     let component = read_regular(&args.file, MOST_COMPONENT)
         .map_err(|e| Failure::wrong(format!("reading `{shown}`: {e}")))?;
-    let found =
-        library.inspect_component(&component, &args.file).map_err(super::wrong_element)?;
+    let found = library.inspect_component(&component, &args.file).map_err(super::wrong_element)?;
     let names = interfaces(&component).map_err(super::wrong_element)?;
     let description = &found.description;
     let tag = match &args.to.pointer {
@@ -110,7 +111,8 @@ fn pull(args: &PullArgs, reporter: &Reporter) -> Result<(), Failure> {
     let registries = registries(&args.registries);
     let library = super::library(&args.elements)?;
     let store = open_store(&args.elements)?;
-    let (told, component) = take(&registries, &store, &library, &args.from, reporter)?;
+    let (policy, _) = trust::policy(&args.elements)?;
+    let (told, component) = take(&registries, &store, &library, &policy, &args.from, reporter)?;
     if let Some(output) = &args.output {
         write_whole(output, |file| file.write_all(&component))?;
     }
@@ -125,6 +127,7 @@ fn take(
     registries: &Registries,
     store: &ElementStore,
     library: &Library,
+    policy: &Policy,
     from: &Reference,
     reporter: &Reporter,
 ) -> Result<(Told, Vec<u8>), Failure> {
@@ -133,7 +136,7 @@ fn take(
         match store.parts(repository, digest) {
             Ok(Some((pulled, bundles))) => {
                 let found = Bundles { bundles, unusable: Vec::new() };
-                let told = settle(store, library, repository, &pulled, &found)?;
+                let told = settle(store, library, policy, repository, &pulled, &found)?;
                 return Ok((told, pulled.component));
             }
             Ok(None) => {}
@@ -150,8 +153,9 @@ fn take(
         None => Pointer::Tag(highest(&registry, repository)?),
     };
     let pulled = registry.pull_element(repository, &pointer).map_err(of_registry)?;
-    let found = registry.bundles(repository, &pulled.manifest.digest).map_err(of_registry)?;
-    let told = settle(store, library, repository, &pulled, &found)?;
+    let bundles = crate::stock::signatures(&registry, repository, &pulled.manifest.digest)?;
+    let found = Bundles { bundles, unusable: Vec::new() };
+    let told = settle(store, library, policy, repository, &pulled, &found)?;
     Ok((told, pulled.component))
 }
 
@@ -159,15 +163,15 @@ fn take(
 fn settle(
     store: &ElementStore,
     library: &Library,
+    policy: &Policy,
     repository: &Repository,
     pulled: &Pulled,
     found: &Bundles,
 ) -> Result<Told, Failure> {
-    trusted(repository, pulled, &found.bundles)?;
+    trusted(policy, repository, pulled, &found.bundles)?;
     let shown = format!("oci://{repository}@{}", pulled.manifest.digest);
-    let is = library
-        .inspect_component(&pulled.component, Path::new(&shown))
-        .map_err(super::said)?;
+    let is =
+        library.inspect_component(&pulled.component, Path::new(&shown)).map_err(super::said)?;
     let version = &is.description.version;
     let tag = pulled.tag.as_ref().filter(|tag| Version::parse(tag).is_ok());
     if let Some(said) = tag.or(pulled.version.as_ref()).filter(|said| *said != version) {
@@ -186,11 +190,23 @@ fn settle(
 /// Whether an element may be used at all: the one place where the policy is asked, before anything of
 /// the component is compiled, run or kept.
 fn trusted(
-    _repository: &Repository,
-    _pulled: &Pulled,
-    _bundles: &[Vec<u8>],
+    policy: &Policy,
+    repository: &Repository,
+    pulled: &Pulled,
+    bundles: &[Vec<u8>],
 ) -> Result<(), Failure> {
-    Ok(())
+    let shown = format!("oci://{repository}@{}", pulled.manifest.digest);
+    let refused = |error| trust::refused(&shown, &error);
+    let name = format!("{SCHEME}{repository}");
+    let verdict =
+        trust::decide(policy, &name, &pulled.manifest.digest, bundles).map_err(refused)?;
+    let version = pulled.tag.as_ref().filter(|tag| Version::parse(tag).is_ok());
+    match &verdict.claim {
+        Some(signed) => signed
+            .is_of(repository.last(), version.map(String::as_str), &pulled.component_digest)
+            .map_err(refused),
+        None => Ok(()),
+    }
 }
 
 /// The highest version of a repository, and no preview where there is another one.
@@ -273,9 +289,10 @@ fn save(args: &SaveArgs, reporter: &Reporter) -> Result<(), Failure> {
     let registries = registries(&args.registries);
     let library = super::library(&args.elements)?;
     let store = open_store(&args.elements)?;
+    let (policy, _) = trust::policy(&args.elements)?;
     let mut carried = Vec::new();
     for from in &args.elements_of {
-        let (told, _) = take(&registries, &store, &library, from, reporter)?;
+        let (told, _) = take(&registries, &store, &library, &policy, from, reporter)?;
         let parts = store.parts(&from.repository, &told.manifest).map_err(of_store)?;
         let Some((mut pulled, bundles)) = parts else {
             return Err(Failure::failed(format!(
@@ -296,6 +313,7 @@ fn save(args: &SaveArgs, reporter: &Reporter) -> Result<(), Failure> {
 fn load(args: &LoadArgs) -> Result<(), Failure> {
     let library = super::library(&args.elements)?;
     let store = open_store(&args.elements)?;
+    let (policy, _) = trust::policy(&args.elements)?;
     let shown = args.file.display();
     let reading = |why: String| Failure::wrong(format!("reading `{shown}`: {why}"));
     let is_file = std::fs::metadata(&args.file).map_err(|e| reading(e.to_string()))?.is_file();
@@ -309,12 +327,10 @@ fn load(args: &LoadArgs) -> Result<(), Failure> {
     let mut told = Vec::new();
     for layout::Carried { repository, pulled, bundles } in carried {
         let found = Bundles { bundles, unusable: Vec::new() };
-        told.push(settle(&store, &library, &repository, &pulled, &found)?);
+        told.push(settle(&store, &library, &policy, &repository, &pulled, &found)?);
     }
     match args.format {
-        DataFormat::Json => {
-            super::show_json(&told.iter().map(Told::json).collect::<Vec<_>>())
-        }
+        DataFormat::Json => super::show_json(&told.iter().map(Told::json).collect::<Vec<_>>()),
         DataFormat::Text => super::show(&told.iter().map(Told::text).collect::<String>()),
     }
 }

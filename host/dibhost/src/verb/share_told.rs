@@ -92,9 +92,19 @@ impl Told {
         }
         if let Some((version, requests)) = &self.before {
             let _ = match requests.len() {
-                0 => writeln!(text, "{} asks for no right that {version} did not ask for", description.version),
-                1 => writeln!(text, "{} asks for one more right than {version}", description.version),
-                n => writeln!(text, "{} asks for {n} more rights than {version}", description.version),
+                0 => writeln!(
+                    text,
+                    "{} asks for no right that {version} did not ask for",
+                    description.version
+                ),
+                1 => {
+                    writeln!(text, "{} asks for one more right than {version}", description.version)
+                }
+                n => writeln!(
+                    text,
+                    "{} asks for {n} more rights than {version}",
+                    description.version
+                ),
             };
             for request in requests {
                 text += &line(request);
@@ -133,8 +143,12 @@ fn grown(
         if before.digest != kept.component.as_str() {
             continue;
         }
-        let asked: BTreeSet<_> =
-            before.description.requests.iter().map(|r| (&r.capability, &r.scope, &r.when)).collect();
+        let asked: BTreeSet<_> = before
+            .description
+            .requests
+            .iter()
+            .map(|r| (&r.capability, &r.scope, &r.when))
+            .collect();
         let more = is.description.requests.iter();
         let more = more.filter(|r| !asked.contains(&(&r.capability, &r.scope, &r.when)));
         return Ok(Some((version, more.cloned().collect())));

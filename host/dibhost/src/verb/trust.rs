@@ -60,11 +60,13 @@ fn keygen(args: &KeygenArgs) -> Result<(), Failure> {
 /// The passphrase that was given; an empty one is none.
 fn passphrase(options: &PassphraseOptions) -> Result<Option<Zeroizing<Vec<u8>>>, KeyError> {
     let mut bytes = match &options.passphrase_file {
-        Some(file) => Zeroizing::new(read_regular(file, LONGEST_PASSPHRASE).map_err(|error| KeyError {
-            what: format!("the passphrase in `{}`", file.display()),
-            why: format!("cannot be read: {error}"),
-            help: None,
-        })?),
+        Some(file) => {
+            Zeroizing::new(read_regular(file, LONGEST_PASSPHRASE).map_err(|error| KeyError {
+                what: format!("the passphrase in `{}`", file.display()),
+                why: format!("cannot be read: {error}"),
+                help: None,
+            })?)
+        }
         None => match std::env::var_os("DIBHOST_PASSPHRASE") {
             Some(text) => Zeroizing::new(std::os::unix::ffi::OsStringExt::into_vec(text)),
             None => return Ok(None),
@@ -201,9 +203,8 @@ fn sign(args: &SignArgs) -> Result<(), Failure> {
     let bundle = sign_statement(&statement, &key).map_err(trust::of_key)?;
     let at = match &subject.place {
         Place::File(beside) => {
-            let failed = |e: std::io::Error| {
-                Failure::failed(format!("writing `{}`: {e}", beside.display()))
-            };
+            let failed =
+                |e: std::io::Error| Failure::failed(format!("writing `{}`: {e}", beside.display()));
             let folder = beside.parent().filter(|folder| !folder.as_os_str().is_empty());
             let mut file = tempfile::Builder::new()
                 .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
@@ -242,9 +243,7 @@ fn verify(args: &VerifyElementArgs) -> Result<(), Failure> {
     };
     let component = Digest::of(&subject.component);
     if let Some(signed) = &verdict.claim {
-        signed
-            .is_of(subject.called(), subject.version.as_deref(), &component)
-            .map_err(refused)?;
+        signed.is_of(subject.called(), subject.version.as_deref(), &component).map_err(refused)?;
     }
     // Only what somebody vouches for is compiled.
     let is = described(&subject, &args.elements)?;

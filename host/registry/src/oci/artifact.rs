@@ -127,10 +127,7 @@ impl Element {
             architecture: "wasm",
             os: "wasip2",
             layer_digests: vec![component.clone()],
-            component: Interfaces {
-                exports: sorted(&self.exports),
-                imports: sorted(&self.imports),
-            },
+            component: Interfaces { exports: sorted(&self.exports), imports: sorted(&self.imports) },
         })
     }
 }
@@ -168,9 +165,10 @@ pub(crate) fn component_of(manifest: &ImageManifest) -> Result<&Descriptor, Stri
     let mut found = manifest.layers.iter().filter(is_wasm);
     match (found.next(), found.count()) {
         (Some(one), 0) => Ok(one),
-        (Some(_), more) => {
-            Err(format!("it has {} layers of WebAssembly, and an element is one", more + 1))
-        }
+        (Some(_), more) => Err(format!(
+            "it has {} layers of WebAssembly, and an element is one",
+            more + 1
+        )),
         (None, _) => {
             let kinds: Vec<_> = manifest
                 .layers
@@ -207,8 +205,7 @@ pub(crate) fn choose(manifests: &[Descriptor]) -> Result<&Descriptor, String> {
         (Some(one), None) => Ok(one),
         (None, _) => Err("it is an index, and nothing in it is for `wasm`".to_owned()),
         (Some(_), Some(_)) => {
-            Err("it is an index with several manifests for `wasm`: name one by its digest"
-                .to_owned())
+            Err("it is an index with several manifests for `wasm`: name one by its digest".to_owned())
         }
     }
 }
@@ -236,7 +233,8 @@ pub fn bundle(bytes: &[u8]) -> super::referrers::Artifact {
     let statement = payload.and_then(|p| serde_json::from_slice::<Statement>(&p).ok());
     let mut annotations = BTreeMap::new();
     if let Some(statement) = statement {
-        annotations.insert("dev.sigstore.bundle.content".to_owned(), "dsse-envelope".to_owned());
+        annotations
+            .insert("dev.sigstore.bundle.content".to_owned(), "dsse-envelope".to_owned());
         annotations.insert("dev.sigstore.bundle.predicateType".to_owned(), statement.predicate);
     }
     super::referrers::Artifact {
@@ -276,10 +274,7 @@ mod tests {
         );
         let mut other = element();
         other.imports.reverse();
-        assert_eq!(
-            other.pack(Form::Wasm).manifest.digest,
-            element().pack(Form::Wasm).manifest.digest
-        );
+        assert_eq!(other.pack(Form::Wasm).manifest.digest, element().pack(Form::Wasm).manifest.digest);
     }
 
     #[test]

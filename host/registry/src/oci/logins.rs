@@ -122,11 +122,7 @@ impl Logins {
         };
         // What the parser says may have a password in it.
         let config: Config = serde_json::from_slice(&bytes).map_err(|e| {
-            failed(format!(
-                "it is no JSON as docker writes it (line {}, column {})",
-                e.line(),
-                e.column()
-            ))
+            failed(format!("it is no JSON as docker writes it (line {}, column {})", e.line(), e.column()))
         })?;
         let by_host = |name: &&String| host_of(name) == host;
         let helper = config.cred_helpers.keys().find(by_host).map(|key| &config.cred_helpers[key]);
@@ -197,9 +193,8 @@ impl Logins {
             let nothing = String::from_utf8_lossy(&said).contains("credentials not found");
             return if nothing { Ok(None) } else { Err(failed(format!("failed ({status})"))) };
         }
-        let said: Said = serde_json::from_slice(&said).map_err(|_| {
-            failed("does not answer as a credential helper of docker does".to_owned())
-        })?;
+        let said: Said = serde_json::from_slice(&said)
+            .map_err(|_| failed("does not answer as a credential helper of docker does".to_owned()))?;
         let secret = Secret::new(said.secret);
         Ok(Some(match said.username.as_str() {
             "<token>" => Login::Identity(secret),

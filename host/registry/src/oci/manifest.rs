@@ -201,8 +201,7 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, String> {
     let said = shape.media_type.as_deref();
     match (shape.layers.is_some(), shape.manifests.is_some()) {
         (true, true) => {
-            Err("it has both `layers` and `manifests`, so that it could be read in two ways"
-                .to_owned())
+            Err("it has both `layers` and `manifests`, so that it could be read in two ways".to_owned())
         }
         (true, false) => {
             if said.is_some_and(|said| said == INDEX || said == DOCKER_INDEX) {
@@ -212,9 +211,7 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, String> {
                 serde_json::from_slice(bytes).map_err(|e| no_manifest(bytes, &e))?;
             match read.layers.len() {
                 0..=MOST_LAYERS => Ok(Parsed::Image(read)),
-                many => {
-                    Err(format!("it has {many} layers, and no more than {MOST_LAYERS} are read"))
-                }
+                many => Err(format!("it has {many} layers, and no more than {MOST_LAYERS} are read")),
             }
         }
         (false, true) => {
@@ -225,9 +222,9 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, String> {
                 serde_json::from_slice(bytes).map_err(|e| no_manifest(bytes, &e))?;
             match read.manifests.len() {
                 0..=MOST_MANIFESTS => Ok(Parsed::Index(read)),
-                many => Err(format!(
-                    "it lists {many} manifests, and no more than {MOST_MANIFESTS} are read"
-                )),
+                many => {
+                    Err(format!("it lists {many} manifests, and no more than {MOST_MANIFESTS} are read"))
+                }
             }
         }
         (false, false) => Err("it has neither `layers` nor `manifests`".to_owned()),

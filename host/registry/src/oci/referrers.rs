@@ -95,8 +95,9 @@ impl Registry {
         artifact_type: Option<&str>,
     ) -> Result<Option<Vec<Descriptor>>, RegistryError> {
         let what = format!("the list of what refers to {subject} in `{repository}`");
-        let query = artifact_type
-            .map(|t| format!("?artifactType={}", byte_serialize(t.as_bytes()).collect::<String>()));
+        let query = artifact_type.map(|t| {
+            format!("?artifactType={}", byte_serialize(t.as_bytes()).collect::<String>())
+        });
         let rest = format!("referrers/{subject}{}", query.unwrap_or_default());
         let url = self.session.url(repository, &rest)?;
         let bytes = self.session.patiently(|| {

@@ -45,9 +45,7 @@ pub enum StoreError {
         why: String,
     },
     /// Something in it is not what was put there; it was removed.
-    #[error(
-        "{what} in the store of pulled elements is not what was put there: {why}; it was removed, and nothing of it was used"
-    )]
+    #[error("{what} in the store of pulled elements is not what was put there: {why}; it was removed, and nothing of it was used")]
     Spoilt {
         /// What.
         what: String,
@@ -215,8 +213,7 @@ impl ElementStore {
         for bytes in [&pulled.manifest.bytes, &pulled.config, &pulled.component] {
             self.put(bytes)?;
         }
-        for bundle in bundles.iter().take(MOST_REFERRERS - record.bundles.len().min(MOST_REFERRERS))
-        {
+        for bundle in bundles.iter().take(MOST_REFERRERS - record.bundles.len().min(MOST_REFERRERS)) {
             record.bundles.insert(self.put(bundle)?);
         }
         // Last of all: what it names is there.
@@ -298,11 +295,7 @@ impl ElementStore {
     ///
     /// # Errors
     /// The folder cannot be read, or something cannot be removed.
-    pub fn collect(
-        &self,
-        unused: Option<Duration>,
-        dry_run: bool,
-    ) -> Result<(usize, u64), StoreError> {
+    pub fn collect(&self, unused: Option<Duration>, dry_run: bool) -> Result<(usize, u64), StoreError> {
         let _held = self.hold(true)?;
         let removing = |e| StoreError::machine("removing from the store of pulled elements", e);
         let now = SystemTime::now();
@@ -310,8 +303,7 @@ impl ElementStore {
         let names = self.names()?;
         for name in names.iter().filter(|name| name.starts_with(RECORDS)) {
             let (_, used) = self.folder.about(name).map_err(removing)?;
-            let old =
-                unused.is_some_and(|most| now.duration_since(used).is_ok_and(|age| age > most));
+            let old = unused.is_some_and(|most| now.duration_since(used).is_ok_and(|age| age > most));
             match self.record(name) {
                 Ok(Some(record)) if !old => {
                     if let Ok((_, image)) = self.manifest(&record.manifest) {

@@ -153,12 +153,11 @@ impl Registry {
             Pointer::Tag(tag) => Some(tag.clone()),
             Pointer::Digest(_) => None,
         };
-        read(manifest, &image, tag, &mut |of, most| self.content(repository, of, most)).map_err(
-            |error| match error {
+        read(manifest, &image, tag, &mut |of, most| self.content(repository, of, most))
+            .map_err(|error| match error {
                 RegistryError::Unsound { why, .. } => RegistryError::unsound(what(), why),
                 other => other,
-            },
-        )
+            })
     }
 
     /// The signatures of a manifest.
@@ -194,10 +193,9 @@ impl Registry {
         match bundle_layer(&manifest, subject) {
             Ok(Some(layer)) => self.content(repository, &layer, MOST_SMALL).map(Some),
             Ok(None) => Ok(None),
-            Err(why) => Err(RegistryError::unsound(
-                format!("the signature {} of {subject}", of.digest),
-                why,
-            )),
+            Err(why) => {
+                Err(RegistryError::unsound(format!("the signature {} of {subject}", of.digest), why))
+            }
         }
     }
 
@@ -286,8 +284,7 @@ pub(crate) fn read(
     tag: Option<String>,
     content: &mut dyn FnMut(&Descriptor, u64) -> Result<Vec<u8>, RegistryError>,
 ) -> Result<Pulled, RegistryError> {
-    let unsound =
-        |why: String| RegistryError::unsound(format!("the manifest {}", manifest.digest), why);
+    let unsound = |why: String| RegistryError::unsound(format!("the manifest {}", manifest.digest), why);
     let layer = artifact::component_of(image).map_err(unsound)?;
     let version = image.annotation(VERSION).map(str::to_owned);
     // An older version under the tag of a newer one brings its mistakes back.

@@ -176,7 +176,7 @@ fn what_was_signed_is_what_is_there() {
     };
     assert_eq!(described(|_| {}), Ok(()));
     assert!(said(described(|d| d.contract = "dib:element@0.2.0".to_owned())).contains("contract"));
-    let more = said(described(|d| drop(d.requests.insert("rootfs write /".to_owned()))));
+    let more = said(described(|d| d.requests.extend(["rootfs write /".to_owned()])));
     assert!(more.ends_with("rights that it asks for: rootfs write /"), "{more}");
     assert!(described(|d| d.requests.clear()).is_err());
 }
