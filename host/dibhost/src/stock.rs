@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use dibhost_definition::{Definition, LockedElement, LockedImage, OciReference, Reference, Wanted};
 use dibhost_element::{Inspection, Library, Stocked};
 use dibhost_registry::oci::{
-    Digest, ElementStore, Kept, Pointer, Registries, Registry, Repository, StoreError,
+    Bundles, Digest, ElementStore, Kept, Pointer, Registries, Registry, Repository, StoreError,
 };
 use dibhost_registry::trust::{Policy, TrustError, Verdict, refuse_older, simple_signing};
 use dibhost_sys::read_regular;
@@ -307,7 +307,7 @@ impl Stock {
             // It may have been signed since.
             Err(_) if self.registries.is_some() => {
                 let registry = self.registry(asked)?;
-                let bundles = signatures(&registry, &asked.repository, &kept.manifest)?;
+                let bundles = signatures(&registry, &asked.repository, &kept.manifest)?.bundles;
                 let verdict = decide(asked, policy, &kept.manifest, &bundles)
                     .map_err(|error| trust::refused(asked.text, &error))?;
                 let parts = store.parts(&asked.repository, &kept.manifest).map_err(of_store)?;
@@ -334,7 +334,7 @@ impl Stock {
         store: &ElementStore,
     ) -> Result<(Found, Verdict), Failure> {
         let pulled = registry.pull_element(&asked.repository, pointer).map_err(of_registry)?;
-        let bundles = signatures(registry, &asked.repository, &pulled.manifest.digest)?;
+        let bundles = signatures(registry, &asked.repository, &pulled.manifest.digest)?.bundles;
         let verdict = decide(asked, policy, &pulled.manifest.digest, &bundles)
             .map_err(|error| trust::refused(asked.text, &error))?;
         signed_so(asked, &verdict, version.as_deref(), &pulled.component_digest)?;
@@ -403,17 +403,17 @@ pub(crate) fn signatures(
     registry: &Registry,
     repository: &Repository,
     manifest: &Digest,
-) -> Result<Vec<Vec<u8>>, Failure> {
-    let mut bundles = registry.bundles(repository, manifest).map_err(of_registry)?.bundles;
+) -> Result<Bundles, Failure> {
+    let mut found = registry.bundles(repository, manifest).map_err(of_registry)?;
     let before = Pointer::Tag(format!("sha256-{}.sig", manifest.hex()));
     let signed = match registry.manifest(repository, &before) {
         Ok(signed) => signed,
-        Err(error) if error.is_absent() => return Ok(bundles),
+        Err(error) if error.is_absent() => return Ok(found),
         Err(error) => return Err(of_registry(error)),
     };
     // What is wrong with these is no matter where another signature is good.
     let Ok(dibhost_registry::oci::Parsed::Image(image)) = signed.parse() else {
-        return Ok(bundles);
+        return Ok(found);
     };
     let layers = image.layers.iter();
     let simple = layers.filter(|l| l.media_type == dibhost_registry::trust::SIMPLE_SIGNING_TYPE);
@@ -422,10 +422,10 @@ pub(crate) fn signatures(
         if let Some(signature) = signature
             && let Ok(payload) = registry.content(repository, layer, LARGEST_SIMPLE)
         {
-            bundles.push(simple_signing(&payload, signature));
+            found.bundles.push(simple_signing(&payload, signature));
         }
     }
-    Ok(bundles)
+    Ok(found)
 }
 
 /// Signatures of cosign's form before that are looked at.

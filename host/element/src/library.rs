@@ -224,19 +224,6 @@ impl Library {
         Ok(self.examine(bytes, sha256(bytes), None, shown)?.inspection())
     }
 
-    /// Looks at a component that is not under its name anywhere: just pulled, or to be pushed.
-    ///
-    /// # Errors
-    /// When it is not a sound element.
-    pub fn inspect_component(
-        &self,
-        bytes: &[u8],
-        shown: &Path,
-    ) -> Result<Inspection, ElementFailure> {
-        refuse_others(bytes, &shown.display().to_string())?;
-        Ok(self.examine(bytes, sha256(bytes), None, shown)?.inspection())
-    }
-
     /// Calls `run(step)` of a described element. Its effects on `target`, and what it tells
     /// `observer`, happen on this thread; the element runs on another one.
     ///

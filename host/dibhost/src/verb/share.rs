@@ -153,8 +153,7 @@ fn take(
         None => Pointer::Tag(highest(&registry, repository)?),
     };
     let pulled = registry.pull_element(repository, &pointer).map_err(of_registry)?;
-    let bundles = crate::stock::signatures(&registry, repository, &pulled.manifest.digest)?;
-    let found = Bundles { bundles, unusable: Vec::new() };
+    let found = crate::stock::signatures(&registry, repository, &pulled.manifest.digest)?;
     let told = settle(store, library, policy, repository, &pulled, &found)?;
     Ok((told, pulled.component))
 }

@@ -151,7 +151,7 @@ impl Subject {
         let repository = &reference.repository;
         let registry = registries(options).of(repository).map_err(of_registry)?;
         let pulled = registry.pull_element(repository, pointer).map_err(of_registry)?;
-        let found = registry.bundles(repository, &pulled.manifest.digest).map_err(of_registry)?;
+        let found = crate::stock::signatures(&registry, repository, &pulled.manifest.digest)?;
         let version = match pointer {
             Pointer::Tag(tag) => semver::Version::parse(tag).ok().map(|v| v.to_string()),
             Pointer::Digest(_) => None,
