@@ -31,6 +31,7 @@ mod refusals;
 mod rootless;
 mod rpm;
 mod secrets;
+mod sharing;
 mod shell;
 mod ubuntu;
 mod vm;

@@ -18,7 +18,8 @@ pub(crate) struct CacheFolder {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CacheVerb {
-    /// List the layers: what each is of, how large it is, when it was used, and what holds it.
+    /// List the layers: what each is of, how large it is, when it was used, and what holds it; and the
+    /// elements that were pulled.
     List {
         /// How it is written to standard output.
         #[arg(long, value_enum, default_value = "text")]
@@ -36,7 +37,7 @@ pub(crate) enum CacheVerb {
     /// Remove layers, those first that were not used for the longest; say why each goes or stays.
     ///
     /// What a running build uses stays, and what the last two outputs of each image are made of. A
-    /// build itself keeps at most 20 GiB.
+    /// build itself keeps at most 20 GiB. Elements that were pulled go by `--unused` alone.
     #[command(
         after_help = "Examples:\n  dibhost cache gc --size 5GiB\n  dibhost cache gc --unused 720h \
         --dry-run"

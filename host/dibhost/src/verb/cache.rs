@@ -1,14 +1,16 @@
-//! `dibhost cache`: the layers that builds keep.
+//! `dibhost cache`: the layers that builds keep, and the elements that were pulled.
 
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use dibhost_engine::layer_store;
 use dibhost_layers::store::{Bad, Collected, Listed, Policy, Store, StoreError, Verified, What};
+use dibhost_registry::oci::{ElementStore, ListedElement};
 use dibhost_sys::Cancel;
 use dibhost_text::{format_duration, short_size};
 use serde_json::json;
 
+use super::registries::of_store;
 use crate::cli::{CacheFolder, CacheGcArgs, CacheVerb, DataFormat};
 use crate::failure::Failure;
 use crate::surroundings;
@@ -20,15 +22,20 @@ pub(crate) fn run(verb: &CacheVerb) -> Result<(), Failure> {
     match verb {
         CacheVerb::List { format, folder } => {
             let listed = open(folder, &cancel)?.list().map_err(failed)?;
+            let pulled = pulled(folder)?.map(|store| store.list().map_err(of_store)).transpose()?;
+            let (pulled, now) = (pulled.unwrap_or_default(), SystemTime::now());
             super::show(&match format {
-                DataFormat::Text => list(&listed, SystemTime::now()),
-                DataFormat::Json => list_json(&listed),
+                DataFormat::Text => list(&listed, now) + &list_pulled(&pulled, now),
+                DataFormat::Json => list_json(&listed, &pulled),
             })
         }
         CacheVerb::Verify { folder } => {
             let verified = open(folder, &cancel)?.verify(&mut |_| {}, &cancel).map_err(failed)?;
-            super::show(&verified_text(&verified))?;
-            match verified.bad.len() {
+            let wrong = pulled(folder)?.map(|store| store.verify().map_err(of_store)).transpose()?;
+            let wrong = wrong.unwrap_or_default();
+            let lines: String = wrong.iter().map(|why| format!("dropped  {why}\n")).collect();
+            super::show(&(lines + &verified_text(&verified)))?;
+            match verified.bad.len() + wrong.len() {
                 0 => Ok(()),
                 n => Err(Failure::failed(format!(
                     "{n} things were not what was kept; they are dropped, and made anew when they are \
@@ -38,13 +45,31 @@ pub(crate) fn run(verb: &CacheVerb) -> Result<(), Failure> {
         }
         CacheVerb::Gc(args) => {
             let collected = open(&args.folder, &cancel)?.gc(&policy(args)).map_err(failed)?;
-            super::show(&collected_text(&collected, args.dry_run))
+            let mut text = collected_text(&collected, args.dry_run);
+            if let Some(store) = pulled(&args.folder)? {
+                let unused = args.unused.map(Duration::from_millis);
+                let (elements, bytes) = store.collect(unused, args.dry_run).map_err(of_store)?;
+                if bytes > 0 {
+                    let word = if args.dry_run { "would go" } else { "gone" };
+                    let _ = writeln!(
+                        text,
+                        "{word}: {elements} pulled elements, and {} that no element needs",
+                        short_size(bytes)
+                    );
+                }
+            }
+            super::show(&text)
         }
     }
 }
 
 fn open(folder: &CacheFolder, cancel: &Cancel) -> Result<Store, Failure> {
     layer_store(&surroundings::cache_of(folder.cache.as_ref()), cancel).map_err(Failure::failed)
+}
+
+/// The elements that were pulled, where any were.
+fn pulled(folder: &CacheFolder) -> Result<Option<ElementStore>, Failure> {
+    ElementStore::find(&surroundings::cache_of(folder.cache.as_ref())).map_err(of_store)
 }
 
 fn failed(error: StoreError) -> Failure {
@@ -118,7 +143,23 @@ fn list(entries: &[Listed], now: SystemTime) -> String {
     text
 }
 
-fn list_json(entries: &[Listed]) -> String {
+/// A line for each element that was pulled.
+fn list_pulled(elements: &[ListedElement], now: SystemTime) -> String {
+    let mut text = String::new();
+    for element in elements {
+        let _ = writeln!(
+            text,
+            "element  oci://{}@{}  {}  used {}",
+            element.repository,
+            element.manifest,
+            element.tags.join(" "),
+            age(element.used, now)
+        );
+    }
+    text
+}
+
+fn list_json(entries: &[Listed], pulled: &[ListedElement]) -> String {
     let seconds = |time: SystemTime| {
         time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
     };
@@ -136,7 +177,16 @@ fn list_json(entries: &[Listed]) -> String {
             "wrong": entry.wrong,
         })
     };
-    format!("{:#}\n", json!(entries.iter().map(entry).collect::<Vec<_>>()))
+    let element = |element: &ListedElement| {
+        json!({
+            "element": format!("oci://{}", element.repository),
+            "manifest-digest": element.manifest,
+            "tags": element.tags,
+            "used": seconds(element.used),
+        })
+    };
+    let all = entries.iter().map(entry).chain(pulled.iter().map(element));
+    format!("{:#}\n", json!(all.collect::<Vec<_>>()))
 }
 
 fn verified_text(verified: &Verified) -> String {

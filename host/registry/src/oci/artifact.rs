@@ -127,7 +127,10 @@ impl Element {
             architecture: "wasm",
             os: "wasip2",
             layer_digests: vec![component.clone()],
-            component: Interfaces { exports: sorted(&self.exports), imports: sorted(&self.imports) },
+            component: Interfaces {
+                exports: sorted(&self.exports),
+                imports: sorted(&self.imports),
+            },
         })
     }
 }
@@ -165,10 +168,9 @@ pub(crate) fn component_of(manifest: &ImageManifest) -> Result<&Descriptor, Stri
     let mut found = manifest.layers.iter().filter(is_wasm);
     match (found.next(), found.count()) {
         (Some(one), 0) => Ok(one),
-        (Some(_), more) => Err(format!(
-            "it has {} layers of WebAssembly, and an element is one",
-            more + 1
-        )),
+        (Some(_), more) => {
+            Err(format!("it has {} layers of WebAssembly, and an element is one", more + 1))
+        }
         (None, _) => {
             let kinds: Vec<_> = manifest
                 .layers
@@ -205,7 +207,8 @@ pub(crate) fn choose(manifests: &[Descriptor]) -> Result<&Descriptor, String> {
         (Some(one), None) => Ok(one),
         (None, _) => Err("it is an index, and nothing in it is for `wasm`".to_owned()),
         (Some(_), Some(_)) => {
-            Err("it is an index with several manifests for `wasm`: name one by its digest".to_owned())
+            Err("it is an index with several manifests for `wasm`: name one by its digest"
+                .to_owned())
         }
     }
 }
@@ -233,8 +236,7 @@ pub fn bundle(bytes: &[u8]) -> super::referrers::Artifact {
     let statement = payload.and_then(|p| serde_json::from_slice::<Statement>(&p).ok());
     let mut annotations = BTreeMap::new();
     if let Some(statement) = statement {
-        annotations
-            .insert("dev.sigstore.bundle.content".to_owned(), "dsse-envelope".to_owned());
+        annotations.insert("dev.sigstore.bundle.content".to_owned(), "dsse-envelope".to_owned());
         annotations.insert("dev.sigstore.bundle.predicateType".to_owned(), statement.predicate);
     }
     super::referrers::Artifact {
@@ -270,11 +272,14 @@ mod tests {
         );
         assert_eq!(
             String::from_utf8(packed.manifest.bytes).unwrap(),
-            r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.wasm.config.v0+json","digest":"sha256:CONFIG","size":285},"layers":[{"mediaType":"application/wasm","digest":"sha256:cd5d4935a48c0672cb06407bb443bc0087aff947c6b864bac886982c73b3027f","size":4,"annotations":{"org.opencontainers.image.title":"motd.wasm"}}],"annotations":{"org.opencontainers.image.description":"Says hello.","org.opencontainers.image.licenses":"Apache-2.0","org.opencontainers.image.title":"motd","org.opencontainers.image.version":"1.2.0"}}"#
+            r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.wasm.config.v0+json","digest":"sha256:b97517ffd787e31e51fce87a1cef6501c1d5e7c154ef0e1da7aa906936d7a51a","size":277},"layers":[{"mediaType":"application/wasm","digest":"sha256:cd5d4935a48c0672cb06407bb443bc0087aff947c6b864bac886982c73b3027f","size":4,"annotations":{"org.opencontainers.image.title":"motd.wasm"}}],"annotations":{"org.opencontainers.image.description":"Says hello.","org.opencontainers.image.licenses":"Apache-2.0","org.opencontainers.image.title":"motd","org.opencontainers.image.version":"1.2.0"}}"#
         );
         let mut other = element();
         other.imports.reverse();
-        assert_eq!(other.pack(Form::Wasm).manifest.digest, element().pack(Form::Wasm).manifest.digest);
+        assert_eq!(
+            other.pack(Form::Wasm).manifest.digest,
+            element().pack(Form::Wasm).manifest.digest
+        );
     }
 
     #[test]
@@ -327,7 +332,7 @@ mod tests {
         };
         let (one, two, other) = (of("1", "wasm"), of("2", "wasm"), of("3", "amd64"));
         assert_eq!(choose(&[other.clone(), one.clone()]).unwrap(), &one);
-        assert_eq!(choose(&[other.clone()]).unwrap(), &other);
+        assert_eq!(choose(std::slice::from_ref(&other)).unwrap(), &other);
         assert!(choose(&[]).unwrap_err().contains("nothing in it"));
         assert!(choose(&[one, two]).unwrap_err().contains("several"));
     }

@@ -28,12 +28,13 @@ pub(crate) fn parse(header: &str) -> Vec<Challenge> {
     let mut found = Vec::new();
     let mut scheme = String::new();
     let (mut realm, mut service) = (None, None);
-    let mut end = |scheme: &str, realm: Option<String>, service: Option<String>| {
-        match (scheme.to_ascii_lowercase().as_str(), realm) {
-            ("basic", _) => found.push(Challenge::Basic),
-            ("bearer", Some(realm)) => found.push(Challenge::Bearer { realm, service }),
-            _ => {}
-        }
+    let mut end = |scheme: &str, realm: Option<String>, service: Option<String>| match (
+        scheme.to_ascii_lowercase().as_str(),
+        realm,
+    ) {
+        ("basic", _) => found.push(Challenge::Basic),
+        ("bearer", Some(realm)) => found.push(Challenge::Bearer { realm, service }),
+        _ => {}
     };
     let mut rest = header.trim_start_matches(is_gap);
     while !rest.is_empty() {

@@ -93,7 +93,7 @@ mod tests {
         );
         assert_eq!(digest.as_str().parse(), Ok(digest.clone()));
         let upper = format!("sha256:{}", digest.hex().to_uppercase());
-        for odd in ["", "sha256:", "sha256:12", &upper, &digest.hex().to_owned(), "sha512:00"] {
+        for odd in ["", "sha256:", "sha256:12", &upper, digest.hex(), "sha512:00"] {
             assert!(odd.parse::<Digest>().is_err(), "{odd}");
         }
         assert!(serde_json::from_str::<Digest>("\"sha256:../../x\"").is_err());

@@ -60,14 +60,20 @@ impl Folder {
             Err(error) => return Err(error.into()),
         }
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let folder: OwnedFd = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| match e {
-            Errno::LOOP | Errno::NOTDIR => refused("it is a symbolic link or no folder".to_owned()),
-            error => error.into(),
-        })?;
+        let folder: OwnedFd =
+            rustix::fs::open(path, flags, Mode::empty()).map_err(|e| match e {
+                Errno::LOOP | Errno::NOTDIR => {
+                    refused("it is a symbolic link or no folder".to_owned())
+                }
+                error => error.into(),
+            })?;
         let stat = rustix::fs::fstat(&folder)?;
         let own = rustix::process::geteuid().as_raw();
         if stat.st_uid != own {
-            return Err(refused(format!("it belongs to user {} and not to user {own}", stat.st_uid)));
+            return Err(refused(format!(
+                "it belongs to user {} and not to user {own}",
+                stat.st_uid
+            )));
         }
         let mode = stat.st_mode & 0o777;
         if mode & 0o077 != 0 {
@@ -152,7 +158,9 @@ impl Folder {
     /// Removes a file, a link or an empty folder of that name.
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
         match self.dir.remove_file(name) {
-            Err(error) if error.kind() == io::ErrorKind::IsADirectory => self.dir.remove_dir_all(name),
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                self.dir.remove_dir_all(name)
+            }
             removed => removed,
         }
     }

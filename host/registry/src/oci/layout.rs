@@ -169,7 +169,9 @@ fn element(
         }
     };
     let tag = match named {
-        Some(Reference { repository: of, pointer: Some(Pointer::Tag(tag)) }) if of == repository => {
+        Some(Reference { repository: of, pointer: Some(Pointer::Tag(tag)) })
+            if of == repository =>
+        {
             Some(tag)
         }
         _ => of.annotation(REF_NAME).filter(|tag| is_tag(tag)).map(str::to_owned),
@@ -288,4 +290,3 @@ fn files(from: &mut dyn Read) -> Result<Files, RegistryError> {
     }
     Ok(Files { index: index.ok_or_else(|| missing("index.json"))?, blobs })
 }
-

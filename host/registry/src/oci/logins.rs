@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,6 @@ const HELPER_TIME: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Default)]
 pub struct Logins {
     folder: Option<PathBuf>,
-    helper_time: Option<Duration>,
 }
 
 /// A text that is never shown.
@@ -98,13 +97,7 @@ impl Logins {
     /// By the `config.json` of a folder (`DOCKER_CONFIG`, `~/.docker`), which need not be there.
     #[must_use]
     pub fn in_folder(folder: PathBuf) -> Self {
-        Self { folder: Some(folder), helper_time: None }
-    }
-
-    /// Waits so long for a helper instead of a minute.
-    #[must_use]
-    pub fn helpers_within(self, time: Duration) -> Self {
-        Self { helper_time: Some(time), ..self }
+        Self { folder: Some(folder) }
     }
 
     /// What there is for a registry, `HOST[:PORT]`; none: nothing.
@@ -122,7 +115,11 @@ impl Logins {
         };
         // What the parser says may have a password in it.
         let config: Config = serde_json::from_slice(&bytes).map_err(|e| {
-            failed(format!("it is no JSON as docker writes it (line {}, column {})", e.line(), e.column()))
+            failed(format!(
+                "it is no JSON as docker writes it (line {}, column {})",
+                e.line(),
+                e.column()
+            ))
         })?;
         let by_host = |name: &&String| host_of(name) == host;
         let helper = config.cred_helpers.keys().find(by_host).map(|key| &config.cred_helpers[key]);
@@ -150,57 +147,67 @@ impl Logins {
         if name.is_empty() || !name.bytes().all(inside) {
             return Err(failed("is no name of a program".to_owned()));
         }
-        let mut child = Command::new(format!("docker-credential-{name}"))
-            .arg("get")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|e| failed(format!("cannot be started: {e}")))?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // Who does not want to know it ends by itself.
-            let _ = stdin.write_all(host.as_bytes());
-        }
-        let (answer, wait) = mpsc::sync_channel(1);
-        if let Some(stdout) = child.stdout.take() {
-            std::thread::spawn(move || {
-                let mut said = Zeroizing::new(Vec::new());
-                let read = stdout.take(HELPER_BYTES + 1).read_to_end(&mut said);
-                let _ = answer.send(read.map(|_| said));
-            });
-        }
-        let until = Instant::now() + self.helper_time.unwrap_or(HELPER_TIME);
-        let said = wait.recv_timeout(until.saturating_duration_since(Instant::now()));
-        let status = loop {
-            match child.try_wait() {
-                Ok(Some(status)) if said.is_ok() => break status,
-                Ok(None) if said.is_ok() && Instant::now() < until => {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                _ => {
-                    let _ = child.kill();
-                    let _ = child.wait();
-                    return Err(failed("did not answer in time".to_owned()));
-                }
-            }
-        };
-        let Ok(Ok(said)) = said else { return Err(failed("did not answer".to_owned())) };
-        if said.len() as u64 > HELPER_BYTES {
-            return Err(failed("says more than anybody's credentials are".to_owned()));
-        }
+        let program = format!("docker-credential-{name}");
+        let (status, said) =
+            answer_of(Command::new(program).arg("get"), host, HELPER_TIME).map_err(failed)?;
         if !status.success() {
             // As the helpers of docker say it, on their standard output.
             let nothing = String::from_utf8_lossy(&said).contains("credentials not found");
             return if nothing { Ok(None) } else { Err(failed(format!("failed ({status})"))) };
         }
-        let said: Said = serde_json::from_slice(&said)
-            .map_err(|_| failed("does not answer as a credential helper of docker does".to_owned()))?;
+        let said: Said = serde_json::from_slice(&said).map_err(|_| {
+            failed("does not answer as a credential helper of docker does".to_owned())
+        })?;
         let secret = Secret::new(said.secret);
         Ok(Some(match said.username.as_str() {
             "<token>" => Login::Identity(secret),
             _ => Login::Password(said.username, secret),
         }))
     }
+}
+
+/// How a program ended that was told a host, and what it said, within a time; else a sentence part.
+fn answer_of(
+    command: &mut Command,
+    host: &str,
+    time: Duration,
+) -> Result<(ExitStatus, Zeroizing<Vec<u8>>), String> {
+    let until = Instant::now() + time;
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|e| format!("cannot be started: {e}"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // Who does not want to know it ends by itself.
+        let _ = stdin.write_all(host.as_bytes());
+    }
+    let (answer, wait) = mpsc::sync_channel(1);
+    if let Some(stdout) = child.stdout.take() {
+        std::thread::spawn(move || {
+            let mut said = Zeroizing::new(Vec::new());
+            let read = stdout.take(HELPER_BYTES + 1).read_to_end(&mut said);
+            let _ = answer.send(read.map(|_| said));
+        });
+    }
+    let said = wait.recv_timeout(time);
+    let too_much = matches!(&said, Ok(Ok(said)) if said.len() as u64 > HELPER_BYTES);
+    while said.is_ok() && !too_much && Instant::now() < until {
+        if let Ok(Some(status)) = child.try_wait() {
+            return match said {
+                Ok(Ok(said)) => Ok((status, said)),
+                _ => Err("did not answer".to_owned()),
+            };
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    Err(match too_much {
+        true => "says more than anybody's credentials are".to_owned(),
+        false => "did not answer in time".to_owned(),
+    })
 }
 
 impl Entry {
@@ -302,6 +309,23 @@ mod tests {
             let error = logins.of("a").unwrap_err().to_string();
             assert!(error.contains(says) && !error.contains("hunter2"), "{config}: {error}");
         }
+    }
+
+    #[test]
+    fn a_helper_is_told_the_host_and_not_waited_for_without_end() {
+        let run = |script: &str, time| {
+            answer_of(Command::new("sh").args(["-c", script]), "a.example", time)
+        };
+        let (soon, late) = (Duration::from_millis(300), Duration::from_secs(60));
+        let (status, said) = run("echo \"for $(cat)\"", late).unwrap();
+        assert!(status.success());
+        assert_eq!(said.as_slice(), b"for a.example\n");
+        let (status, said) = run("echo no; exit 1", late).unwrap();
+        assert!(!status.success() && said.as_slice() == b"no\n");
+        assert!(run("exec sleep 1000", soon).unwrap_err().contains("in time"));
+        // It says all that it has to, and stays.
+        assert!(run("exec >&-; exec sleep 1000", soon).unwrap_err().contains("in time"));
+        assert!(run("exec yes", late).unwrap_err().contains("more than"));
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl Manifest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parsed {
     /// It is one.
-    Image(ImageManifest),
+    Image(Box<ImageManifest>),
     /// It lists others.
     Index(ImageIndex),
 }
@@ -201,7 +201,8 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, String> {
     let said = shape.media_type.as_deref();
     match (shape.layers.is_some(), shape.manifests.is_some()) {
         (true, true) => {
-            Err("it has both `layers` and `manifests`, so that it could be read in two ways".to_owned())
+            Err("it has both `layers` and `manifests`, so that it could be read in two ways"
+                .to_owned())
         }
         (true, false) => {
             if said.is_some_and(|said| said == INDEX || said == DOCKER_INDEX) {
@@ -210,8 +211,10 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, String> {
             let read: ImageManifest =
                 serde_json::from_slice(bytes).map_err(|e| no_manifest(bytes, &e))?;
             match read.layers.len() {
-                0..=MOST_LAYERS => Ok(Parsed::Image(read)),
-                many => Err(format!("it has {many} layers, and no more than {MOST_LAYERS} are read")),
+                0..=MOST_LAYERS => Ok(Parsed::Image(Box::new(read))),
+                many => {
+                    Err(format!("it has {many} layers, and no more than {MOST_LAYERS} are read"))
+                }
             }
         }
         (false, true) => {
@@ -222,9 +225,9 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, String> {
                 serde_json::from_slice(bytes).map_err(|e| no_manifest(bytes, &e))?;
             match read.manifests.len() {
                 0..=MOST_MANIFESTS => Ok(Parsed::Index(read)),
-                many => {
-                    Err(format!("it lists {many} manifests, and no more than {MOST_MANIFESTS} are read"))
-                }
+                many => Err(format!(
+                    "it lists {many} manifests, and no more than {MOST_MANIFESTS} are read"
+                )),
             }
         }
         (false, false) => Err("it has neither `layers` nor `manifests`".to_owned()),

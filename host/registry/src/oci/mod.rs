@@ -42,5 +42,5 @@ pub use manifest::{
 pub use reference::{Pointer, Reference, Repository, SCHEME, is_tag};
 pub use referrers::Artifact;
 pub use registry::{PushedManifest, Registries, Registry};
-pub use store::{ElementStore, Kept, ListedElement, StoreError};
+pub use store::{ElementStore, Kept, ListedElement, StoreError, Whole};
 pub use transfer::{Bundles, Copied, MOST_COMPONENT, Pulled, Pushed};

@@ -120,7 +120,9 @@ fn check_path(path: &str) -> Result<(), &'static str> {
     };
     match path.split('/').all(part) {
         true => Ok(()),
-        false => Err("a part of the name begins and ends with a letter or digit, with `.`, `_`, `__` or `-` between"),
+        false => Err(
+            "a part of the name begins and ends with a letter or digit, with `.`, `_`, `__` or `-` between",
+        ),
     }
 }
 
@@ -128,9 +130,7 @@ fn check_path(path: &str) -> Result<(), &'static str> {
 #[must_use]
 pub fn is_tag(text: &str) -> bool {
     let inside = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
-    (1..=128).contains(&text.len())
-        && !text.starts_with(['.', '-'])
-        && text.bytes().all(inside)
+    (1..=128).contains(&text.len()) && !text.starts_with(['.', '-']) && text.bytes().all(inside)
 }
 
 /// Which manifest of a repository.
@@ -166,7 +166,10 @@ impl FromStr for Reference {
     fn from_str(text: &str) -> Result<Self, String> {
         let shown = || harmless(text, 300);
         let rest = text.strip_prefix(SCHEME).ok_or_else(|| {
-            format!("`{}` does not start with `oci://`, as `oci://HOST/REPOSITORY:TAG` does", shown())
+            format!(
+                "`{}` does not start with `oci://`, as `oci://HOST/REPOSITORY:TAG` does",
+                shown()
+            )
         })?;
         let (rest, digest) = match rest.split_once('@') {
             Some((_, digest)) if !digest.starts_with("sha") => {
@@ -182,9 +185,7 @@ impl FromStr for Reference {
         // A tag stands behind the last `/`, a port before the first.
         let slash = rest.rfind('/').unwrap_or_default();
         let (name, tag) = match rest[slash..].find(':') {
-            Some(colon) if slash > 0 => {
-                (&rest[..slash + colon], Some(&rest[slash + colon + 1..]))
-            }
+            Some(colon) if slash > 0 => (&rest[..slash + colon], Some(&rest[slash + colon + 1..])),
             _ => (rest, None),
         };
         let repository = name.parse()?;

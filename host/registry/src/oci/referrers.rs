@@ -74,10 +74,10 @@ impl Registry {
         subject: &Digest,
         artifact_type: Option<&str>,
     ) -> Result<Vec<Descriptor>, RegistryError> {
-        let mut all = self.from_api(repository, subject, artifact_type)?.unwrap_or_default();
+        let mut all = self.by_api(repository, subject, artifact_type)?.unwrap_or_default();
         // Some registries have the API and list nothing by it.
         if all.is_empty() {
-            all = self.from_tag(repository, subject)?;
+            all = self.by_tag(repository, subject)?;
         }
         let wanted = |of: &Descriptor| match (artifact_type, of.artifact_type.as_deref()) {
             (Some(wanted), Some(found)) => wanted == found,
@@ -88,16 +88,15 @@ impl Registry {
     }
 
     /// None: there is no such API.
-    fn from_api(
+    fn by_api(
         &self,
         repository: &Repository,
         subject: &Digest,
         artifact_type: Option<&str>,
     ) -> Result<Option<Vec<Descriptor>>, RegistryError> {
         let what = format!("the list of what refers to {subject} in `{repository}`");
-        let query = artifact_type.map(|t| {
-            format!("?artifactType={}", byte_serialize(t.as_bytes()).collect::<String>())
-        });
+        let query = artifact_type
+            .map(|t| format!("?artifactType={}", byte_serialize(t.as_bytes()).collect::<String>()));
         let rest = format!("referrers/{subject}{}", query.unwrap_or_default());
         let url = self.session.url(repository, &rest)?;
         let bytes = self.session.patiently(|| {
@@ -112,7 +111,7 @@ impl Registry {
         }
     }
 
-    fn from_tag(
+    fn by_tag(
         &self,
         repository: &Repository,
         subject: &Digest,
@@ -172,7 +171,7 @@ impl Registry {
         let tag = fallback_tag(subject);
         let what = format!("the index `{tag}` of `{repository}`");
         for _ in 0..ATTEMPTS {
-            let mut all = self.from_tag(repository, subject)?;
+            let mut all = self.by_tag(repository, subject)?;
             if all.iter().any(|there| there.digest == descriptor.digest) {
                 return Ok(());
             }
@@ -184,7 +183,7 @@ impl Registry {
             let index = json(&ImageIndex::of(all));
             self.push_manifest(repository, &tag, &index, INDEX)?;
         }
-        match self.from_tag(repository, subject)?.iter().any(|t| t.digest == descriptor.digest) {
+        match self.by_tag(repository, subject)?.iter().any(|t| t.digest == descriptor.digest) {
             true => Ok(()),
             false => Err(RegistryError::unsound(
                 what,

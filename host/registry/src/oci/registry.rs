@@ -90,10 +90,7 @@ impl Registry {
         let scope = pull(repository);
         self.session.patiently(|| {
             let accept = format!("{MANIFEST}, {INDEX}, {DOCKER_MANIFEST}, {DOCKER_INDEX}");
-            let ask = Ask {
-                headers: vec![(header::ACCEPT, accept)],
-                ..get(&url, &what, &scope)
-            };
+            let ask = Ask { headers: vec![(header::ACCEPT, accept)], ..get(&url, &what, &scope) };
             let mut answer = self.session.send(&ask)?;
             let bytes = self.whole(&what, answer.body_mut(), MOST_BYTES)?;
             let kind = text(answer.headers(), header::CONTENT_TYPE.as_str()).unwrap_or(MANIFEST);
@@ -302,7 +299,11 @@ impl Registry {
                 && let Ok(found) = found.parse::<Digest>()
                 && found != digest
             {
-                return Err(RegistryError::Digest { what: what.clone(), wanted: digest.clone(), found });
+                return Err(RegistryError::Digest {
+                    what: what.clone(),
+                    wanted: digest.clone(),
+                    found,
+                });
             }
             let referrer = answer.headers().contains_key("oci-subject");
             Ok(PushedManifest { digest: digest.clone(), referrer })

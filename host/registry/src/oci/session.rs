@@ -92,9 +92,9 @@ impl Session {
 
     /// `/v2/REPOSITORY/REST` of the registry.
     pub(crate) fn url(&self, repository: &Repository, rest: &str) -> Result<Url, RegistryError> {
-        self.origin
-            .join(&format!("v2/{}/{rest}", repository.path()))
-            .map_err(|e| RegistryError::unsound(format!("the address of `{repository}`"), e.to_string()))
+        self.origin.join(&format!("v2/{}/{rest}", repository.path())).map_err(|e| {
+            RegistryError::unsound(format!("the address of `{repository}`"), e.to_string())
+        })
     }
 
     /// Whether a URL is of the registry itself.
@@ -183,17 +183,11 @@ impl Session {
     }
 
     /// Where an answer leads, if it may lead there.
-    fn redirect(
-        &self,
-        ask: &Ask<'_>,
-        at: &Url,
-        headers: &HeaderMap,
-    ) -> Result<Url, RegistryError> {
+    fn redirect(&self, ask: &Ask<'_>, at: &Url, headers: &HeaderMap) -> Result<Url, RegistryError> {
         let said = headers.get(header::LOCATION).map(|l| String::from_utf8_lossy(l.as_bytes()));
         let said = said.unwrap_or_default();
-        let refuse = |to: String, why| {
-            Err(RegistryError::Redirect { what: ask.what.to_owned(), to, why })
-        };
+        let refuse =
+            |to: String, why| Err(RegistryError::Redirect { what: ask.what.to_owned(), to, why });
         let Ok(mut to) = at.join(&said) else {
             return refuse(said.into_owned(), "is no URL");
         };
@@ -245,7 +239,8 @@ impl Session {
             let kind = answer.headers().get(header::CONTENT_TYPE);
             let html = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
             if html && ask.method == Method::GET {
-                let why = "a page of HTML was sent: some login or proxy may stand before the registry";
+                let why =
+                    "a page of HTML was sent: some login or proxy may stand before the registry";
                 return Err(RegistryError::unsound(ask.what, why));
             }
             return Ok(answer);
@@ -383,7 +378,9 @@ impl Session {
     ) -> Result<Secret, RegistryError> {
         let shown = dibhost_text::harmless(realm, 200);
         let mut url = Url::parse(realm).map_err(|_| {
-            self.credentials(format!("the registry names the token service `{shown}`, which is no URL"))
+            self.credentials(format!(
+                "the registry names the token service `{shown}`, which is no URL"
+            ))
         })?;
         self.check_realm(&url, login.is_some())
             .map_err(|why| self.credentials(format!("the token service `{shown}` {why}")))?;

@@ -45,7 +45,9 @@ pub enum StoreError {
         why: String,
     },
     /// Something in it is not what was put there; it was removed.
-    #[error("{what} in the store of pulled elements is not what was put there: {why}; it was removed, and nothing of it was used")]
+    #[error(
+        "{what} in the store of pulled elements is not what was put there: {why}; it was removed, and nothing of it was used"
+    )]
     Spoilt {
         /// What.
         what: String,
@@ -104,6 +106,9 @@ pub struct Kept {
     pub bundles: Vec<Vec<u8>>,
 }
 
+/// An element with all its bytes, and its signatures.
+pub type Whole = (Pulled, Vec<Vec<u8>>);
+
 /// One of all that are there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedElement {
@@ -135,6 +140,17 @@ impl ElementStore {
         match Folder::open(&folder) {
             Ok(folder) => Ok(Self { folder }),
             Err(why) => Err(StoreError::Folder { folder, why: why.to_string() }),
+        }
+    }
+
+    /// The same, where there is one: nothing is made.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn find(cache: &Path) -> Result<Option<Self>, StoreError> {
+        match cache.join(FOLDER).symlink_metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            _ => Self::open(cache).map(Some),
         }
     }
 
@@ -213,7 +229,8 @@ impl ElementStore {
         for bytes in [&pulled.manifest.bytes, &pulled.config, &pulled.component] {
             self.put(bytes)?;
         }
-        for bundle in bundles.iter().take(MOST_REFERRERS - record.bundles.len().min(MOST_REFERRERS)) {
+        for bundle in bundles.iter().take(MOST_REFERRERS - record.bundles.len().min(MOST_REFERRERS))
+        {
             record.bundles.insert(self.put(bundle)?);
         }
         // Last of all: what it names is there.
@@ -231,7 +248,7 @@ impl ElementStore {
         &self,
         repository: &Repository,
         manifest: &Digest,
-    ) -> Result<Option<(Pulled, Vec<Vec<u8>>)>, StoreError> {
+    ) -> Result<Option<Whole>, StoreError> {
         let Some(kept) = self.pulled(repository, manifest)? else { return Ok(None) };
         let _held = self.hold(false)?;
         Ok(Some((self.whole(manifest)?, kept.bundles)))
@@ -295,7 +312,11 @@ impl ElementStore {
     ///
     /// # Errors
     /// The folder cannot be read, or something cannot be removed.
-    pub fn collect(&self, unused: Option<Duration>, dry_run: bool) -> Result<(usize, u64), StoreError> {
+    pub fn collect(
+        &self,
+        unused: Option<Duration>,
+        dry_run: bool,
+    ) -> Result<(usize, u64), StoreError> {
         let _held = self.hold(true)?;
         let removing = |e| StoreError::machine("removing from the store of pulled elements", e);
         let now = SystemTime::now();
@@ -303,7 +324,8 @@ impl ElementStore {
         let names = self.names()?;
         for name in names.iter().filter(|name| name.starts_with(RECORDS)) {
             let (_, used) = self.folder.about(name).map_err(removing)?;
-            let old = unused.is_some_and(|most| now.duration_since(used).is_ok_and(|age| age > most));
+            let old =
+                unused.is_some_and(|most| now.duration_since(used).is_ok_and(|age| age > most));
             match self.record(name) {
                 Ok(Some(record)) if !old => {
                     if let Ok((_, image)) = self.manifest(&record.manifest) {
@@ -395,7 +417,7 @@ impl ElementStore {
     fn manifest(&self, digest: &Digest) -> Result<(Manifest, ImageManifest), StoreError> {
         let manifest = Manifest::new(self.blob(digest, MOST_BYTES)?, MANIFEST);
         match manifest.parse() {
-            Ok(Parsed::Image(image)) => Ok((manifest, image)),
+            Ok(Parsed::Image(image)) => Ok((manifest, *image)),
             Ok(Parsed::Index(_)) | Err(_) => {
                 let what = format!("the manifest {digest}");
                 Err(self.spoilt(&blob_name(digest), &what, "it is none of an element"))

@@ -127,13 +127,13 @@ impl Registry {
         let manifest = self.manifest(repository, pointer)?;
         let unsound = |why: String| RegistryError::unsound(what(), why);
         let index = match manifest.parse().map_err(unsound)? {
-            Parsed::Image(image) => return Ok((manifest, image)),
+            Parsed::Image(image) => return Ok((manifest, *image)),
             Parsed::Index(index) => index,
         };
         let chosen = artifact::choose(&index.manifests).map_err(unsound)?;
         let manifest = self.manifest(repository, &Pointer::Digest(chosen.digest.clone()))?;
         match manifest.parse().map_err(unsound)? {
-            Parsed::Image(image) => Ok((manifest, image)),
+            Parsed::Image(image) => Ok((manifest, *image)),
             Parsed::Index(_) => Err(unsound("it is an index of indexes".to_owned())),
         }
     }
@@ -153,11 +153,12 @@ impl Registry {
             Pointer::Tag(tag) => Some(tag.clone()),
             Pointer::Digest(_) => None,
         };
-        read(manifest, &image, tag, &mut |of, most| self.content(repository, of, most))
-            .map_err(|error| match error {
+        read(manifest, &image, tag, &mut |of, most| self.content(repository, of, most)).map_err(
+            |error| match error {
                 RegistryError::Unsound { why, .. } => RegistryError::unsound(what(), why),
                 other => other,
-            })
+            },
+        )
     }
 
     /// The signatures of a manifest.
@@ -193,9 +194,10 @@ impl Registry {
         match bundle_layer(&manifest, subject) {
             Ok(Some(layer)) => self.content(repository, &layer, MOST_SMALL).map(Some),
             Ok(None) => Ok(None),
-            Err(why) => {
-                Err(RegistryError::unsound(format!("the signature {} of {subject}", of.digest), why))
-            }
+            Err(why) => Err(RegistryError::unsound(
+                format!("the signature {} of {subject}", of.digest),
+                why,
+            )),
         }
     }
 
@@ -212,6 +214,8 @@ impl Registry {
     ) -> Result<Copied, RegistryError> {
         let (manifest, image) = self.element_manifest(from, pointer)?;
         artifact::component_of(&image)
+            .map(drop)
+            .and_then(|()| tag.map_or(Ok(()), |tag| own_tag(tag, &image)))
             .map_err(|why| RegistryError::unsound(format!("`{pointer}` of `{from}`"), why))?;
         let target = match tag {
             Some(tag) => Pointer::Tag(tag.to_owned()),
@@ -274,6 +278,9 @@ pub struct Copied {
     pub referrers: usize,
 }
 
+/// Gives the bytes of a descriptor, at most so many.
+pub(crate) type ContentOf<'a> = dyn FnMut(&Descriptor, u64) -> Result<Vec<u8>, RegistryError> + 'a;
+
 /// Reads an element of its manifest and of what gives the bytes of a descriptor.
 ///
 /// # Errors
@@ -282,22 +289,13 @@ pub(crate) fn read(
     manifest: Manifest,
     image: &ImageManifest,
     tag: Option<String>,
-    content: &mut dyn FnMut(&Descriptor, u64) -> Result<Vec<u8>, RegistryError>,
+    content: &mut ContentOf<'_>,
 ) -> Result<Pulled, RegistryError> {
-    let unsound = |why: String| RegistryError::unsound(format!("the manifest {}", manifest.digest), why);
+    let unsound =
+        |why: String| RegistryError::unsound(format!("the manifest {}", manifest.digest), why);
     let layer = artifact::component_of(image).map_err(unsound)?;
-    let version = image.annotation(VERSION).map(str::to_owned);
-    // An older version under the tag of a newer one brings its mistakes back.
-    if let (Some(tag), Some(version)) = (&tag, &version)
-        && semver::Version::parse(tag).is_ok()
-        && tag != version
-    {
-        return Err(unsound(format!(
-            "its tag is `{}`, and it says itself that it is version `{}`: a version stands under its \
-             own tag",
-            dibhost_text::harmless(tag, 130),
-            dibhost_text::harmless(version, 130)
-        )));
+    if let Some(tag) = &tag {
+        own_tag(tag, image).map_err(unsound)?;
     }
     let config = content(&image.config, MOST_SMALL)?;
     let component = content(layer, MOST_COMPONENT)?;
@@ -305,12 +303,25 @@ pub(crate) fn read(
     Ok(Pulled {
         component_digest: layer.digest.clone(),
         title: title.or_else(|| image.annotation(TITLE)).map(str::to_owned),
-        version,
+        version: image.annotation(VERSION).map(str::to_owned),
         tag,
         config,
         component,
         manifest,
     })
+}
+
+/// A version stands under its own tag: an older one under that of a newer one brings its mistakes back.
+fn own_tag(tag: &str, image: &ImageManifest) -> Result<(), String> {
+    match image.annotation(VERSION) {
+        Some(version) if version != tag && semver::Version::parse(tag).is_ok() => Err(format!(
+            "its tag is `{}`, and it says itself that it is version `{}`: a version stands under its \
+             own tag",
+            dibhost_text::harmless(tag, 130),
+            dibhost_text::harmless(version, 130)
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The layer of a signature's manifest that is the signature; none: it is no signature.

@@ -5,5 +5,6 @@ mod bench;
 mod files;
 mod promises;
 mod repositories;
+#[allow(dead_code, reason = "what registries need of it is more")]
 mod server;
 mod tls;
