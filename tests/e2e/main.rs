@@ -33,6 +33,7 @@ mod rpm;
 mod secrets;
 mod sharing;
 mod shell;
+mod trust;
 mod ubuntu;
 mod vm;
 mod words;

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 use dibhost_definition::{Definition, LockedElement, LockedImage, OciReference, Reference, Wanted};
 use dibhost_element::{Inspection, Library, Stocked};
+use dibhost_plan::KeptSlots;
 use dibhost_registry::oci::{
     Bundles, Digest, ElementStore, Kept, Pointer, Registries, Registry, Repository, StoreError,
 };
@@ -137,6 +138,24 @@ impl Stock {
     pub(crate) fn placed(&self) -> BTreeMap<String, Placed> {
         let placed = self.placed.borrow();
         placed.values().map(|p| (p.is.description.name.clone(), p.clone())).collect()
+    }
+
+    /// Namespaces of facts that the policy keeps for publishers, with which of the elements are theirs.
+    pub(crate) fn kept_slots(&self) -> Result<BTreeMap<String, KeptSlots>, Failure> {
+        let (policy, _) = trust::policy(&self.elements)?;
+        let placed = self.placed.borrow();
+        let of = |slot: &str, publisher: &str| {
+            let theirs = placed.values().filter(|placed| {
+                let by = placed.verdict.publisher.as_ref();
+                // Unsigned, it is anybody's who may write there.
+                placed.verdict.key.is_some()
+                    && by.is_some_and(|by| by.slots.iter().any(|kept| kept == slot))
+            });
+            let elements = theirs.map(|placed| placed.kept.component.to_string()).collect();
+            KeptSlots { publisher: publisher.to_owned(), elements }
+        };
+        let kept = policy.kept_slots();
+        Ok(kept.map(|(slot, publisher)| (slot.to_owned(), of(slot, publisher))).collect())
     }
 
     /// What a lock file says beside what a plan knows: what the elements are in their registries.

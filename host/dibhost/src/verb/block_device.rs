@@ -46,9 +46,10 @@ fn plan_image(args: &BlockDevicePlanArgs) -> Result<(), Failure> {
     }
     let definition = Definition::load(&args.file).map_err(Failure::wrong)?;
     let library = super::library(&args.elements)?;
-    Stock::offline(&args.elements).fill(&definition, &library)?;
+    let stock = Stock::offline(&args.elements);
+    stock.fill(&definition, &library)?;
     let inputs = super::inputs(&definition, &args.elements);
-    let device = super::planned(&definition, &library, inputs)?.block_device;
+    let device = super::planned(&definition, &library, &stock, inputs)?.block_device;
     let graph = Graph::of_image(device.nodes.clone()).map_err(Failure::wrong)?;
     if args.graph {
         return match args.format {

@@ -82,7 +82,7 @@ pub(super) fn prepare(
     }
     let secrets = Arc::new(Secrets::of(&resolved.definition));
     let inputs = super::inputs(&resolved.definition, &elements);
-    let plan = super::planned(&resolved.definition, &library, inputs.clone())?;
+    let plan = super::planned(&resolved.definition, &library, &stock, inputs.clone())?;
     let kept = Kept::of(&resolved.definition)?;
     if let Some(kept) = &kept {
         lock::refuse_growth(kept, &resolved.definition, &plan)?;

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &FetchArgs, reporter: &Reporter) -> Result<(), Failure> 
     // What is not right with the definition beside is told by who plans it.
     let known = Kept::of(&resolved.definition)?.and_then(|kept| kept.image().cloned());
     let inputs = super::inputs(&resolved.definition, &elements);
-    let inputs = super::plan_inputs(&resolved.definition, known, inputs)?;
+    let inputs = super::plan_inputs(&resolved.definition, known, &stock, inputs)?;
     let asking = ask(&resolved.definition, &library, &inputs).unwrap_or_default();
     let mut text = String::new();
     for (name, one) in &placed {

@@ -23,7 +23,7 @@ pub(crate) fn run(args: &GrantArgs) -> Result<(), Failure> {
     let kept = Kept::of(&definition)?;
     let known = kept.as_ref().and_then(Kept::image).cloned();
     let inputs =
-        super::plan_inputs(&definition, known, super::inputs(&definition, &args.elements))?;
+        super::plan_inputs(&definition, known, &stock, super::inputs(&definition, &args.elements))?;
     let asking = ask(&definition, &library, &inputs).map_err(Failure::wrong)?;
     let missing: BTreeMap<_, _> = asking
         .iter()

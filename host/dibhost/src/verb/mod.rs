@@ -38,6 +38,7 @@ use crate::cli::{CompilerName, ElementOptions};
 use crate::failure::Failure;
 use crate::lock::Kept;
 use crate::role::COMPILE_COMPONENT;
+use crate::stock::Stock;
 use crate::{first_party, surroundings};
 
 /// Opens the library of elements.
@@ -100,16 +101,19 @@ pub(crate) fn inputs(definition: &Definition, options: &ElementOptions) -> Input
 pub(crate) fn planned(
     definition: &Definition,
     library: &Library,
+    stock: &Stock,
     inputs: Inputs,
 ) -> Result<Plan, Failure> {
     let lock = Kept::of(definition)?.and_then(|kept| kept.image().cloned());
-    plan(definition, library, &plan_inputs(definition, lock, inputs)?).map_err(Failure::wrong)
+    let inputs = plan_inputs(definition, lock, stock, inputs)?;
+    plan(definition, library, &inputs).map_err(Failure::wrong)
 }
 
 /// What a plan depends on besides the definition and the elements.
 pub(crate) fn plan_inputs(
     definition: &Definition,
     lock: Option<LockedImage>,
+    stock: &Stock,
     inputs: Inputs,
 ) -> Result<PlanInputs, Failure> {
     let epoch = said_epoch()?.unwrap_or(DEFAULT_SOURCE_DATE_EPOCH);
@@ -119,6 +123,7 @@ pub(crate) fn plan_inputs(
         cannot_run: cannot_run(definition),
         source_date_epoch: epoch,
         lock,
+        kept_slots: stock.kept_slots()?,
         inputs,
         missing_secrets: Secrets::of(definition).missing(),
     })

@@ -85,7 +85,7 @@ fn planned(subject: &Subject, args: &PlanArgs, reporter: &Reporter) -> Result<Sh
     let stock = Stock::offline(&elements);
     let resolved = asked.resolve(&library, &|d| stock.fill(d, &library), reporter)?;
     let inputs = super::inputs(&resolved.definition, &elements);
-    let plan = super::planned(&resolved.definition, &library, inputs)?;
+    let plan = super::planned(&resolved.definition, &library, &stock, inputs)?;
     let (typed, stem) = (resolved.typed, resolved.stem);
     let cache = surroundings::cache_folder(&elements);
     Ok(Shown { plan: plan.to_be_shown().map_err(Failure::failed)?, typed, stem, cache })

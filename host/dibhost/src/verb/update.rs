@@ -36,7 +36,7 @@ pub(crate) fn run(args: &UpdateArgs, reporter: &Reporter) -> Result<(), Failure>
         };
     }
     let inputs = super::inputs(definition, &elements);
-    let plan = super::planned(definition, &library, inputs)?;
+    let plan = super::planned(definition, &library, &stock, inputs)?;
     let Some(kept) = Kept::of(definition)? else { return Err(typed()) };
     let cache = surroundings::cache_folder(&elements);
     let outside = Outside::of(&surroundings::builder());
@@ -83,7 +83,7 @@ fn update_elements(
     let Some(kept) = Kept::of(definition)? else { return Err(typed()) };
     let before = kept.image().cloned().unwrap_or_default();
     let inputs = super::inputs(definition, elements);
-    let inputs = super::plan_inputs(definition, Some(before.clone()), inputs)?;
+    let inputs = super::plan_inputs(definition, Some(before.clone()), stock, inputs)?;
     let asking = ask(definition, library, &inputs).map_err(Failure::wrong)?;
     let mut now = before.clone();
     let (mut text, mut more) = (String::new(), false);

@@ -14,6 +14,6 @@ pub(crate) fn run(args: &VerifyArgs, reporter: &Reporter) -> Result<(), Failure>
     let stock = Stock::offline(&elements);
     let resolved = asked.resolve(&library, &|d| stock.fill(d, &library), reporter)?;
     let inputs = super::inputs(&resolved.definition, &elements);
-    let plan = super::planned(&resolved.definition, &library, inputs)?;
+    let plan = super::planned(&resolved.definition, &library, &stock, inputs)?;
     super::show(&dibhost_plan::probe(&plan))
 }

@@ -1,11 +1,14 @@
 //! The form in which cosign encrypts a private key: JSON that says how a key is made of the
 //! passphrase (scrypt), and NaCl's secret box under that key (go-securesystemslib `encrypted`).
 
-use crypto_secretbox::aead::{Aead as _, KeyInit as _};
-use crypto_secretbox::{Key, Nonce, XSalsa20Poly1305};
 use data_encoding::BASE64;
+use poly1305::Poly1305;
+use poly1305::universal_hash::KeyInit as _;
 use ring::rand::{SecureRandom as _, SystemRandom};
+use salsa20::XSalsa20;
+use salsa20::cipher::{KeyIvInit as _, StreamCipher as _};
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::error::KeyError;
@@ -15,6 +18,8 @@ const COST: u64 = 1 << 16;
 /// A file that asks for more would take the machine's memory: 1 GiB with blocks of eight.
 const HIGHEST_COST: u64 = 1 << 20;
 const BLOCK: u32 = 8;
+/// Bytes of the tag, which stand before what is closed.
+const TAG: usize = 16;
 
 #[derive(Serialize, Deserialize)]
 struct Closed {
@@ -63,10 +68,16 @@ pub(super) fn open(json: &[u8], passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>>,
     let bytes = |text: &str| BASE64.decode(text.as_bytes()).map_err(|_| unsound());
     let (salt, nonce, ciphertext) = (bytes(&kdf.salt)?, bytes(&cipher.nonce)?, bytes(&ciphertext)?);
     let nonce: [u8; 24] = nonce.try_into().map_err(|_| unsound())?;
-    let opened = secret_box(passphrase, &salt, cost)?
-        .decrypt(&Nonce::from(nonce), ciphertext.as_slice())
-        .map_err(|_| KeyError::new("is not opened by this passphrase, or was changed"))?;
-    Ok(Zeroizing::new(opened))
+    let mut stream = key_stream(passphrase, &salt, cost, &nonce)?;
+    let changed = || KeyError::new("is not opened by this passphrase, or was changed");
+    let (tag, closed) = ciphertext.split_at_checked(TAG).ok_or_else(changed)?;
+    let wanted = tag_of(&mut stream, closed);
+    if !bool::from(wanted.as_slice().ct_eq(tag)) {
+        return Err(changed());
+    }
+    let mut opened = Zeroizing::new(closed.to_owned());
+    stream.apply_keystream(&mut opened);
+    Ok(opened)
 }
 
 /// The JSON that it is closed in.
@@ -75,9 +86,13 @@ pub(super) fn close(bytes: &[u8], passphrase: &[u8]) -> Result<Vec<u8>, KeyError
     let (mut salt, mut nonce) = ([0; 32], [0; 24]);
     let random = SystemRandom::new();
     random.fill(&mut salt).and_then(|()| random.fill(&mut nonce)).map_err(|_| failed())?;
-    let ciphertext = secret_box(passphrase, &salt, COST)?
-        .encrypt(&Nonce::from(nonce), bytes)
-        .map_err(|_| failed())?;
+    let mut stream = key_stream(passphrase, &salt, COST, &nonce)?;
+    // The key of the tag is the beginning of the stream: it is taken before the bytes are closed.
+    let tag_key = tag_key(&mut stream);
+    let mut closed = bytes.to_owned();
+    stream.apply_keystream(&mut closed);
+    let tag = Poly1305::new((&*tag_key).into()).compute_unpadded(&closed);
+    let ciphertext = [tag.as_slice(), &closed].concat();
     let closed = Closed {
         kdf: Kdf {
             name: "scrypt".to_owned(),
@@ -90,13 +105,31 @@ pub(super) fn close(bytes: &[u8], passphrase: &[u8]) -> Result<Vec<u8>, KeyError
     serde_json::to_vec(&closed).map_err(|_| failed())
 }
 
-fn secret_box(passphrase: &[u8], salt: &[u8], cost: u64) -> Result<XSalsa20Poly1305, KeyError> {
+/// The stream that a box is closed with (NaCl's `crypto_stream_xsalsa20`).
+fn key_stream(
+    passphrase: &[u8],
+    salt: &[u8],
+    cost: u64,
+    nonce: &[u8; 24],
+) -> Result<XSalsa20, KeyError> {
     let failed = || KeyError::new("is encrypted in a form that is not read here");
     let log = u8::try_from(cost.trailing_zeros()).map_err(|_| failed())?;
     let params = scrypt::Params::new(log, BLOCK, 1).map_err(|_| failed())?;
     let mut key = Zeroizing::new([0; 32]);
     scrypt::scrypt(passphrase, salt, &params, &mut *key).map_err(|_| failed())?;
-    Ok(XSalsa20Poly1305::new(Key::from_slice(&*key)))
+    Ok(XSalsa20::new((&*key).into(), nonce.into()))
+}
+
+/// The first 32 bytes of the stream are the key of the tag, and close nothing.
+fn tag_key(stream: &mut XSalsa20) -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0; 32]);
+    stream.apply_keystream(&mut *key);
+    key
+}
+
+fn tag_of(stream: &mut XSalsa20, closed: &[u8]) -> poly1305::Tag {
+    let key = tag_key(stream);
+    Poly1305::new((&*key).into()).compute_unpadded(closed)
 }
 
 #[cfg(test)]
