@@ -34,6 +34,7 @@ mod secrets;
 mod sharing;
 mod shell;
 mod trust;
+mod trust_foreign;
 mod ubuntu;
 mod vm;
 mod words;
