@@ -230,7 +230,7 @@ fn an_element_of_a_registry_is_fetched_locked_and_used_without_the_network() -> 
     shop.definition(":^1.0")?;
     // Nothing asks the network but who says so.
     shop.refused(&["plan", "image.toml"], &["is not in the store", "dibhost fetch"])?;
-    shop.refused(&["build", "--offline", "image.toml"], &["is not in the store"])?;
+    shop.refused(&["build", "--no-fetch", "image.toml"], &["is not in the store"])?;
     shop.refused(&["build", "--locked", "image.toml"], &["is not in `dib.lock`"])?;
     let fetched = shop.good(&["fetch", "image.toml"])?;
     for words in ["motd 1.2.0", "(acme)", "asks for   rootfs write /etc/motd"] {

@@ -141,7 +141,7 @@ pub(crate) enum Verb {
     Update(UpdateArgs),
     /// Fetch what a definition names of registries into the store, and tell what each asks for.
     ///
-    /// `dibhost build` does so by itself, unless `--offline`; `dibhost plan` and all others ask no network.
+    /// `dibhost build` does so by itself, unless `--no-fetch`; `dibhost plan` and all others ask no network.
     /// What is signed by nobody who is trusted for it is not kept: see the policy (`--trust`). Nothing of
     /// the definition or of `dib.lock` is changed.
     #[command(after_help = "Examples:\n  dibhost fetch image.toml\n  dibhost fetch --trust \

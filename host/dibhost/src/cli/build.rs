@@ -72,8 +72,11 @@ pub(crate) struct Making {
     #[arg(long)]
     pub(crate) locked: bool,
     /// Fetch no element of a registry: what the store has not is an error.
+    ///
+    /// Packages and what elements download are another matter: `--offline` is the word of
+    /// diskimage-builder for those.
     #[arg(long)]
-    pub(crate) offline: bool,
+    pub(crate) no_fetch: bool,
     #[command(flatten)]
     pub(crate) stock: StockOptions,
     /// Make everything anew, and keep nothing of it for later builds but downloads.

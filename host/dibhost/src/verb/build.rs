@@ -70,7 +70,7 @@ pub(super) fn prepare(
     let asked = Asked::of(subject, reporter)?;
     let elements = asked.elements(&making.elements);
     let library = super::library(&elements)?;
-    let mut stock = match making.offline {
+    let mut stock = match making.no_fetch {
         true => Stock::offline(&elements),
         false => Stock::online(&elements, &making.stock),
     };
