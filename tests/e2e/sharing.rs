@@ -93,7 +93,8 @@ fn elements_go_from_one_machine_to_another() -> Result<()> {
     let hosts = format!("{},{}", here.host, there.host);
     let author = somebody(&hosts)?;
     let elements = author.elements().to_owned();
-    let of = |name: &str| format!("oci://{}/acme/{name}", here.host);
+    let host = here.host.clone();
+    let of = |name: &str| format!("oci://{host}/acme/{name}");
     let mut digests = Vec::new();
     for name in ["growroot", "vm"] {
         let file = elements.join(format!("{name}.wasm"));

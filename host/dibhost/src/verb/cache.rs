@@ -25,6 +25,9 @@ pub(crate) fn run(verb: &CacheVerb) -> Result<(), Failure> {
             let pulled = pulled(folder)?.map(|store| store.list().map_err(of_store)).transpose()?;
             let (pulled, now) = (pulled.unwrap_or_default(), SystemTime::now());
             super::show(&match format {
+                DataFormat::Text if listed.is_empty() && !pulled.is_empty() => {
+                    list_pulled(&pulled, now)
+                }
                 DataFormat::Text => list(&listed, now) + &list_pulled(&pulled, now),
                 DataFormat::Json => list_json(&listed, &pulled),
             })
