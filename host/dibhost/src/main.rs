@@ -7,6 +7,7 @@ mod failure;
 mod first_party;
 mod in_tree;
 mod lock;
+mod registries;
 mod report;
 mod role;
 mod stock;

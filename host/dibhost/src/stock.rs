@@ -27,10 +27,10 @@ use dibhost_text::harmless;
 use semver::Version;
 
 use crate::cli::{ElementOptions, StockOptions};
-use crate::failure::Failure;
+use crate::failure::{Failure, wrong_element};
 use crate::lock;
 use crate::trust;
-use crate::verb::registries::{of_registry, of_store, open_store, registries};
+use crate::registries::{of_registry, of_store, open_store, registries};
 
 /// How elements of registries are had.
 pub(crate) struct Stock {
@@ -195,7 +195,7 @@ impl Stock {
             (asked.reference.element().to_owned(), kept.component.to_string());
         library.stock(asked.text, Stocked { name: library_name, digest, path: kept.path.clone() });
         let base = std::path::Path::new(".");
-        let is = library.inspect(asked.text, base).map_err(crate::verb::wrong_element)?;
+        let is = library.inspect(asked.text, base).map_err(wrong_element)?;
         // A newer version's name on an older one brings back what was mended since.
         if let Some(version) = version.filter(|version| *version != is.description.version) {
             let is = harmless(&is.description.version, 100);
@@ -208,7 +208,7 @@ impl Stock {
         if let Some(signed) = &verdict.claim {
             let bytes = read_regular(&kept.path, dibhost_registry::oci::MOST_COMPONENT)
                 .map_err(|e| Failure::failed(format!("reading `{}`: {e}", kept.path.display())))?;
-            let said = trust::claim(&is, &bytes).map_err(crate::verb::wrong_element)?;
+            let said = trust::claim(&is, &bytes).map_err(wrong_element)?;
             signed.agrees_with(&said).map_err(refused)?;
         }
         Ok(Placed { reference: asked.reference.clone(), kept, verdict, is, fetched })

@@ -15,7 +15,6 @@ pub(crate) mod fetch;
 pub(crate) mod grant;
 pub(crate) mod init;
 pub(crate) mod plan;
-pub(crate) mod registries;
 pub(crate) mod share;
 mod share_told;
 pub(crate) mod shell;
@@ -29,13 +28,13 @@ use dibhost_definition::{Definition, InputPlace, LockedImage};
 use dibhost_element::{Compiler, Library, LibraryOptions, LoadLimits};
 use dibhost_engine::Secrets;
 use dibhost_inputs::{Inputs, Known};
-use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::{DEFAULT_SOURCE_DATE_EPOCH, Plan, PlanInputs, plan};
 use dibhost_sys::Program;
 use dibhost_text::{for_terminal, json_for_terminal};
 
 use crate::cli::{CompilerName, ElementOptions};
 use crate::failure::Failure;
+pub(crate) use crate::failure::{said, wrong_element};
 use crate::lock::Kept;
 use crate::role::COMPILE_COMPONENT;
 use crate::stock::Stock;
@@ -62,22 +61,6 @@ pub(crate) fn library(options: &ElementOptions) -> Result<Library, Failure> {
         },
     })
     .map_err(said)
-}
-
-/// Something of elements that is wrong on this machine.
-pub(crate) fn said(failure: ElementFailure) -> Failure {
-    Failure::Failed(sentence(failure))
-}
-
-/// Something of elements that is wrong with what was typed.
-pub(crate) fn wrong_element(failure: ElementFailure) -> Failure {
-    Failure::Wrong(sentence(failure))
-}
-
-fn sentence(failure: ElementFailure) -> String {
-    let context: String = failure.context.iter().map(|c| format!("\n  while {c}")).collect();
-    let help = failure.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
-    format!("{}{context}{help}", failure.message)
 }
 
 /// Opens and reads the inputs of a definition. What large files of them are is kept in the cache;

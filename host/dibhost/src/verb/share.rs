@@ -14,7 +14,7 @@ use dibhost_text::harmless;
 use semver::Version;
 use serde_json::json;
 
-use super::registries::{of_registry, of_store, open_store, registries};
+use crate::registries::{of_registry, of_store, open_store, registries};
 use super::share_told::Told;
 use crate::cli::{
     CopyArgs, DataFormat, LoadArgs, PullArgs, PushArgs, SaveArgs, ShareVerb, TagsArgs,

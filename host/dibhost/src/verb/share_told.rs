@@ -10,7 +10,7 @@ use dibhost_sys::read_regular;
 use semver::Version;
 use serde_json::json;
 
-use super::registries::of_store;
+use crate::registries::of_store;
 use crate::failure::Failure;
 
 /// What is told of one.

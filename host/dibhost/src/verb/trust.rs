@@ -12,7 +12,7 @@ use dibhost_sys::read_regular;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::registries::{of_registry, registries};
+use crate::registries::{of_registry, registries};
 use crate::cli::{
     DataFormat, ElementOptions, KeyAlgorithm, KeygenArgs, PassphraseOptions, RegistryOptions,
     SignArgs, TrustVerb, VerifyElementArgs,
