@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use dibhost_tests::program::{Dibhost, Outcome};
 use dibhost_tests::dibhost;
+use dibhost_tests::program::{Dibhost, Outcome};
 
 /// The program is in no path that everybody has.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -38,7 +38,9 @@ impl Registry {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .context("starting `docker-registry` (`scripts/install-dependencies test` installs it)")?;
+            .context(
+                "starting `docker-registry` (`scripts/install-dependencies test` installs it)",
+            )?;
         let mut said = BufReader::new(child.stderr.take().context("it has a standard error")?);
         let host = loop {
             let mut line = String::new();
@@ -99,9 +101,7 @@ fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) -> Result<()> {
 impl Shop {
     fn open() -> Result<Self> {
         let registry = Registry::start()?;
-        let dibhost = dibhost()?
-            .env("DIBHOST_PLAIN_HTTP", &registry.host)
-            .empty_cache();
+        let dibhost = dibhost()?.env("DIBHOST_PLAIN_HTTP", &registry.host).empty_cache();
         let dibhost = {
             let trust = dibhost.folder().join("trust.toml");
             dibhost.env("DIBHOST_TRUST", trust)
@@ -197,7 +197,8 @@ impl Shop {
     /// Plans a build up to where it would begin: it fails then, for there is no `/etc` in an image of
     /// `motd` alone.
     fn build(&self, more: &[&str]) -> Result<Outcome> {
-        let args: Vec<&str> = ["build"].iter().chain(more).chain(&["image.toml"]).copied().collect();
+        let args: Vec<&str> =
+            ["build"].iter().chain(more).chain(&["image.toml"]).copied().collect();
         let said = self.dibhost.run(&args)?;
         ensure!(said.code() == 1, "it ended with {}:\n{}", said.code(), said.stderr);
         Ok(said)
@@ -244,7 +245,9 @@ fn an_element_of_a_registry_is_fetched_locked_and_used_without_the_network() -> 
     let locked = shop.lock()?;
     let manifest = field(&fetched.stdout, "manifest")?;
     let key = field(&fetched.stdout, "key")?.split(' ').next().context("a key")?;
-    for line in ["version = \"1.2.0\"", &format!("manifest = \"{manifest}\""), &format!("key = \"{key}\"")] {
+    for line in
+        ["version = \"1.2.0\"", &format!("manifest = \"{manifest}\""), &format!("key = \"{key}\"")]
+    {
         ensure!(locked.contains(line), "no `{line}` in:\n{locked}");
     }
     ensure!(!locked.contains(&format!("digest = \"{manifest}\"")), "two digests of two things");
@@ -333,10 +336,8 @@ fn an_element_under_the_name_or_version_of_another_is_refused() -> Result<()> {
     // Copied by a registry under the name of another element, its signature with it.
     let from = shop.reference("acme/motd:1.0.0");
     shop.good(&["element", "copy", &from, &shop.reference("acme/sshd:1.0.0")])?;
-    let text = format!(
-        "[image]\nname = \"x\"\nelements = [\"{}\"]\n",
-        shop.reference("acme/sshd:1.0.0")
-    );
+    let text =
+        format!("[image]\nname = \"x\"\nelements = [\"{}\"]\n", shop.reference("acme/sshd:1.0.0"));
     shop.dibhost.write("other.toml", &text)?;
     let name = "its signature is of the name `motd`, and this is `sshd`";
     shop.refused(&["fetch", "other.toml"], &[name])?;
@@ -518,7 +519,10 @@ fn a_policy_that_is_malformed_or_anybodys_trusts_nobody() -> Result<()> {
     shop.publish("1.0.0", false, &["acme"])?;
     shop.definition(":1.0.0")?;
     shop.dibhost.write("trust.toml", "defalt = \"allow\"\n")?;
-    shop.refused(&["fetch", "image.toml"], &["trust.toml:1:1: unknown key `defalt`", "did you mean"])?;
+    shop.refused(
+        &["fetch", "image.toml"],
+        &["trust.toml:1:1: unknown key `defalt`", "did you mean"],
+    )?;
     shop.policy("keys = [\"none.pub\"]\n")?;
     shop.refused(&["fetch", "image.toml"], &["trust.toml:4:9", "none.pub"])?;
     shop.policy("keys = [\"acme.pub\"]\n")?;

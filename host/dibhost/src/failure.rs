@@ -55,7 +55,8 @@ pub(crate) fn wrong_element(failure: ElementFailure) -> Failure {
     Failure::Wrong(sentence(failure))
 }
 
-fn sentence(failure: ElementFailure) -> String {
+/// A failure of an element in full sentences.
+pub(crate) fn sentence(failure: ElementFailure) -> String {
     let context: String = failure.context.iter().map(|c| format!("\n  while {c}")).collect();
     let help = failure.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
     format!("{}{context}{help}", failure.message)

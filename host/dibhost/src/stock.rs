@@ -29,8 +29,8 @@ use semver::Version;
 use crate::cli::{ElementOptions, StockOptions};
 use crate::failure::{Failure, wrong_element};
 use crate::lock;
-use crate::trust;
 use crate::registries::{of_registry, of_store, open_store, registries};
+use crate::trust;
 
 /// How elements of registries are had.
 pub(crate) struct Stock {

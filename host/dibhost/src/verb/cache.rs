@@ -10,9 +10,9 @@ use dibhost_sys::Cancel;
 use dibhost_text::{format_duration, short_size};
 use serde_json::json;
 
-use crate::registries::of_store;
 use crate::cli::{CacheFolder, CacheGcArgs, CacheVerb, DataFormat};
 use crate::failure::Failure;
+use crate::registries::of_store;
 use crate::surroundings;
 
 /// Lists, verifies or collects.
@@ -34,7 +34,8 @@ pub(crate) fn run(verb: &CacheVerb) -> Result<(), Failure> {
         }
         CacheVerb::Verify { folder } => {
             let verified = open(folder, &cancel)?.verify(&mut |_| {}, &cancel).map_err(failed)?;
-            let wrong = pulled(folder)?.map(|store| store.verify().map_err(of_store)).transpose()?;
+            let wrong =
+                pulled(folder)?.map(|store| store.verify().map_err(of_store)).transpose()?;
             let wrong = wrong.unwrap_or_default();
             let lines: String = wrong.iter().map(|why| format!("dropped  {why}\n")).collect();
             super::show(&(lines + &verified_text(&verified)))?;

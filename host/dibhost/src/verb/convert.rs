@@ -47,9 +47,7 @@ pub(crate) fn run(args: &ConvertArgs, reporter: &Reporter) -> Result<(), Failure
                  what it makes"
             )))
         }
-        [name] if name.starts_with("block-device-") => {
-            preset(name, args, reporter)
-        }
+        [name] if name.starts_with("block-device-") => preset(name, args, reporter),
         words => command_line(words, args, reporter),
     }
 }

@@ -34,7 +34,7 @@ use dibhost_text::{for_terminal, json_for_terminal};
 
 use crate::cli::{CompilerName, ElementOptions};
 use crate::failure::Failure;
-pub(crate) use crate::failure::{said, wrong_element};
+pub(crate) use crate::failure::{said, sentence, wrong_element};
 use crate::lock::Kept;
 use crate::role::COMPILE_COMPONENT;
 use crate::stock::Stock;

@@ -14,12 +14,12 @@ use dibhost_text::harmless;
 use semver::Version;
 use serde_json::json;
 
-use crate::registries::{of_registry, of_store, open_store, registries};
 use super::share_told::Told;
 use crate::cli::{
     CopyArgs, DataFormat, LoadArgs, PullArgs, PushArgs, SaveArgs, ShareVerb, TagsArgs,
 };
 use crate::failure::Failure;
+use crate::registries::{of_registry, of_store, open_store, registries};
 use crate::report::Reporter;
 use crate::trust;
 

@@ -12,12 +12,12 @@ use dibhost_sys::read_regular;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::registries::{of_registry, registries};
 use crate::cli::{
     DataFormat, ElementOptions, KeyAlgorithm, KeygenArgs, PassphraseOptions, RegistryOptions,
     SignArgs, TrustVerb, VerifyElementArgs,
 };
 use crate::failure::Failure;
+use crate::registries::{of_registry, registries};
 use crate::trust;
 
 /// More than anybody remembers.
