@@ -37,6 +37,8 @@ mod secrets;
 mod sharing;
 mod shell;
 mod tutorial;
+mod trust;
+mod trust_foreign;
 mod ubuntu;
 mod vm;
 mod words;

@@ -66,7 +66,10 @@ impl Drop for Registry {
 
 /// Somebody's machine, that knows of registries without TLS.
 fn somebody(hosts: &str) -> Result<Dibhost> {
-    Ok(dibhost()?.empty_cache().env("DIBHOST_PLAIN_HTTP", hosts))
+    let dibhost = dibhost()?.empty_cache().env("DIBHOST_PLAIN_HTTP", hosts);
+    // Who is trusted is another matter: `trust.rs`.
+    let trust = dibhost.write("trust.toml", "default = \"allow\"\n")?;
+    Ok(dibhost.env("DIBHOST_TRUST", trust))
 }
 
 fn json(dibhost: &Dibhost, args: &[&str]) -> Result<Value> {

@@ -7,6 +7,8 @@
 //! from = "./motd.wasm"
 //! version = "1.0.0"
 //! digest = "sha256:…"
+//! manifest = "sha256:…"           # of one from a registry
+//! key = "sha256:…"                # who signed that
 //!
 //! [image.debian-motd.motd.requests]
 //! rootfs = ["write /etc/motd"]
@@ -48,7 +50,8 @@ const VERSION: i64 = 1;
 /// Thousands of elements are a few MiB; what is larger is no lock file.
 const LIMIT: usize = 16 << 20;
 
-const ELEMENT_KEYS: [&str; 5] = ["from", "version", "digest", "requests", "pins"];
+const ELEMENT_KEYS: [&str; 7] =
+    ["from", "version", "digest", "manifest", "key", "requests", "pins"];
 
 /// What a pin of a branch or tag begins with, before the repository's URL.
 const GIT: &str = "git ";
@@ -62,6 +65,10 @@ pub struct LockedElement {
     pub version: String,
     /// `sha256:…` of the component.
     pub digest: String,
+    /// `sha256:…` of its manifest, where it is from a registry.
+    pub manifest: Option<String>,
+    /// `sha256:…` of the public key that signed it, where somebody's counted.
+    pub key: Option<String>,
     /// What it asked for.
     pub requests: BTreeSet<Scoped>,
     /// What it fetched and nobody had said the digest of: a URL → `sha256:…`, or
@@ -151,6 +158,11 @@ impl Lock {
                     toml_text(&element.version),
                     toml_text(&element.digest)
                 );
+                for (key, is) in [("manifest", &element.manifest), ("key", &element.key)] {
+                    if let Some(is) = is {
+                        text += &format!("{key} = {}\n", toml_text(is));
+                    }
+                }
                 if !element.requests.is_empty() {
                     text += &format!("\n[{table}.requests]\n");
                     text += &crate::write::scope_lines(&element.requests);
@@ -261,12 +273,9 @@ impl Reader<'_> {
             match key.get_ref().as_ref() {
                 "from" => element.from = self.text(item, "from", "a text")?.value,
                 "version" => element.version = self.text(item, "version", "a text")?.value,
-                "digest" => {
-                    element.digest = self.text(item, "digest", "a text")?.value;
-                    if !is_digest(&element.digest) {
-                        self.refuse(item, Diagnostic::new("this is no digest, as `sha256:…` is"));
-                    }
-                }
+                "digest" => element.digest = self.locked_digest(item, "digest")?,
+                "manifest" => element.manifest = self.locked_digest(item, "manifest"),
+                "key" => element.key = self.locked_digest(item, "key"),
                 "requests" => element.requests = self.requests(item),
                 "pins" => element.pins = self.pins(item),
                 _ => {}
@@ -278,6 +287,14 @@ impl Reader<'_> {
             self.wrong.push(Diagnostic::new(said).at(Some(&place)));
         }
         Some(element)
+    }
+
+    fn locked_digest(&mut self, item: &Item<'_>, key: &str) -> Option<String> {
+        let digest = self.text(item, key, "a text")?.value;
+        if !is_digest(&digest) {
+            self.refuse(item, Diagnostic::new("this is no digest, as `sha256:…` is"));
+        }
+        Some(digest)
     }
 
     fn requests(&mut self, item: &Item<'_>) -> BTreeSet<Scoped> {
@@ -347,6 +364,8 @@ mod tests {
             from: "../x/motd \"1\".wasm".to_owned(),
             version: "1.0.0".to_owned(),
             digest: format!("sha256:{}", "0".repeat(64)),
+            manifest: Some(format!("sha256:{}", "4".repeat(64))),
+            key: Some(format!("sha256:{}", "5".repeat(64))),
             requests: [
                 (Capability::Rootfs, "write /etc/motd".to_owned()),
                 (Capability::BlockDevice, String::new()),
@@ -360,8 +379,13 @@ mod tests {
             .map(|(asked, is)| (asked.to_owned(), is))
             .into(),
         };
-        let plain =
-            LockedElement { requests: BTreeSet::new(), pins: BTreeMap::new(), ..element.clone() };
+        let plain = LockedElement {
+            requests: BTreeSet::new(),
+            pins: BTreeMap::new(),
+            manifest: None,
+            key: None,
+            ..element.clone()
+        };
         let image = LockedImage::from([("motd".to_owned(), element), ("vm".to_owned(), plain)]);
         let package = LockedVersion {
             version: "2.36-9+deb12u10".to_owned(),
@@ -380,7 +404,7 @@ mod tests {
         let text = lock().to_text();
         assert_eq!(Lock::parse(&text, "dib.lock").unwrap(), lock(), "{text}");
         assert_eq!(Lock::parse(&text, "dib.lock").unwrap().to_text(), text);
-        insta::assert_snapshot!(text.lines().take(18).collect::<Vec<_>>().join("\n"), @r#"
+        insta::assert_snapshot!(text.lines().take(20).collect::<Vec<_>>().join("\n"), @r#"
         # Written by dibhost: what each element was and asked for. Keep it with the definition.
         version = 1
 
@@ -388,6 +412,8 @@ mod tests {
         from = "../x/motd \"1\".wasm"
         version = "1.0.0"
         digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+        manifest = "sha256:4444444444444444444444444444444444444444444444444444444444444444"
+        key = "sha256:5555555555555555555555555555555555555555555555555555555555555555"
 
         [image."a.b".motd.requests]
         block-device = true

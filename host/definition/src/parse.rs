@@ -27,6 +27,7 @@ use crate::keys::{CONTENTS_KEYS, IMAGE_KEYS, ROOT_FILESYSTEM_KEYS, SECTIONS, TRU
 use crate::limit::LimitSettings;
 use crate::location::{Location, Spanned};
 use crate::reader::{Item, Key, Reader, integer, kind, near};
+use crate::reference::Reference;
 use crate::typed::{TYPED, Typed};
 use dibhost_text::parse_size;
 use dibhost_text::{did_you_mean, near_file, quoted_list};
@@ -267,10 +268,15 @@ impl Reader<'_> {
                 Diagnostic::new("`elements` is empty: an image is made of at least one element"),
             );
         }
-        for element in elements.iter().filter(|e| e.trim().is_empty()) {
-            self.wrong.push(
-                Diagnostic::new("the name of an element is empty").at(element.location.as_ref()),
-            );
+        for element in &elements {
+            if element.trim().is_empty() {
+                self.wrong.push(
+                    Diagnostic::new("the name of an element is empty")
+                        .at(element.location.as_ref()),
+                );
+            } else if let Err(diagnostic) = Reference::parse(element) {
+                self.wrong.push(diagnostic.at(element.location.as_ref()));
+            }
         }
         elements
     }

@@ -13,6 +13,7 @@ mod elements;
 mod format;
 mod share;
 mod subject;
+mod trust;
 
 pub(crate) use self::author::{AuthorVerb, CheckArgs, NewArgs, ProjectArgs, WatchArgs};
 pub(crate) use self::build::{BuildArgs, Making, OnFailure, ShellArgs};
@@ -23,6 +24,10 @@ pub(crate) use self::share::{
     CopyArgs, LoadArgs, PullArgs, PushArgs, RegistryOptions, SaveArgs, ShareVerb, TagsArgs,
 };
 pub(crate) use self::subject::{BackendName, Purpose, Subject, SubjectOptions};
+pub(crate) use self::trust::{
+    FetchArgs, KeyAlgorithm, KeygenArgs, PassphraseOptions, SignArgs, StockOptions, TrustVerb,
+    UpdateArgs, Updated, VerifyElementArgs,
+};
 
 /// Builds disk images from sandboxed elements.
 #[derive(Debug, Parser)]
@@ -124,15 +129,26 @@ pub(crate) enum Verb {
     /// The block device by itself: plan it, build it of a tree, install it.
     #[command(subcommand)]
     BlockDevice(BlockDeviceVerb),
-    /// Choose the packages of an image anew, and lock them in `dib.lock`: builds install those and no
-    /// others.
+    /// Choose the elements of registries and the packages of an image anew, and lock them in `dib.lock`:
+    /// builds use those and no others.
     ///
-    /// A line for each package that comes, goes or is another one; what comes from the archive of the
-    /// security team is marked. Nothing is built, and needs no root.
+    /// First the elements: from which version to which, and what the new one asks for beyond the old. Where
+    /// one asks for more, or another key signed it, nothing is written without `--agree`. Then a line for
+    /// each package that comes, goes or is another one; what comes from the archive of the security team
+    /// is marked. Nothing is built, and needs no root.
     #[command(
-        after_help = "Examples:\n  dibhost update image.toml\n  dibhost update --dry-run image.toml"
+        after_help = "Examples:\n  dibhost update image.toml\n  dibhost update --dry-run image.toml\n  \
+        dibhost update --only elements --agree image.toml"
     )]
     Update(UpdateArgs),
+    /// Fetch what a definition names of registries into the store, and tell what each asks for.
+    ///
+    /// `dibhost build` does so by itself, unless `--no-fetch`; `dibhost plan` and all others ask no network.
+    /// What is signed by nobody who is trusted for it is not kept: see the policy (`--trust`). Nothing of
+    /// the definition or of `dib.lock` is changed.
+    #[command(after_help = "Examples:\n  dibhost fetch image.toml\n  dibhost fetch --trust \
+        trust.toml image.toml")]
+    Fetch(FetchArgs),
     /// Write a script that looks in a running machine for what the image promises, to standard output.
     ///
     /// It runs there, as root, in any POSIX shell: packages, accounts, units, files, settings and arguments
@@ -175,17 +191,6 @@ pub(crate) enum Verb {
         /// The folder, made when it is not there.
         folder: PathBuf,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct UpdateArgs {
-    #[command(flatten)]
-    pub(crate) subject: Subject,
-    /// Only tell what would change.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    #[command(flatten)]
-    pub(crate) elements: ElementOptions,
 }
 
 #[derive(Debug, Args)]
@@ -459,6 +464,8 @@ pub(crate) enum ElementVerb {
     Share(ShareVerb),
     #[command(flatten)]
     Author(AuthorVerb),
+    #[command(flatten)]
+    Trust(TrustVerb),
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
+use dibhost_plan::planner::ElementFailure;
+
 /// Why a verb did not do what was asked.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -41,4 +43,21 @@ impl Failure {
             Self::Failed(_) => ExitCode::from(1),
         }
     }
+}
+
+/// Something of elements that is wrong on this machine.
+pub(crate) fn said(failure: ElementFailure) -> Failure {
+    Failure::Failed(sentence(failure))
+}
+
+/// Something of elements that is wrong with what was typed.
+pub(crate) fn wrong_element(failure: ElementFailure) -> Failure {
+    Failure::Wrong(sentence(failure))
+}
+
+/// A failure of an element in full sentences.
+pub(crate) fn sentence(failure: ElementFailure) -> String {
+    let context: String = failure.context.iter().map(|c| format!("\n  while {c}")).collect();
+    let help = failure.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
+    format!("{}{context}{help}", failure.message)
 }

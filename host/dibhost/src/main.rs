@@ -7,11 +7,14 @@ mod failure;
 mod first_party;
 mod in_tree;
 mod lock;
+mod registries;
 mod report;
 mod role;
+mod stock;
 mod subject;
 mod surroundings;
 mod terminal;
+mod trust;
 mod verb;
 
 use std::ffi::OsString;
@@ -64,8 +67,10 @@ fn main() -> ExitCode {
         }
         Verb::Element(ElementVerb::Author(verb)) => verb::author::run(verb, &reporter),
         Verb::Element(ElementVerb::Run(args)) => verb::element_run::run(args, &reporter),
+        Verb::Element(ElementVerb::Trust(verb)) => verb::trust::run(verb),
         Verb::Element(ElementVerb::Share(verb)) => verb::share::run(verb, &reporter),
         Verb::Update(args) => verb::update::run(args, &reporter),
+        Verb::Fetch(args) => verb::fetch::run(args, &reporter),
         Verb::Verify(args) => verb::verify::run(args, &reporter),
         Verb::Cache(verb) => verb::cache::run(verb),
         Verb::Doctor(args) => verb::doctor::run(args),

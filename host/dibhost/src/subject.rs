@@ -22,6 +22,9 @@ use crate::failure::Failure;
 use crate::report::Reporter;
 use crate::surroundings;
 
+/// Puts what a definition names of registries at hand, before an element is asked for.
+pub(crate) type Fill<'a> = &'a dyn Fn(&Definition) -> Result<(), Failure>;
+
 /// A definition, and where its outputs go.
 pub(crate) struct Resolved {
     pub(crate) definition: Definition,
@@ -98,11 +101,12 @@ impl<'a> Asked<'a> {
     pub(crate) fn resolve(
         &self,
         library: &dyn Planner,
+        fill: Fill<'_>,
         reporter: &Reporter,
     ) -> Result<Resolved, Failure> {
         match self.file {
-            Some(file) => self.of_file(file, library, reporter),
-            None => self.typed(library, reporter),
+            Some(file) => self.of_file(file, library, fill, reporter),
+            None => self.typed(library, fill, reporter),
         }
     }
 
@@ -110,6 +114,7 @@ impl<'a> Asked<'a> {
         &self,
         file: &Path,
         library: &dyn Planner,
+        fill: Fill<'_>,
         reporter: &Reporter,
     ) -> Result<Resolved, Failure> {
         let mut typed = Typed::default();
@@ -123,9 +128,11 @@ impl<'a> Asked<'a> {
             Definition::load_chosen(file, chosen).map_err(Failure::wrong)
         };
         let mut definition = load(&typed)?;
+        fill(&definition)?;
         if !self.options.settings.is_empty() {
             self.settings(&definition, library, &mut typed, reporter)?;
             definition = load(&typed)?;
+            fill(&definition)?;
         }
         // What was typed beside a definition goes through the same checks as a definition that
         // consists of nothing else.
@@ -156,7 +163,12 @@ impl<'a> Asked<'a> {
         Ok(Resolved { definition, stem, typed })
     }
 
-    fn typed(&self, library: &dyn Planner, reporter: &Reporter) -> Result<Resolved, Failure> {
+    fn typed(
+        &self,
+        library: &dyn Planner,
+        fill: Fill<'_>,
+        reporter: &Reporter,
+    ) -> Result<Resolved, Failure> {
         let output = PathBuf::from(self.request.output.as_deref().unwrap_or("image"));
         let Elements { names, devuser } = elements(self.what, library, reporter);
         let mut typed = self.line(&output, &names).typed().map_err(Failure::wrong)?;
@@ -168,8 +180,10 @@ impl<'a> Asked<'a> {
         self.content(&mut typed)?;
         let here = Path::new(".");
         let definition = Definition::of_typed(&typed, here).map_err(Failure::wrong)?;
+        fill(&definition)?;
         self.settings(&definition, library, &mut typed, reporter)?;
         let definition = Definition::of_typed(&typed, here).map_err(Failure::wrong)?;
+        fill(&definition)?;
         if self.options.variant.is_some() {
             return Err(Failure::wrong(
                 "`--variant` names a variant of a definition, and elements were typed\n  help: name \

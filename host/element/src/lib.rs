@@ -50,7 +50,7 @@ pub use effects::Effects;
 pub use engine::Compiler;
 pub use interfaces::{Interfaces, interfaces};
 pub use invoke::{Prepared, RunCall};
-pub use library::{Inspection, Library, LibraryOptions, Listed};
+pub use library::{Inspection, Library, LibraryOptions, Listed, Stocked};
 pub use limits::LoadLimits;
 pub use observer::{Level, Observer, Silent};
 pub use outcome::{Outcome, RunAnswer};

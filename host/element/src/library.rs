@@ -1,6 +1,7 @@
 //! The elements at hand: found by name in folders or by path, known by digest, described once.
 
 mod record;
+mod stocked;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use crate::record::Tape;
 use crate::runner::Runner;
 use crate::side_by_side::{ReadyStep, SideBySide, run_side_by_side};
 use crate::trusted::TrustedFolder;
+pub use stocked::Stocked;
 use dibhost_text::{harmless, near_file, quoted_list};
 
 /// Where elements are and how they are made to run.
@@ -89,6 +91,8 @@ pub struct Library {
     step_time: Option<Duration>,
     loader: Loader,
     known: Mutex<Known>,
+    /// Elements of registries that may be used, by what the definition names each by.
+    stocked: Mutex<BTreeMap<String, Stocked>>,
     /// Elements whose code is at hand, the one loaded last at the end.
     at_hand: Mutex<VecDeque<Arc<Element>>>,
 }
@@ -106,6 +110,8 @@ struct Known {
 
 struct Element {
     path: PathBuf,
+    /// Where it was found, for people: the path, or the reference to a registry.
+    origin: String,
     digest: String,
     size: u64,
     first_party: bool,
@@ -167,6 +173,7 @@ impl Library {
             load: options.load,
             step_time: options.step_time,
             known: Mutex::default(),
+            stocked: Mutex::default(),
             at_hand: Mutex::default(),
         })
     }
@@ -201,7 +208,7 @@ impl Library {
     /// # Errors
     /// When there is none of that name, or it is not a sound element.
     pub fn inspect(&self, reference: &str, base: &Path) -> Result<Inspection, ElementFailure> {
-        Ok(self.load(&self.find(reference, base)?)?.inspection())
+        Ok(self.named(reference, base)?.inspection())
     }
 
     /// Looks at a component that is not under its name anywhere: just pulled, or to be pushed.
@@ -254,6 +261,14 @@ impl Library {
         let code = self.code(&element, metered(&limits))?;
         let limits = invoke::RunLimits { limits, time_is_ours: self.step_time.is_some() };
         Ok(Prepared::new(code, description, call, limits))
+    }
+
+    /// The element that is named so.
+    fn named(&self, reference: &str, base: &Path) -> Result<Arc<Element>, ElementFailure> {
+        match stocked::is_elsewhere(reference) {
+            true => self.from_stock(reference),
+            false => self.load(&self.find(reference, base)?),
+        }
     }
 
     /// The file an element is in.
@@ -323,6 +338,7 @@ impl Library {
         about.description = Arc::new(description.with_implied_requests());
         Ok(Element {
             path: path.to_owned(),
+            origin: path.display().to_string(),
             size: bytes.len() as u64,
             first_party: !Check::FirstPartyDigest.holds() || self.first_party.contains(&digest),
             digest,
@@ -375,7 +391,7 @@ impl Library {
         if let Some(code) = made.get(&metered) {
             return Ok(Arc::clone(code));
         }
-        let shown = element.path.display().to_string();
+        let shown = element.origin.clone();
         let code = match self.loader.kept(&element.digest, &shown, metered)? {
             Some(code) => code,
             None => {
@@ -466,7 +482,7 @@ impl Element {
             description: Arc::clone(&self.about.description),
             digest: self.digest.clone(),
             size: self.size,
-            origin: self.path.clone(),
+            origin: PathBuf::from(&self.origin),
             first_party: self.first_party,
             imports: self.about.imports.clone(),
             other_imports: self.about.other_imports.clone(),
@@ -482,15 +498,14 @@ impl Runner for Library {
 
 impl Planner for Library {
     fn describe(&self, reference: &str, base: &Path) -> Result<Described, ElementFailure> {
-        let element = self.load(&self.find(reference, base)?)?;
+        let element = self.named(reference, base)?;
         let name = element.about.description.name.clone();
         let mut known = lock(&self.known);
         let first = known.by_name.entry(name.clone()).or_insert_with(|| Arc::clone(&element));
         if Check::ElementTwin.holds() && first.digest != element.digest {
             return Err(ElementFailure::new(format!(
                 "two different elements are called `{name}`: `{}` and `{}`",
-                first.path.display(),
-                element.path.display()
+                first.origin, element.origin
             ))
             .with_help("name one of them only, everywhere by the same path"));
         }
@@ -498,7 +513,7 @@ impl Planner for Library {
         Ok(Described {
             description: Arc::clone(&element.about.description),
             digest: element.digest.clone(),
-            origin: element.path.display().to_string(),
+            origin: element.origin.clone(),
             first_party: element.first_party,
             imports: element.about.imports.clone(),
         })

@@ -74,6 +74,8 @@ impl Asking {
             from: self.reference.clone(),
             version: self.version.clone(),
             digest: self.digest.clone(),
+            manifest: None,
+            key: None,
             requests: self
                 .asks
                 .iter()

@@ -67,7 +67,7 @@ pub use plan::{
     PlannedPassword, PlannedPreset, PlannedSecret, PlannedUnit, PlannedUnitState, PlannedUser,
     PresetLine, Step, VERSION, schema as schema_of_plan,
 };
-pub use planning::{CANNOT_RUN_HELP, DEFAULT_SOURCE_DATE_EPOCH, PlanInputs, plan};
+pub use planning::{CANNOT_RUN_HELP, DEFAULT_SOURCE_DATE_EPOCH, KeptSlots, PlanInputs, plan};
 pub use probe::script as probe;
 pub use slot::{FactUse, PlannedSlot, Who};
 pub use transaction::{

@@ -110,6 +110,9 @@ pub fn locked(plan: &Plan) -> LockedImage {
         from: e.reference.clone(),
         version: e.version.clone(),
         digest: e.digest.clone(),
+        // Whoever found it in a registry adds what it was there.
+        manifest: None,
+        key: None,
         // What the definition says stands in the definition.
         requests: match e.is_definition() {
             true => BTreeSet::new(),
@@ -128,12 +131,24 @@ pub fn differences(before: &LockedImage, after: &LockedImage) -> Vec<String> {
         (None, Some(now)) => Some(format!("+ {name} {} {}", now.version, now.digest)),
         (Some(then), None) => Some(format!("- {name} {} {}", then.version, then.digest)),
         (Some(then), Some(now)) if then != now => Some(format!(
-            "~ {name} {} {} (was {} {})",
-            now.version, now.digest, then.version, then.digest
+            "~ {name} {} {} (was {} {}){}",
+            now.version,
+            now.digest,
+            then.version,
+            then.digest,
+            elsewhere(then, now)
         )),
         _ => None,
     });
     lines.collect()
+}
+
+/// What is different of an element of a registry beside version and component.
+fn elsewhere(then: &LockedElement, now: &LockedElement) -> String {
+    let said = |is: &Option<String>| is.clone().unwrap_or_else(|| "none".to_owned());
+    let parts = [("manifest", &then.manifest, &now.manifest), ("key", &then.key, &now.key)];
+    let parts = parts.into_iter().filter(|(_, then, now)| then != now);
+    parts.map(|(what, then, now)| format!(", {what} {} (was {})", said(now), said(then))).collect()
 }
 
 #[cfg(test)]
@@ -151,6 +166,8 @@ mod tests {
             from: "./motd.wasm".to_owned(),
             version: "1.0.0".to_owned(),
             digest: "sha256:1".to_owned(),
+            manifest: None,
+            key: None,
             requests: scopes(requests).iter().map(Right::said).collect(),
             pins: BTreeMap::new(),
         }

@@ -3,6 +3,7 @@
 mod collect;
 mod idle;
 mod inputs;
+mod kept;
 mod settled;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,7 @@ use dibhost_definition::{Contents, Definition, Diagnostic, Diagnostics, LockedIm
 use serde_json::{Value, json};
 
 use collect::{Collected, Run};
-pub use inputs::{CANNOT_RUN_HELP, DEFAULT_SOURCE_DATE_EPOCH, PlanInputs};
+pub use inputs::{CANNOT_RUN_HELP, DEFAULT_SOURCE_DATE_EPOCH, KeptSlots, PlanInputs};
 use settled::Settled;
 
 use crate::Phase;

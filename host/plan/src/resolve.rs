@@ -116,6 +116,10 @@ fn own(
 /// The name that a reference has, whatever is in the file.
 fn called(reference: &str) -> &str {
     let called = reference.rsplit('/').next().unwrap_or(reference);
+    if let Some(elsewhere) = reference.strip_prefix("oci://") {
+        let last = elsewhere.split('@').next().and_then(|name| name.rsplit('/').next());
+        return last.and_then(|last| last.split(':').next()).unwrap_or(called);
+    }
     called.strip_suffix(".wasm").unwrap_or(called)
 }
 

@@ -10,6 +10,7 @@
 //!    └─ transit   the thread that is on the network, and the one that waits for it
 //!
 //! oci ─ elements in registries: pushed, pulled, copied, kept, carried in one file
+//! trust ─ who made an element, and whether that counts: keys, signatures, the policy
 //! ```
 //!
 //! The only crate with HTTP.
@@ -26,6 +27,7 @@ mod pins;
 pub mod simulated;
 mod store;
 mod transit;
+pub mod trust;
 
 pub use error::FetchError;
 pub use fetch::{Allowed, Fetch, Fetched, Watch};

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::elements::ElementOptions;
 use super::subject::Subject;
+use super::trust::StockOptions;
 
 #[derive(Debug, Args)]
 pub(crate) struct BuildArgs {
@@ -70,6 +71,14 @@ pub(crate) struct Making {
     /// grant --write` agrees to it.
     #[arg(long)]
     pub(crate) locked: bool,
+    /// Fetch no element of a registry: what the store has not is an error.
+    ///
+    /// Packages and what elements download are another matter: `--offline` is the word of
+    /// diskimage-builder for those.
+    #[arg(long)]
+    pub(crate) no_fetch: bool,
+    #[command(flatten)]
+    pub(crate) stock: StockOptions,
     /// Make everything anew, and keep nothing of it for later builds but downloads.
     #[arg(
         long,

@@ -19,6 +19,12 @@ pub(crate) struct ElementOptions {
     /// Without it: `/var/cache/dibhost` for root, `~/.cache/dibhost` for others.
     #[arg(long, value_name = "DIR", env = "DIBHOST_CACHE")]
     pub(crate) cache: Option<PathBuf>,
+    /// The policy of who is trusted for elements of registries.
+    ///
+    /// Without it: `~/.config/dibhost/trust.toml`, else `/etc/dibhost/trust.toml`; where neither is,
+    /// nobody is trusted.
+    #[arg(long, value_name = "FILE", env = "DIBHOST_TRUST")]
+    pub(crate) trust: Option<PathBuf>,
     /// The compiler for elements: Winch starts faster, Cranelift makes faster code.
     #[arg(long, value_enum, default_value = "winch")]
     pub(crate) compiler: CompilerName,

@@ -26,7 +26,7 @@ fn resolve(line: &[&str]) -> Result<Resolved, Failure> {
     let Verb::Plan(args) = Cli::parse_from(words).verb else { panic!("it is `plan`") };
     let reporter = Reporter::silent();
     let asked = Asked::of(&args.subject, &reporter)?;
-    asked.resolve(&Empty, &reporter)
+    asked.resolve(&Empty, &|_| Ok(()), &reporter)
 }
 
 fn file(text: &str) -> (tempfile::TempDir, String) {

@@ -15,6 +15,7 @@ use dibhost_text::parse_size;
 use crate::cli::{BlockDevicePlanArgs, LayoutFormat, Purpose};
 use crate::failure::Failure;
 use crate::report::Reporter;
+use crate::stock::Stock;
 
 /// Shows the graph of a file, or where everything will lie.
 pub(crate) fn plan(args: &BlockDevicePlanArgs, reporter: &Reporter) -> Result<(), Failure> {
@@ -45,8 +46,10 @@ fn plan_image(args: &BlockDevicePlanArgs) -> Result<(), Failure> {
     }
     let definition = Definition::load(&args.file).map_err(Failure::wrong)?;
     let library = super::library(&args.elements)?;
+    let stock = Stock::offline(&args.elements);
+    stock.fill(&definition, &library)?;
     let inputs = super::inputs(&definition, &args.elements);
-    let device = super::planned(&definition, &library, inputs)?.block_device;
+    let device = super::planned(&definition, &library, &stock, inputs)?.block_device;
     let graph = Graph::of_image(device.nodes.clone()).map_err(Failure::wrong)?;
     if args.graph {
         return match args.format {

@@ -28,6 +28,7 @@ use crate::in_tree::InTree;
 use crate::lock::{self, Kept};
 use crate::report::Reporter;
 use crate::role::{FILL_FILESYSTEM, TARGET_WORKER};
+use crate::stock::Stock;
 use crate::subject::Asked;
 use crate::{boot, surroundings};
 
@@ -69,19 +70,24 @@ pub(super) fn prepare(
     let asked = Asked::of(subject, reporter)?;
     let elements = asked.elements(&making.elements);
     let library = super::library(&elements)?;
-    let resolved = asked.resolve(&library, reporter)?;
+    let mut stock = match making.no_fetch {
+        true => Stock::offline(&elements),
+        false => Stock::online(&elements, &making.stock),
+    };
+    stock.locked = making.locked;
+    let resolved = asked.resolve(&library, &|d| stock.fill(d, &library), reporter)?;
     for format in resolved.definition.formats() {
         let output = resolved.stem.with_added_extension(format.name());
         dibhost_image::check_output(&output).map_err(Failure::wrong)?;
     }
     let secrets = Arc::new(Secrets::of(&resolved.definition));
     let inputs = super::inputs(&resolved.definition, &elements);
-    let plan = super::planned(&resolved.definition, &library, inputs.clone())?;
+    let plan = super::planned(&resolved.definition, &library, &stock, inputs.clone())?;
     let kept = Kept::of(&resolved.definition)?;
     if let Some(kept) = &kept {
         lock::refuse_growth(kept, &resolved.definition, &plan)?;
         if making.locked {
-            lock::refuse_change(kept, &locked(&plan))?;
+            lock::refuse_change(kept, &stock.complete(locked(&plan)))?;
         }
     }
     missing_secrets(&plan, &secrets)?;
@@ -92,7 +98,7 @@ pub(super) fn prepare(
     }
     let packages = kept.as_ref().and_then(Kept::packages).map(locked_packages);
     if let Some(kept) = kept {
-        kept.renew(locked(&plan))?;
+        kept.renew(stock.complete(locked(&plan)))?;
     }
     let options = BuildOptions {
         cache: surroundings::cache_folder(&elements),

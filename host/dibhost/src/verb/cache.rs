@@ -10,9 +10,9 @@ use dibhost_sys::Cancel;
 use dibhost_text::{format_duration, short_size};
 use serde_json::json;
 
-use super::registries::of_store;
 use crate::cli::{CacheFolder, CacheGcArgs, CacheVerb, DataFormat};
 use crate::failure::Failure;
+use crate::registries::of_store;
 use crate::surroundings;
 
 /// Lists, verifies or collects.

@@ -6,7 +6,6 @@ use dibhost_block_device::{FileError, Node, NodeKind};
 use dibhost_definition::{Definition, Typed};
 use dibhost_dib::words::{Here, element, line};
 use dibhost_dib::{DibParameters, Syntax, Written};
-use dibhost_element::Library;
 use dibhost_engine::{Event, Level};
 use dibhost_inputs::Inputs;
 use dibhost_plan::planner::Planner as _;
@@ -16,6 +15,7 @@ use crate::cli::{ConvertArgs, SubjectOptions};
 use crate::dib_options::DibOptions;
 use crate::failure::Failure;
 use crate::report::Reporter;
+use crate::stock::Stock;
 use crate::subject::{self, Asked};
 
 /// The variable that a layout may be in.
@@ -47,9 +47,7 @@ pub(crate) fn run(args: &ConvertArgs, reporter: &Reporter) -> Result<(), Failure
                  what it makes"
             )))
         }
-        [name] if name.starts_with("block-device-") => {
-            preset(name, &super::library(&args.elements)?, reporter)
-        }
+        [name] if name.starts_with("block-device-") => preset(name, args, reporter),
         words => command_line(words, args, reporter),
     }
 }
@@ -109,7 +107,9 @@ fn of_nodes(image: &str, nodes: &[Node]) -> Typed {
 }
 
 /// The layout of an element, which is planned for this machine.
-fn preset(name: &str, library: &Library, reporter: &Reporter) -> Result<(), Failure> {
+fn preset(name: &str, args: &ConvertArgs, reporter: &Reporter) -> Result<(), Failure> {
+    let library = super::library(&args.elements)?;
+    let stock = Stock::offline(&args.elements);
     let mut typed = Typed::default();
     typed.set(&["image", "name"], "layout");
     typed.add(&["image", "elements"], [Value::from(name)]);
@@ -122,7 +122,7 @@ fn preset(name: &str, library: &Library, reporter: &Reporter) -> Result<(), Fail
         }
     }
     let definition = Definition::of_typed(&typed, Path::new(".")).map_err(Failure::wrong)?;
-    let plan = super::planned(&definition, library, Inputs::default())?;
+    let plan = super::planned(&definition, &library, &stock, Inputs::default())?;
     if plan.block_device.is_default {
         return Err(Failure::wrong(format!("`{name}` adds no layout")));
     }
@@ -155,7 +155,7 @@ fn command_line(words: &[String], args: &ConvertArgs, reporter: &Reporter) -> Re
             None => warn(reporter, name, "no element of that name is here, nor in DIB"),
         }
     }
-    let resolved = asked.resolve(&library, reporter)?;
+    let resolved = asked.resolve(&library, &|_| Ok(()), reporter)?;
     super::show(&resolved.typed.to_toml())
 }
 

@@ -11,16 +11,19 @@ use serde_json::json;
 use crate::cli::{DataFormat, GrantArgs};
 use crate::failure::Failure;
 use crate::lock::{self, Kept};
+use crate::stock::Stock;
 
 /// Shows what is asked; with `--write`, grants it and agrees to what the elements are now.
 pub(crate) fn run(args: &GrantArgs) -> Result<(), Failure> {
     let chosen = Chosen { variant: args.variant.as_deref(), ..Chosen::default() };
     let definition = Definition::load_chosen(&args.definition, chosen).map_err(Failure::wrong)?;
     let library = super::library(&args.elements)?;
+    let stock = Stock::offline(&args.elements);
+    stock.fill(&definition, &library)?;
     let kept = Kept::of(&definition)?;
     let known = kept.as_ref().and_then(Kept::image).cloned();
     let inputs =
-        super::plan_inputs(&definition, known, super::inputs(&definition, &args.elements))?;
+        super::plan_inputs(&definition, known, &stock, super::inputs(&definition, &args.elements))?;
     let asking = ask(&definition, &library, &inputs).map_err(Failure::wrong)?;
     let missing: BTreeMap<_, _> = asking
         .iter()
@@ -44,7 +47,8 @@ pub(crate) fn run(args: &GrantArgs) -> Result<(), Failure> {
             lock::replace(&real(&args.definition), &new)?;
         }
         if let Some(kept) = kept {
-            kept.renew(asking.iter().map(|e| (e.name.clone(), e.locked())).collect())?;
+            let image = asking.iter().map(|e| (e.name.clone(), e.locked())).collect();
+            kept.renew(stock.complete(image))?;
         }
     }
     super::show(&text)

@@ -9,6 +9,7 @@ use dibhost_plan::planner::Planner as _;
 use crate::cli::{InitArgs, SubjectOptions};
 use crate::failure::Failure;
 use crate::report::Reporter;
+use crate::stock::Stock;
 use crate::subject::{Asked, environment};
 
 /// Writes the definition of what was typed, else of what is answered on a terminal.
@@ -40,8 +41,10 @@ pub(crate) fn run(args: &InitArgs, reporter: &Reporter) -> Result<(), Failure> {
         elements = answers(&mut options, &mut stdin.lock(), &ask)?;
     }
     let asked = Asked::with(&elements, &options, &environment(), reporter)?;
-    let library = super::library(&asked.elements(&args.elements))?;
-    let resolved = asked.resolve(&library, reporter)?;
+    let options = asked.elements(&args.elements);
+    let library = super::library(&options)?;
+    let stock = Stock::offline(&options);
+    let resolved = asked.resolve(&library, &|d| stock.fill(d, &library), reporter)?;
     for element in &resolved.definition.image.elements {
         library.describe(&element.value, Path::new(".")).map_err(super::wrong_element)?;
     }

@@ -14,13 +14,14 @@ pub(crate) mod doctor;
 pub(crate) mod element;
 pub(crate) mod element_run;
 mod element_tree;
+pub(crate) mod fetch;
 pub(crate) mod grant;
 pub(crate) mod init;
 pub(crate) mod plan;
-mod registries;
 pub(crate) mod share;
 mod share_told;
 pub(crate) mod shell;
+pub(crate) mod trust;
 pub(crate) mod update;
 pub(crate) mod verify;
 
@@ -30,15 +31,16 @@ use dibhost_definition::{Definition, InputPlace, LockedImage};
 use dibhost_element::{Compiler, Library, LibraryOptions, LoadLimits};
 use dibhost_engine::Secrets;
 use dibhost_inputs::{Inputs, Known};
-use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::{DEFAULT_SOURCE_DATE_EPOCH, Plan, PlanInputs, plan};
 use dibhost_sys::Program;
 use dibhost_text::{for_terminal, json_for_terminal};
 
 use crate::cli::{CompilerName, ElementOptions};
 use crate::failure::Failure;
+pub(crate) use crate::failure::{said, sentence, wrong_element};
 use crate::lock::Kept;
 use crate::role::COMPILE_COMPONENT;
+use crate::stock::Stock;
 use crate::{first_party, surroundings};
 
 /// Opens the library of elements.
@@ -64,22 +66,6 @@ pub(crate) fn library(options: &ElementOptions) -> Result<Library, Failure> {
     .map_err(said)
 }
 
-/// Something of elements that is wrong on this machine.
-pub(crate) fn said(failure: ElementFailure) -> Failure {
-    Failure::Failed(sentence(failure))
-}
-
-/// Something of elements that is wrong with what was typed.
-pub(crate) fn wrong_element(failure: ElementFailure) -> Failure {
-    Failure::Wrong(sentence(failure))
-}
-
-fn sentence(failure: ElementFailure) -> String {
-    let context: String = failure.context.iter().map(|c| format!("\n  while {c}")).collect();
-    let help = failure.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
-    format!("{}{context}{help}", failure.message)
-}
-
 /// Opens and reads the inputs of a definition. What large files of them are is kept in the cache;
 /// where it cannot be, they are read again the next time.
 pub(crate) fn inputs(definition: &Definition, options: &ElementOptions) -> Inputs {
@@ -101,16 +87,19 @@ pub(crate) fn inputs(definition: &Definition, options: &ElementOptions) -> Input
 pub(crate) fn planned(
     definition: &Definition,
     library: &Library,
+    stock: &Stock,
     inputs: Inputs,
 ) -> Result<Plan, Failure> {
     let lock = Kept::of(definition)?.and_then(|kept| kept.image().cloned());
-    plan(definition, library, &plan_inputs(definition, lock, inputs)?).map_err(Failure::wrong)
+    let inputs = plan_inputs(definition, lock, stock, inputs)?;
+    plan(definition, library, &inputs).map_err(Failure::wrong)
 }
 
 /// What a plan depends on besides the definition and the elements.
 pub(crate) fn plan_inputs(
     definition: &Definition,
     lock: Option<LockedImage>,
+    stock: &Stock,
     inputs: Inputs,
 ) -> Result<PlanInputs, Failure> {
     let epoch = said_epoch()?.unwrap_or(DEFAULT_SOURCE_DATE_EPOCH);
@@ -120,6 +109,7 @@ pub(crate) fn plan_inputs(
         cannot_run: cannot_run(definition),
         source_date_epoch: epoch,
         lock,
+        kept_slots: stock.kept_slots()?,
         inputs,
         missing_secrets: Secrets::of(definition).missing(),
     })

@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::cli::{PlanArgs, PlanFormat, Subject};
 use crate::failure::Failure;
 use crate::report::Reporter;
+use crate::stock::Stock;
 use crate::subject::Asked;
 use crate::surroundings;
 
@@ -81,9 +82,10 @@ fn planned(subject: &Subject, args: &PlanArgs, reporter: &Reporter) -> Result<Sh
     let asked = Asked::of(subject, reporter)?;
     let elements = asked.elements(&args.elements);
     let library = super::library(&elements)?;
-    let resolved = asked.resolve(&library, reporter)?;
+    let stock = Stock::offline(&elements);
+    let resolved = asked.resolve(&library, &|d| stock.fill(d, &library), reporter)?;
     let inputs = super::inputs(&resolved.definition, &elements);
-    let plan = super::planned(&resolved.definition, &library, inputs)?;
+    let plan = super::planned(&resolved.definition, &library, &stock, inputs)?;
     let (typed, stem) = (resolved.typed, resolved.stem);
     let cache = surroundings::cache_folder(&elements);
     Ok(Shown { plan: plan.to_be_shown().map_err(Failure::failed)?, typed, stem, cache })

@@ -6,20 +6,22 @@ use std::path::Path;
 use dibhost_element::{Library, interfaces};
 use dibhost_registry::oci::{
     Bundles, Element, ElementStore, Form, MOST_COMPONENT, Pointer, Pulled, Reference, Registries,
-    Registry, Repository, StoreError, is_tag, layout,
+    Registry, Repository, SCHEME, StoreError, is_tag, layout,
 };
+use dibhost_registry::trust::Policy;
 use dibhost_sys::read_regular;
 use dibhost_text::harmless;
 use semver::Version;
 use serde_json::json;
 
-use super::registries::{of_registry, of_store, open_store, registries};
 use super::share_told::Told;
 use crate::cli::{
     CopyArgs, DataFormat, LoadArgs, PullArgs, PushArgs, SaveArgs, ShareVerb, TagsArgs,
 };
 use crate::failure::Failure;
+use crate::registries::{of_registry, of_store, open_store, registries};
 use crate::report::Reporter;
+use crate::trust;
 
 /// One of the verbs.
 pub(crate) fn run(verb: &ShareVerb, reporter: &Reporter) -> Result<(), Failure> {
@@ -109,7 +111,8 @@ fn pull(args: &PullArgs, reporter: &Reporter) -> Result<(), Failure> {
     let registries = registries(&args.registries);
     let library = super::library(&args.elements)?;
     let store = open_store(&args.elements)?;
-    let (told, component) = take(&registries, &store, &library, &args.from, reporter)?;
+    let (policy, _) = trust::policy(&args.elements)?;
+    let (told, component) = take(&registries, &store, &library, &policy, &args.from, reporter)?;
     if let Some(output) = &args.output {
         write_whole(output, |file| file.write_all(&component))?;
     }
@@ -124,6 +127,7 @@ fn take(
     registries: &Registries,
     store: &ElementStore,
     library: &Library,
+    policy: &Policy,
     from: &Reference,
     reporter: &Reporter,
 ) -> Result<(Told, Vec<u8>), Failure> {
@@ -132,7 +136,7 @@ fn take(
         match store.parts(repository, digest) {
             Ok(Some((pulled, bundles))) => {
                 let found = Bundles { bundles, unusable: Vec::new() };
-                let told = settle(store, library, repository, &pulled, &found)?;
+                let told = settle(store, library, policy, repository, &pulled, &found)?;
                 return Ok((told, pulled.component));
             }
             Ok(None) => {}
@@ -149,8 +153,8 @@ fn take(
         None => Pointer::Tag(highest(&registry, repository)?),
     };
     let pulled = registry.pull_element(repository, &pointer).map_err(of_registry)?;
-    let found = registry.bundles(repository, &pulled.manifest.digest).map_err(of_registry)?;
-    let told = settle(store, library, repository, &pulled, &found)?;
+    let found = crate::stock::signatures(&registry, repository, &pulled.manifest.digest)?;
+    let told = settle(store, library, policy, repository, &pulled, &found)?;
     Ok((told, pulled.component))
 }
 
@@ -158,11 +162,12 @@ fn take(
 fn settle(
     store: &ElementStore,
     library: &Library,
+    policy: &Policy,
     repository: &Repository,
     pulled: &Pulled,
     found: &Bundles,
 ) -> Result<Told, Failure> {
-    trusted(repository, pulled, &found.bundles)?;
+    trusted(policy, repository, pulled, &found.bundles)?;
     let shown = format!("oci://{repository}@{}", pulled.manifest.digest);
     let is =
         library.inspect_component(&pulled.component, Path::new(&shown)).map_err(super::said)?;
@@ -184,11 +189,23 @@ fn settle(
 /// Whether an element may be used at all: the one place where the policy is asked, before anything of
 /// the component is compiled, run or kept.
 fn trusted(
-    _repository: &Repository,
-    _pulled: &Pulled,
-    _bundles: &[Vec<u8>],
+    policy: &Policy,
+    repository: &Repository,
+    pulled: &Pulled,
+    bundles: &[Vec<u8>],
 ) -> Result<(), Failure> {
-    Ok(())
+    let shown = format!("oci://{repository}@{}", pulled.manifest.digest);
+    let refused = |error| trust::refused(&shown, &error);
+    let name = format!("{SCHEME}{repository}");
+    let verdict =
+        trust::decide(policy, &name, &pulled.manifest.digest, bundles).map_err(refused)?;
+    let version = pulled.tag.as_ref().filter(|tag| Version::parse(tag).is_ok());
+    match &verdict.claim {
+        Some(signed) => signed
+            .is_of(repository.last(), version.map(String::as_str), &pulled.component_digest)
+            .map_err(refused),
+        None => Ok(()),
+    }
 }
 
 /// The highest version of a repository, and no preview where there is another one.
@@ -271,9 +288,10 @@ fn save(args: &SaveArgs, reporter: &Reporter) -> Result<(), Failure> {
     let registries = registries(&args.registries);
     let library = super::library(&args.elements)?;
     let store = open_store(&args.elements)?;
+    let (policy, _) = trust::policy(&args.elements)?;
     let mut carried = Vec::new();
     for from in &args.elements_of {
-        let (told, _) = take(&registries, &store, &library, from, reporter)?;
+        let (told, _) = take(&registries, &store, &library, &policy, from, reporter)?;
         let parts = store.parts(&from.repository, &told.manifest).map_err(of_store)?;
         let Some((mut pulled, bundles)) = parts else {
             return Err(Failure::failed(format!(
@@ -294,6 +312,7 @@ fn save(args: &SaveArgs, reporter: &Reporter) -> Result<(), Failure> {
 fn load(args: &LoadArgs) -> Result<(), Failure> {
     let library = super::library(&args.elements)?;
     let store = open_store(&args.elements)?;
+    let (policy, _) = trust::policy(&args.elements)?;
     let shown = args.file.display();
     let reading = |why: String| Failure::wrong(format!("reading `{shown}`: {why}"));
     let is_file = std::fs::metadata(&args.file).map_err(|e| reading(e.to_string()))?.is_file();
@@ -307,7 +326,7 @@ fn load(args: &LoadArgs) -> Result<(), Failure> {
     let mut told = Vec::new();
     for layout::Carried { repository, pulled, bundles } in carried {
         let found = Bundles { bundles, unusable: Vec::new() };
-        told.push(settle(&store, &library, &repository, &pulled, &found)?);
+        told.push(settle(&store, &library, &policy, &repository, &pulled, &found)?);
     }
     match args.format {
         DataFormat::Json => super::show_json(&told.iter().map(Told::json).collect::<Vec<_>>()),

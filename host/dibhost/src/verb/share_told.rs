@@ -10,8 +10,8 @@ use dibhost_sys::read_regular;
 use semver::Version;
 use serde_json::json;
 
-use super::registries::of_store;
 use crate::failure::Failure;
+use crate::registries::of_store;
 
 /// What is told of one.
 pub(crate) struct Told {

@@ -3,6 +3,7 @@
 use crate::cli::VerifyArgs;
 use crate::failure::Failure;
 use crate::report::Reporter;
+use crate::stock::Stock;
 use crate::subject::Asked;
 
 /// Plans, and writes the script.
@@ -10,8 +11,9 @@ pub(crate) fn run(args: &VerifyArgs, reporter: &Reporter) -> Result<(), Failure>
     let asked = Asked::of(&args.subject, reporter)?;
     let elements = asked.elements(&args.elements);
     let library = super::library(&elements)?;
-    let resolved = asked.resolve(&library, reporter)?;
+    let stock = Stock::offline(&elements);
+    let resolved = asked.resolve(&library, &|d| stock.fill(d, &library), reporter)?;
     let inputs = super::inputs(&resolved.definition, &elements);
-    let plan = super::planned(&resolved.definition, &library, inputs)?;
+    let plan = super::planned(&resolved.definition, &library, &stock, inputs)?;
     super::show(&dibhost_plan::probe(&plan))
 }

@@ -1,6 +1,6 @@
 //! What a plan depends on besides the definition and the elements.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dibhost_definition::LockedImage;
 use dibhost_inputs::Inputs;
@@ -28,11 +28,22 @@ pub struct PlanInputs {
     pub source_date_epoch: u64,
     /// What the image's elements were when somebody last agreed to them; none: nobody did.
     pub lock: Option<LockedImage>,
+    /// Namespaces of facts that are somebody's: `acme` of `acme:proxy/upstream@1`.
+    pub kept_slots: BTreeMap<String, KeptSlots>,
     /// What the definition's `[inputs]` name, opened and read by the caller.
     pub inputs: Inputs,
     /// Secrets of the definition that are not where it says, and why: a sentence part after the
     /// name. Told as findings, which are no part of the plan's digest.
     pub missing_secrets: BTreeMap<String, String>,
+}
+
+/// Whose a namespace of facts is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptSlots {
+    /// What the publisher is called in messages.
+    pub publisher: String,
+    /// Digests of the components that are known to be the publisher's, `sha256:…`.
+    pub elements: BTreeSet<String>,
 }
 
 impl PlanInputs {
@@ -44,6 +55,7 @@ impl PlanInputs {
             cannot_run: None,
             source_date_epoch: DEFAULT_SOURCE_DATE_EPOCH,
             lock: None,
+            kept_slots: BTreeMap::new(),
             inputs: Inputs::default(),
             missing_secrets: BTreeMap::new(),
         }

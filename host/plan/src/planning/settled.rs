@@ -40,6 +40,7 @@ impl Settled {
         let parameters = parameters::check(definition, elements, wrong);
         crate::inputs::check(definition, elements, &parameters, &inputs.inputs, wrong);
         let known = planner.known_names();
+        super::kept::check(elements, &inputs.kept_slots, wrong);
         let slots = declared.slots(elements, wrong);
         declared.check_readers(&slots, elements, planner, wrong, findings);
         condition::check(elements, declared, &slots, wrong, findings);

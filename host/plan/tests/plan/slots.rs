@@ -236,3 +236,40 @@ fn facts_that_cannot_be() {
     ])])
     .unwrap();
 }
+
+#[test]
+fn slots_that_are_kept_for_somebody_else() {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use dibhost_plan::{KeptSlots, PlanInputs};
+
+    let text = "[image]\nname = \"x\"\nelements = [\"mine\", \"theirs\"]\n";
+    let definition =
+        dibhost_definition::Definition::parse(text, "image.toml", std::path::Path::new("."));
+    let definition = definition.unwrap();
+    let elements = [
+        element("mine").provides(IN, "x:y/z@1"),
+        element("theirs").provides(IN, "acme:y/z@1").reads(IN, "x:y/z@1"),
+    ];
+    let plan = |digests: &[&str]| {
+        let elements_of = digests.iter().map(|digest| (*digest).to_owned());
+        let of: BTreeSet<String> = elements_of.collect();
+        let kept = KeptSlots { publisher: "Acme".to_owned(), elements: of };
+        let kept_slots = BTreeMap::from([("acme".to_owned(), kept)]);
+        let inputs = PlanInputs { kept_slots, ..PlanInputs::for_arch("amd64") };
+        dibhost_plan::plan(&definition, &Shelf::new(elements.iter().cloned()), &inputs)
+    };
+    let said = plan(&[]).unwrap_err().to_string();
+    assert!(
+        said.contains("image.toml:3:21: `theirs` provides `acme:y/z@1`, and the slots of `acme:` are kept for the elements of Acme"),
+        "{said}"
+    );
+    assert!(!said.contains("`mine`"), "{said}");
+    let digest = dibhost_plan::planner::Planner::describe(
+        &Shelf::new(elements.iter().cloned()),
+        "theirs",
+        std::path::Path::new("."),
+    );
+    let said = plan(&[&digest.unwrap().digest]).map_or_else(|e| e.to_string(), |_| String::new());
+    assert!(!said.contains("are kept for"), "{said}");
+}
