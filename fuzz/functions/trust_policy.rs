@@ -9,7 +9,9 @@ pub(crate) fn trust_policy(data: &[u8]) {
     match TrustFile::parse(text, "trust.toml", Path::new(".")) {
         Ok(policy) => {
             for publisher in &policy.publishers {
-                assert!(publisher.unsigned || !publisher.names.is_empty() || text.contains("names"));
+                assert!(
+                    publisher.unsigned || !publisher.names.is_empty() || text.contains("names")
+                );
                 for name in &publisher.names {
                     let host = name.strip_prefix("oci://").and_then(|n| n.split('/').next());
                     assert!(host.is_none_or(|host| host == "*" || !host.contains('*')), "{name:?}");

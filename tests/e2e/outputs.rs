@@ -128,12 +128,12 @@ fn is_listed(listed: &str) -> Result<()> {
 
 /// What is in the tree that was unpacked; it runs.
 fn holds(tree: &Path) -> Result<()> {
-    let stat = |path: &str| {
-        tool::run("stat", &["-c", "%u:%g %a %h", text(&tree.join(path))])
-    };
-    for (path, expected) in
-        [("srv/of-www-data", "33:33 644 2"), ("srv/closed", "0:0 0 1"), ("usr/bin/su", "0:0 4755 1")]
-    {
+    let stat = |path: &str| tool::run("stat", &["-c", "%u:%g %a %h", text(&tree.join(path))]);
+    for (path, expected) in [
+        ("srv/of-www-data", "33:33 644 2"),
+        ("srv/closed", "0:0 0 1"),
+        ("usr/bin/su", "0:0 4755 1"),
+    ] {
         let found = stat(path)?;
         ensure!(found.trim() == expected, "{path} in {}: {found}", tree.display());
     }

@@ -27,8 +27,8 @@ use crate::record::Tape;
 use crate::runner::Runner;
 use crate::side_by_side::{ReadyStep, SideBySide, run_side_by_side};
 use crate::trusted::TrustedFolder;
-pub use stocked::Stocked;
 use dibhost_text::{harmless, near_file, quoted_list};
+pub use stocked::Stocked;
 
 /// Where elements are and how they are made to run.
 #[derive(Debug, Clone, Default)]

@@ -74,12 +74,7 @@ impl Format {
     #[must_use]
     pub fn is_of_disk(self) -> bool {
         match self {
-            Self::Raw
-            | Self::Qcow2
-            | Self::Vhd
-            | Self::Vhdx
-            | Self::Vmdk
-            | Self::Vdi => true,
+            Self::Raw | Self::Qcow2 | Self::Vhd | Self::Vhdx | Self::Vmdk | Self::Vdi => true,
             Self::Tar | Self::Tgz | Self::TarZst | Self::Squashfs | Self::Oci => false,
         }
     }

@@ -51,7 +51,9 @@ impl Library {
                 "`{reference}` was changed in the store: it is {digest}, and {} was kept",
                 stocked.digest
             ))
-            .with_help("somebody writes into the cache: look who may, and `dibhost fetch` it anew"));
+            .with_help(
+                "somebody writes into the cache: look who may, and `dibhost fetch` it anew",
+            ));
         }
         refuse_others(&bytes, reference)?;
         let mut element = self.examine(&bytes, digest, Some(&stocked.name), &stocked.path)?;
