@@ -165,7 +165,7 @@ mod tests {
     fn the_end_of_what_a_tool_said_is_in_its_error() {
         let mut heard = Vec::new();
         let tool = Tool::new("/bin/sh")
-            .args(["-c", "for i in $(seq 100); do echo line $i; done; echo why >&2; exit 3"]);
+            .args(["-c", "{ for i in $(seq 100); do echo line $i; done; echo why; } >&2; exit 3"]);
         let error = tool.run(&mut |line| heard.push(line.to_owned())).unwrap_err();
         assert_eq!(heard.len(), 101);
         assert!(error.message.starts_with("`sh` failed (exit status: 3):\n"), "{error}");

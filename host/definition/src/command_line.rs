@@ -145,16 +145,16 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_said_at_once() {
-        insta::assert_snapshot!(read("a b", Some("qcow,raw,vmdk"), Some("amd46"), &[]).unwrap_err(), @r"
+        insta::assert_snapshot!(read("a b", Some("qcow,raw,iso"), Some("amd46"), &[]).unwrap_err(), @r"
         the image's name has ' ' in it, and names files
           while taking the image's name from `-o a b`
           help: a name has letters, digits, `.`, `_` and `-`, and starts with a letter, a digit or `_`
         unknown format `qcow`
           while reading `-t`
           help: did you mean `qcow2`?
-        the format `vmdk` is not made
+        the format `iso` is not made
           while reading `-t`
-          help: not yet: take `raw` or `qcow2`, and convert it with `qemu-img convert`
+          help: not yet: take `raw`, which firmware starts from a USB stick
         unknown machine `amd46`
           while reading `-a`
           help: did you mean `amd64`?
@@ -168,7 +168,7 @@ mod tests {
         insta::assert_snapshot!(read("out/x.tar.gz", None, None, &["debian"]).unwrap_err(), @r"
         no image file `.tar.gz` is made
           while taking the image's name from `-o out/x.tar.gz`
-          help: not yet: a build makes disks alone; take `raw`
+          help: write instead: `tgz`, which is the same
         ");
     }
 

@@ -224,6 +224,41 @@ impl Library {
         Ok(self.examine(bytes, sha256(bytes), None, shown)?.inspection())
     }
 
+    /// Takes in an element that a definition names by `reference`: it is found from now on.
+    pub fn stock(&self, reference: &str, element: Stocked) {
+        lock(&self.stocked).insert(reference.to_owned(), element);
+    }
+
+    fn from_stock(&self, reference: &str) -> Result<Arc<Element>, ElementFailure> {
+        let stocked = lock(&self.stocked).get(reference).cloned();
+        let stocked = stocked.ok_or_else(|| {
+            ElementFailure::new(format!("`{}` is not in the store", harmless(reference, 200)))
+                .with_help("`dibhost fetch DEFINITION` gets what a definition names of registries")
+        })?;
+        let key = PathBuf::from(reference);
+        if let Some(element) = lock(&self.known).by_path.get(&key) {
+            return Ok(Arc::clone(element));
+        }
+        let bytes = read(&stocked.path, reference, self.load.component)?;
+        let digest = sha256(&bytes);
+        // Before anything of it is looked at.
+        if digest != stocked.digest {
+            return Err(ElementFailure::new(format!(
+                "`{reference}` was changed in the store: it is {digest}, and {} was kept",
+                stocked.digest
+            ))
+            .with_help(
+                "somebody writes into the cache: look who may, and `dibhost fetch` it anew",
+            ));
+        }
+        refuse_others(&bytes, reference)?;
+        let mut element = self.examine(&bytes, digest, Some(&stocked.name), &stocked.path)?;
+        // What is on a shelf of digests is told by what one typed.
+        element.origin = reference.to_owned();
+        let element = Arc::new(element);
+        Ok(Arc::clone(lock(&self.known).by_path.entry(key).or_insert(element)))
+    }
+
     /// Calls `run(step)` of a described element. Its effects on `target`, and what it tells
     /// `observer`, happen on this thread; the element runs on another one.
     ///

@@ -208,7 +208,7 @@ fn an_empty_text_says_how_to_start() {
     image.toml:3:12: `elements` is empty: an image is made of at least one element
       3 | elements = []
         |            ^^
-    image.toml:4:11: `formats` is empty: name at least one of `raw` and `qcow2`
+    image.toml:4:11: `formats` is empty: name at least one of `raw`, `qcow2`, `vhd`, `vhdx`, `vmdk`, `vdi`, `tar`, `tgz`, `tar.zst`, `squashfs` and `oci`
       4 | formats = []
         |           ^^
     "#);

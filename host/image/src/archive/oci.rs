@@ -5,11 +5,10 @@ use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::FileExt as _;
 
-use dibhost_text::Moment;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Failed, Source};
+use super::source::{Failed, Source};
 use crate::digest::hexadecimal;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -19,51 +18,6 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /// Bytes of a block of an archive.
 const BLOCK: u64 = 512;
-
-/// What an image of a container says beside its tree.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Container {
-    /// Its name, by which it is known where it is loaded.
-    pub name: String,
-    /// Debian's name of its processor.
-    pub arch: String,
-    /// When it was made, in seconds since 1970.
-    pub created: u64,
-}
-
-impl Container {
-    /// The names that OCI, which takes Go's, has for a processor: its own, and its variant.
-    fn platform(&self) -> (&str, Option<&'static str>) {
-        match self.arch.as_str() {
-            "i386" => ("386", None),
-            "arm64" => ("arm64", Some("v8")),
-            "armhf" => ("arm", Some("v7")),
-            "armel" => ("arm", Some("v5")),
-            "ppc64el" => ("ppc64le", None),
-            "mips64el" => ("mips64le", None),
-            "loong64" => ("loong64", None),
-            // amd64, s390x, riscv64.
-            other => (other, None),
-        }
-    }
-
-    fn config(&self, plain: &str) -> Value {
-        let (arch, variant) = self.platform();
-        let created = Moment::of(i64::try_from(self.created).unwrap_or(i64::MAX)).rfc3339();
-        let mut config = json!({
-            "created": created,
-            "architecture": arch,
-            "os": "linux",
-            "config": { "Cmd": ["/bin/sh"] },
-            "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{plain}")] },
-            "history": [{ "created": created, "created_by": "dibhost build" }],
-        });
-        if let Some(variant) = variant {
-            config["variant"] = json!(variant);
-        }
-        config
-    }
-}
 
 /// Hashes what is written, and counts it.
 struct Hashed<W> {
@@ -155,17 +109,4 @@ fn header(name: &str, bytes: u64, time: u64) -> io::Result<tar::Header> {
     header.set_entry_type(tar::EntryType::Regular);
     header.set_cksum();
     Ok(header)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn processors_have_the_names_of_oci() {
-        let container = |arch: &str| Container { arch: arch.to_owned(), ..Container::default() };
-        assert_eq!(container("amd64").platform(), ("amd64", None));
-        assert_eq!(container("ppc64el").platform(), ("ppc64le", None));
-        assert_eq!(container("armhf").platform(), ("arm", Some("v7")));
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! All numbers are little-endian. (VirtualBox, `src/VBox/Storage/VDICore.h`.)
 
-use super::{SECTOR, Source, Target};
+use super::source::{SECTOR, Source, Target};
 use crate::{Format, ImageError};
 
 const BLOCK: u64 = 1 << 20;

@@ -2,7 +2,7 @@
 //!
 //! Microsoft's "Virtual Hard Disk Image Format Specification", version 1.0; all numbers are big-endian.
 
-use super::{SECTOR, Source, Target};
+use super::source::{SECTOR, Source, Target};
 use crate::{Format, ImageError};
 
 /// What is copied at a time.

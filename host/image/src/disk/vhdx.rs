@@ -9,7 +9,7 @@
 use crc::{CRC_32_ISCSI, Crc};
 use uuid::{Uuid, uuid};
 
-use super::{SECTOR, Source, Target};
+use super::source::{SECTOR, Source, Target};
 use crate::{Format, ImageError};
 
 const KIB: u64 = 1 << 10;

@@ -12,7 +12,7 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 
-use super::{SECTOR, Source, Target};
+use super::source::{SECTOR, Source, Target};
 use crate::{Format, ImageError};
 
 const GRAIN_SECTORS: u64 = 128;

@@ -60,7 +60,11 @@ pub(super) fn open(json: &[u8], passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>>,
     if kdf.name != "scrypt" || cipher.name != "nacl/secretbox" {
         return Err(unsound());
     }
-    if !cost.is_power_of_two() || cost < 2 || cost > HIGHEST_COST || block != BLOCK || lanes != 1 {
+    if !cost.is_power_of_two()
+        || !(2..=HIGHEST_COST).contains(&cost)
+        || block != BLOCK
+        || lanes != 1
+    {
         return Err(KeyError::new(
             "wants more memory for its passphrase than any key that cosign writes",
         ));

@@ -126,9 +126,15 @@ fn what_a_rule_asks_beyond_a_key() {
     assert_eq!(ask(&until("2024-10-03"), NAME, &both), Err(expired));
 
     let digest_alone = sign(&Statement { subject: subject(), element: None }, &keys.acme).unwrap();
-    assert_eq!(ask(&keys.policy(ACME), NAME, &[digest_alone.clone()]).unwrap().claim, None);
+    assert_eq!(
+        ask(&keys.policy(ACME), NAME, std::slice::from_ref(&digest_alone)).unwrap().claim,
+        None
+    );
     let whole = keys.policy(&format!("{ACME}statement = \"element\"\n"));
-    assert_eq!(ask(&whole, NAME, &[digest_alone.clone()]), Err(TrustError::SaysTooLittle));
+    assert_eq!(
+        ask(&whole, NAME, std::slice::from_ref(&digest_alone)),
+        Err(TrustError::SaysTooLittle)
+    );
     assert!(ask(&whole, NAME, &[digest_alone, signed(&keys.acme)]).is_ok());
 
     let unsigned = keys.policy(&format!("{ACME}unsigned = true\n"));
