@@ -235,7 +235,7 @@ impl Stock {
         let version = asked.locked.as_ref().map(|locked| locked.version.clone());
         let version = version.filter(|_| !matches!(asked.reference.wanted, Wanted::Digest(_)));
         if let Some(kept) = in_store(store, &asked.repository, manifest)? {
-            return self.from_store(asked, kept, version, policy, store);
+            return self.of_stored(asked, kept, version, policy, store);
         }
         let registry = self.registry(asked)?;
         // The tag was looked up when it was agreed to; what it says now is told before anything is used.
@@ -277,7 +277,7 @@ impl Stock {
             let (version, manifest) = newest_there.ok_or_else(|| not_in_store(asked))?;
             let kept = in_store(store, &asked.repository, &manifest)?;
             let kept = kept.ok_or_else(|| not_in_store(asked))?;
-            return self.from_store(asked, kept, Some(version.to_string()), policy, store);
+            return self.of_stored(asked, kept, Some(version.to_string()), policy, store);
         }
         let registry = self.registry(asked)?;
         let version = match &asked.reference.wanted {
@@ -313,7 +313,7 @@ impl Stock {
     }
 
     /// What lies in the store is asked anew whether it is trusted: a policy may have changed.
-    fn from_store(
+    fn of_stored(
         &self,
         asked: &Asked<'_>,
         mut kept: Kept,

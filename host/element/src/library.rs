@@ -229,7 +229,7 @@ impl Library {
         lock(&self.stocked).insert(reference.to_owned(), element);
     }
 
-    fn from_stock(&self, reference: &str) -> Result<Arc<Element>, ElementFailure> {
+    fn of_stock(&self, reference: &str) -> Result<Arc<Element>, ElementFailure> {
         let stocked = lock(&self.stocked).get(reference).cloned();
         let stocked = stocked.ok_or_else(|| {
             ElementFailure::new(format!("`{}` is not in the store", harmless(reference, 200)))
@@ -301,7 +301,7 @@ impl Library {
     /// The element that is named so.
     fn named(&self, reference: &str, base: &Path) -> Result<Arc<Element>, ElementFailure> {
         match stocked::is_elsewhere(reference) {
-            true => self.from_stock(reference),
+            true => self.of_stock(reference),
             false => self.load(&self.find(reference, base)?),
         }
     }
