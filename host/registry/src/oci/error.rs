@@ -178,11 +178,10 @@ impl RegistryError {
             Self::Redirect { .. } => {
                 "name the registry by the host that it leads to, if you know that host"
             }
-            Self::Refused { .. }
-            | Self::TooLarge { .. }
-            | Self::Unsound { .. }
-            | Self::Credentials { .. }
-            | Self::Machine { .. } => return None,
+            Self::TooLarge { .. } | Self::Unsound { .. } => {
+                "ask its publisher, or who runs the registry; nothing of it is used"
+            }
+            Self::Refused { .. } | Self::Credentials { .. } | Self::Machine { .. } => return None,
         })
     }
 }
