@@ -113,6 +113,7 @@ fn four_languages_go_from_nothing_to_one_image_in_which_all_of_them_talk() -> Re
 }
 
 #[test]
+#[ignore = "long: under `make test-all`; twelve projects"]
 fn every_kind_is_tested_built_and_sound() -> Result<()> {
     let dibhost = author()?;
     // One copy of the SDK for all of them.
