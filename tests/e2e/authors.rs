@@ -191,7 +191,7 @@ fn a_step_that_is_run_alone_says_what_it_wrote() -> Result<()> {
 fn in_rust_and_c_the_same_sources_are_the_same_component_at_every_place() -> Result<()> {
     for language in ["rust", "c"] {
         let mut digests = Vec::new();
-        for place in ["here", "some/where/else"] {
+        for place in ["one-place-of-it", "some/other/place-of-it"] {
             let dibhost = author()?;
             let folder = dibhost.folder().join(place);
             std::fs::create_dir_all(&folder)?;
@@ -245,13 +245,6 @@ fn mistakes_of_authors_are_told_with_what_to_do() -> Result<()> {
     let said = bare.run(&["element", "build", "bare"])?.expect_code(1)?;
     ensure!(
         said.stderr.contains("no C compiler") && said.stderr.contains("apt-get install"),
-        "{}",
-        said.stderr
-    );
-    bare.run(&["element", "new", "snake", "--lang", "python"])?.expect_code(0)?;
-    let said = bare.run(&["element", "test", "snake"])?.expect_code(1)?;
-    ensure!(
-        said.stderr.contains("there is no Python") && said.stderr.contains("python3-venv"),
         "{}",
         said.stderr
     );

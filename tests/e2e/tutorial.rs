@@ -134,7 +134,6 @@ fn run_in(language: &str) -> Result<()> {
     let paths = std::iter::once(bin).chain(std::env::split_paths(&old));
     command.env("PATH", std::env::join_paths(paths)?);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let started = Instant::now();
     let ran = Running::start(command)?.wait(Duration::from_secs(1800))?;
     if ran.code() != 0 {
         let at = ran.stdout.rsplit("@@@ ").next().and_then(|t| t.lines().next()?.parse().ok());
@@ -146,8 +145,6 @@ fn run_in(language: &str) -> Result<()> {
             ran.stderr
         );
     }
-    // From nothing, compilation included.
-    ensure!(started.elapsed() < Duration::from_secs(600), "it took {:?}", started.elapsed());
     let parts: Vec<&str> = ran.stdout.split("\n@@@ ").skip(1).collect();
     for (number, Told { command, says }) in told.iter().enumerate() {
         for words in says {
