@@ -90,7 +90,7 @@ fn an_unwritable_output_folder() -> Result<()> {
 #[test]
 fn a_wrong_command_line() -> Result<()> {
     let dibhost = dibhost()?;
-    for args in [&["bild"][..], &["build"], &["build", "-t", "vhd", "-o", "x", "debian-minimal"]] {
+    for args in [&["bild"][..], &["build"], &["build", "-t", "iso", "-o", "x", "debian-minimal"]] {
         dibhost.run(args)?.expect_code(2)?;
     }
     let outcome = dibhost.run(&["build", "missing.toml"])?.expect_code(2)?;
