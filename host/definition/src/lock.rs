@@ -39,6 +39,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::location::Source;
 use crate::not_toml::not_toml;
 use crate::reader::{Item, Key, Reader, integer, kind};
+use crate::sha256::{is_hex, is_sha256};
 use crate::write::{toml_key, toml_text};
 
 /// The file's name, beside the definition.
@@ -248,7 +249,7 @@ impl Reader<'_> {
             let said = (words.next(), words.next(), words.next(), words.next());
             let version = match said {
                 (Some(version), Some(arch), Some(digest), None)
-                    if is_digest(digest) && is_word(version) && is_word(arch) =>
+                    if is_sha256(digest) && is_word(version) && is_word(arch) =>
                 {
                     let sha256 = digest.trim_start_matches("sha256:").to_owned();
                     LockedVersion { version: version.to_owned(), arch: arch.to_owned(), sha256 }
@@ -291,7 +292,7 @@ impl Reader<'_> {
 
     fn locked_digest(&mut self, item: &Item<'_>, key: &str) -> Option<String> {
         let digest = self.text(item, key, "a text")?.value;
-        if !is_digest(&digest) {
+        if !is_sha256(&digest) {
             self.refuse(item, Diagnostic::new("this is no digest, as `sha256:…` is"));
         }
         Some(digest)
@@ -325,7 +326,7 @@ impl Reader<'_> {
             };
             let said = match asked.starts_with(GIT) {
                 true if !is_commit(&is) => "this is no commit, as `commit:…` with all digits is",
-                false if !is_digest(&is) => "this is no digest, as `sha256:…` is",
+                false if !is_sha256(&is) => "this is no digest, as `sha256:…` is",
                 _ => {
                     pins.insert(asked.to_owned(), is);
                     continue;
@@ -341,14 +342,6 @@ impl Reader<'_> {
 fn is_word(text: &str) -> bool {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"._+~:-^".contains(&b);
     !text.is_empty() && text.bytes().all(fits)
-}
-
-fn is_hex(text: &str) -> bool {
-    text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-fn is_digest(text: &str) -> bool {
-    text.strip_prefix("sha256:").is_some_and(|d| d.len() == 64 && is_hex(d))
 }
 
 fn is_commit(text: &str) -> bool {

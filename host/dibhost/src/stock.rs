@@ -62,7 +62,6 @@ struct Asked<'a> {
     /// As the definition has it.
     text: &'a str,
     reference: OciReference,
-    repository: Repository,
     locked: Option<LockedElement>,
 }
 
@@ -112,9 +111,7 @@ impl Stock {
                 continue;
             }
             let locked = known.values().find(|locked| locked.from == text).cloned();
-            let repository = format!("{}/{}", reference.host, reference.repository).parse();
-            let repository = repository.map_err(Failure::wrong)?;
-            let asked = Asked { text, reference, repository, locked };
+            let asked = Asked { text, reference, locked };
             match self.place(&asked, &policy, &store, library) {
                 Ok(placed) => {
                     self.placed.borrow_mut().insert(text.to_owned(), placed);
@@ -234,13 +231,14 @@ impl Stock {
     ) -> Result<(Found, Verdict), Failure> {
         let version = asked.locked.as_ref().map(|locked| locked.version.clone());
         let version = version.filter(|_| !matches!(asked.reference.wanted, Wanted::Digest(_)));
-        if let Some(kept) = in_store(store, &asked.repository, manifest)? {
+        if let Some(kept) = in_store(store, &asked.reference.repository, manifest)? {
             return self.of_stored(asked, kept, version, policy, store);
         }
         let registry = self.registry(asked)?;
         // The tag was looked up when it was agreed to; what it says now is told before anything is used.
         if let Some(version) = &version {
-            let now = registry.manifest(&asked.repository, &Pointer::Tag(version.clone()));
+            let now =
+                registry.manifest(&asked.reference.repository, &Pointer::Tag(version.clone()));
             match now {
                 Ok(now) if now.digest != *manifest => {
                     return Err(Failure::wrong(format!(
@@ -268,14 +266,14 @@ impl Stock {
     ) -> Result<(Found, Verdict), Failure> {
         let fits =
             |text: &str| Version::parse(text).ok().filter(|v| asked.reference.wanted.fits(v));
-        let kept = store.versions(&asked.repository).map_err(of_store)?;
+        let kept = store.versions(&asked.reference.repository).map_err(of_store)?;
         let mut there: Vec<(Version, Digest)> =
             kept.into_iter().filter_map(|(text, digest)| Some((fits(&text)?, digest))).collect();
         there.sort();
         let newest_there = there.pop();
         if self.registries.is_none() {
             let (version, manifest) = newest_there.ok_or_else(|| not_in_store(asked))?;
-            let kept = in_store(store, &asked.repository, &manifest)?;
+            let kept = in_store(store, &asked.reference.repository, &manifest)?;
             let kept = kept.ok_or_else(|| not_in_store(asked))?;
             return self.of_stored(asked, kept, Some(version.to_string()), policy, store);
         }
@@ -283,7 +281,7 @@ impl Stock {
         let version = match &asked.reference.wanted {
             Wanted::Version(version) => version.clone(),
             _ => {
-                let tags = registry.tags(&asked.repository).map_err(of_registry)?;
+                let tags = registry.tags(&asked.reference.repository).map_err(of_registry)?;
                 let newest = tags.iter().filter_map(|tag| fits(tag)).max();
                 newest.ok_or_else(|| {
                     Failure::wrong(format!(
@@ -309,7 +307,7 @@ impl Stock {
 
     fn registry(&self, asked: &Asked<'_>) -> Result<Registry, Failure> {
         let registries = self.registries.as_ref().ok_or_else(|| not_in_store(asked))?;
-        registries.of(&asked.repository).map_err(of_registry)
+        registries.of(&asked.reference.repository).map_err(of_registry)
     }
 
     /// What lies in the store is asked anew whether it is trusted: a policy may have changed.
@@ -326,12 +324,16 @@ impl Stock {
             // It may have been signed since.
             Err(_) if self.registries.is_some() => {
                 let registry = self.registry(asked)?;
-                let bundles = signatures(&registry, &asked.repository, &kept.manifest)?.bundles;
+                let bundles =
+                    signatures(&registry, &asked.reference.repository, &kept.manifest)?.bundles;
                 let verdict = decide(asked, policy, &kept.manifest, &bundles)
                     .map_err(|error| trust::refused(asked.text, &error))?;
-                let parts = store.parts(&asked.repository, &kept.manifest).map_err(of_store)?;
+                let parts =
+                    store.parts(&asked.reference.repository, &kept.manifest).map_err(of_store)?;
                 if let Some((pulled, _)) = parts {
-                    kept = store.keep(&asked.repository, &pulled, &bundles).map_err(of_store)?;
+                    kept = store
+                        .keep(&asked.reference.repository, &pulled, &bundles)
+                        .map_err(of_store)?;
                 }
                 verdict
             }
@@ -352,12 +354,14 @@ impl Stock {
         policy: &Policy,
         store: &ElementStore,
     ) -> Result<(Found, Verdict), Failure> {
-        let pulled = registry.pull_element(&asked.repository, pointer).map_err(of_registry)?;
-        let bundles = signatures(registry, &asked.repository, &pulled.manifest.digest)?.bundles;
+        let pulled =
+            registry.pull_element(&asked.reference.repository, pointer).map_err(of_registry)?;
+        let bundles =
+            signatures(registry, &asked.reference.repository, &pulled.manifest.digest)?.bundles;
         let verdict = decide(asked, policy, &pulled.manifest.digest, &bundles)
             .map_err(|error| trust::refused(asked.text, &error))?;
         signed_so(asked, &verdict, version.as_deref(), &pulled.component_digest)?;
-        let kept = store.keep(&asked.repository, &pulled, &bundles).map_err(of_store)?;
+        let kept = store.keep(&asked.reference.repository, &pulled, &bundles).map_err(of_store)?;
         Ok((Found { kept, version, fetched: true }, verdict))
     }
 

@@ -41,16 +41,13 @@ impl FromStr for Digest {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-        match text.strip_prefix("sha256:") {
-            Some(digits) if digits.len() == 64 && digits.bytes().all(hex) => {
-                Ok(Self(text.to_owned()))
-            }
-            _ => Err(format!(
-                "`{}` is no digest: `sha256:` and 64 small hexadecimal digits are wanted",
-                dibhost_text::harmless(text, 100)
-            )),
+        if dibhost_definition::is_sha256(text) {
+            return Ok(Self(text.to_owned()));
         }
+        Err(format!(
+            "`{}` is no digest: `sha256:` and 64 small hexadecimal digits are wanted",
+            dibhost_text::harmless(text, 100)
+        ))
     }
 }
 
