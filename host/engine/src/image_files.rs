@@ -65,17 +65,16 @@ impl Output for ImageFiles<'_> {
         let none = Disks::default();
         let disks = match disks {
             Some(disks) => disks,
-            None if plan.image.makes_disks() => {
+            None if formats.iter().any(|format| format.is_of_disk()) => {
                 return Err(BuildFailure::new("there is no disk to make them of"));
             }
             None => &none,
         };
-        let tree = tree_files::make(tree, plan, self.scratch)?;
-        let (stem, formats) = (self.stem, formats.to_vec());
-        let images = Images { disks: &disks.files, tree, stem, formats };
+        let tree = tree_files::make(tree, plan, formats, self.scratch)?;
+        let images =
+            Images { disks: &disks.files, tree, stem: self.stem, formats: formats.to_vec() };
         let compression = plan.image.qcow2_compression;
-        let mut known =
-            plan.image.formats.contains(&Format::Qcow2).then(|| self.known(compression)).flatten();
+        let mut known = formats.contains(&Format::Qcow2).then(|| self.known(compression)).flatten();
         let packing = Packing {
             compression,
             known: known.as_mut().map(|known| known as &mut dyn Clusters),

@@ -27,7 +27,9 @@ pub use filesystem::{
     Compressor, Ext4Tuning, FatBits, FatSerial, FilesystemKind, FilesystemUuid, FreeTuning,
     PackedTuning, Refused, Tuning, VfatTuning, check_label, parse_tuning, parse_uuid,
 };
-pub use format::{BtrfsLayout, Counted, ExtLayout, FormatLayout, PackedLayout, Problem, XfsLayout};
+pub use format::{
+    BtrfsLayout, Counted, ExtLayout, FormatLayout, PackedLayout, Problem, XfsLayout, squashfs_of,
+};
 pub use identity::FilesystemIdentity;
 pub use listing::{Listed, Listing};
 pub use site::{MakeError, Site};

@@ -26,5 +26,5 @@ mod xfs;
 pub use btrfs::BtrfsLayout;
 pub use counted::{Counted, Problem};
 pub use layout::{ExtLayout, FormatLayout};
-pub use packed::PackedLayout;
+pub use packed::{PackedLayout, squashfs_of};
 pub use xfs::XfsLayout;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use dibhost_sys::Program;
 use serde::{Deserialize, Serialize};
@@ -25,8 +26,22 @@ pub struct PackedLayout {
 }
 
 /// Nothing younger than this is in it; both tools clamp the times of files to it.
-fn clamped(program: Program, site: &Site<'_>) -> Program {
-    program.env("SOURCE_DATE_EPOCH", site.time.max(0).to_string())
+fn clamped(program: Program, time: i64) -> Program {
+    program.env("SOURCE_DATE_EPOCH", time.max(0).to_string())
+}
+
+/// The program that makes a squashfs of a folder: in a file, or from the start of a device. Nothing
+/// younger than `time`, in seconds since 1970, is in it.
+#[must_use]
+pub fn squashfs_of(folder: &Path, to: &Path, compression: Compressor, time: i64) -> Program {
+    let program = Program::new("mksquashfs")
+        .arg(folder)
+        .arg(to)
+        .args(["-noappend", "-no-progress", "-no-recovery", "-quiet", "-xattrs"])
+        .args(["-reproducible", "-comp", compression.name()])
+        // Of its queues; else a quarter of the machine's.
+        .args(["-mem", "512M"]);
+    clamped(program, time)
 }
 
 pub(super) fn squashfs(
@@ -34,15 +49,8 @@ pub(super) fn squashfs(
     site: &Site<'_>,
     tree: &mut dyn Tree,
 ) -> Result<(), MakeError> {
-    fill(packed, site, tree, |part| {
-        Program::new("mksquashfs")
-            .arg(part)
-            .arg(site.path)
-            .args(["-noappend", "-no-progress", "-no-recovery", "-quiet", "-xattrs"])
-            .args(["-reproducible", "-comp", packed.tuning.compression.name()])
-            // Of its queues; else a quarter of the machine's.
-            .args(["-mem", "512M"])
-    })
+    let compression = packed.tuning.compression;
+    fill(packed, site, tree, |part| squashfs_of(part, site.path, compression, site.time))
 }
 
 pub(super) fn erofs(
@@ -56,7 +64,7 @@ pub(super) fn erofs(
         if packed.tuning.compression != Compressor::None {
             program = program.arg(format!("-z{}", packed.tuning.compression.name()));
         }
-        program.arg(site.path).arg(part)
+        clamped(program.arg(site.path).arg(part), site.time)
     })
 }
 
@@ -91,7 +99,7 @@ fn fill(
     packed: &PackedLayout,
     site: &Site<'_>,
     tree: &mut dyn Tree,
-    program: impl FnOnce(&std::path::Path) -> Program,
+    program: impl FnOnce(&Path) -> Program,
 ) -> Result<(), MakeError> {
     // What is not mounted is an empty folder.
     let empty = tempfile::Builder::new().prefix("empty-").tempdir_in(site.scratch)?;
@@ -100,7 +108,7 @@ fn fill(
     let part = part.as_deref().unwrap_or(empty.path());
     let is_file = site.file.metadata()?.is_file();
     let length = site.file.metadata()?.len();
-    tree.program(&clamped(program(part), site))?;
+    tree.program(&program(part))?;
     if is_file {
         let written = site.file.metadata()?.len();
         if written > packed.size {

@@ -23,7 +23,11 @@ pub(crate) fn write(
     let written = match format {
         Format::TarZst => source.zstd(file),
         Format::Oci => oci::write(source, file),
-        _ => source.gzip(file, &mut |_| ()),
+        Format::Tgz => source.gzip(file, &mut |_| ()),
+        other => {
+            let problem = format!("is a {other}, which is made elsewhere");
+            return Err(ImageError::output(path, &problem, "say so as a mistake of dibhost"));
+        }
     };
     written.map_err(|failed| match failed {
         Failed::Cancelled(cancelled) => ImageError::Cancelled(cancelled),

@@ -32,6 +32,11 @@ pub(crate) fn write(
         Format::Vhd => vhd::write(source, &to),
         Format::Vhdx => vhdx::write(source, &to),
         Format::Vdi => vdi::write(source, &to),
-        _ => vmdk::write(source, &to),
+        Format::Vmdk => vmdk::write(source, &to),
+        other => Err(ImageError::output(
+            path,
+            &format!("is a {other}, which is made elsewhere"),
+            "say so as a mistake of dibhost",
+        )),
     }
 }
