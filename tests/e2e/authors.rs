@@ -249,6 +249,13 @@ fn mistakes_of_authors_are_told_with_what_to_do() -> Result<()> {
         "{}",
         said.stderr
     );
+    // Nor is there one from before.
+    let bare = bare.empty_cache();
+    bare.run(&["element", "new", "snake", "--lang", "python"])?.expect_code(0)?;
+    let said = bare.run(&["element", "test", "snake"])?.expect_code(1)?.stderr;
+    for words in ["there is no Python", "python3-venv"] {
+        ensure!(said.contains(words), "no `{words}` in:\n{said}");
+    }
     Ok(())
 }
 

@@ -1,68 +1,18 @@
 //! Elements shared by a registry as people do it: pushed by one, pulled by another on what could be
 //! another machine, carried in a file, copied; and what is in the way of it.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use dibhost_tests::dibhost;
 use dibhost_tests::program::Dibhost;
-use dibhost_tests::{dibhost, tool};
+use dibhost_tests::registry::Registry;
 use serde_json::Value;
-
-/// Debian's registry on a port of its own, ended with the test.
-struct Registry {
-    host: String,
-    child: Child,
-    _folder: tempfile::TempDir,
-}
-
-impl Registry {
-    fn start(more: &str) -> Result<Self> {
-        let folder = dibhost_tests::work_folder()?;
-        let at = folder.path().display();
-        // `builder`, `hunter2`.
-        let known = "builder:$2y$04$aizSOPOJfsTx4gvce2NvD.v9U5.OA.E5WH7R7A.0tEyCmccKBcTqW\n";
-        std::fs::write(folder.path().join("htpasswd"), known)?;
-        let config = format!(
-            "version: 0.1\nlog:\n  level: info\nstorage:\n  filesystem:\n    rootdirectory: {at}/data\n\
-             http:\n  addr: 127.0.0.1:0\n{}",
-            more.replace("FOLDER", &at.to_string())
-        );
-        std::fs::write(folder.path().join("config.yml"), config)?;
-        let mut child = tool::command("docker-registry")
-            .arg("serve")
-            .arg(folder.path().join("config.yml"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context(
-                "starting `docker-registry` (`scripts/install-dependencies test` installs it)",
-            )?;
-        let mut said = BufReader::new(child.stderr.take().context("it says something")?);
-        let host = loop {
-            let mut line = String::new();
-            ensure!(said.read_line(&mut line)? > 0, "docker-registry ended");
-            if let Some(rest) = line.split("listening on ").nth(1) {
-                let address = |c: &char| c.is_ascii_digit() || ".:".contains(*c);
-                break rest.chars().take_while(address).collect();
-            }
-        };
-        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-        Ok(Self { host, child, _folder: folder })
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Somebody's machine, that knows of registries without TLS.
 fn somebody(hosts: &str) -> Result<Dibhost> {
@@ -92,7 +42,7 @@ fn folder_is_whole(dibhost: &Dibhost) -> Result<()> {
 
 #[test]
 fn elements_go_from_one_machine_to_another() -> Result<()> {
-    let (here, there) = (Registry::start("")?, Registry::start("")?);
+    let (here, there) = (Registry::start()?, Registry::start()?);
     let hosts = format!("{},{}", here.host, there.host);
     let author = somebody(&hosts)?;
     let elements = author.elements().to_owned();
@@ -158,8 +108,10 @@ fn elements_go_from_one_machine_to_another() -> Result<()> {
 
 #[test]
 fn a_helper_says_who_asks_and_others_are_not_let_in() -> Result<()> {
-    let registry =
-        Registry::start("auth:\n  htpasswd:\n    realm: test\n    path: FOLDER/htpasswd\n")?;
+    // `builder`, `hunter2`.
+    let known = "builder:$2y$04$aizSOPOJfsTx4gvce2NvD.v9U5.OA.E5WH7R7A.0tEyCmccKBcTqW\n";
+    let auth = "auth:\n  htpasswd:\n    realm: test\n    path: FOLDER/htpasswd\n";
+    let registry = Registry::start_with(&[("htpasswd", known)], auth)?;
     let stranger = somebody(&registry.host)?;
     let file = stranger.elements().join("growroot.wasm").to_string_lossy().into_owned();
     let to = format!("oci://{}/acme/growroot", registry.host);
@@ -197,7 +149,7 @@ fn another(file: &Path, to: &Path) -> Result<()> {
 
 #[test]
 fn a_version_stays_what_it_is_and_what_is_spoilt_is_said() -> Result<()> {
-    let registry = Registry::start("")?;
+    let registry = Registry::start()?;
     let somebody = somebody(&registry.host)?;
     let file = somebody.elements().join("growroot.wasm");
     let to = format!("oci://{}/acme/growroot", registry.host);

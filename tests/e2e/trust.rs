@@ -1,77 +1,12 @@
 //! Who is trusted: an element that is signed, pushed, named by a definition and locked; and everything
 //! that somebody between can do to it. Against Debian's own `docker-registry` on the loopback address.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use dibhost_tests::program::{Dibhost, Outcome};
+use dibhost_tests::registry::Registry;
 use dibhost_tests::{dibhost, tool};
-
-/// The program is in no path that everybody has.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// A registry of this test's own, on a port of its own.
-struct Registry {
-    host: String,
-    folder: tempfile::TempDir,
-    child: Child,
-}
-
-impl Registry {
-    fn start() -> Result<Self> {
-        let folder = dibhost_tests::work_folder()?;
-        let config = format!(
-            "version: 0.1\nlog:\n  level: info\nstorage:\n  filesystem:\n    rootdirectory: {}/data\n  \
-             delete:\n    enabled: true\nhttp:\n  addr: 127.0.0.1:0\n",
-            folder.path().display()
-        );
-        std::fs::write(folder.path().join("config.yml"), config)?;
-        let mut child = Command::new("docker-registry")
-            .arg("serve")
-            .arg(folder.path().join("config.yml"))
-            .env_clear()
-            .env("PATH", PATH)
-            .env("OTEL_TRACES_EXPORTER", "none")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context(
-                "starting `docker-registry` (`scripts/install-dependencies test` installs it)",
-            )?;
-        let mut said = BufReader::new(child.stderr.take().context("it has a standard error")?);
-        let host = loop {
-            let mut line = String::new();
-            ensure!(said.read_line(&mut line)? > 0, "docker-registry ended");
-            if let Some(rest) = line.split("listening on ").nth(1) {
-                let address = rest.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c));
-                break address.collect::<String>();
-            }
-        };
-        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-        Ok(Self { host, folder, child })
-    }
-
-    /// Where the blob of a digest lies.
-    fn blob(&self, digest: &str) -> PathBuf {
-        let hex = digest.trim_start_matches("sha256:");
-        let blobs = "data/docker/registry/v2/blobs/sha256";
-        self.folder.path().join(format!("{blobs}/{}/{hex}/data", &hex[..2]))
-    }
-
-    fn requests_end(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        self.requests_end();
-    }
-}
 
 /// A person with keys, a policy and elements; the registry that they share them by.
 struct Shop {
@@ -266,7 +201,7 @@ fn an_element_of_a_registry_is_fetched_locked_and_used_without_the_network() -> 
     }
     ensure!(!locked.contains(&format!("digest = \"{manifest}\"")), "two digests of two things");
     // Locked and in the store: the registry may be gone.
-    shop.registry.requests_end();
+    shop.registry.end();
     shop.build(&["--locked"])?;
     shop.good(&["fetch", "--locked", "image.toml"])?;
     shop.good(&["plan", "image.toml"])?;
@@ -403,7 +338,7 @@ fn a_tag_that_moved_and_a_version_that_is_hidden_are_told() -> Result<()> {
     shop.publish("1.2.0", false, &["acme"])?;
     shop.definition(":^1.0")?;
     shop.build(&[])?;
-    let tags = shop.registry.folder.path().join("data/docker/registry/v2/repositories/acme/motd");
+    let tags = shop.registry.stored().join("repositories/acme/motd");
     shop.publish("1.0.0", false, &["acme"])?;
     std::fs::remove_dir_all(tags.join("_manifests/tags/1.2.0"))?;
     let update = ["update", "--only", "elements", "image.toml"];
@@ -454,7 +389,7 @@ fn what_was_changed_in_the_store_or_in_the_lock_is_refused() -> Result<()> {
     }
     ensure!(flipped == 1, "{flipped} stored components");
     // With the registry there it comes anew; what is spoilt is never used.
-    shop.registry.requests_end();
+    shop.registry.end();
     shop.refused(&["build", "image.toml"], &["image.toml"])?;
     Ok(())
 }
@@ -478,7 +413,7 @@ fn what_a_registry_changes_of_a_signature_or_component_is_refused() -> Result<()
     shop.good(&["fetch", "image.toml"])?;
     shop.forget()?;
     // The signature's own bytes: what its digest does not say is not read.
-    let blobs = shop.registry.folder.path().join("data/docker/registry/v2/blobs/sha256");
+    let blobs = shop.registry.stored().join("blobs/sha256");
     let mut changed = 0;
     let mut folders = vec![blobs];
     while let Some(folder) = folders.pop() {

@@ -5,13 +5,12 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use dibhost_tests::program::Running;
+use dibhost_tests::registry::Registry;
 use dibhost_tests::repository;
 
 use crate::authors::{LANGUAGES, author};
@@ -61,61 +60,21 @@ fn commands(verbs: &str) -> Result<Vec<Told>> {
     Ok(all)
 }
 
-/// A real registry on a port of its own, ended when dropped.
-struct Registry(Child, u16);
-
-impl Registry {
-    fn start(folder: &Path) -> Result<Self> {
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let config = folder.join("registry.yml");
-        let store = folder.join("registry");
-        fs::write(
-            &config,
-            format!(
-                "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:{port}\n",
-                store.display()
-            ),
-        )?;
-        let child = Command::new("docker-registry")
-            .arg("serve")
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("starting docker-registry: `scripts/install-dependencies test` installs it")?;
-        let registry = Self(child, port);
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            ensure!(Instant::now() < deadline, "docker-registry does not answer");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(registry)
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 fn run_in(language: &str) -> Result<()> {
     let dibhost = author()?;
     let verbs = dibhost.run(&["element", "--help"])?.expect_code(0)?.stdout;
     let told = commands(&verbs)?;
     ensure!(told.len() > 9, "the tutorial has {} commands: is it read?", told.len());
     let shares = told.iter().any(|t| t.command.contains("element push"));
-    let registry = shares.then(|| Registry::start(dibhost.folder())).transpose()?;
-    let port = registry.as_ref().map_or(5000, |registry| registry.1);
+    ensure!(shares, "the tutorial shares nothing");
+    let registry = Registry::start()?;
     let mut script = String::from("set -e\n");
     for (number, Told { command, .. }) in told.iter().enumerate() {
         let command = command
             .replace("--lang rust", &format!("--lang {language}"))
             // A system of a few files, in a moment.
             .replace("\"debian\"", "\"fake-os\"")
-            .replace("localhost:5000", &format!("127.0.0.1:{port}"));
+            .replace("localhost:5000", &registry.host);
         let _ = writeln!(script, "printf '\\n@@@ {number}\\n'\n{command}");
     }
     let path = dibhost.write("tutorial.sh", &script)?;

@@ -11,6 +11,7 @@ pub mod leftovers;
 pub mod mirror;
 pub mod mistakes;
 pub mod program;
+pub mod registry;
 pub mod tool;
 
 pub use program::{Dibhost, Outcome, Running, dibhost};
