@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use dibhost_filesystems::{EntryKind, Tree, TreeEntry, has_acl, largest_xattr, xattr_space};
+use dibhost_filesystems::{EntryKind, Tree, TreeEntry, XattrTotals};
 use dibhost_plan::Plan;
 use dibhost_sys::{Program, ProgramError, ProgramOutput};
 use dibhost_tree::{Kind, ListedNode, TargetError, TargetPath, Workshop};
@@ -84,10 +84,8 @@ fn entry(node: ListedNode) -> TreeEntry {
         Kind::Symlink => EntryKind::Symlink,
         Kind::CharacterDevice | Kind::BlockDevice | Kind::Fifo | Kind::Socket => EntryKind::Special,
     };
-    let attributes = || {
-        let all = node.attributes.iter();
-        all.map(|(name, length)| (name.as_str(), *length as usize))
-    };
+    let attributes = node.attributes.iter();
+    let attributes = attributes.map(|(name, length)| (name.as_str(), *length as usize));
     TreeEntry {
         path: node.path.into(),
         kind,
@@ -100,9 +98,7 @@ fn entry(node: ListedNode) -> TreeEntry {
         holes: if kind == EntryKind::File { node.size.saturating_sub(node.allocated) } else { 0 },
         links: u32::try_from(node.links).unwrap_or(u32::MAX),
         inode: node.inode,
-        xattr_space: xattr_space(attributes()),
-        largest_xattr: largest_xattr(attributes()),
-        has_acl: has_acl(attributes()),
+        xattrs: XattrTotals::of(attributes),
         target: node.target,
     }
 }

@@ -19,6 +19,7 @@ pub mod readback;
 mod site;
 mod tree;
 pub mod walk;
+mod xattrs;
 
 pub use copy::{Copied, CopyError, Holds, attributes, copy};
 pub use ext4::ExtFilling;
@@ -33,6 +34,5 @@ pub use format::{
 pub use identity::FilesystemIdentity;
 pub use listing::{Listed, Listing};
 pub use site::{MakeError, Site};
-pub use tree::{
-    EntryKind, FolderTree, RootFolder, Tree, TreeEntry, has_acl, largest_xattr, xattr_space,
-};
+pub use tree::{EntryKind, FolderTree, RootFolder, Tree, TreeEntry};
+pub use xattrs::XattrTotals;

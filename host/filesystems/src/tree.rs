@@ -13,6 +13,7 @@ use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput};
 use serde::{Deserialize, Serialize};
 
 use crate::walk::{by_folder, names, open_folder_below};
+use crate::xattrs::XattrTotals;
 use dibhost_volumes::sparse;
 
 /// What kind of node an entry is.
@@ -64,12 +65,8 @@ pub struct TreeEntry {
     pub links: u32,
     /// Equal for all names of one file. Only looked at where `links` is more than 1.
     pub inode: u64,
-    /// See [`xattr_space`].
-    pub xattr_space: u64,
-    /// Bytes of the largest extended attribute, its name and its value.
-    pub largest_xattr: u64,
-    /// Whether one of them is an access control list.
-    pub has_acl: bool,
+    /// What its extended attributes take.
+    pub xattrs: XattrTotals,
     /// What a symbolic link says; of all others nothing.
     pub target: Vec<u8>,
 }
@@ -79,25 +76,6 @@ impl TreeEntry {
     pub(crate) fn shown(&self) -> String {
         format!("/{}", self.path.to_string_lossy().escape_debug())
     }
-}
-
-/// What extended attributes take on a filesystem: names and values, each in steps of 4 bytes, and
-/// 16 bytes for each.
-pub fn xattr_space<'a>(attributes: impl IntoIterator<Item = (&'a str, usize)>) -> u64 {
-    let space = |(name, value): (&str, usize)| {
-        16 + name.len().next_multiple_of(4) as u64 + value.next_multiple_of(4) as u64
-    };
-    attributes.into_iter().map(space).sum()
-}
-
-/// Bytes of the largest of these, name and value.
-pub fn largest_xattr<'a>(attributes: impl IntoIterator<Item = (&'a str, usize)>) -> u64 {
-    attributes.into_iter().map(|(name, value)| (name.len() + value) as u64).max().unwrap_or(0)
-}
-
-/// Whether one of these is an access control list.
-pub fn has_acl<'a>(attributes: impl IntoIterator<Item = (&'a str, usize)>) -> bool {
-    attributes.into_iter().any(|(name, _)| name.starts_with("system.posix_acl_"))
 }
 
 /// A finished tree, in parts: one for each mount point, what is mounted below it split off and an
@@ -277,7 +255,6 @@ fn entry(relative: &Path, path: &Path, stat: &Metadata) -> io::Result<TreeEntry>
         EntryKind::Special
     };
     let attributes = xattrs(path)?;
-    let attributes = || attributes.iter().map(|(name, length)| (name.as_str(), *length));
     let sparse = kind == EntryKind::File && stat.blocks() * 512 < stat.size();
     Ok(TreeEntry {
         path: relative.to_owned(),
@@ -290,9 +267,7 @@ fn entry(relative: &Path, path: &Path, stat: &Metadata) -> io::Result<TreeEntry>
         holes: if sparse { holes(path)? } else { 0 },
         links: u32::try_from(stat.nlink()).unwrap_or(u32::MAX),
         inode: stat.ino(),
-        xattr_space: xattr_space(attributes()),
-        largest_xattr: largest_xattr(attributes()),
-        has_acl: has_acl(attributes()),
+        xattrs: XattrTotals::of(attributes.iter().map(|(name, length)| (name.as_str(), *length))),
         target: match kind {
             EntryKind::Symlink => std::fs::read_link(path)?.into_os_string().into_vec(),
             _ => Vec::new(),

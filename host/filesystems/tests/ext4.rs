@@ -20,7 +20,7 @@ use dibhost_filesystems::{
     parse_tuning, readback,
 };
 use dibhost_sys::Cancel;
-use made::{KINDS, complaints, empty, fill, proved, remove};
+use made::{KINDS, attribute, complaints, empty, fill, proved, remove};
 use mounted::{EPOCH, Mounted, full_tree, noise, run};
 use proptest::prelude::*;
 
@@ -136,6 +136,28 @@ fn empty_files_are_given_inodes() {
         let (blocks, inodes) = reckoned(&root, &image, kind, true);
         assert_eq!(complaints(&image), None);
         assert!(few_inodes(inodes) && !few_blocks(blocks), "{kind:?}: {blocks:?} {inodes:?}");
+    }
+}
+
+/// What lies behind the inode has no block, and an access control list is shorter there than it is shown.
+#[test]
+fn lists_that_files_inherit_have_no_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, image) = (folder.path().join("root"), folder.path().join("image"));
+    fs::create_dir_all(root.join("many")).unwrap();
+    // Owner, a user, group, a group, mask and others, as the kernel shows them.
+    let mut list = 2u32.to_le_bytes().to_vec();
+    for (tag, id) in [(1u16, !0u32), (2, 1000), (4, !0), (8, 2000), (16, !0), (32, !0)] {
+        list.extend(
+            tag.to_le_bytes().into_iter().chain(4u16.to_le_bytes()).chain(id.to_le_bytes()),
+        );
+    }
+    attribute(&root.join("many"), "system.posix_acl_default", &list);
+    many(&root, 1400);
+    for kind in [FilesystemKind::Ext2, FilesystemKind::Ext3, FilesystemKind::Ext4] {
+        let (blocks, inodes) = reckoned(&root, &image, kind, true);
+        assert_eq!(complaints(&image), None);
+        assert!(few_blocks(blocks) || few_inodes(inodes), "{kind:?}: {blocks:?} {inodes:?}");
     }
 }
 

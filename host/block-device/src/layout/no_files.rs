@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dibhost_filesystems::{EntryKind, Tree, TreeEntry};
+use dibhost_filesystems::{EntryKind, Tree, TreeEntry, XattrTotals};
 use dibhost_sys::{Program, ProgramError, ProgramOutput};
 
 /// The mount points, each an empty folder.
@@ -27,9 +27,7 @@ impl Tree for NoFiles {
             holes: 0,
             links: 2,
             inode: 0,
-            xattr_space: 0,
-            largest_xattr: 0,
-            has_acl: false,
+            xattrs: XattrTotals::default(),
             target: Vec::new(),
         });
         Ok(())

@@ -17,6 +17,7 @@ use super::acl;
 use super::field::{low16, low32, put16, put32};
 use super::inode::LEAST;
 use super::superblock::Superblock;
+use crate::xattrs::{EXT_LISTS, EXT_PREFIXES};
 
 const MAGIC: u32 = 0xea02_0000;
 /// Bytes of an entry before its name.
@@ -25,13 +26,6 @@ const ENTRY: usize = 16;
 const BLOCK_HEAD: usize = 32;
 const BLOCK_HASH: usize = 12;
 const BLOCK_SUM: usize = 16;
-const ACCESS: u8 = 2;
-const DEFAULT: u8 = 3;
-/// Prefixes that stand as numbers; the names of lists are prefixes as a whole.
-const PREFIXES: [(&[u8], u8); 3] = [(b"user.", 1), (b"trusted.", 4), (b"security.", 6)];
-const LISTS: [(&[u8], u8); 2] =
-    [(b"system.posix_acl_access", ACCESS), (b"system.posix_acl_default", DEFAULT)];
-
 /// An attribute as it lies there. They are sorted by the fields in this order.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Attribute {
@@ -56,11 +50,11 @@ fn invalid(what: String) -> io::Error {
 
 impl Attribute {
     fn new(name: &[u8], value: Vec<u8>) -> io::Result<Self> {
-        let of_list = LISTS.iter().find(|(list, _)| *list == name);
+        let of_list = EXT_LISTS.iter().find(|(list, _)| *list == name);
         let (prefix, name, value) = match of_list {
             Some((_, prefix)) => (*prefix, &[][..], acl::on_disk(&value)?),
             None => {
-                let known = PREFIXES.iter().find_map(|(prefix, number)| {
+                let known = EXT_PREFIXES.iter().find_map(|(prefix, number)| {
                     name.strip_prefix(*prefix).map(|rest| (*number, rest))
                 });
                 let (prefix, rest) =
@@ -164,5 +158,43 @@ pub(super) fn seal(block: &mut [u8], at: u64, superblock: &Superblock) {
         debug_assert_eq!(le32(block, BLOCK_SUM), 0);
         let sum = crc32c(crc32c(seed, &at.to_le_bytes()), block);
         put32(block, BLOCK_SUM, sum);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xattrs::XattrTotals;
+
+    /// A list as the kernel shows it, with so many users beside those that each has.
+    fn list(users: u32) -> Vec<u8> {
+        let tags = [0x01, 0x04, 0x20].into_iter().chain((users > 0).then_some(0x10));
+        let others = tags.map(|tag| (tag, u32::MAX));
+        let mut list = 2u32.to_le_bytes().to_vec();
+        for (tag, id) in others.chain((0..users).map(|user| (2u16, user))) {
+            list.extend(tag.to_le_bytes());
+            list.extend(4u16.to_le_bytes());
+            list.extend(id.to_le_bytes());
+        }
+        list
+    }
+
+    #[test]
+    fn what_is_reckoned_is_what_is_written() {
+        for (name, value) in [
+            ("user.a", vec![1; 5]),
+            ("trusted.overlay.opaque", Vec::new()),
+            ("security.selinux", vec![2; 37]),
+            ("security.capability", vec![3; 20]),
+            ("system.posix_acl_access", list(0)),
+            ("system.posix_acl_access", list(1)),
+            ("system.posix_acl_default", list(9)),
+        ] {
+            let totals = XattrTotals::of([(name, value.len())]);
+            let length = value.len();
+            let written = Attribute::new(name.as_bytes(), value).unwrap().space();
+            assert_eq!(totals.ext_space, written as u64, "{name} of {length}");
+            assert!(totals.space >= totals.ext_space);
+        }
     }
 }

@@ -132,7 +132,7 @@ impl Counter {
         if !is_root {
             self.content.inodes += 1;
         }
-        if entry.xattr_space > INODE_XATTR_SPACE {
+        if entry.xattrs.ext_space > INODE_XATTR_SPACE {
             self.content.blocks += 1;
         }
         self.content.blocks += match entry.kind {

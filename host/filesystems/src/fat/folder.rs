@@ -168,6 +168,7 @@ fn names(path: &Path) -> Result<Vec<String>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xattrs::XattrTotals;
 
     fn entry(path: &str, kind: EntryKind, size: u64) -> TreeEntry {
         TreeEntry {
@@ -181,9 +182,7 @@ mod tests {
             holes: 0,
             links: 1,
             inode: 0,
-            xattr_space: 0,
-            largest_xattr: 0,
-            has_acl: false,
+            xattrs: XattrTotals::default(),
             target: Vec::new(),
         }
     }

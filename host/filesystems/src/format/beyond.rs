@@ -4,6 +4,7 @@ use dibhost_check::Check;
 
 use crate::filesystem::FilesystemKind;
 use crate::tree::TreeEntry;
+use crate::xattrs::XattrTotals;
 
 /// Bytes of a path below its mount point. Beyond the 4,096 bytes of the kernel's paths `mkfs.erofs` and
 /// `mkfs.btrfs` end by a signal. ext2, ext3 and ext4 are filled by us, from folder to folder.
@@ -32,11 +33,11 @@ pub(super) fn problem(kind: FilesystemKind, entry: &TreeEntry) -> Option<String>
             "`{begin}…` is a path of {length} bytes, and what makes {name} takes {LONGEST_PATH}"
         ));
     }
-    let (one, all) = (entry.largest_xattr, entry.xattr_space);
+    let XattrTotals { space, ext_space, largest, .. } = entry.xattrs;
     let (bytes, most, what) = match kind {
-        FilesystemKind::Btrfs => (one, BTRFS_ATTRIBUTE, "one extended attribute"),
-        _ if is_ext(kind) => (all, EXT_ATTRIBUTES, "extended attributes"),
-        _ => (all, ATTRIBUTES, "extended attributes"),
+        FilesystemKind::Btrfs => (largest, BTRFS_ATTRIBUTE, "one extended attribute"),
+        _ if is_ext(kind) => (ext_space, EXT_ATTRIBUTES, "extended attributes"),
+        _ => (space, ATTRIBUTES, "extended attributes"),
     };
     if bytes > most && Check::TreeAttributes.holds() {
         let path = entry.shown();
@@ -86,9 +87,7 @@ mod tests {
             holes: 0,
             links: 1,
             inode: 1,
-            xattr_space: 0,
-            largest_xattr: 0,
-            has_acl: false,
+            xattrs: XattrTotals::default(),
             target: Vec::new(),
         }
     }
@@ -119,7 +118,8 @@ mod tests {
 
     #[test]
     fn attributes_that_do_not_fit_are_refused() {
-        let with = |bytes| TreeEntry { xattr_space: bytes, largest_xattr: bytes, ..entry("f") };
+        let totals = |space, largest| XattrTotals { space, ext_space: space, largest, acl: false };
+        let with = |bytes| TreeEntry { xattrs: totals(bytes, bytes), ..entry("f") };
         for (kind, most) in [
             (FilesystemKind::Ext4, 4060),
             (FilesystemKind::Btrfs, 16_000),
@@ -130,7 +130,7 @@ mod tests {
             assert!(said.ends_with(&format!("takes {most}")), "{said}");
         }
         // Many small ones are no trouble for Btrfs.
-        let many = TreeEntry { largest_xattr: 100, ..with(30_000) };
+        let many = TreeEntry { xattrs: totals(30_000, 100), ..entry("f") };
         assert_eq!(problem(FilesystemKind::Btrfs, &many), None);
     }
 

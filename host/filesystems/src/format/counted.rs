@@ -139,7 +139,7 @@ impl Counted {
                         if kind == FilesystemKind::Erofs {
                             problem = problem.take().or_else(|| packed::bad_name(entry));
                         }
-                        if kind == FilesystemKind::Squashfs && entry.has_acl {
+                        if kind == FilesystemKind::Squashfs && entry.xattrs.acl {
                             with_acl
                                 .get_or_insert_with(|| (entry.shown(), mount, entry.path.clone()));
                         }

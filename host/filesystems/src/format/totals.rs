@@ -44,8 +44,8 @@ impl Totals {
             }
         }
         self.inodes += 1;
-        self.xattr_bytes += entry.xattr_space;
-        self.with_xattrs += u64::from(entry.xattr_space > 0);
+        self.xattr_bytes += entry.xattrs.space;
+        self.with_xattrs += u64::from(entry.xattrs.space > 0);
         match entry.kind {
             EntryKind::File => {
                 self.files += 1;

@@ -58,7 +58,7 @@ pub(super) fn problem(entry: &TreeEntry) -> Option<String> {
     if name.iter().any(u8::is_ascii_whitespace) || name == b"$" || name.starts_with(b":") {
         return Some(format!("`{path}` has a name with a blank, or of `$` or `:`"));
     }
-    if entry.xattr_space > 0 {
+    if entry.xattrs.space > 0 {
         return Some(format!("`{path}` has extended attributes"));
     }
     if entry.target.iter().any(u8::is_ascii_whitespace) || entry.target.starts_with(b":") {

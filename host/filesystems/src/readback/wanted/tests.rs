@@ -3,6 +3,7 @@ use std::path::Path;
 use super::*;
 use crate::readback::squashfs::listed;
 use crate::readback::types::Inode;
+use crate::xattrs::XattrTotals;
 
 fn entry(path: &str, kind: EntryKind, size: u64, links: u32, inode: u64) -> TreeEntry {
     TreeEntry {
@@ -16,9 +17,7 @@ fn entry(path: &str, kind: EntryKind, size: u64, links: u32, inode: u64) -> Tree
         holes: 0,
         links,
         inode,
-        xattr_space: 0,
-        largest_xattr: 0,
-        has_acl: false,
+        xattrs: XattrTotals::default(),
         target: Vec::new(),
     }
 }
