@@ -219,11 +219,13 @@ impl Folder {
             let mut options = OpenOptions::new();
             let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
             options.read(true).custom_flags(flags.bits().cast_signed());
-            let nobody_s = match self.dir.open_with(&name, &options) {
-                Ok(file) => flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok(),
+            let opened = self.dir.open_with(&name, &options);
+            let nobody_s = match &opened {
+                Ok(file) => flock(file, FlockOperation::NonBlockingLockExclusive).is_ok(),
                 Err(error) => error.kind() != io::ErrorKind::NotFound,
             };
             if nobody_s {
+                // Locked still: who writes it and waits for the lock finds that it is gone.
                 let _ = self.dir.remove_file(&name);
             }
         }

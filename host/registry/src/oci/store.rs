@@ -214,7 +214,9 @@ impl ElementStore {
         pulled: &Pulled,
         bundles: &[Vec<u8>],
     ) -> Result<Kept, StoreError> {
-        let _held = self.hold(false)?;
+        // Alone: what another one found missing and puts there anew, it removes first; and of two records
+        // of one element the second would be without what the first has.
+        let _held = self.hold(true)?;
         let name = record_name(repository, &pulled.manifest.digest);
         let before = self.record(&name).ok().flatten();
         let mut record = before.unwrap_or_else(|| Record {
