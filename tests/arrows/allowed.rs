@@ -16,6 +16,6 @@ pub(crate) const CIRCLES: [(&[&str], &str); 2] = [
 /// Second types of one noun: the noun, where, and why it may have that name.
 pub(crate) const NOUNS: [(&str, &str, &str); 1] = [(
     "Repository",
-    "host/registry/src/oci",
+    "host/definition/src/repository.rs",
     "what registries and their specification call it; no file knows it and a repository of packages",
 )];
