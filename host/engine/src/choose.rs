@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use dibhost_packages::Package;
 use dibhost_plan::Plan;
-use dibhost_registry::{Fetcher, Outside};
+use dibhost_registry::Fetcher;
+use dibhost_registry::oci::Registries;
 use dibhost_sys::Cancel;
 
-use crate::base::Distributions;
+use crate::base::Bases;
 use crate::event::Event;
 use crate::failure::BuildFailure;
 use crate::packages::Packages;
@@ -23,7 +24,7 @@ use crate::work::{SEEN, WorkFolder, open_cache};
 pub fn choose_packages(
     plan: &Plan,
     cache: &Path,
-    outside: Outside,
+    registries: &Registries,
     cancel: &Cancel,
     tell: &mut dyn FnMut(Event),
 ) -> Result<Option<Vec<Package>>, BuildFailure> {
@@ -35,10 +36,10 @@ pub fn choose_packages(
     let work = WorkFolder::create(&cache.join("work"), None).map_err(making)?;
     let seen = work.path().join(SEEN);
     std::fs::create_dir(&seen).map_err(making)?;
-    let fetcher = Fetcher::open(&cache.join("fetched"), work.path(), outside)
+    let fetcher = Fetcher::open(&cache.join("fetched"), work.path(), registries.outside.clone())
         .map_err(|e| BuildFailure::new(e).doing("making ready what indexes are asked for with"))?;
     let mut base =
-        Distributions { arch: &plan.image.arch, cache: &cache, work: work.path(), seen: &seen };
+        Bases { arch: &plan.image.arch, cache: &cache, work: work.path(), seen: &seen, registries };
     let mut packages = Packages::new(plan, &mut base, Arc::new(fetcher), &[], cancel);
     let mut teller = Teller::new(tell);
     let resolution = packages.resolve_first(first, &mut teller)?;

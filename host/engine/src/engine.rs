@@ -14,7 +14,8 @@ use dibhost_inputs::Inputs;
 use dibhost_packages::LockedPackage;
 use dibhost_plan::action::{Action, Work, with_versions};
 use dibhost_plan::{CANNOT_RUN_HELP, Observed, Phase, Plan, PlannedDropIn, Taint};
-use dibhost_registry::{Fetch, Fetcher, Found, Outside, Pins};
+use dibhost_registry::oci::Registries;
+use dibhost_registry::{Fetch, Fetcher, Found, Pins};
 use dibhost_sys::{Cancel, Program};
 use dibhost_tree::{
     HostLimits, Ids, ProgramLimits, TargetError, Worker, WorkerOptions, Workshop, can_give_network,
@@ -22,7 +23,7 @@ use dibhost_tree::{
 
 use crate::accounts;
 use crate::asked::asked_by;
-use crate::base::{Base, Distributions};
+use crate::base::{Base, Bases};
 use crate::contained;
 use crate::event::{Event, Level, Timing};
 use crate::facts::Facts;
@@ -64,8 +65,8 @@ pub struct BuildOptions {
     pub host_time: Duration,
     /// Those that the plan's parameters name.
     pub secrets: Arc<Secrets>,
-    /// How elements that fetch get outside.
-    pub outside: Outside,
+    /// How elements that fetch get outside, and images of containers are had.
+    pub registries: Registries,
     /// What is not pinned in `dib.lock` is not fetched.
     pub locked: bool,
     /// Those that the plan was made with.
@@ -292,8 +293,9 @@ fn in_scratch(
     teller.end(running);
     contained::check(&plan.elements, &worker, teller)?;
 
-    let fetcher = Fetcher::open(&cache.join("fetched"), work.path(), options.outside.clone())
-        .map_err(|e| BuildFailure::new(e).doing("making ready what elements fetch with"))?;
+    let fetcher =
+        Fetcher::open(&cache.join("fetched"), work.path(), options.registries.outside.clone())
+            .map_err(|e| BuildFailure::new(e).doing("making ready what elements fetch with"))?;
     let settings = Settings {
         of_elements: cache.join("of-elements"),
         jobs: options.jobs,
@@ -304,7 +306,13 @@ fn in_scratch(
         layers: layers_in(cache, options, cancel, teller)?,
         versions: versions::of(&plan.actions, cancel),
     };
-    let mut base = Distributions { arch: &plan.image.arch, cache, work: work.path(), seen: &seen };
+    let mut base = Bases {
+        arch: &plan.image.arch,
+        cache,
+        work: work.path(),
+        seen: &seen,
+        registries: &options.registries,
+    };
     // What is secret stays in no cache, compressed or not.
     let clusters = settings.layers.as_ref().filter(|_| plan.secrets.is_empty());
     let mut output =

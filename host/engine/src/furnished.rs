@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use dibhost_packages::Surroundings;
 use dibhost_sys::{Program, ProgramError, ProgramOutput};
 use dibhost_tree::{
-    Change, Command, Entry, HostPrograms, LayerFiles, Layered, Line, ListedNode, NotApplied,
-    Output, Programs, Room, Scope, Scoped, Stat, TargetError, TargetPath, Tree, Walk, Workshop,
-    Written,
+    Change, Command, Entry, HostPrograms, LayerFiles, Layered, Laying, Line, ListedNode,
+    NotApplied, Output, Programs, Room, Scope, Scoped, Stat, TargetError, TargetPath, Tree, Walk,
+    Workshop, Written,
 };
 use zeroize::Zeroize as _;
 
@@ -135,8 +135,8 @@ impl Tree for Furnished<'_> {
         self.tree.clamp_times(epoch)
     }
 
-    fn lay_down(&mut self, archives: &[Program]) -> Result<(), TargetError> {
-        self.tree.lay_down(archives)
+    fn lay_down(&mut self, archives: &[Program], laying: Laying) -> Result<(), TargetError> {
+        self.tree.lay_down(archives, laying)
     }
 }
 

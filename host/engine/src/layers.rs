@@ -175,7 +175,8 @@ impl<'a> Layers<'a> {
 
     fn key_of(&self, at: usize, what: &Value) -> Key {
         let packages = |action: &&Action| matches!(action.work, Work::Packages { .. });
-        let chosen_later = self.actions.iter().take(at + 1).filter(packages).count() > 1;
+        let chosen_first = usize::from(!self.resolved.is_null());
+        let chosen_later = self.actions.iter().take(at + 1).filter(packages).count() > chosen_first;
         let key = json!({
             "version": VERSION,
             "host": self.host,

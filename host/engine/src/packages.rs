@@ -8,17 +8,18 @@ use dibhost_packages::{
     IndexFile, Indexes, LockedPackage, ManagerState, PackageError, PackageManager, PackageSource,
     PackageSpec, Resolution, Selection, Wanted,
 };
-use dibhost_plan::wish::{Repository, RpmLocation};
+use dibhost_plan::wish::{Bootstrap, Repository, RpmLocation};
 use dibhost_plan::{Observed, PackageWant, Phase, Plan, Transaction};
 use dibhost_registry::{Allowed, Fetch, Watch};
 use dibhost_sys::Cancel;
-use dibhost_tree::{Line, Workshop};
+use dibhost_tree::{Laying, Line, Tree as _, Workshop};
 
 use crate::base::Base;
 use crate::blame;
 use crate::event::Level;
 use crate::failure::BuildFailure;
 use crate::furnished::Furnished;
+use crate::system::System;
 use crate::teller::Teller;
 
 /// The packages of the image that is being built.
@@ -34,6 +35,10 @@ pub(crate) struct Packages<'a> {
     manager: Option<Box<dyn PackageManager>>,
     /// What was decided of a transaction that has not been carried out.
     resolved: Option<(Phase, Resolution)>,
+    /// The first tree is begun.
+    begun: bool,
+    /// It was asked what is on offer.
+    asked: bool,
 }
 
 impl<'a> Packages<'a> {
@@ -44,11 +49,22 @@ impl<'a> Packages<'a> {
         locked: &'a [LockedPackage],
         cancel: &'a Cancel,
     ) -> Self {
-        Self { plan, base, fetch, locked, cancel, manager: None, resolved: None }
+        Self {
+            plan,
+            base,
+            fetch,
+            locked,
+            cancel,
+            manager: None,
+            resolved: None,
+            begun: false,
+            asked: false,
+        }
     }
 
     /// Decides of the transaction that makes the first tree, once. An empty tree says nothing of it:
-    /// which packages come is known before there is one.
+    /// which packages come is known before there is one. None: there are none in it, or they are chosen
+    /// for a tree that somebody else made.
     pub(crate) fn resolve_first(
         &mut self,
         transaction: &Transaction,
@@ -57,18 +73,28 @@ impl<'a> Packages<'a> {
         let Some(bootstrap) = &transaction.bootstrap else { return Ok(None) };
         let running = teller.begin("begin the first tree");
         let sources = self.sources()?;
-        let begun = self.base.begin(&bootstrap.source, sources)?;
+        let system = System::of(self.plan);
+        let begun = self.base.begin(&bootstrap.source, system.as_ref(), sources)?;
         teller.end(running);
-        self.manager = Some(begun.manager);
-        self.resolve(transaction, begun.bootstrap.as_deref(), None, teller)?;
+        self.manager = begun.manager;
+        self.begun = true;
+        match begun.bootstrap {
+            Some(first) => self.resolve(transaction, Some(&first), None, teller)?,
+            None if self.wants_packages() => self.ask(transaction, teller)?,
+            None => {}
+        }
         Ok(self.resolved.as_ref().map(|(_, resolution)| resolution))
     }
 
-    fn resolve(
+    /// Whether any transaction has something for a package manager to do.
+    fn wants_packages(&self) -> bool {
+        self.plan.transactions.iter().any(has_packages)
+    }
+
+    /// Asks what is on offer.
+    fn ask(
         &mut self,
         transaction: &Transaction,
-        first: Option<&[String]>,
-        tree: Option<&mut dyn Workshop>,
         teller: &mut Teller<'_>,
     ) -> Result<(), BuildFailure> {
         let (plan, cancel, fetch) = (self.plan, self.cancel, Arc::clone(&self.fetch));
@@ -78,7 +104,40 @@ impl<'a> Packages<'a> {
             manager.refresh(cancel).map_err(|e| blame::of(plan, transaction, teller.doing(), e))?;
         }
         teller.end(running);
+        self.asked = true;
+        Ok(())
+    }
 
+    /// Lays down a tree that somebody else made.
+    fn lay_down(
+        &mut self,
+        source: &Bootstrap,
+        tree: &mut Furnished<'_>,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), BuildFailure> {
+        let running = teller.begin("fetch the first tree");
+        let mut progress = |done, total| teller.progress(done, Some(total));
+        let archives = self.base.archives(source, self.cancel, &mut progress)?;
+        teller.end(running);
+        let running = teller.begin(format!("unpack {} layers", archives.len()));
+        tree.lay_down(&archives, Laying::Over)
+            .map_err(|e| BuildFailure::new(e).doing("unpacking the first tree"))?;
+        if let Some(system) = System::of(self.plan) {
+            system.check(tree)?;
+        }
+        teller.end(running);
+        Ok(())
+    }
+
+    fn resolve(
+        &mut self,
+        transaction: &Transaction,
+        first: Option<&[String]>,
+        tree: Option<&mut dyn Workshop>,
+        teller: &mut Teller<'_>,
+    ) -> Result<(), BuildFailure> {
+        self.ask(transaction, teller)?;
+        let (plan, cancel) = (self.plan, self.cancel);
         let running = teller.begin("resolve packages");
         let wanted = wanted(transaction, first);
         // What is chosen later is chosen for a tree that is made of what is locked.
@@ -100,7 +159,8 @@ impl<'a> Packages<'a> {
 
     /// What was on offer when the package sources were last asked; none: there are none.
     pub(crate) fn indexes(&self) -> Result<Option<Indexes>, BuildFailure> {
-        self.manager.as_ref().map(|manager| manager.indexes()).transpose().map_err(failure)
+        let manager = self.manager.as_ref().filter(|_| self.asked);
+        manager.map(|manager| manager.indexes()).transpose().map_err(failure)
     }
 
     /// What is known of the tree beside what is in it.
@@ -124,13 +184,19 @@ impl<'a> Packages<'a> {
         observed: &mut Observed,
         teller: &mut Teller<'_>,
     ) -> Result<(), BuildFailure> {
-        if self.resolved.as_ref().is_none_or(|(phase, _)| *phase != transaction.before) {
-            match transaction.bootstrap {
-                Some(_) => drop(self.resolve_first(transaction, teller)?),
-                None => self.resolve(transaction, None, Some(tree), teller)?,
-            }
+        if transaction.bootstrap.is_some() && !self.begun {
+            self.resolve_first(transaction, teller)?;
         }
         self.furnish(tree);
+        if self.resolved.as_ref().is_none_or(|(phase, _)| *phase != transaction.before) {
+            if let Some(first) = &transaction.bootstrap {
+                self.lay_down(&first.source, tree, teller)?;
+                if !has_packages(transaction) {
+                    return self.write_sources(tree);
+                }
+            }
+            self.resolve(transaction, None, Some(tree), teller)?;
+        }
         let resolution = self.resolved.take().map(|(_, resolution)| resolution);
         let resolution = resolution.unwrap_or_default();
         let (plan, cancel) = (self.plan, self.cancel);
@@ -146,6 +212,13 @@ impl<'a> Packages<'a> {
         Self::install(plan, manager, &resolution, transaction, tree, observed, teller)
     }
 
+    /// What the image's own package manager knows beside what it found in its first tree.
+    fn write_sources(&mut self, tree: &mut Furnished<'_>) -> Result<(), BuildFailure> {
+        let added = self.plan.transactions.iter().any(|t| !t.repositories.is_empty());
+        let Some(manager) = self.manager.as_mut().filter(|_| added) else { return Ok(()) };
+        written(manager.write_sources(tree))
+    }
+
     /// Those that elements added, of all transactions: what is resolved late is to be what would
     /// have been resolved early.
     fn sources(&self) -> Result<Vec<PackageSource>, BuildFailure> {
@@ -156,6 +229,11 @@ impl<'a> Packages<'a> {
     fn manager(&mut self) -> Result<&mut dyn PackageManager, BuildFailure> {
         match &mut self.manager {
             Some(manager) => Ok(manager.as_mut()),
+            None if self.begun => Err(BuildFailure::new(
+                "packages are wished for, and nothing says where packages of this system come from",
+            )
+            .doing("carrying out a package transaction")
+            .with_help("name them with their keys under `[[repositories]]`")),
             None => {
                 Err(BuildFailure::new("packages are wished for, and no element made a first tree")
                     .doing("carrying out a package transaction")
@@ -195,9 +273,7 @@ impl<'a> Packages<'a> {
         observed.extend(Observed { deferred: applied.deferred, ..Observed::default() });
         if transaction.bootstrap.is_some() {
             // Elements may write others.
-            manager
-                .write_sources(tree)
-                .map_err(|e| failure(e).doing("writing the image's package sources"))?;
+            written(manager.write_sources(tree))?;
         }
         let hold: Vec<String> = transaction.hold.iter().map(|want| want.name.clone()).collect();
         if hold.is_empty() {
@@ -288,6 +364,21 @@ fn are_as_known(known: &[IndexFile], fetch: &dyn Fetch, cancel: &Cancel) -> bool
         asked.into_iter().all(|answer| answer.join().unwrap_or(false))
     });
     !known.is_empty() && all
+}
+
+fn written(result: Result<(), PackageError>) -> Result<(), BuildFailure> {
+    result.map_err(|e| failure(e).doing("writing the image's package sources"))
+}
+
+/// Whether a transaction has something for a package manager to do.
+fn has_packages(transaction: &Transaction) -> bool {
+    let Transaction { install, build_only, remove, hold, modules, groups, upgrade_all, .. } =
+        transaction;
+    let wants = [install, build_only, remove, hold];
+    *upgrade_all
+        || wants.iter().any(|wants| !wants.is_empty())
+        || !modules.is_empty()
+        || !groups.is_empty()
 }
 
 fn wanted(transaction: &Transaction, first: Option<&[String]>) -> Wanted {

@@ -10,31 +10,50 @@ use dibhost_layers::store::Digest;
 use dibhost_packages::PackageSource;
 use dibhost_packages::simulated::{Offer, SimulatedArchive, SimulatedPackages};
 use dibhost_plan::wish::Bootstrap;
+use dibhost_sys::{Cancel, Program};
 use dibhost_tree::{Scope, TargetPath, Walk, Workshop};
 
 use crate::base::{Base, FirstTree};
 use crate::failure::BuildFailure;
 use crate::output::{Files, Finished, Needs, Output, Source};
+use crate::system::System;
 
 /// First trees made of a simulated archive.
 #[derive(Debug, Clone, Default)]
 pub struct SimulatedBase {
     /// What the archive offers.
     pub offers: Vec<Offer>,
+    /// What says the layers of an image of a container.
+    pub layers: Vec<Program>,
 }
 
 impl Base for SimulatedBase {
     fn begin(
         &mut self,
         source: &Bootstrap,
+        _system: Option<&System>,
         sources: Vec<PackageSource>,
     ) -> Result<FirstTree, BuildFailure> {
-        let Bootstrap::Distribution(distribution) = source else {
-            return Err(BuildFailure::new("a simulated first tree is made by packages only"));
+        let bootstrap = match source {
+            Bootstrap::Distribution(distribution) => Some(distribution.packages.clone()),
+            Bootstrap::Container(_) => None,
+            Bootstrap::Archive(..) | Bootstrap::DiskImage(..) => {
+                let said = "a simulated first tree is made of packages or of layers";
+                return Err(BuildFailure::new(said));
+            }
         };
         let archive = SimulatedArchive::new(self.offers.clone());
         let manager = Box::new(SimulatedPackages::new(archive, sources));
-        Ok(FirstTree { manager, bootstrap: Some(distribution.packages.clone()) })
+        Ok(FirstTree { manager: Some(manager), bootstrap })
+    }
+
+    fn archives(
+        &mut self,
+        _source: &Bootstrap,
+        _cancel: &Cancel,
+        _progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Vec<Program>, BuildFailure> {
+        Ok(self.layers.clone())
     }
 }
 

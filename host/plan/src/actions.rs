@@ -99,7 +99,7 @@ fn packages(plan: &Plan, transaction: &Transaction) -> Action {
         Some(_) => format!("make the first tree in `{phase}`"),
         None => format!("install packages in `{phase}`"),
     };
-    let programs = package_programs(package_manager(&plan.transactions));
+    let programs = package_programs(package_manager(&plan.transactions, &plan.facts));
     let programs = programs.iter().map(|&name| name.to_owned()).collect();
     Action { programs, ..Action::new(name, Work::Packages { phase }, inputs) }
 }

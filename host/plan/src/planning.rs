@@ -97,6 +97,7 @@ pub fn plan(
     }
     merge::check_family(&wishes, &facts, &mut wrong);
     let transactions = merge::transactions(&wishes, &touching, &mut wrong);
+    let deferred_triggers = deferred_triggers(&transactions, &facts);
     let mut plan = Plan {
         version: VERSION,
         digest: String::new(),
@@ -129,7 +130,7 @@ pub fn plan(
         unit_presets: merge::presets(&wishes, &mut wrong),
         unit_states: merge::states(&wishes, &mut wrong),
         files: merge::files(&wishes, &mut wrong),
-        deferred_triggers: deferred_triggers(&transactions),
+        deferred_triggers,
         transactions,
         wishes,
         block_device,
@@ -283,11 +284,11 @@ fn cannot_run(why: &str) -> PlanFinding {
 
 /// What package scripts start again and again and the host once. A program that is not in the
 /// image has nothing to be started for.
-fn deferred_triggers(transactions: &[Transaction]) -> Vec<DeferredTrigger> {
+fn deferred_triggers(transactions: &[Transaction], facts: &[Fact]) -> Vec<DeferredTrigger> {
     if transactions.is_empty() {
         return Vec::new();
     }
-    let program = match package_manager(transactions) {
+    let program = match package_manager(transactions, facts) {
         Some("dnf" | "zypper") => "dracut",
         _ => "update-initramfs",
     };

@@ -4,7 +4,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::fact::Fact;
 use crate::phase::Phase;
+use crate::schema::DISTRIBUTION;
 use crate::wish::{Bootstrap, Repository};
 
 /// Who wished for something, and why.
@@ -147,11 +149,18 @@ impl Transaction {
     }
 }
 
-/// By what the first tree is made, and all that is installed later; none: the first tree is none of packages,
-/// or there is none.
-pub(crate) fn package_manager(transactions: &[Transaction]) -> Option<&str> {
-    transactions.iter().find_map(|transaction| match &transaction.bootstrap.as_ref()?.source {
+/// By what the first tree is made, and all that is installed later; of a tree that somebody else made, what
+/// an element says that it has. None: nobody knows, or there is no first tree.
+pub(crate) fn package_manager<'a>(
+    transactions: &'a [Transaction],
+    facts: &'a [Fact],
+) -> Option<&'a str> {
+    let first = transactions.iter().find_map(|transaction| transaction.bootstrap.as_ref())?;
+    match &first.source {
         Bootstrap::Distribution(first) => Some(first.package_manager.as_str()),
-        _ => None,
-    })
+        _ => {
+            let said = facts.iter().find(|fact| fact.slot == DISTRIBUTION)?;
+            said.value.get("package-manager")?.as_str()
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod harmless;
 mod moment;
 mod name;
 mod neighbour;
+mod platform;
 mod quantity;
 mod shell;
 mod size;
@@ -16,6 +17,7 @@ pub use harmless::{for_terminal, harmless, harmless_line, is_hidden, json_for_te
 pub use moment::Moment;
 pub use name::{closest, did_you_mean, quoted_list};
 pub use neighbour::near_file;
+pub use platform::oci_platform;
 pub use shell::shell_word;
 pub use size::{format_size, parse_size, readable_size, rounded_size, short_size};
 pub use suffix::check_suffix;

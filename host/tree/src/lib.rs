@@ -2,6 +2,7 @@
 
 mod cgroup;
 mod command;
+mod entries;
 mod error;
 mod exec;
 mod files;
@@ -24,7 +25,7 @@ pub use network::can_give_network;
 pub use path::{PathError, TargetPath};
 pub use simulated::SimulatedTarget;
 pub use tree::{
-    Attributes, Change, Entry, HostPrograms, Kind, LayerFiles, Layered, Links, ListedNode,
+    Attributes, Change, Entry, HostPrograms, Kind, LayerFiles, Layered, Laying, Links, ListedNode,
     NotApplied, Programs, Room, Scope, Scoped, Stat, Target, Tree, Walk, Workshop, Written,
 };
 #[doc(hidden)]

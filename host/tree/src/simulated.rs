@@ -18,8 +18,8 @@ use crate::path::TargetPath;
 use crate::rooted::Rooted;
 use crate::rooted::split::{View, uncut};
 use crate::tree::{
-    Change, Entry, HostPrograms, LayerFiles, Layered, ListedNode, NotApplied, Programs, Room,
-    Scope, Scoped, Stat, Tree, Walk, Written,
+    Change, Entry, HostPrograms, LayerFiles, Layered, Laying, ListedNode, NotApplied, Programs,
+    Room, Scope, Scoped, Stat, Tree, Walk, Written,
 };
 
 /// Answers for programs "run" in a simulated target.
@@ -151,18 +151,50 @@ impl Tree for SimulatedTarget {
         self.rooted.clamp_times(epoch)
     }
 
-    fn lay_down(&mut self, archives: &[Program]) -> Result<(), TargetError> {
+    fn lay_down(&mut self, archives: &[Program], laying: Laying) -> Result<(), TargetError> {
         let failed = |e: ProgramError| TargetError::Conflict(e.to_string());
         for archive in archives {
             let said = archive.run(&Cancel::new()).map_err(failed)?.stdout;
             let tar = TempDir::new().map_err(|e| os("making a temporary folder", e))?;
             let file = tar.path().join("archive.tar");
             std::fs::write(&file, said).map_err(|e| os("writing an archive", e))?;
+            if laying == Laying::Over {
+                give_way(&file, &self.tree()).map_err(|e| os("laying a layer over others", e))?;
+            }
             let tar = Program::new("tar").arg("--extract").arg("--file").arg(&file);
+            let tar = tar.arg("--exclude=.wh.*");
             tar.arg("--directory").arg(self.tree()).run(&Cancel::new()).map_err(failed)?;
         }
         Ok(())
     }
+}
+
+/// Takes away what a layer has in its place, or has whiteouts of.
+fn give_way(layer: &Path, tree: &Path) -> io::Result<()> {
+    let mut layer = tar::Archive::new(File::open(layer)?);
+    for entry in layer.entries()? {
+        let entry = entry?;
+        let path = tree.join(entry.path()?);
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
+        let name = name.to_string_lossy().into_owned();
+        let folders = path.is_dir() && !path.is_symlink() && entry.header().entry_type().is_dir();
+        let gone: Vec<PathBuf> = match name.strip_prefix(".wh.") {
+            Some(".wh..opq") => {
+                let there = std::fs::read_dir(folder).into_iter().flatten();
+                there.map(|e| e.map(|e| e.path())).collect::<io::Result<_>>()?
+            }
+            Some(gone) => vec![folder.join(gone)],
+            None if folders => Vec::new(),
+            None => vec![path],
+        };
+        for path in gone.into_iter().filter(|path| path.symlink_metadata().is_ok()) {
+            match path.is_dir() && !path.is_symlink() {
+                true => std::fs::remove_dir_all(path)?,
+                false => std::fs::remove_file(path)?,
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Programs for SimulatedTarget {

@@ -289,6 +289,16 @@ pub struct ListedNode {
     pub target: Vec<u8>,
 }
 
+/// How archives come into a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Laying {
+    /// Side by side, as packages: a folder that is there keeps what it has.
+    Beside,
+    /// One after the other, as layers of a container's image: what is there gives way, and goes where a
+    /// whiteout (`.wh.NAME`, `.wh..wh..opq`) says so.
+    Over,
+}
+
 /// A root tree that is being built.
 pub trait Tree: Send {
     /// What is known of a node (a final symbolic link is not followed); none if it is not there.
@@ -398,7 +408,7 @@ pub trait Tree: Send {
     ///
     /// # Errors
     /// A program fails, or an archive is none.
-    fn lay_down(&mut self, archives: &[Program]) -> Result<(), TargetError>;
+    fn lay_down(&mut self, archives: &[Program], laying: Laying) -> Result<(), TargetError>;
 }
 
 /// Programs of the tree.

@@ -16,7 +16,6 @@ use dibhost_packages::LockedPackage;
 use dibhost_plan::explain::{explain, explained_text};
 use dibhost_plan::lock::locked;
 use dibhost_plan::{Plan, Work};
-use dibhost_registry::Outside;
 use dibhost_sys::Cancel;
 use dibhost_text::{did_you_mean, short_size};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -26,6 +25,7 @@ use crate::cli::{BuildArgs, Making, OnFailure, Subject};
 use crate::failure::Failure;
 use crate::in_tree::InTree;
 use crate::lock::{self, Kept};
+use crate::registries::registries;
 use crate::report::Reporter;
 use crate::role::{FILL_FILESYSTEM, TARGET_WORKER};
 use crate::stock::Stock;
@@ -112,7 +112,7 @@ pub(super) fn prepare(
             .unwrap_or(NonZeroUsize::MIN),
         host_time: Duration::from_secs(making.host_timeout),
         secrets,
-        outside: Outside::of(&surroundings::builder()),
+        registries: registries(&making.stock.registries),
         locked: making.locked,
         inputs,
         packages: packages.unwrap_or_default(),

@@ -8,12 +8,12 @@ use dibhost_element::Library;
 use dibhost_engine::choose_packages;
 use dibhost_packages::Package;
 use dibhost_plan::ask::ask;
-use dibhost_registry::Outside;
 use dibhost_sys::Cancel;
 
 use crate::cli::{ElementOptions, UpdateArgs, Updated};
 use crate::failure::Failure;
 use crate::lock::Kept;
+use crate::registries::registries;
 use crate::report::Reporter;
 use crate::stock::Stock;
 use crate::subject::Asked;
@@ -39,10 +39,10 @@ pub(crate) fn run(args: &UpdateArgs, reporter: &Reporter) -> Result<(), Failure>
     let plan = super::planned(definition, &library, &stock, inputs)?;
     let Some(kept) = Kept::of(definition)? else { return Err(typed()) };
     let cache = surroundings::cache_folder(&elements);
-    let outside = Outside::of(&surroundings::builder());
+    let registries = registries(&args.stock.registries);
     let cancel = Cancel::new();
     super::build::cancelled_by_signals(&cancel)?;
-    let chosen = choose_packages(&plan, &cache, outside, &cancel, &mut |event| {
+    let chosen = choose_packages(&plan, &cache, &registries, &cancel, &mut |event| {
         reporter.event(&event);
     });
     let Some(chosen) = chosen.map_err(Failure::failed)? else {

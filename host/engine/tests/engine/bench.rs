@@ -92,6 +92,8 @@ impl Planner for Nobody {
 pub struct Bench {
     pub plan: Plan,
     pub offers: Vec<Offer>,
+    /// What says the layers of an image of a container.
+    pub tar: Vec<Program>,
     pub runner: SimulatedRunner,
     pub jobs: usize,
     pub fails: Option<(usize, Way)>,
@@ -217,6 +219,7 @@ impl Bench {
                 Offer::new("gear", "1", &[]),
                 Offer::new("late", "1", &["lib"]),
             ],
+            tar: Vec::new(),
             runner: SimulatedRunner::default(),
             jobs: 4,
             fails: None,
@@ -496,7 +499,7 @@ impl Bench {
         }
         let mut tree = Watched { inner, shared: shared.clone() };
         let mut base = Watched {
-            inner: SimulatedBase { offers: self.offers.clone() },
+            inner: SimulatedBase { offers: self.offers.clone(), layers: self.tar.clone() },
             shared: shared.clone(),
         };
         let runner = Watched { inner: self.runner.clone(), shared: shared.clone() };

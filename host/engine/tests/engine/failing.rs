@@ -85,9 +85,9 @@ fn a_worker_that_died_is_told_as_that() {
 fn a_first_tree_that_cannot_be_made_is_refused() {
     let mut bench = Bench::new();
     let first = bench.transaction(Phase::Root).bootstrap.as_mut().unwrap();
-    first.source = Bootstrap::Container("x".to_owned());
+    first.source = Bootstrap::Archive("x".to_owned(), "y".to_owned());
     let built = bench.build();
-    assert!(built.failure().message.contains("by packages only"), "{}", built.failure());
+    assert!(built.failure().message.contains("of packages or of layers"), "{}", built.failure());
     assert!(built.files.is_empty());
 }
 

@@ -1,8 +1,11 @@
 //! Transactions, deferral, and what is taken away again.
 
 use dibhost_packages::simulated::{Offer, RECORD, SOURCES};
-use dibhost_plan::wish::{Repository, RpmLocation, RpmRepository};
+use dibhost_plan::fact::Fact;
+use dibhost_plan::wish::{Bootstrap, Repository, RpmLocation, RpmRepository};
 use dibhost_plan::{GroupWant, ModuleWant, Phase, PlannedRepository};
+use dibhost_sys::Program;
+use serde_json::json;
 
 use crate::bench::{Bench, repository, want};
 
@@ -200,4 +203,56 @@ fn a_hold_of_what_is_not_there_is_refused() {
     let failure = built.failure().to_string();
     assert!(failure.contains("`tool` is not installed"), "{failure}");
     assert!(failure.contains("while holding tool"), "{failure}");
+}
+
+/// A build whose first tree is an image of a container that says it is Debian.
+fn of_a_container(os_release: &str) -> Bench {
+    let mut bench = Bench::new();
+    let first = bench.transaction(Phase::Root).bootstrap.as_mut().unwrap();
+    first.source = Bootstrap::Container("registry.example/debian@sha256:0".to_owned());
+    bench.plan.facts.push(Fact {
+        slot: "dib:os/distribution@1".to_owned(),
+        provider: "container".to_owned(),
+        phase: Phase::Root,
+        step: None,
+        key: String::new(),
+        value: json!({
+            "id": "debian", "version-id": "12", "codename": "bookworm", "package-manager": "simulated"
+        }),
+    });
+    let script = format!(
+        "cd \"$(mktemp -d)\" && mkdir -p etc usr/share/packages && printf '{os_release}' > etc/os-release \
+         && echo from-the-image > etc/motd && tar -c ."
+    );
+    bench.tar = vec![Program::new("sh").args(["-c", &script])];
+    bench
+}
+
+#[test]
+fn packages_come_into_a_tree_that_somebody_else_made() {
+    let mut bench = of_a_container("ID=debian\\nVERSION_ID=\"12\"\\n");
+    bench.transaction(Phase::Root).install.push(want("app"));
+    let built = bench.build().ok();
+    assert_eq!(built.read("/etc/motd").unwrap(), "from-the-image\n");
+    assert_eq!(names(&built.read(RECORD).unwrap()), ["app", "lib"]);
+    assert!(built.before("archives", "lay down"));
+    // Nothing is asked of a package manager where nothing is wished of it.
+    let built = of_a_container("ID=debian\\nVERSION_ID=12.5\\n").build().ok();
+    assert!(built.read(RECORD).is_none());
+    assert!(!built.calls.iter().any(|call| call.starts_with("refresh")), "{:#?}", built.calls);
+}
+
+#[test]
+fn a_tree_that_is_another_system_than_is_said_is_refused() {
+    for (is, said) in [
+        ("ID=ubuntu\\nVERSION_ID=24.04\\n", "says that it is `ubuntu 24.04`"),
+        ("ID=debian\\nVERSION_ID=120\\n", "says that it is `debian 120`"),
+        ("", "does not say what it is"),
+    ] {
+        let built = of_a_container(is).build();
+        let failure = built.failure();
+        assert!(failure.message.contains(said), "{failure}");
+        assert!(failure.message.ends_with("what makes it says `debian 12`"), "{failure}");
+        assert!(built.files.is_empty());
+    }
 }

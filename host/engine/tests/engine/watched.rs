@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use dibhost_element::{ReadyStep, RunCall, Runner, SimulatedRunner};
 use dibhost_engine::simulated::{SimulatedBase, SimulatedOutput};
-use dibhost_engine::{Base, BuildFailure, Files, Finished, FirstTree, Needs, Output, Source};
+use dibhost_engine::{
+    Base, BuildFailure, Files, Finished, FirstTree, Needs, Output, Source, System,
+};
 use dibhost_image::{Format, Output as ImageFile};
 use dibhost_packages::{
     Applied, IndexFile, Indexes, InstalledPackage, LockedPackage, ManagerState, PackageError,
@@ -17,9 +19,9 @@ use dibhost_plan::planner::ElementFailure;
 use dibhost_plan::wish::Bootstrap;
 use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput};
 use dibhost_tree::{
-    Change, Command, Entry, HostPrograms, LayerFiles, Layered, Line, ListedNode, NotApplied,
-    Programs, Room, Scope, Scoped, SimulatedTarget, Stat, Target, TargetError, TargetPath, Tree,
-    Walk, Workshop, Written,
+    Change, Command, Entry, HostPrograms, LayerFiles, Layered, Laying, Line, ListedNode,
+    NotApplied, Programs, Room, Scope, Scoped, SimulatedTarget, Stat, Target, TargetError,
+    TargetPath, Tree, Walk, Workshop, Written,
 };
 
 use crate::journal::{Shared, of_tree};
@@ -117,9 +119,9 @@ impl Tree for Watched<SimulatedTarget> {
         self.inner.clamp_times(epoch)
     }
 
-    fn lay_down(&mut self, archives: &[Program]) -> Result<(), TargetError> {
+    fn lay_down(&mut self, archives: &[Program], laying: Laying) -> Result<(), TargetError> {
         self.shared.tree("lay down")?;
-        self.inner.lay_down(archives)
+        self.inner.lay_down(archives, laying)
     }
 }
 
@@ -279,12 +281,23 @@ impl Base for Watched<SimulatedBase> {
     fn begin(
         &mut self,
         source: &Bootstrap,
+        system: Option<&System>,
         sources: Vec<PackageSource>,
     ) -> Result<FirstTree, BuildFailure> {
         self.shared.build("base")?;
-        let begun = self.inner.begin(source, sources)?;
-        let manager = Watched { inner: begun.manager, shared: self.shared.clone() };
-        Ok(FirstTree { manager: Box::new(manager), bootstrap: begun.bootstrap })
+        let begun = self.inner.begin(source, system, sources)?;
+        let watched = |inner| Box::new(Watched { inner, shared: self.shared.clone() }) as _;
+        Ok(FirstTree { manager: begun.manager.map(watched), bootstrap: begun.bootstrap })
+    }
+
+    fn archives(
+        &mut self,
+        source: &Bootstrap,
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Vec<Program>, BuildFailure> {
+        self.shared.build("archives")?;
+        self.inner.archives(source, cancel, progress)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the image of a container says beside its tree.
 
-use dibhost_text::Moment;
+use dibhost_text::{Moment, oci_platform};
 use serde_json::{Value, json};
 
 /// What an image of a container says beside its tree.
@@ -15,24 +15,9 @@ pub struct Container {
 }
 
 impl Container {
-    /// The names that OCI, which takes Go's, has for a processor: its own, and its variant.
-    fn platform(&self) -> (&str, Option<&'static str>) {
-        match self.arch.as_str() {
-            "i386" => ("386", None),
-            "arm64" => ("arm64", Some("v8")),
-            "armhf" => ("arm", Some("v7")),
-            "armel" => ("arm", Some("v5")),
-            "ppc64el" => ("ppc64le", None),
-            "mips64el" => ("mips64le", None),
-            "loong64" => ("loong64", None),
-            // amd64, s390x, riscv64.
-            other => (other, None),
-        }
-    }
-
     /// Its configuration, of a layer whose archive has that SHA-256 before it is compressed.
     pub(super) fn config(&self, plain: &str) -> Value {
-        let (arch, variant) = self.platform();
+        let (arch, variant) = oci_platform(&self.arch);
         let created = Moment::of(i64::try_from(self.created).unwrap_or(i64::MAX)).rfc3339();
         let mut config = json!({
             "created": created,
@@ -46,18 +31,5 @@ impl Container {
             config["variant"] = json!(variant);
         }
         config
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn processors_have_the_names_of_oci() {
-        let container = |arch: &str| Container { arch: arch.to_owned(), ..Container::default() };
-        assert_eq!(container("amd64").platform(), ("amd64", None));
-        assert_eq!(container("ppc64el").platform(), ("ppc64le", None));
-        assert_eq!(container("armhf").platform(), ("arm", Some("v7")));
     }
 }

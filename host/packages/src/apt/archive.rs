@@ -40,7 +40,9 @@ impl Apt {
         // How to get through the builder's proxy holds for any mirror.
         let builder = match builder_mirror() {
             Ok(mirror) => Some(mirror),
-            Err(PackageError::NoMirror) if options.mirror.is_some() => None,
+            Err(PackageError::NoMirror) if options.mirror.is_some() || options.suite.is_empty() => {
+                None
+            }
             Err(error) => return Err(error),
         };
         let lines = config::lines(&options, builder.as_ref())?;

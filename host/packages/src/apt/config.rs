@@ -104,11 +104,28 @@ pub(super) fn lines(
     options: &AptOptions,
     builder: Option<&Mirror>,
 ) -> Result<Vec<Line>, PackageError> {
-    check_suite(&options.suite)?;
     check_components(&options.components)?;
     if !word(&options.arch, b"-") {
         return Err(invalid(format!("`{}` is no architecture", options.arch.escape_debug())));
     }
+    let mut lines = match options.suite.as_str() {
+        "" if options.mirror.is_none() => Vec::new(),
+        suite => own_lines(suite, options, builder)?,
+    };
+    for source in &options.sources {
+        lines.extend(source_lines(source)?);
+    }
+    lines.iter().try_for_each(|l| check_url(&l.url))?;
+    Ok(lines)
+}
+
+/// Those of the archive itself.
+fn own_lines(
+    suite: &str,
+    options: &AptOptions,
+    builder: Option<&Mirror>,
+) -> Result<Vec<Line>, PackageError> {
+    check_suite(suite)?;
     let components = if options.components.is_empty() {
         vec!["main".to_owned()]
     } else {
@@ -139,22 +156,18 @@ pub(super) fn lines(
         components: components.clone(),
         keyrings: keyrings.clone(),
     };
-    let rolling = ROLLING.contains(&options.suite.as_str());
-    let mut lines = vec![line(&url, options.suite.clone())];
+    let rolling = ROLLING.contains(&suite);
+    let mut lines = vec![line(&url, suite.to_owned())];
     if updates && !rolling {
-        lines.push(line(&url, format!("{}-updates", options.suite)));
+        lines.push(line(&url, format!("{suite}-updates")));
     }
     if let Some(security) = security.filter(|_| !rolling) {
         check_url(&security)?;
         // Debian renamed it with bullseye.
-        let old = ["jessie", "stretch", "buster"].contains(&options.suite.as_str());
+        let old = ["jessie", "stretch", "buster"].contains(&suite);
         let form = if old { "/updates" } else { "-security" };
-        lines.push(line(&security, format!("{}{form}", options.suite)));
+        lines.push(line(&security, format!("{suite}{form}")));
     }
-    for source in &options.sources {
-        lines.extend(source_lines(source)?);
-    }
-    lines.iter().try_for_each(|l| check_url(&l.url))?;
     Ok(lines)
 }
 
@@ -162,7 +175,7 @@ pub(super) fn lines(
 /// and its security suite. None where a mirror or keys were named: whoever names them says what the
 /// image is given. The keyring is where `debian-archive-keyring` puts it.
 pub(super) fn image_source(options: &AptOptions, lines: &[Line]) -> Option<String> {
-    if options.mirror.is_some() || !options.keys.is_empty() {
+    if options.mirror.is_some() || !options.keys.is_empty() || options.suite.is_empty() {
         return None;
     }
     // Lines of the sources on top come last.

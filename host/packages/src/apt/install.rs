@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use dibhost_sys::Program;
 use dibhost_tree::{
-    Attributes, Change, Command, Line, ReadOnlyBind, Scope, Target, TargetPath, Walk,
+    Attributes, Change, Command, Laying, Line, ReadOnlyBind, Scope, Target, TargetPath, Walk,
 };
 
 use super::archive::Apt;
@@ -154,7 +154,8 @@ impl Dpkg<'_> {
             Program::new("dpkg-deb").arg("--fsys-tarfile").arg(self.apt.downloads.path(deb))
         };
         let archives: Vec<_> = debs.map(archive).collect();
-        self.tree.lay_down(&archives).map_err(|e| full(e, "laying down the essential packages"))
+        let doing = "laying down the essential packages";
+        self.tree.lay_down(&archives, Laying::Beside).map_err(|e| full(e, doing))
     }
 
     fn run(&mut self, words: &[&str], debs: &[&Package], doing: &str) -> Result<(), PackageError> {

@@ -7,7 +7,7 @@ use crate::manager::PackageSource;
 /// Which archive, for whom, and where things are kept.
 #[derive(Debug, Clone)]
 pub struct AptOptions {
-    /// `bookworm`.
+    /// `bookworm`; empty: there is no archive but the sources on top.
     pub suite: String,
     /// Base URL of the archive. None: what the builder's own apt configuration says, with its
     /// updates and security suites.

@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 
 use dibhost_sys::Program;
-use dibhost_tree::{Line, ReadOnlyBind, Scope, Target, TargetPath, Walk};
+use dibhost_tree::{Laying, Line, ReadOnlyBind, Scope, Target, TargetPath, Walk};
 
 use super::database::tidy;
 use super::programs::{command, path};
@@ -63,7 +63,7 @@ impl Rpm<'_> {
         for some in [first, others] {
             let archives: Vec<_> = some.iter().map(|p| archive(self.downloads.path(p))).collect();
             self.tree
-                .lay_down(&archives)
+                .lay_down(&archives, Laying::Beside)
                 .map_err(|e| full(e, "laying down the packages that rpm is made of"))?;
         }
         Ok(())

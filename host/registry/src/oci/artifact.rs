@@ -298,6 +298,7 @@ mod tests {
             platform: Some(super::super::manifest::Platform {
                 architecture: architecture.to_owned(),
                 os: String::new(),
+                variant: None,
             }),
             ..Descriptor::of(kind.as_bytes(), MANIFEST)
         };

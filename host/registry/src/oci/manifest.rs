@@ -175,6 +175,9 @@ pub struct Platform {
     /// `wasip2`, `linux`, …
     #[serde(default)]
     pub os: String,
+    /// `v7`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
 }
 
 /// Which of the two lists a document has. One that had both would be read as a manifest by one

@@ -8,6 +8,7 @@
 //!             └─ session   one request: who asks, where it may lead, what the answer means
 //!                  ├─ logins      docker's files and programs
 //!                  └─ challenge   what a registry wants to know
+//! container  the layers of a container's image, of which a tree is made
 //! store      what was pulled: by digest, whole or not at all, verified whenever read
 //!   └─ folder      this user's alone, no link followed
 //! layout     elements and signatures in one file, for where no registry is reached
@@ -19,6 +20,7 @@
 
 mod artifact;
 mod challenge;
+mod container;
 mod digest;
 mod error;
 mod folder;
@@ -33,6 +35,7 @@ mod store;
 mod transfer;
 
 pub use artifact::{BUNDLE, ELEMENT, Element, Form, Packed, WASM, WASM_CONFIG, bundle};
+pub use container::{ContainerLayer, ContainerReference, Containers, Packing};
 pub use digest::Digest;
 pub use error::RegistryError;
 pub use logins::Logins;

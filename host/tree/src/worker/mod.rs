@@ -31,8 +31,8 @@ use crate::limits::{HostLimits, ProgramLimits};
 use crate::network::{Network, nameservers};
 use crate::path::TargetPath;
 use crate::tree::{
-    Change, Entry, HostPrograms, LayerFiles, Layered, ListedNode, NotApplied, Programs, Room,
-    Scope, Scoped, Stat, Tree, Walk, Written,
+    Change, Entry, HostPrograms, LayerFiles, Layered, Laying, ListedNode, NotApplied, Programs,
+    Room, Scope, Scoped, Stat, Tree, Walk, Written,
 };
 use protocol::{Begin, HostProgram, Message, Request, Response, receive, send};
 use start::{PLACE, TREE};
@@ -504,10 +504,10 @@ impl Tree for Worker {
         self.request(&Request::ClampTimes { epoch }).map(|_| ())
     }
 
-    fn lay_down(&mut self, archives: &[Program]) -> Result<(), TargetError> {
+    fn lay_down(&mut self, archives: &[Program], laying: Laying) -> Result<(), TargetError> {
         let seen = |path: &OsStr| self.seen(path);
         let archives = archives.iter().map(|a| HostProgram::of(a, seen)).collect();
-        self.request(&Request::LayDown { archives }).map(|_| ())
+        self.request(&Request::LayDown { archives, laying }).map(|_| ())
     }
 }
 

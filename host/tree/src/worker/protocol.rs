@@ -18,7 +18,7 @@ use crate::ids::Ids;
 use crate::limits::{HostLimits, ProgramLimits};
 use crate::path::TargetPath;
 use crate::tree::{
-    Change, Entry, ListedNode, NotApplied, Room, Scope, Scoped, Stat, Walk, Written,
+    Change, Entry, Laying, ListedNode, NotApplied, Room, Scope, Scoped, Stat, Walk, Written,
 };
 
 /// More than the changes of any step hold; a length beyond it is a broken frame.
@@ -123,6 +123,7 @@ pub(crate) enum Request {
     /// Lays what these programs say, tar archives, into the tree.
     LayDown {
         archives: Vec<HostProgram>,
+        laying: Laying,
     },
 }
 

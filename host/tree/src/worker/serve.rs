@@ -227,9 +227,9 @@ impl State {
             }
             Request::Clear => self.clear().map(|()| Response::Done),
             Request::ClampTimes { epoch } => rooted.clamp_times(epoch).map(|()| Response::Done),
-            Request::LayDown { archives } => {
+            Request::LayDown { archives, laying } => {
                 let archives = archives.into_iter().map(HostProgram::into).collect();
-                unpack::unpack(&self.rooted.path(), archives, &self.outside(socket))
+                unpack::unpack(&self.rooted.path(), archives, laying, &self.outside(socket))
                     .map(|()| Response::Done)
             }
         }
