@@ -9,6 +9,7 @@ mod block_device_killed;
 mod block_device_secrets;
 mod boots;
 mod compat;
+mod container;
 mod contents;
 mod crowded;
 mod elements;

@@ -2,20 +2,20 @@
 //! their images lack of a machine.
 
 /// A system.
-pub struct System {
+pub(crate) struct System {
     /// `ID` of os-release(5).
-    pub id: &'static str,
+    pub(crate) id: &'static str,
     /// What it is a relative of.
-    pub family: Family,
+    pub(crate) family: Family,
     /// `apt`, `dnf`, `zypper`.
-    pub package_manager: &'static str,
+    pub(crate) package_manager: &'static str,
     /// Whom cloud-init makes.
-    pub default_user: &'static str,
+    pub(crate) default_user: &'static str,
 }
 
 /// Relatives, which have the same packages by the same names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
+pub(crate) enum Family {
     /// Debian and Ubuntu.
     Debian,
     /// Fedora and what is made of it.
@@ -26,7 +26,7 @@ pub enum Family {
 
 impl Family {
     /// As `dib:os/distribution@1` has it.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Debian => "debian",
             Self::Fedora => "fedora",
@@ -35,7 +35,7 @@ impl Family {
     }
 
     /// What a machine needs and a container does not have, and why.
-    pub const fn packages(self) -> &'static [(&'static str, &'static str)] {
+    pub(crate) const fn packages(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Debian => &[
                 ("ca-certificates", "to trust servers"),
@@ -69,7 +69,7 @@ impl Family {
     }
 
     /// Units that bring the network up.
-    pub const fn units(self) -> &'static [&'static str] {
+    pub(crate) const fn units(self) -> &'static [&'static str] {
         match self {
             Self::Debian => &["systemd-networkd.service", "systemd-resolved.service"],
             Self::Fedora | Self::Suse => &["NetworkManager.service"],
@@ -78,7 +78,7 @@ impl Family {
 }
 
 /// All that are known.
-pub const SYSTEMS: &[System] = &[
+pub(crate) const SYSTEMS: &[System] = &[
     of("debian", Family::Debian, "apt", "debian"),
     of("ubuntu", Family::Debian, "apt", "ubuntu"),
     of("fedora", Family::Fedora, "dnf", "fedora"),

@@ -44,7 +44,9 @@ const OTHER: Here = not_yet("no such base is there; `debian` and `debian-minimal
 const RAMDISK: Here = not_yet("ramdisks are not made, images of disks are");
 const VENDOR: Here =
     not_yet("name its packages (`packages = […]`) and its files (`[[files]]`) yourself");
-const CONTAINER: Here = not_yet("no base is taken from a container; `debian-minimal` is nearest");
+const CONTAINER: Here = Here::Fate(Fate::Instead(
+    "`container`, whose parameters name the image by its digest and say what system it is",
+));
 const SELINUX: Here = nothing("the bases that are there have no SELinux");
 const HELPER: Here = nothing("it serves the scripts of other elements, of which there are none");
 const DRACUT: Here =
@@ -69,7 +71,7 @@ const fn of(name: &'static str, here: Here) -> DibElement {
 
 /// All of them, by name.
 pub const ELEMENTS: [DibElement; 128] = [
-    of("almalinux-container", RPM),
+    of("almalinux-container", CONTAINER),
     of("apt-conf", Here::Same),
     of("apt-preferences", Here::Same),
     of("apt-sources", Here::Same),
@@ -125,7 +127,7 @@ pub const ELEMENTS: [DibElement; 128] = [
     of("epel", RPM),
     of("fail2ban", instead(PACKAGE_OF_ITS_OWN)),
     of("fedora", Here::Same),
-    of("fedora-container", RPM),
+    of("fedora-container", CONTAINER),
     of("fedora-minimal", Here::Is("fedora")),
     of("fips", Here::Same),
     of("gentoo", OTHER),
@@ -181,7 +183,7 @@ pub const ELEMENTS: [DibElement; 128] = [
     of("replace-partition-redhat", not_yet("an image that is there is not laid out anew")),
     of("rhel", RPM),
     of("rhel-common", RPM),
-    of("rocky-container", RPM),
+    of("rocky-container", CONTAINER),
     of("rpm-distro", nothing("the host installs by dnf and zypper")),
     of("runtime-ssh-host-keys", Here::Same),
     of("select-boot-kernel-initrd", HELPER),
@@ -202,10 +204,7 @@ pub const ELEMENTS: [DibElement; 128] = [
         "ubuntu-signed",
         not_yet("`packages = [\"shim-signed\"]`; `bootloader` starts GRUB unsigned"),
     ),
-    of(
-        "ubuntu-systemd-container",
-        not_yet("no base is taken from a container; `ubuntu-minimal` is nearest"),
-    ),
+    of("ubuntu-systemd-container", CONTAINER),
     of("vm", Here::Same),
     of("yum", nothing("the host installs by dnf")),
     of(

@@ -183,7 +183,9 @@ pub const OPTIONS: [DibOption; 25] = [
         "docker-target",
         Some("TARGET"),
         "Refused: images of containers are not made yet",
-        Fate::NotYet("no image of a container is made; leave it out for an image of a disk"),
+        Fate::NotYet(
+            "nothing is put into Docker; `formats = [\"oci\"]` makes the image of a container",
+        ),
     ),
     short(
         "n",

@@ -73,7 +73,7 @@ impl DibVariable {
 
 const RPM: DibMeaning = not_yet("no element of RPM packages reads it");
 const GENTOO: DibMeaning = not_yet("Gentoo is not there");
-const CONTAINER: DibMeaning = not_yet("no base is taken from a container");
+const CONTAINER: DibMeaning = not_yet("the element `container` takes an image as it is");
 const CLOUD_IMAGE: DibMeaning = not_yet("no base is taken from an image");
 const RAMDISK: DibMeaning = not_yet("ramdisks are not made");
 const SOURCES: DibMeaning =

@@ -15,7 +15,7 @@ use dibhost_text::harmless;
 
 use super::digest::Digest;
 use super::error::RegistryError;
-use super::manifest::{Descriptor, Manifest, Parsed};
+use super::manifest::{Descriptor, MANIFEST, Manifest, Parsed};
 use super::reference::{Pointer, Repository, SCHEME, is_tag};
 use super::registry::{Registries, Registry};
 use crate::store::Store;
@@ -88,8 +88,8 @@ pub struct ContainerLayer {
     pub packing: Packing,
 }
 
-/// Gets images of containers. Layers are kept: by SHA-256, whole or not at all, verified whenever they are
-/// used.
+/// Gets images of containers. Manifests and layers are kept: by SHA-256, whole or not at all, verified
+/// whenever they are used.
 #[derive(Debug)]
 pub struct Containers {
     registries: Registries,
@@ -128,12 +128,37 @@ impl Containers {
         let ContainerReference { repository, pointer } = reference;
         let registry = self.registries.of(repository)?;
         let unsound = |why: String| RegistryError::unsound(format!("the image `{reference}`"), why);
-        let manifest = registry.manifest(repository, pointer)?;
-        let manifest = chosen(&registry, repository, manifest, platform, &unsound)?;
+        let manifest = self.manifest(&registry, repository, pointer)?;
+        let manifest = match chosen(&manifest, platform).map_err(unsound)? {
+            Some(digest) => self.manifest(&registry, repository, &Pointer::Digest(digest))?,
+            None => manifest,
+        };
         let Parsed::Image(image) = manifest.parse().map_err(unsound)? else {
             return Err(unsound("it is an index of indexes".to_owned()));
         };
         image.layers.iter().map(|layer| layer_of(layer).map_err(unsound)).collect()
+    }
+
+    /// From the store, where it is there.
+    fn manifest(
+        &self,
+        registry: &Registry,
+        repository: &Repository,
+        pointer: &Pointer,
+    ) -> Result<Manifest, RegistryError> {
+        if let Pointer::Digest(digest) = pointer {
+            let mut bytes = Vec::new();
+            let reading = |e| RegistryError::machine("reading the store of fetched files", e);
+            if self.store.copy(digest.as_str(), &mut bytes).map_err(reading)? {
+                return Ok(Manifest::new(bytes, MANIFEST));
+            }
+        }
+        let manifest = registry.manifest(repository, pointer)?;
+        let keeping = |e| RegistryError::machine("keeping a manifest", e);
+        let mut draft = self.store.draft().map_err(keeping)?;
+        draft.write_all(&manifest.bytes).map_err(keeping)?;
+        draft.keep().map_err(keeping)?;
+        Ok(manifest)
     }
 
     /// Writes the bytes of a layer, from the store or from its registry.
@@ -173,15 +198,12 @@ impl Containers {
     }
 }
 
-/// The manifest of the image for a machine, out of an index where it is in one.
+/// The manifest of the image for a machine, of an index; none: it is no index.
 fn chosen(
-    registry: &Registry,
-    repository: &Repository,
-    manifest: Manifest,
+    manifest: &Manifest,
     (arch, variant): (&str, Option<&str>),
-    unsound: &dyn Fn(String) -> RegistryError,
-) -> Result<Manifest, RegistryError> {
-    let Parsed::Index(index) = manifest.parse().map_err(unsound)? else { return Ok(manifest) };
+) -> Result<Option<Digest>, String> {
+    let Parsed::Index(index) = manifest.parse()? else { return Ok(None) };
     let platforms = || index.manifests.iter().filter_map(|m| Some((m, m.platform.as_ref()?)));
     let fits: Vec<_> =
         platforms().filter(|(_, p)| p.os == "linux" && p.architecture == arch).collect();
@@ -196,9 +218,9 @@ fn chosen(
             })
             .collect();
         there.dedup();
-        return Err(unsound(format!("it is for {}, and not for {arch}", there.join(", "))));
+        return Err(format!("it is for {}, and not for {arch}", there.join(", ")));
     };
-    registry.manifest(repository, &Pointer::Digest(descriptor.digest.clone()))
+    Ok(Some(descriptor.digest.clone()))
 }
 
 fn layer_of(layer: &Descriptor) -> Result<ContainerLayer, String> {
@@ -245,6 +267,47 @@ impl Write for Watched<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oci::manifest::{ImageIndex, Platform};
+
+    #[test]
+    fn of_an_index_it_is_the_one_for_the_machine() {
+        let of = |text: &str, architecture: &str, variant: Option<&str>, os: &str| Descriptor {
+            platform: Some(Platform {
+                architecture: architecture.to_owned(),
+                os: os.to_owned(),
+                variant: variant.map(str::to_owned),
+            }),
+            ..Descriptor::of(text.as_bytes(), MANIFEST)
+        };
+        let index = ImageIndex::of(vec![
+            of("windows", "amd64", None, "windows"),
+            of("attestation", "unknown", None, "unknown"),
+            of("v6", "arm", Some("v6"), "linux"),
+            of("v7", "arm", Some("v7"), "linux"),
+            of("pc", "amd64", None, "linux"),
+            of("eight", "arm64", Some("v8"), "linux"),
+        ]);
+        let manifest = Manifest::new(serde_json::to_vec(&index).unwrap(), MANIFEST);
+        for (platform, text) in
+            [(("amd64", None), "pc"), (("arm", Some("v7")), "v7"), (("arm64", Some("v8")), "eight")]
+        {
+            assert_eq!(chosen(&manifest, platform), Ok(Some(Digest::of(text.as_bytes()))));
+        }
+        let why = chosen(&manifest, ("riscv64", None)).unwrap_err();
+        assert_eq!(why, "it is for arm/v6, arm/v7, amd64, arm64/v8, and not for riscv64");
+    }
+
+    #[test]
+    fn what_is_no_layer_is_said() {
+        let layer = |kind: &str, size| {
+            layer_of(&Descriptor { size, ..Descriptor::of(b"", kind) }).map(|layer| layer.packing)
+        };
+        let zstd = "application/vnd.oci.image.layer.v1.tar+zstd";
+        assert_eq!(layer(zstd, 1), Ok(Packing::Zstd));
+        assert!(layer(zstd, u64::MAX).unwrap_err().contains("larger than 16 GiB"));
+        let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+        assert!(layer(foreign, 1).unwrap_err().contains("no tar archive"));
+    }
 
     #[test]
     fn references_are_read_with_tag_and_digest() {
