@@ -244,7 +244,7 @@ authorized-keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGhlcmUgc3RhbmRzIHlvdXIg
             2,
             &[
                 "`bootloader`, `kernel` and `volumes` need the slot `dib:os/distribution@1`",
-                "add one that provides it: `almalinux`, `centos-stream`, `debian-minimal`,",
+                "add one that provides it: `almalinux`, `centos-stream`, `container`, `debian-minimal`,",
             ][..],
         ),
         ("plan --set disk.size=10MiB debian vm", 2, &["(typed):7:8: the block-device node `esp`"]),

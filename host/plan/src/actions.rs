@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::action::{Action, HOST_API, Input, InputKind, Work, chain};
 use crate::phase::Phase;
 use crate::plan::{Plan, PlannedElement, PlannedFile, Step};
+use crate::schema::DISTRIBUTION;
 use crate::slot::Timing;
 use crate::transaction::{Transaction, package_manager};
 use crate::wish::Bootstrap;
@@ -64,6 +65,11 @@ fn packages(plan: &Plan, transaction: &Transaction) -> Action {
     let mut inputs = Vec::new();
     if let Some(first) = &transaction.bootstrap {
         inputs.push(Input::new(InputKind::FirstTree, "", &first_tree(&first.source)));
+        if !matches!(first.source, Bootstrap::Distribution(_)) {
+            // It has to say the same of itself, and which packages go into it depends on that.
+            let said = plan.facts_of(DISTRIBUTION);
+            inputs.extend(said.map(|f| Input::new(InputKind::FirstTree, "system", &f.value)));
+        }
     }
     // What adds them later is resolved from them, and the image's sources are written, with the
     // first tree already.

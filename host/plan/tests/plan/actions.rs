@@ -332,6 +332,30 @@ fn bytes_from_outside_change_a_key_by_their_digest_and_not_by_their_place() {
 }
 
 #[test]
+fn the_image_of_a_container_changes_a_key_and_so_does_what_it_is_said_to_be() {
+    const SYSTEM: &str = "dib:os/distribution@1";
+    let container = |host: &str, digest: char, version: &str| {
+        let digest = digest.to_string().repeat(64);
+        let reference = format!("{host}/debian@sha256:{digest}");
+        let said = json!({
+            "id": "debian", "version-id": version, "codename": "bookworm", "family": "debian",
+            "package-manager": "apt", "init": "systemd", "default-user": "debian"
+        });
+        Image::with(|image| {
+            image.debian = element("debian-minimal")
+                .wishes(Phase::Root, &[Wish::Bootstrap(Bootstrap::Container(reference))])
+                .provides(Phase::Root, SYSTEM)
+                .gives(&[(SYSTEM, "", said)]);
+        })
+    };
+    let one = container("one.example", '1', "12");
+    assert_eq!(differing(&one, &container("other.example", '1', "12")), nothing());
+    for other in [container("one.example", '2', "12"), container("one.example", '1', "13")] {
+        assert_eq!(differing(&one, &other)[0], "make the first tree in `root`");
+    }
+}
+
+#[test]
 fn a_mirror_whose_contents_nothing_pins_changes_a_key() {
     let all = changed(|image| {
         image.debian = element("debian-minimal").wishes(
