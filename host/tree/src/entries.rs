@@ -3,11 +3,13 @@
 //!
 //! Source of what layers are: image-spec 1.1, `layer.md`.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::rc::Rc;
 
 use rustix::fs::{self, AtFlags, CWD, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid};
 use rustix::io::Errno;
@@ -20,6 +22,10 @@ use crate::tree::Laying;
 const WHITEOUT: &str = ".wh.";
 /// All that lower layers have in this folder goes.
 const OPAQUE: &str = ".wh..wh..opq";
+/// Of what an archive says of one entry beside its content: names and attributes, held in memory.
+const HEADERS: u64 = 4 << 20;
+/// Of the names of one layer, together.
+const NAMES: usize = 512 << 20;
 
 /// Writes all entries below `/`, which is the tree. Symbolic links on the way are followed: a
 /// merged `/usr` is made of them.
@@ -29,23 +35,54 @@ pub(crate) fn write_all(archive: File, laying: Laying) -> Result<(), TargetError
         Laying::Beside => None,
         Laying::Over => Some(Layer::default()),
     };
-    let mut archive = tar::Archive::new(io::BufReader::with_capacity(1 << 17, archive));
+    let left = Rc::new(Cell::new(HEADERS));
+    let inner = io::BufReader::with_capacity(1 << 17, archive);
+    let mut archive = tar::Archive::new(Metered { inner, left: Rc::clone(&left) });
     let reading = |e| os("reading the archive", e);
-    for entry in archive.entries().map_err(reading)? {
+    let mut entries = archive.entries().map_err(reading)?;
+    loop {
+        left.set(HEADERS);
+        let Some(entry) = entries.next() else { return Ok(()) };
         let mut entry = entry.map_err(reading)?;
-        let path = clean(&entry.path_bytes())?;
-        if path.is_empty() {
-            continue;
-        }
-        let doing = |e| os(format!("writing `/{path}`"), e);
-        if let Some(layer) = &mut layer
-            && layer.gives_way(&entry, &path).map_err(doing)?
-        {
-            continue;
-        }
-        write_one(&mut entry, &path).map_err(doing)?;
+        left.set(u64::MAX);
+        write_entry(&mut entry, &mut layer)?;
+        // What is left of it is no header of the next.
+        io::copy(&mut entry, &mut io::sink()).map_err(reading)?;
     }
-    Ok(())
+}
+
+/// Reads no more than is left.
+struct Metered<R> {
+    inner: R,
+    left: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(bytes)?;
+        let Some(left) = self.left.get().checked_sub(read as u64) else {
+            return Err(io::Error::other("what it says of one entry takes more than 4 MiB"));
+        };
+        self.left.set(left);
+        Ok(read)
+    }
+}
+
+fn write_entry<R: Read>(
+    entry: &mut tar::Entry<'_, R>,
+    layer: &mut Option<Layer>,
+) -> Result<(), TargetError> {
+    let path = clean(&entry.path_bytes())?;
+    if path.is_empty() {
+        return Ok(());
+    }
+    let doing = |e| os(format!("writing `/{path}`"), e);
+    if let Some(layer) = layer
+        && layer.gives_way(entry, &path).map_err(doing)?
+    {
+        return Ok(());
+    }
+    write_one(entry, &path).map_err(doing)
 }
 
 /// A layer of a container's image, as far as it was written.
@@ -53,6 +90,8 @@ pub(crate) fn write_all(archive: File, laying: Laying) -> Result<(), TargetError
 struct Layer {
     /// What is its own: a whiteout takes nothing of that.
     written: BTreeSet<String>,
+    /// Bytes of these names.
+    names: usize,
 }
 
 impl Layer {
@@ -78,7 +117,12 @@ impl Layer {
         if entry.header().entry_type() == EntryType::XGlobalHeader {
             return Ok(true);
         }
-        self.written.insert(path.to_owned());
+        if self.written.insert(path.to_owned()) {
+            self.names += path.len();
+        }
+        if self.names > NAMES {
+            return Err(io::Error::other("the layer's names take more than 512 MiB"));
+        }
         let there = match std::fs::symlink_metadata(path) {
             Ok(there) => there,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),

@@ -724,6 +724,30 @@ fn layers_lie_over_each_other() {
 }
 
 #[test]
+fn what_an_archive_says_of_an_entry_is_bounded() {
+    on_worker(|target| {
+        let mut header = tar::Header::new_ustar();
+        header.set_path("pax").unwrap();
+        header.set_entry_type(tar::EntryType::XHeader);
+        header.set_size(5 << 20);
+        header.set_mode(0o644);
+        header.set_cksum();
+        let text = data_encoding::BASE64.encode(header.as_bytes());
+        let script = "printf %s \"$0\" | base64 -d; head -c 9000000 /dev/zero";
+        for laying in [Laying::Beside, Laying::Over] {
+            let long = dibhost_sys::Program::new("sh").args(["-c", script, &text, "layer"]);
+            let error = target.lay_down(&[long], laying).unwrap_err();
+            assert!(error.to_string().contains("more than 4 MiB"), "{error}");
+        }
+        // Content is as long as it is, read or not.
+        let content = "x".repeat(20_000);
+        let whiteout = layer(&[("a", 0o644, &content), (".wh.b", 0o644, &content)]);
+        target.lay_down(&[whiteout], Laying::Over).unwrap();
+        assert_eq!(read(target, "/a"), content);
+    });
+}
+
+#[test]
 fn a_layer_reaches_nothing_but_the_tree() {
     on_worker(|target| {
         let outside = std::fs::read_dir("/").unwrap().count();
