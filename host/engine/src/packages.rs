@@ -37,8 +37,8 @@ pub(crate) struct Packages<'a> {
     resolved: Option<(Phase, Resolution)>,
     /// The first tree is begun.
     begun: bool,
-    /// It was asked what is on offer.
-    asked: bool,
+    /// Of which transaction it was asked last what is on offer.
+    asked: Option<Phase>,
 }
 
 impl<'a> Packages<'a> {
@@ -58,7 +58,7 @@ impl<'a> Packages<'a> {
             manager: None,
             resolved: None,
             begun: false,
-            asked: false,
+            asked: None,
         }
     }
 
@@ -91,12 +91,15 @@ impl<'a> Packages<'a> {
         self.plan.transactions.iter().any(has_packages)
     }
 
-    /// Asks what is on offer.
+    /// Asks what is on offer, once for each transaction.
     fn ask(
         &mut self,
         transaction: &Transaction,
         teller: &mut Teller<'_>,
     ) -> Result<(), BuildFailure> {
+        if self.asked == Some(transaction.before) {
+            return Ok(());
+        }
         let (plan, cancel, fetch) = (self.plan, self.cancel, Arc::clone(&self.fetch));
         let manager = self.manager()?;
         let running = teller.begin("fetch package lists");
@@ -104,7 +107,7 @@ impl<'a> Packages<'a> {
             manager.refresh(cancel).map_err(|e| blame::of(plan, transaction, teller.doing(), e))?;
         }
         teller.end(running);
-        self.asked = true;
+        self.asked = Some(transaction.before);
         Ok(())
     }
 
@@ -159,7 +162,7 @@ impl<'a> Packages<'a> {
 
     /// What was on offer when the package sources were last asked; none: there are none.
     pub(crate) fn indexes(&self) -> Result<Option<Indexes>, BuildFailure> {
-        let manager = self.manager.as_ref().filter(|_| self.asked);
+        let manager = self.manager.as_ref().filter(|_| self.asked.is_some());
         manager.map(|manager| manager.indexes()).transpose().map_err(failure)
     }
 

@@ -236,6 +236,7 @@ fn packages_come_into_a_tree_that_somebody_else_made() {
     assert_eq!(built.read("/etc/motd").unwrap(), "from-the-image\n");
     assert_eq!(names(&built.read(RECORD).unwrap()), ["app", "lib"]);
     assert!(built.before("archives", "lay down"));
+    assert_eq!(built.only(&["refresh"]).len(), 1, "{:#?}", built.calls);
     // Nothing is asked of a package manager where nothing is wished of it.
     let built = of_a_container("ID=debian\\nVERSION_ID=12.5\\n").build().ok();
     assert!(built.read(RECORD).is_none());
