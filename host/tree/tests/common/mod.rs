@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use dibhost_sys::{Cancel, Program};
 use dibhost_tree::{
     Attributes, Change, Command, HostLimits, HostPrograms as _, Ids, Line, Output, ProgramLimits,
-    Programs as _, Scope, Target, TargetError, TargetPath, Tree as _, Worker, WorkerOptions,
+    Programs as _, Scope, SimulatedTarget, Target, TargetError, TargetPath, Tree as _, Worker,
+    WorkerOptions, Workshop,
 };
 use tempfile::TempDir;
 
@@ -159,4 +160,28 @@ pub fn names(target: &mut dyn Target, folder: &str) -> Vec<String> {
         .into_iter()
         .map(|e| e.path.to_string())
         .collect()
+}
+
+/// On the real target and on its twin.
+pub fn on_both(test: impl Fn(&mut dyn Workshop)) {
+    on_twin(|target| test(target));
+    on_worker(test);
+}
+
+pub fn on_worker(test: impl Fn(&mut dyn Workshop)) {
+    let mut bench = start(None);
+    test(&mut bench.worker);
+    bench.worker.stop().unwrap();
+}
+
+pub fn on_twin(test: impl Fn(&mut SimulatedTarget)) {
+    let answers = Box::new(|_: &_, _: &mut dyn FnMut(_)| Ok(Output::default()));
+    let epoch = i64::try_from(EPOCH).unwrap();
+    test(&mut SimulatedTarget::new(epoch, answers).unwrap());
+}
+
+/// A file of the tree, which is a text.
+pub fn read(target: &mut (impl dibhost_tree::Tree + ?Sized), at: &str) -> String {
+    let content = target.read(&Scope::all(), &path(at), 0, u64::MAX).unwrap();
+    String::from_utf8(content).unwrap()
 }
