@@ -44,6 +44,12 @@ impl Numbers {
     }
 }
 
+/// Lists of who may do what: of a file or folder, and what is made in a folder inherits both.
+const ACLS: [&str; 2] = ["system.posix_acl_access", "system.posix_acl_default"];
+
+/// More than one of them takes, as an attribute.
+const ACL_ROOM: u64 = 150;
+
 /// An ACL as the kernel takes it, of a few users.
 fn acl(numbers: &mut Numbers) -> Vec<u8> {
     let mut acl = 2u32.to_le_bytes().to_vec();
@@ -85,6 +91,11 @@ fn file(path: &Path, numbers: &mut Numbers) {
 }
 
 fn attributes(path: &Path, link: bool, numbers: &mut Numbers, mut room: u64) {
+    room -= ACLS
+        .into_iter()
+        .filter(|acl| rustix::fs::lgetxattr(path, *acl, &mut [0; 200]).is_ok())
+        .map(|_| ACL_ROOM)
+        .sum::<u64>();
     for which in 0..numbers.below(7) {
         let name: Vec<u8> = numbers
             .name(usize::try_from(which).unwrap())
@@ -104,11 +115,11 @@ fn attributes(path: &Path, link: bool, numbers: &mut Numbers, mut room: u64) {
             attribute(path, &name, &value);
         }
     }
-    if !link && numbers.below(3) == 0 && room > 150 {
-        room -= 150;
-        attribute(path, "system.posix_acl_access", &acl(numbers));
-        if path.is_dir() && room > 150 {
-            attribute(path, "system.posix_acl_default", &acl(numbers));
+    if !link && numbers.below(3) == 0 && room > ACL_ROOM {
+        room -= ACL_ROOM;
+        attribute(path, ACLS[0], &acl(numbers));
+        if path.is_dir() && room > ACL_ROOM {
+            attribute(path, ACLS[1], &acl(numbers));
         }
     }
 }
