@@ -114,6 +114,10 @@ checks! {
     GrantRequested "grant-requested" "an element that requests what the definition does not grant";
     Handles "handles" "more handles than an element holds at once";
     HardLinkSource "hard-link-source" "a second name for a file that may be read only";
+    HeldCapabilities "held-capabilities" "a program of the builder that talks to others the capabilities of who builds";
+    HeldMemory "held-memory" "a program of the builder that talks to others more memory than there is for it";
+    HeldNetwork "held-network" "a program of the builder sockets that it has no need of";
+    HeldSight "held-sight" "a program of the builder that talks to others the sight of the builder's files";
     HostCapabilities "host-capabilities" "a program of the builder that reads the tree the capabilities of those in it";
     HostLinks "host-links" "a symbolic link on the way of what the host itself writes into the tree";
     HostName "host-name" "an element that has the name of the host itself";

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dibhost_sys::{Cancelled, ProgramError};
+use dibhost_sys::{Cancelled, Hold, ProgramError};
 
 use crate::tree::Tree;
 
@@ -30,6 +30,17 @@ pub struct Site<'a> {
 }
 
 impl Site<'_> {
+    /// What holds a program that fills it from a part, where the tree has nothing better.
+    pub(crate) fn hold(&self, part: Option<&Path>) -> Hold {
+        let hold = Hold::new().whole().write(self.scratch).write(self.path);
+        let hold = part.into_iter().fold(hold, Hold::read);
+        match self.file.metadata() {
+            Ok(found) if found.is_file() => hold,
+            // What a device is made of.
+            _ => hold.read("/sys"),
+        }
+    }
+
     /// The folder of the part that fills it. All paths are absolute, so none is taken for an option.
     pub(crate) fn part(&self, tree: &dyn Tree) -> io::Result<Option<PathBuf>> {
         let part = self.mount.map(|mount| tree.part(mount).to_owned());

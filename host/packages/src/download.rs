@@ -13,16 +13,16 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dibhost_sys::{Cancel, Program};
+use dibhost_sys::{Cancel, Hold, Program};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::digest_text;
 use crate::error::PackageError;
-use crate::files::make_folder;
+use crate::files::{make_folder, make_folder_on_the_way};
 use crate::manager::{Package, Resolution};
-use crate::{room, said};
+use crate::{held, room, said};
 
 /// How often progress is told.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -43,6 +43,8 @@ pub(crate) struct Downloads {
     pub(crate) suffix: &'static str,
     /// What errors say was asked of the mirror: a suite, a release.
     pub(crate) suite: String,
+    /// What holds who fetches.
+    pub(crate) hold: Hold,
 }
 
 /// A file to fetch: its address, its place, its SHA-256 where that is known.
@@ -56,7 +58,7 @@ pub(crate) struct Download<'a> {
 impl Downloads {
     /// Makes the folders.
     pub(crate) fn make_folders(&self) -> Result<(), PackageError> {
-        make_folder(&self.packages.join("partial"))?;
+        make_folder_on_the_way(&self.packages.join("partial"))?;
         make_folder(&self.placed)
     }
 
@@ -86,6 +88,7 @@ impl Downloads {
         doing: &str,
         cancel: &Cancel,
     ) -> Result<(), PackageError> {
+        let mut hold = self.hold.clone().read(&self.configuration);
         let mut program = Program::new("/usr/lib/apt/apt-helper")
             .env("APT_CONFIG", &self.configuration)
             .arg("download-file");
@@ -93,9 +96,12 @@ impl Downloads {
             // What an interrupted build left: apt would take it for the beginning.
             let _ = std::fs::remove_file(&file.to);
             program = program.arg(file.url).arg(&file.to);
+            hold = file.to.parent().into_iter().fold(hold, Hold::write);
+            hold = held::of_this_machine(file.url).into_iter().fold(hold, Hold::read);
             program = program.arg(file.sha256.map_or(String::new(), |sum| format!("SHA256:{sum}")));
         }
-        program.run(cancel).map(drop).map_err(|e| said::failed(e, doing, &self.suite))
+        let said = program.held(hold).run(cancel);
+        said.map(drop).map_err(|e| said::failed(e, doing, &self.suite))
     }
 
     /// Has all packages of the resolution, verified, in this build's folder, from the cache or

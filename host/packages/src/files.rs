@@ -37,7 +37,15 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf, PackageError> {
     })
 }
 
-/// Whether anybody may pass through all folders above.
-pub(crate) fn reachable_by_all(path: &Path) -> bool {
-    path.ancestors().all(|a| std::fs::metadata(a).is_ok_and(|m| m.mode() & 0o001 != 0))
+/// Makes a folder for what is on its way. One that another user left (apt, when it still fetched as
+/// `_apt`) goes with what is in it: who fetches now would not get in.
+pub(crate) fn make_folder_on_the_way(path: &Path) -> Result<(), PackageError> {
+    let own = rustix::process::geteuid().as_raw();
+    if path.symlink_metadata().is_ok_and(|found| found.uid() != own) {
+        std::fs::remove_dir_all(path).map_err(|source| PackageError::Io {
+            doing: format!("removing the folder `{}`", path.display()),
+            source,
+        })?;
+    }
+    make_folder(path)
 }

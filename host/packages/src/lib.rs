@@ -7,6 +7,7 @@ pub mod dnf;
 mod download;
 mod error;
 mod files;
+mod held;
 mod manager;
 mod room;
 pub mod rpm;

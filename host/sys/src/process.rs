@@ -8,6 +8,7 @@
 use std::io;
 
 use nix::libc;
+use rustix::io::Errno;
 use rustix::process::Pid;
 
 /// Which of the two processes this is now.
@@ -105,6 +106,45 @@ fn clone(flags: libc::c_int) -> libc::pid_t {
     // null stack the call behaves as fork does; the three other pointers are null and unused.
     let pid = unsafe { libc::syscall(libc::SYS_clone, first, second, none, none, none) };
     libc::pid_t::try_from(pid).unwrap_or(-1)
+}
+
+/// Forks, between `fork` and `exec`: the new process goes on, and this one waits for it, ends as it does
+/// and does not come back. The new one is the first of a process namespace that was made before.
+///
+/// # Errors
+/// The kernel refuses.
+pub(crate) fn become_first() -> Result<(), Errno> {
+    match clone(libc::SIGCHLD) {
+        0 => Ok(()),
+        refused if refused < 0 => {
+            Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::AGAIN))
+        }
+        child => stand_by(child),
+    }
+}
+
+/// Waits for the other, and ends as it does.
+fn stand_by(child: libc::pid_t) -> ! {
+    let (first, mut status): (libc::c_uint, libc::c_int) = (0, 0);
+    // SAFETY: system calls alone, in a process that nobody else is in and that ends here; whoever owns
+    // a descriptor is in the other process, which has its own.
+    unsafe {
+        // Whoever reads what the program says must see its end.
+        libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0);
+        // The handlers are the engine's.
+        for signal in 1..libc::SIGSYS {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+        while libc::waitpid(child, &raw mut status, 0) < 0 {
+            if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+                libc::_exit(255);
+            }
+        }
+        if libc::WIFSIGNALED(status) {
+            libc::raise(libc::WTERMSIG(status));
+        }
+        libc::_exit(if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { 255 })
+    }
 }
 
 /// Marks all open files but standard input, output and error as to be closed when this process

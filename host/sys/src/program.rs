@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use rustix::process::{
     set_parent_process_death_signal, waitid,
 };
 
+use crate::hold::{Hold, Why};
 use crate::{Cancel, held};
 
 /// How long a program may run of which nothing else was said.
@@ -38,6 +39,8 @@ pub struct Program {
     most: Option<usize>,
     /// How long it may run.
     patience: Duration,
+    /// What holds it; none: nothing.
+    hold: Option<Hold>,
 }
 
 /// What a program that ended well said.
@@ -117,6 +120,7 @@ impl Program {
             descriptors: Vec::new(),
             most: None,
             patience: PATIENCE,
+            hold: None,
         }
     }
 
@@ -165,6 +169,14 @@ impl Program {
         self
     }
 
+    /// Holds it: it sees and does what this says, nothing else. Held folders that its arguments name
+    /// it has as well.
+    #[must_use]
+    pub fn held(mut self, hold: Hold) -> Self {
+        self.hold = Some(hold);
+        self
+    }
+
     /// Runs in this folder.
     #[must_use]
     pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
@@ -205,7 +217,23 @@ impl Program {
         }
         prepare(&mut command, &self.descriptors, held::named(&self.args));
         let start = |source| ProgramError::Start { program: self.name(), source };
-        let mut child = command.spawn().map_err(start)?;
+        let why = match &self.hold {
+            None => None,
+            Some(hold) => {
+                let (held, why) = hold.prepare(self.folder.as_deref()).map_err(start)?;
+                held.hold(&mut command);
+                Some(why)
+            }
+        };
+        let spawned = command.spawn();
+        // With its end of the pipe.
+        drop(command);
+        let mut child = spawned.map_err(|error| {
+            start(match why.and_then(Why::read) {
+                Some(doing) => io::Error::new(error.kind(), format!("{doing}: {error}")),
+                None => error,
+            })
+        })?;
         let id = Pid::from_child(&child);
         let guard = cancel.hold_group(id);
         let timer = Timer::start(id, self.patience);

@@ -94,7 +94,8 @@ pub(crate) fn make(ext4: &Ext4<'_>, site: &Site<'_>, tree: &mut dyn Tree) -> Res
     if let Some(label) = site.label {
         program = program.args(["-L", label]);
     }
-    tree.program(&program.arg(site.path).arg(ext4.blocks.to_string()))?;
+    let program = program.arg(site.path).arg(ext4.blocks.to_string());
+    tree.program(&program.held(site.hold(None)))?;
     let (image, offset, zeroed) = (site.file, site.offset, site.zeroed);
     let size = ext4.blocks * BLOCK;
     normalise(Place { image, offset, size, zeroed }, site.time, ext4.root)?;

@@ -71,10 +71,11 @@ pub(super) fn make(
     if let Some(label) = site.label {
         program = program.args(["-L", label]);
     }
-    if let Some(part) = site.part(tree)? {
+    let part = site.part(tree)?;
+    if let Some(part) = &part {
         program = program.arg("-r").arg(part);
     }
-    tree.program(&program.arg(site.path))?;
+    tree.program(&program.arg(site.path).held(site.hold(part.as_deref())))?;
     let metadata = site.file.metadata()?;
     if metadata.is_file() && metadata.len() > btrfs.size {
         let missing = rounded_size(metadata.len() - btrfs.size);

@@ -108,7 +108,7 @@ fn fill(
     let part = part.as_deref().unwrap_or(empty.path());
     let is_file = site.file.metadata()?.is_file();
     let length = site.file.metadata()?.len();
-    tree.program(&program(part))?;
+    tree.program(&program(part).held(site.hold(Some(part))))?;
     if is_file {
         let written = site.file.metadata()?.len();
         if written > packed.size {

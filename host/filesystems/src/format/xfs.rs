@@ -94,13 +94,13 @@ pub(super) fn make(xfs: &XfsLayout, site: &Site<'_>, tree: &mut dyn Tree) -> Res
     }
     let mut prototype =
         tempfile::Builder::new().prefix("mkfs.xfs-").suffix(".proto").tempfile_in(site.scratch)?;
-    if let (Some(mount), Some(part)) = (site.mount, part) {
-        prototype.write_all(&write_prototype(mount, &part, tree)?)?;
+    if let (Some(mount), Some(part)) = (site.mount, &part) {
+        prototype.write_all(&write_prototype(mount, part, tree)?)?;
         prototype.flush()?;
         tree.admit(prototype.as_file(), false)?;
         program = program.arg("-p").arg(prototype.path());
     }
-    tree.program(&program.arg(site.path))?;
+    tree.program(&program.arg(site.path).held(site.hold(part.as_deref())))?;
     Ok(())
 }
 

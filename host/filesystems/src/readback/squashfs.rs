@@ -10,7 +10,7 @@
 //! It writes names as they are. One may have line ends in it, and what looks like a line: so a line
 //! ends where its name is one that went in, and another line, or nothing, follows.
 
-use dibhost_sys::Program;
+use dibhost_sys::{Hold, Program};
 
 use super::types::{Inode, Made, Name, ReadbackError, broken, shown};
 use super::wanted::Wanted;
@@ -28,6 +28,7 @@ pub(super) fn compare(
 ) -> Result<(), ReadbackError> {
     // `-lln` changes nothing and unpacks nothing.
     let program = Program::new("unsquashfs").arg("-lln").arg(made.path);
+    let program = program.held(Hold::new().whole().read(made.path));
     let printed = tree.program(&program).map_err(std::io::Error::other)?.stdout;
     listed(&printed, &mut wanted)?;
     let want = wanted.inodes();

@@ -33,6 +33,8 @@ fn change(line: &Line, (which, at, to, number): Change) {
     let (at, to) = (line.at(path(at)), line.at(path(to)));
     let there = at.symlink_metadata().is_ok();
     let file = at.metadata().is_ok_and(|m| m.is_file());
+    // What leads to a file has no attributes of users.
+    let itself = file && !at.is_symlink();
     let open = || File::options().write(true).open(&at).unwrap();
     match which % 20 {
         // Not into a pipe, where nobody reads.
@@ -63,7 +65,7 @@ fn change(line: &Line, (which, at, to, number): Change) {
         8 if at.exists() => set_mode(&at, number & 0o7777),
         9 if there => lchown(&at, Some(number % 3), Some(number / 3 % 3)).unwrap(),
         10 if there => set_mtime(&at, i64::from(number), i64::from(number % 1000)),
-        11 if file => {
+        11 if itself => {
             set_xattr(&at, ["user.a", "user.b"][number as usize % 2], &content(number % 99))
         }
         12 if there => set_xattr(&at, "security.test", &content(number % 99)),

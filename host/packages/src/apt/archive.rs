@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dibhost_sys::{Cancel, Program, ProgramOutput};
+use dibhost_sys::{Cancel, Hold, Program, ProgramOutput};
 
 use super::builder::builder_mirror;
 use super::config;
@@ -11,9 +11,13 @@ use super::types::AptOptions;
 use crate::digest::digest_text;
 use crate::download::Downloads;
 use crate::error::PackageError;
-use crate::files::{absolute, make_folder, write};
+use crate::files::{absolute, make_folder, make_folder_on_the_way, write};
 use crate::manager::{IndexFile, ManagerState, PackageSource};
-use crate::{room, said};
+use crate::{held, room, said};
+
+/// What apt writes to of a build's folder, and of the lists'.
+const WRITTEN: [&str; 2] = ["archives", "log"];
+const KEPT: [&str; 3] = ["lists", "cache", "state"];
 
 /// One list of archives with its lists, resolver and download cache.
 #[derive(Debug)]
@@ -27,6 +31,8 @@ pub struct Apt {
     pub(super) sources: Vec<(PackageSource, Option<String>)>,
     /// Where the signed index of each source is; empty: apt alone knows the way.
     indexes: Vec<String>,
+    /// Keyrings and archives of this machine, which apt reads.
+    shown: Vec<PathBuf>,
     /// What is known of the tree beside what is in it.
     pub(super) state: ManagerState,
 }
@@ -53,15 +59,16 @@ impl Apt {
             packages: cache.join("packages"),
         };
         let own = ["nothing", "archives/partial", "log"].map(|f| folders.own.join(f));
-        let shared =
-            ["lists/partial", "cache", "state", "resolutions"].map(|f| folders.lists.join(f));
+        let shared = ["cache", "state", "resolutions"].map(|f| folders.lists.join(f));
         own.iter().chain(&shared).try_for_each(|folder| make_folder(folder))?;
+        make_folder_on_the_way(&folders.lists.join("lists/partial"))?;
         let downloads = Downloads {
             configuration: folders.own.join("apt.conf"),
             packages: folders.packages.clone(),
             placed: absolute(&options.packages)?,
             suffix: "deb",
             suite: options.suite.clone(),
+            hold: held::fetching(builder.as_ref().map_or(&[], |b| &b.acquire)),
         };
         downloads.make_folders()?;
         write(
@@ -85,6 +92,7 @@ impl Apt {
             image_source: config::image_source(&options, &lines),
             sources,
             indexes: indexes.filter(|_| !own_way).unwrap_or_default(),
+            shown: lines.iter().flat_map(config::Line::of_this_machine).collect(),
             state: ManagerState::default(),
         })
     }
@@ -94,7 +102,7 @@ impl Apt {
         let _lock = self.downloads.lock(cancel)?;
         let doing = "fetching the package lists";
         room::require(&self.folders.packages, room::LISTS, doing)?;
-        let program = self.program("apt-get").args(["-q", "update"]);
+        let program = self.held("apt-get", self.downloads.hold.clone()).args(["-q", "update"]);
         self.run(&program, doing, cancel)?;
         write(&self.updated(), b"")
     }
@@ -120,8 +128,17 @@ impl Apt {
         self.indexes.iter().map(file).collect::<Option<_>>().unwrap_or_default()
     }
 
+    /// One that works on what is here.
     pub(super) fn program(&self, name: &str) -> Program {
-        Program::new(name).env("APT_CONFIG", &self.downloads.configuration)
+        self.held(name, Hold::new())
+    }
+
+    fn held(&self, name: &str, hold: Hold) -> Program {
+        let config::Folders { own, lists, .. } = &self.folders;
+        let written = WRITTEN.map(|name| own.join(name)).into_iter();
+        let hold = written.chain(KEPT.map(|name| lists.join(name))).fold(hold, Hold::write);
+        let hold = self.shown.iter().fold(hold.read(own).read(lists), Hold::read);
+        Program::new(name).env("APT_CONFIG", &self.downloads.configuration).held(hold)
     }
 
     pub(super) fn run(

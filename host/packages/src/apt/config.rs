@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use super::types::{AptOptions, Mirror};
 use crate::digest::hex;
 use crate::error::PackageError;
-use crate::files::{reachable_by_all, read, write};
+use crate::files::{read, write};
+use crate::held::of_this_machine;
 use crate::manager::{LockedPackage, PackageSource};
 use crate::words::{check_key, check_source, check_url, invalid, word};
 
@@ -32,6 +33,15 @@ impl Line {
         let http = self.url.starts_with("http://") || self.url.starts_with("https://");
         let plain = http && !self.url.contains('@') && !self.suite.ends_with('/');
         plain.then(|| format!("{}/dists/{}/InRelease", self.url, self.suite))
+    }
+
+    /// Files and folders of this machine that it names.
+    pub(super) fn of_this_machine(&self) -> Vec<PathBuf> {
+        let keyrings = self.keyrings.iter().filter_map(|keyring| match keyring {
+            Keyring::File(path) => Some(path.as_path()),
+            Keyring::Armoured(_) => None,
+        });
+        keyrings.chain(of_this_machine(&self.url)).map(Path::to_owned).collect()
     }
 }
 
@@ -211,8 +221,7 @@ fn source_lines(source: &PackageSource) -> Result<Vec<Line>, PackageError> {
         .collect()
 }
 
-/// The text of sources.list; armoured keys are written into `folder`, which whoever may read the lists gets
-/// into: apt looks at signatures as `_apt` where it can.
+/// The text of sources.list; armoured keys are written into `folder`.
 pub(super) fn sources(lines: &[Line], arch: &str, folder: &Path) -> Result<String, PackageError> {
     let mut text = String::new();
     for line in lines {
@@ -375,10 +384,8 @@ pub(super) fn apt_conf(
         let _ = writeln!(text, "{name} \"{value}\";");
     }
     let _ = writeln!(text, "#clear APT::Architectures;\nAPT::Architectures {{ \"{arch}\"; }};");
-    if !reachable_by_all(&folders.lists) || !reachable_by_all(&folders.packages) {
-        // apt would fetch as `_apt`, who cannot get into a folder of root's.
-        text.push_str("APT::Sandbox::User \"root\";\n");
-    }
+    // Else apt would look for `_apt`, whom there is not where it is held.
+    text.push_str("APT::Sandbox::User \"root\";\n");
     for (name, value) in acquire {
         if !name.contains(['"', ' ', ';']) && !value.contains(['"', '\n']) {
             let _ = writeln!(text, "{name} \"{value}\";");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dibhost_sys::Cancel;
 
-use super::configuration::{apt_conf, has_own_way};
+use super::configuration::{apt_conf, has_own_way, ways};
 use super::install::LeftOut;
 use super::keys::Keys;
 use super::names::{check_arch, check_package};
@@ -16,8 +16,8 @@ use crate::download::Downloads;
 use crate::error::PackageError;
 use crate::files::{absolute, make_folder, write};
 use crate::manager::{IndexFile, ManagerState, PackageSource};
-use crate::room;
 use crate::words::{check_source, check_source_name, check_url, invalid, word};
+use crate::{held, room};
 
 /// Whether the indexes may be had though nobody asked for so long.
 const VALID: Duration = Duration::from_secs(12 * 3600);
@@ -102,15 +102,17 @@ impl Build {
         let kept =
             cache.join("solver").join(&hex(format!("{manager}{folders:?}").as_bytes())[..24]);
         make_folder(&kept.join("resolutions"))?;
+        let ways = ways()?;
         let downloads = Downloads {
             configuration: own.join("apt.conf"),
             packages: cache.join("packages"),
             placed: absolute(&options.packages)?,
             suffix: "rpm",
             suite: options.release.clone(),
+            hold: held::fetching(&ways),
         };
         downloads.make_folders()?;
-        let conf = apt_conf(&[&cache, &downloads.packages])?;
+        let conf = apt_conf(&ways);
         write(&downloads.configuration, conf.as_bytes())?;
         Ok(Self {
             manager,

@@ -1,6 +1,6 @@
 //! Where a solver of the builder's is asked.
 //!
-//! Of an empty tree it is told nothing but what signed indexes say, and runs as any program of the builder.
+//! Of an empty tree it is told nothing but what indexes say, and runs where it sees nothing but those.
 //! The database of a tree that is there is what scripts of packages and programs of elements had in their
 //! hands: whoever reads it does so as programs of the builder do that read a tree, in the worker's box, with
 //! no network and nothing of the builder's in sight but programs and a folder that it cannot write to. It works
@@ -9,7 +9,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use dibhost_sys::{Cancel, Program, ProgramError, ProgramOutput};
+use dibhost_sys::{Cancel, Hold, Program, ProgramError, ProgramOutput};
 use dibhost_tree::Workshop;
 
 use super::build::Build;
@@ -31,6 +31,8 @@ pub(crate) struct Desk<'a> {
     /// The solver's caches, as it sees them.
     pub(crate) cache: PathBuf,
     tree: Option<&'a mut dyn Workshop>,
+    /// What holds a solver that no tree holds.
+    hold: Hold,
 }
 
 impl Build {
@@ -51,7 +53,9 @@ impl Build {
         } else {
             (folder.clone(), self.solver.join(self.manager))
         };
-        let desk = Desk { folder, seen, cache, tree };
+        let offers = self.repositories.iter().map(Offers::offered);
+        let hold = offers.fold(Hold::new().write(&folder).write(&cache), Hold::read);
+        let desk = Desk { folder, seen, cache, tree, hold };
         desk.make("")?;
         Ok(desk)
     }
@@ -96,7 +100,7 @@ impl Desk<'_> {
         program: &Program,
         cancel: &Cancel,
     ) -> Result<ProgramOutput, ProgramError> {
-        let Some(tree) = self.tree else { return program.run(cancel) };
+        let Some(tree) = self.tree else { return program.clone().held(self.hold).run(cancel) };
         let (name, args, env) = program.parts();
         let mut boxed = Program::new("sh")
             .args(["-c", IN_THE_BOX, "sh"])

@@ -5,10 +5,11 @@
 //! FOLDER/rpm/         a database of rpm that holds nothing but the keys, which checks packages
 //! ```
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64_MIME_PERMISSIVE;
-use dibhost_sys::{Cancel, Program, ProgramError};
+use dibhost_sys::{Cancel, Hold, Program, ProgramError};
 
 use super::said;
 use crate::error::PackageError;
@@ -50,7 +51,8 @@ impl Keys {
             .args(["-c", script, "gpgv"])
             .arg(self.folder.join("keys.gpg"))
             .args([signature, file])
-            .env("HOME", &self.folder);
+            .env("HOME", &self.folder)
+            .held(Hold::new().write(&self.folder).read(file).read(signature));
         let said = match program.run(cancel) {
             Ok(said) => String::from_utf8_lossy(&said.stderr).into_owned(),
             Err(ProgramError::Failed { stderr, .. }) => stderr,
@@ -71,12 +73,12 @@ impl Keys {
             for (index, key) in self.armoured.iter().enumerate() {
                 let file = self.folder.join(format!("{index}.asc"));
                 write(&file, key.as_bytes())?;
-                let import = self.rpmkeys().arg("--import").arg(file);
+                let import = self.rpmkeys(&[]).arg("--import").arg(file);
                 import.run(cancel).map_err(|e| not_run(e, "reading a key", "rpm"))?;
             }
         }
         for some in packages.chunks(AT_ONCE) {
-            let program = self.rpmkeys().arg("--checksig").args(some);
+            let program = self.rpmkeys(some).arg("--checksig").args(some);
             let said = match program.run(cancel) {
                 Ok(said) => String::from_utf8_lossy(&said.stderr).into_owned(),
                 Err(ProgramError::Failed { stderr, .. }) => stderr,
@@ -92,13 +94,16 @@ impl Keys {
     }
 
     /// It says on its standard error what it found, to be heard when it fails too.
-    fn rpmkeys(&self) -> Program {
+    fn rpmkeys(&self, packages: &[PathBuf]) -> Program {
+        let folders: BTreeSet<&Path> = packages.iter().filter_map(|file| file.parent()).collect();
+        let hold = folders.into_iter().fold(Hold::new().write(&self.folder), Hold::read);
         Program::new("sh")
             .args(["-c", "exec rpmkeys \"$@\" >&2", "rpmkeys", "--dbpath"])
             .arg(self.folder.join("rpm"))
             // A package without a signature is none, whatever the builder's own rpm would say.
             .args(["--define", "_pkgverify_level all"])
             .env("HOME", &self.folder)
+            .held(hold)
     }
 }
 

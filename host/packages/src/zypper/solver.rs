@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use dibhost_sys::{Cancel, Program, ProgramError};
+use dibhost_sys::{Cancel, Hold, Program, ProgramError};
 use dibhost_tree::Workshop;
 
 use super::automatic;
@@ -139,6 +139,7 @@ fn plain(file: &Path, cancel: &Cancel) -> Result<String, PackageError> {
     };
     let program =
         Program::new(unpack).args(["--decompress", "--stdout"]).arg(file).says_at_most(LARGEST);
-    let said = program.run(cancel).map_err(|e| not_run(e, "unpacking an index", unpack))?;
+    let said = program.held(Hold::new().read(file)).run(cancel);
+    let said = said.map_err(|e| not_run(e, "unpacking an index", unpack))?;
     Ok(said.text())
 }

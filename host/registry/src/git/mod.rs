@@ -13,7 +13,7 @@ mod archive;
 use std::path::{Path, PathBuf};
 
 use dibhost_plan::remote;
-use dibhost_sys::{Program, ProgramError, ProgramOutput};
+use dibhost_sys::{Hold, Program, ProgramError, ProgramOutput};
 
 use crate::error::FetchError;
 use crate::outside::Outside;
@@ -114,7 +114,6 @@ impl<'a> GitRepository<'a> {
         let speed = patience.least / patience.window.as_secs().max(1);
         let mut program = Program::new("prlimit")
             .arg(format!("--fsize={}", most.saturating_add(SLACK)))
-            .arg(format!("--data={MEMORY}"))
             .args(["--core=0", "git", "-c"])
             .arg(format!("http.lowSpeedLimit={speed}"))
             .arg("-c")
@@ -138,10 +137,14 @@ impl<'a> GitRepository<'a> {
                 program = program.env(variable, proxy);
             }
         }
+        // The folder above is there before the repository is.
+        let above = self.folder.parent().unwrap_or(&self.folder);
+        let mut hold = Hold::new().network().write(above).memory(MEMORY);
         if let Some(certificates) = &self.outside.certificates {
             program = program.env("GIT_SSL_CAINFO", certificates);
+            hold = hold.read(certificates);
         }
-        program
+        program.held(hold)
     }
 
     fn run(&self, program: &Program) -> Result<ProgramOutput, ProgramError> {

@@ -15,7 +15,7 @@ use rustix::process::{Pid, WaitOptions, waitpid};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::host::Outside;
-use super::{boxed, calls, sight};
+use super::{boxed, host};
 use crate::cgroup::{Exceeded, ProgramGroups};
 use crate::error::{TargetError, os};
 use crate::files::{receive_file, send_file};
@@ -67,7 +67,7 @@ impl Aside {
                 .and_then(|()| nix::unistd::dup2_stderr(err))
                 .map_err(|e| os("connecting a program", e))?;
             boxed::drop_privileges(super::host::capabilities())?;
-            calls::restrict()
+            boxed::refuse_calls()
         };
         if let Err(error) = enter() {
             return error;
@@ -91,7 +91,7 @@ fn make_sight(outside: &Outside<'_>) -> Result<OwnedFd, TargetError> {
     match fork(own).map_err(doing)? {
         Forked::Child => {
             drop(ours);
-            let made = sight::enter(outside.work, outside.machine).and_then(|()| {
+            let made = host::show(outside.work, outside.machine).and_then(|()| {
                 let own = File::open("/proc/self/ns/mnt");
                 own.and_then(|own| send_file(&theirs, own.as_fd())).map_err(doing)
             });

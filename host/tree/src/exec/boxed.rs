@@ -6,7 +6,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use dibhost_check::Check;
-use dibhost_sys::{Forked, Namespaces, fork};
+use dibhost_sys::{Forked, Namespaces, Sockets, SystemCalls, fork};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, wait};
@@ -227,6 +227,17 @@ pub(super) fn drop_privileges(kept: CapabilitySet) -> Result<(), TargetError> {
     // The program must not look into the process it was forked from.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
         .map_err(|e| os("leaving the worker's session", e))
+}
+
+/// Refuses what no program needs to this process and all that come of it.
+pub(super) fn refuse_calls() -> Result<(), TargetError> {
+    let message = |message: String| TargetError::Os {
+        doing: "filtering the system calls of a program".to_owned(),
+        name: "seccomp".to_owned(),
+        message,
+    };
+    let calls = SystemCalls::refused(Sockets::Own).map_err(message)?;
+    calls.refuse().map_err(|e| message(e.to_string()))
 }
 
 /// Ends when the worker does. Set after the capabilities: changing them could reset it.

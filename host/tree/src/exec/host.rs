@@ -1,6 +1,6 @@
 //! Programs of the builder that work on the tree, held as programs of the tree are: no network, the same
 //! system calls, no capability but to read what nobody may. They see the tree in its parts, and of the
-//! builder nothing but programs ([`sight`]).
+//! builder nothing but programs ([`Sight`]).
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -9,13 +9,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use dibhost_check::Check;
-use dibhost_sys::{HeldFolder, Namespaces};
+use dibhost_sys::{HeldFolder, Namespaces, Sight};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::thread::CapabilitySet;
 
 use super::lines::LISTED_MAX;
 use super::mounts::own_proc;
-use super::{boxed, calls, ended_for_memory, sight};
+use super::{boxed, ended_for_memory};
 use crate::cgroup::{Exceeded, ProgramGroups, Subtree};
 use crate::command::Output;
 use crate::error::{Over, TargetError, os};
@@ -92,12 +92,12 @@ pub(crate) fn run(
         groups.enter()?;
         seen()?;
         if Check::HostSight.holds() {
-            sight::enter(work, machine)?;
+            show(work, machine)?;
         } else {
             own_proc()?;
         }
         boxed::drop_privileges(capabilities())?;
-        calls::restrict()
+        boxed::refuse_calls()
     };
     let output =
         boxed::run(namespaces, &watch, &mut |_| (), enter, |ends| execute(command, held, ends))?;
@@ -109,6 +109,22 @@ pub(crate) fn run(
         Some(Exceeded::Memory) => over(Over::Memory, ended_for_memory(&shown, limits.memory)),
         _ => Ok(output),
     }
+}
+
+/// Makes that this process sees programs and the build's folder, where it only reads: what is to stay it
+/// writes through a held folder. Root of the machine sees all devices.
+pub(super) fn show(work: &Path, machine: bool) -> Result<(), TargetError> {
+    let doing = |e| os("showing the builder's programs alone", e);
+    let work = [work.to_owned()];
+    let (reads, writes): (&[_], &[_]) =
+        if Check::HostTree.holds() { (&work, &[]) } else { (&[], &work) };
+    let mut sight = Sight::new(reads, writes)
+        .and_then(|sight| if machine { sight.with_devices() } else { Ok(sight) })
+        .map_err(doing)?;
+    sight.enter().map_err(|unseen| match unseen.at.and_then(|at| sight.places().get(at).cloned()) {
+        Some(place) => os(format!("showing `{place}`"), unseen.errno),
+        None => doing(unseen.errno.into()),
+    })
 }
 
 /// The sentence for a program that took too much of it.

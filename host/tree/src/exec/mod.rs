@@ -11,12 +11,10 @@
 
 pub(crate) mod aside;
 mod boxed;
-mod calls;
 pub(crate) mod host;
 pub(crate) mod landlock;
 pub(crate) mod lines;
 pub(crate) mod mounts;
-mod sight;
 pub(crate) mod supervise;
 
 use std::collections::BTreeMap;
@@ -299,7 +297,7 @@ fn in_a_box(
         rustix::process::umask(rustix::fs::Mode::from(0o022));
         boxed::drop_privileges(boxed::CAPABILITIES)?;
         landlock::restrict()?;
-        calls::restrict()
+        boxed::refuse_calls()
     };
     let execute = |ends: &boxed::Ends| execute(command, surroundings.epoch, ends);
     let mut output = boxed::run(Namespaces { network, ..own }, &watch, tell, enter, execute)?;

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-use dibhost_sys::{Cancel, Program, SecretBytes};
+use dibhost_sys::{Cancel, Hold, Program, SecretBytes};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
 
@@ -186,7 +186,10 @@ fn make(
         };
         make_room(options.cost.memory);
         // Both take the new keyfile as their second argument.
-        program.arg(scratch.path()).arg_descriptor(key.pipe()?).run(cancel)?;
+        let program = program.arg(scratch.path()).arg_descriptor(key.pipe()?);
+        // Of its own, beside what a guess costs.
+        let memory = (1 << 30) + u64::from(options.cost.memory) * 1024;
+        program.held(Hold::new().ciphers().memory(memory).write(folder)).run(cancel)?;
     }
     let made = read_header(&FileMedium::whole(scratch.as_file())?)?;
     let header = made.ok_or_else(|| LuksError::Header("was not written".to_owned()))?;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use dibhost_sys::Program;
+use dibhost_sys::{Hold, Program};
 
 use super::map::PoolMap;
 use super::xml;
@@ -69,6 +69,7 @@ pub fn write_metadata(
     let file = File::options().read(true).write(true).create_new(true).open(&made).map_err(io())?;
     file.set_len(metadata.size().min(METADATA_MOST)).map_err(io())?;
     let program = Program::new("thin_restore").arg("-i").arg(&text).arg("-o").arg(&made);
+    let program = program.held(Hold::new().write(folder.path()));
     let reads = [File::open(folder.path()).map_err(io())?, File::open(&text).map_err(io())?];
     let [inner, text] = &reads;
     restore(&Restoring { program, reads: [inner, text], writes: &file })

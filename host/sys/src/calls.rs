@@ -1,4 +1,4 @@
-//! System calls that no program in a target needs, and that would help one to get out.
+//! System calls that no program of a target or of the builder needs, and that would help one to get out.
 //!
 //! A filter of refusals, not of permissions: a maintainer script may run whatever userland the
 //! image has. What is refused is refused with an error that callers expect of a kernel without
@@ -6,6 +6,7 @@
 //! call younger than [`YOUNGEST`] nobody has judged yet, so it is not there.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use dibhost_check::Check;
 use nix::libc;
@@ -13,8 +14,6 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule, sock_filter,
 };
-
-use crate::error::TargetError;
 
 /// `mseal` of Linux 6.10: the last one that was looked at. Numbers are the same everywhere since
 /// Linux 5.1, and calls of x32 carry bit 30, so that they are greater too.
@@ -145,9 +144,31 @@ const NAMESPACE_FLAGS: [libc::c_int; 7] = [
 /// For `unshare` alone: in `clone` these bits are the signal's.
 const NEW_TIME: libc::c_int = 0x80;
 
-/// Sockets of other families are not of a network namespace (`AF_VSOCK` reaches the hypervisor,
-/// `AF_ALG` the kernel's ciphers), or are hardly ever used and as hardly ever looked at.
-const FAMILIES: [libc::c_int; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+/// Which sockets a program may make. Those of no other families: they are not of a network namespace
+/// (`AF_VSOCK` reaches the hypervisor), or are hardly ever used and as hardly ever looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sockets {
+    /// In a network of its own: those of the machine, and IP.
+    Own,
+    /// IP, on the machine's network: of the machine itself there is nobody to talk to.
+    Outside,
+    /// The kernel's ciphers.
+    Ciphers,
+    /// Pairs alone.
+    None,
+}
+
+impl Sockets {
+    fn families(self) -> &'static [libc::c_int] {
+        match self {
+            Self::Own => &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK],
+            Self::Outside => &[libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK],
+            Self::Ciphers => &[libc::AF_ALG],
+            // Nobody gets one of these.
+            Self::None => &[libc::AF_UNSPEC],
+        }
+    }
+}
 
 /// Of IP: whichever fits the type, and those that programs use.
 const PROTOCOLS: [libc::c_int; 5] =
@@ -185,7 +206,7 @@ fn none_of(argument: u8, values: &[u32]) -> Result<SeccompRule, String> {
 /// What is refused, by the error that answers it; a call without rules whatever its arguments.
 type Refused = BTreeMap<i32, BTreeMap<i64, Vec<SeccompRule>>>;
 
-fn refused() -> Result<Refused, String> {
+fn refused(sockets: Sockets) -> Result<Refused, String> {
     let mut refused = Refused::new();
     for group in GROUPS.iter().filter(|g| g.check.holds()) {
         let calls = refused.entry(group.answer).or_default();
@@ -203,15 +224,15 @@ fn refused() -> Result<Refused, String> {
     when(Check::ProgramNamespaces, libc::EPERM, libc::SYS_unshare, unshare);
 
     // Answered as by a kernel without the family: libaudit, in every tool of `passwd`, goes on.
-    let sockets = vec![
-        none_of(0, &FAMILIES.map(libc::c_int::cast_unsigned))?,
+    let families = vec![
+        none_of(0, &sockets.families().iter().map(|f| f.cast_unsigned()).collect::<Vec<_>>())?,
         // Links, addresses and routes; no audit, no firewall, no generic one.
         all_of(vec![
             compare(0, SeccompCmpOp::Eq, libc::AF_NETLINK.cast_unsigned())?,
             compare(2, SeccompCmpOp::Ne, libc::NETLINK_ROUTE.cast_unsigned())?,
         ])?,
     ];
-    when(Check::ProgramSockets, libc::EAFNOSUPPORT, libc::SYS_socket, sockets);
+    when(Check::ProgramSockets, libc::EAFNOSUPPORT, libc::SYS_socket, families);
     // Nobody has a pair of any other family; the kernel looks for the family all the same, and
     // would load it.
     let pairs = vec![none_of(0, &[libc::AF_UNIX.cast_unsigned()])?];
@@ -261,33 +282,45 @@ fn young() -> BpfProgram {
     ]
 }
 
-fn filters() -> Result<Vec<BpfProgram>, String> {
-    let arch = std::env::consts::ARCH;
-    let arch: seccompiler::TargetArch =
-        arch.try_into().map_err(|_| format!("there is no table of system calls for `{arch}`"))?;
-    let mut filters = Vec::new();
-    if Check::ProgramYoungCalls.holds() {
-        filters.push(young());
-    }
-    for (answer, calls) in refused()? {
-        let answer = SeccompAction::Errno(answer.cast_unsigned());
-        let filter = SeccompFilter::new(calls, SeccompAction::Allow, answer, arch)
-            .and_then(BpfProgram::try_from)
-            .map_err(|e| e.to_string())?;
-        filters.push(filter);
-    }
-    Ok(filters)
-}
+/// What a program is refused by the kernel, made ready before it is there.
+#[derive(Debug, Clone)]
+pub struct SystemCalls(Vec<BpfProgram>);
 
-/// Refuses these calls to this process and all that come of it.
-pub(super) fn restrict() -> Result<(), TargetError> {
-    let message = |message: String| TargetError::Os {
-        doing: "filtering the system calls of a program".to_owned(),
-        name: "seccomp".to_owned(),
-        message,
-    };
-    for filter in filters().map_err(message)? {
-        seccompiler::apply_filter(&filter).map_err(|e| message(e.to_string()))?;
+impl SystemCalls {
+    /// All that no program needs, and sockets but these.
+    ///
+    /// # Errors
+    /// There is no table of the system calls of this machine's architecture.
+    pub fn refused(sockets: Sockets) -> Result<Self, String> {
+        let arch = std::env::consts::ARCH;
+        let arch: seccompiler::TargetArch = arch
+            .try_into()
+            .map_err(|_| format!("there is no table of system calls for `{arch}`"))?;
+        let mut filters = Vec::new();
+        if Check::ProgramYoungCalls.holds() {
+            filters.push(young());
+        }
+        for (answer, calls) in refused(sockets)? {
+            let answer = SeccompAction::Errno(answer.cast_unsigned());
+            let filter = SeccompFilter::new(calls, SeccompAction::Allow, answer, arch)
+                .and_then(BpfProgram::try_from)
+                .map_err(|e| e.to_string())?;
+            filters.push(filter);
+        }
+        Ok(Self(filters))
     }
-    Ok(())
+
+    /// Refuses them to this process and all that come of it. Takes no memory.
+    ///
+    /// # Errors
+    /// The kernel takes no filter.
+    pub fn refuse(&self) -> io::Result<()> {
+        self.0.iter().try_for_each(|filter| match seccompiler::apply_filter(filter) {
+            Ok(()) => Ok(()),
+            Err(seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error)) => {
+                Err(error)
+            }
+            Err(_) => Err(io::ErrorKind::InvalidInput.into()),
+        })
+    }
 }

@@ -1,0 +1,486 @@
+//! What holds a program of the builder that reads what others made, or talks to others: it sees
+//! programs and what it is shown, writes where it is told, and has no capability.
+//!
+//! It lives in namespaces of its own: of mounts, processes, queues, host name, network unless it is to
+//! reach one, and ids, in which nobody is there but who builds. Where the kernel gives none of them (in
+//! some containers), it is held by its system calls and limits alone.
+
+use std::ffi::CString;
+use std::io::{self, Read as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use dibhost_check::Check;
+use nix::sched::{CloneFlags, unshare};
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mount::{MountPropagationFlags, mount_change};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+use rustix::thread::{CapabilitySet, CapabilitySets};
+
+use crate::calls::{Sockets, SystemCalls};
+use crate::process::become_first;
+use crate::sight::{Sight, Unseen};
+
+/// Bytes of memory of its own that such a program may have.
+const MEMORY: u64 = 4 << 30;
+
+/// What reads all of a tree (`trusted.…` by the second), and makes a filesystem on a device.
+const WHOLE: CapabilitySet = CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::SYS_ADMIN);
+
+/// What finds names and proves who a server is.
+const NETWORK: [&str; 13] = [
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/host.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+    "/etc/protocols",
+    "/etc/ssl",
+    "/etc/pki",
+    "/etc/ca-certificates",
+    "/etc/ca-certificates.conf",
+    "/etc/crypto-policies",
+    "/etc/gnutls",
+];
+
+/// What a program may see and do.
+#[derive(Debug, Clone)]
+pub struct Hold {
+    reads: Vec<PathBuf>,
+    writes: Vec<PathBuf>,
+    sockets: Sockets,
+    memory: u64,
+    whole: bool,
+}
+
+impl Default for Hold {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Hold {
+    /// Nothing but the builder's programs.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            reads: Vec::new(),
+            writes: Vec::new(),
+            sockets: Sockets::None,
+            memory: MEMORY,
+            whole: false,
+        }
+    }
+
+    /// It reads this, and what lies below it. What is not there is left out.
+    #[must_use]
+    pub fn read(mut self, path: impl AsRef<Path>) -> Self {
+        self.reads.push(path.as_ref().to_owned());
+        self
+    }
+
+    /// It writes this, and what lies below it. What it is [handed open](crate::HeldFolder) it has anyway.
+    #[must_use]
+    pub fn write(mut self, path: impl AsRef<Path>) -> Self {
+        if !path.as_ref().starts_with("/proc") {
+            self.writes.push(path.as_ref().to_owned());
+        }
+        self
+    }
+
+    /// It reads what it is shown though nobody else might, sees whose it is, and makes filesystems on
+    /// devices: it has the machine's ids and, of root's capabilities, those. Root alone makes namespaces
+    /// then.
+    #[must_use]
+    pub fn whole(mut self) -> Self {
+        self.whole = true;
+        self
+    }
+
+    /// It may have so many bytes of memory of its own, instead of 4 GiB.
+    #[must_use]
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// It talks to others by the machine's network.
+    #[must_use]
+    pub fn network(mut self) -> Self {
+        self.sockets = Sockets::Outside;
+        self.reads.extend(NETWORK.map(PathBuf::from));
+        self
+    }
+
+    /// It has the kernel encrypt.
+    #[must_use]
+    pub fn ciphers(mut self) -> Self {
+        self.sockets = Sockets::Ciphers;
+        self
+    }
+
+    /// Makes all ready; the second reads why it was not carried out.
+    pub(crate) fn prepare(&self, folder: Option<&Path>) -> io::Result<(Held, Why)> {
+        self.prepare_as(own_spaces(self.whole), folder)
+    }
+
+    fn prepare_as(&self, spaces: Spaces, folder: Option<&Path>) -> io::Result<(Held, Why)> {
+        let sight = match Check::HeldSight.holds() && spaces != Spaces::None {
+            true => Some(Sight::new(&self.reads, &self.writes)?),
+            false => None,
+        };
+        let sockets = if Check::HeldNetwork.holds() { self.sockets } else { Sockets::Own };
+        let calls = SystemCalls::refused(sockets).map_err(io::Error::other)?;
+        let own_network = self.sockets != Sockets::Outside && Check::HeldNetwork.holds();
+        let of = |id: u32| format!("{id} {id} 1");
+        let user = of(rustix::process::geteuid().as_raw());
+        let group = of(rustix::process::getegid().as_raw());
+        let folder = folder.unwrap_or_else(|| Path::new("/")).as_os_str().as_bytes();
+        let (why, report) = pipe_with(PipeFlags::CLOEXEC)?;
+        let names = sight.as_ref().map(Sight::places).unwrap_or_default();
+        let held = Held {
+            spaces,
+            sight,
+            calls,
+            own_network,
+            maps: [
+                ("/proc/self/setgroups", "deny".to_owned()),
+                ("/proc/self/uid_map", user),
+                ("/proc/self/gid_map", group),
+            ],
+            memory: self.memory,
+            capabilities: if self.whole { WHOLE } else { CapabilitySet::empty() },
+            folder: CString::new(folder)?,
+            report,
+        };
+        Ok((held, Why { pipe: why, names }))
+    }
+}
+
+/// Why a program was not started.
+pub(crate) struct Why {
+    pipe: OwnedFd,
+    names: Vec<String>,
+}
+
+impl Why {
+    /// What was being done, where it was the holding that failed. The other end must be closed.
+    pub(crate) fn read(self) -> Option<String> {
+        let mut at = [0; 4];
+        std::fs::File::from(self.pipe).read_exact(&mut at).ok()?;
+        let at = usize::try_from(u32::from_le_bytes(at)).ok()?;
+        let general = || "holding it in namespaces of its own".to_owned();
+        Some(self.names.get(at).map_or_else(general, |name| format!("showing it `{name}`")))
+    }
+}
+
+/// Which namespaces a program gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spaces {
+    /// All, of ids too.
+    All,
+    /// All but that of ids, for root.
+    WithoutIds,
+    None,
+}
+
+/// What the kernel gives, asked once; with the machine's ids or not.
+fn own_spaces(machine: bool) -> Spaces {
+    static FOUND: [OnceLock<Spaces>; 2] = [OnceLock::new(), OnceLock::new()];
+    *FOUND[usize::from(machine)].get_or_init(|| {
+        let works = |spaces: &Spaces| {
+            let Ok((held, _)) = Hold::new().prepare_as(*spaces, None) else { return false };
+            let mut command = Command::new("/bin/true");
+            command.env_clear();
+            held.hold(&mut command);
+            command.status().is_ok_and(|status| status.success())
+        };
+        let tried =
+            if machine { &[Spaces::WithoutIds][..] } else { &[Spaces::All, Spaces::WithoutIds] };
+        tried.iter().copied().find(works).unwrap_or(Spaces::None)
+    })
+}
+
+/// A hold that was made ready.
+pub(crate) struct Held {
+    spaces: Spaces,
+    sight: Option<Sight>,
+    calls: SystemCalls,
+    own_network: bool,
+    /// Files, and what is written to each.
+    maps: [(&'static str, String); 3],
+    memory: u64,
+    capabilities: CapabilitySet,
+    folder: CString,
+    report: OwnedFd,
+}
+
+impl Held {
+    /// Has what `command` starts be held.
+    #[expect(unsafe_code, reason = "what runs between fork and exec has no safe interface")]
+    pub(crate) fn hold(mut self, command: &mut Command) {
+        use std::os::unix::process::CommandExt as _;
+        // SAFETY: the closure only makes system calls on what was made ready before; it neither allocates
+        // nor takes a lock.
+        unsafe {
+            command.pre_exec(move || {
+                self.enter().map_err(|unseen| {
+                    let at = unseen.at.and_then(|at| u32::try_from(at).ok()).unwrap_or(u32::MAX);
+                    let _ = rustix::io::write(&self.report, &at.to_le_bytes());
+                    io::Error::from(unseen.errno)
+                })
+            });
+        }
+    }
+
+    fn enter(&mut self) -> Result<(), Unseen> {
+        if self.spaces != Spaces::None {
+            self.separate()?;
+            if let Some(sight) = &mut self.sight {
+                sight.enter()?;
+            }
+        }
+        rustix::process::chdir(self.folder.as_c_str())?;
+        let limit = |most| Rlimit { current: Some(most), maximum: Some(most) };
+        if Check::HeldMemory.holds() {
+            setrlimit(Resource::Data, limit(self.memory))?;
+        }
+        setrlimit(Resource::Core, limit(1))?;
+        give_up_capabilities(self.capabilities)?;
+        // Who gets capabilities or loses them forgets it.
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        let refused = |error: io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
+        Ok(self.calls.refuse().map_err(refused)?)
+    }
+
+    /// Makes the namespaces and the first process in them, which goes on.
+    fn separate(&self) -> Result<(), Errno> {
+        let mut flags = CloneFlags::CLONE_NEWNS
+            | CloneFlags::CLONE_NEWPID
+            | CloneFlags::CLONE_NEWIPC
+            | CloneFlags::CLONE_NEWUTS;
+        flags.set(CloneFlags::CLONE_NEWUSER, self.spaces == Spaces::All);
+        flags.set(CloneFlags::CLONE_NEWNET, self.own_network);
+        unshare(flags).map_err(|errno| Errno::from_raw_os_error(errno as i32))?;
+        if self.spaces == Spaces::All {
+            for (path, text) in &self.maps {
+                let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+                let file = rustix::fs::openat(CWD, *path, flags, Mode::empty())?;
+                rustix::io::write(&file, text.as_bytes())?;
+            }
+        }
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        become_first()?;
+        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+    }
+}
+
+/// All but those of these that there are.
+fn give_up_capabilities(kept: CapabilitySet) -> Result<(), Errno> {
+    if !Check::HeldCapabilities.holds() {
+        return Ok(());
+    }
+    for number in 0..u64::BITS {
+        let capability = CapabilitySet::from_bits_retain(1 << number);
+        if kept.contains(capability) {
+            continue;
+        }
+        match rustix::thread::remove_capability_from_bounding_set(capability) {
+            // INVAL: beyond what this kernel knows. PERM: who has none to begin with.
+            Ok(()) | Err(Errno::INVAL | Errno::PERM) => (),
+            Err(error) => return Err(error),
+        }
+    }
+    let kept = rustix::thread::capabilities(None)?.permitted & kept;
+    let sets =
+        CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    rustix::thread::set_capabilities(None, sets)?;
+    rustix::thread::set_no_new_privs(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write as _;
+    use std::net::TcpListener;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::net::UnixListener;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{Cancel, HeldFolder, Program, ProgramError, SecretBytes};
+
+    fn sh(script: &str, hold: Hold) -> Result<String, ProgramError> {
+        let program = Program::new("bash").args(["-c", script]).held(hold);
+        program.run(&Cancel::new()).map(|said| said.text())
+    }
+
+    /// What a script says when it is held so; it must end well.
+    fn says(script: &str, hold: Hold) -> String {
+        sh(script, hold).unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    #[test]
+    fn it_sees_programs_and_what_it_is_shown() {
+        let top = tempfile::tempdir().unwrap();
+        let at = |name: &str| top.path().join(name);
+        fs::create_dir_all(at("read/inner/deep")).unwrap();
+        fs::create_dir(at("other")).unwrap();
+        for name in ["read/file", "read/inner/file", "other/file", "alone"] {
+            fs::write(at(name), name).unwrap();
+        }
+        let hold = Hold::new().read(at("read")).read(at("alone")).write(at("read/inner"));
+        let hold = hold.read(at("nowhere"));
+        let script = |text: &str| text.replace("TOP", &top.path().display().to_string());
+        assert_eq!(says("ls / | tr '\n' ' '; ls /etc", hold.clone()).contains("home"), false);
+        let say = |text: &str| says(&script(text), hold.clone());
+        assert_eq!(
+            say("cat TOP/read/file TOP/alone TOP/read/inner/file; ls TOP"),
+            "read/filealoneread/inner/filealone\nread\n"
+        );
+        assert_eq!(say("ls /etc/shadow /etc/passwd /root /home /run /var 2>/dev/null || true"), "");
+        say(
+            "echo new > TOP/read/inner/deep/new; ! echo no > TOP/read/file; ! touch /usr/x /x TOP/read/x",
+        );
+        assert_eq!(fs::read_to_string(at("read/inner/deep/new")).unwrap(), "new\n");
+        assert_eq!(fs::read_to_string(at("read/file")).unwrap(), "read/file");
+        // Nothing that it writes is started, nor a device or another's process seen.
+        say(
+            "cp /bin/true TOP/read/inner/true; ! TOP/read/inner/true; cp /bin/true /tmp; ! /tmp/true",
+        );
+        assert_eq!(say("echo $$; ls -d /proc/[0-9]* | wc -l"), "1\n3\n");
+    }
+
+    #[test]
+    fn it_has_no_capability_and_makes_no_namespace() {
+        let hold = Hold::new();
+        assert_eq!(
+            says("grep -c '^Cap...:.0000000000000000$' /proc/self/status", hold.clone()),
+            "5\n"
+        );
+        says(
+            "! unshare -r true 2>/dev/null; ! mount -t tmpfs x /tmp 2>/dev/null; ! mknod /tmp/x b 7 0 2>/dev/null",
+            hold,
+        );
+    }
+
+    #[test]
+    fn the_network_is_there_for_who_is_to_talk_and_nobody_of_the_machine() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = server.local_addr().unwrap().port();
+        let talk = format!("exec 3<>/dev/tcp/127.0.0.1/{port}");
+        sh(&talk, Hold::new()).unwrap_err();
+        sh(&talk, Hold::new().ciphers()).unwrap_err();
+        let thread = std::thread::spawn(move || server.accept().map(drop));
+        says(&talk, Hold::new().network());
+        thread.join().unwrap().unwrap();
+        // A socket of the machine, though it lies where the program writes.
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path().join("socket");
+        let _server = UnixListener::bind(&path).unwrap();
+        let talk = format!("import socket; socket.socket(socket.AF_UNIX).connect({path:?})");
+        Program::new("python3").args(["-c", &talk]).run(&Cancel::new()).unwrap();
+        for hold in [Hold::new(), Hold::new().network()] {
+            let program = Program::new("python3").args(["-c", &talk]).held(hold.write(top.path()));
+            let error = program.run(&Cancel::new()).unwrap_err().to_string();
+            assert!(error.contains("Address family not supported"), "{error}");
+        }
+    }
+
+    #[test]
+    fn its_memory_and_its_time_end() {
+        let mut hold = Hold::new();
+        hold.memory = 64 << 20;
+        let error = sh("printf -v x %200000000d 7", hold).unwrap_err().to_string();
+        assert!(error.contains("cannot allocate"), "{error}");
+        let program = Program::new("sleep").arg("1000").held(Hold::new());
+        let error = program.within(Duration::from_secs(1)).run(&Cancel::new()).unwrap_err();
+        assert!(error.to_string().contains("longer than 1 s"), "{error}");
+    }
+
+    #[test]
+    fn it_ends_as_without_and_is_told_when_it_cannot_begin() {
+        let ends = |script: &str| {
+            let program = Program::new("sh").args(["-c", script]);
+            let held = program.clone().held(Hold::new()).run(&Cancel::new());
+            (
+                held.map_err(|e| e.to_string()).map(|s| s.text()),
+                program.run(&Cancel::new()).map_err(|e| e.to_string()).map(|s| s.text()),
+            )
+        };
+        for script in ["echo well", "echo ill >&2; exit 3", "kill -9 $$; exit 4"] {
+            let (held, free) = ends(script);
+            // The first process of a namespace is not killed from within it.
+            let held = if script.starts_with("kill") {
+                Err(held.unwrap_err().replace("exit status: 4", "signal: 9 (SIGKILL)"))
+            } else {
+                held
+            };
+            assert_eq!(held, free);
+        }
+        let none = Program::new("no-such-program").held(Hold::new()).run(&Cancel::new());
+        assert!(none.unwrap_err().to_string().starts_with("starting `no-such-program`: "));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o600)).unwrap();
+        let program = Program::new("true").held(Hold::new().read("relative"));
+        let error = program.run(&Cancel::new()).unwrap_err().to_string();
+        assert_eq!(error, "starting `true`: `relative` is relative");
+        let program = Program::new("true").current_dir("/root").held(Hold::new());
+        let error = program.run(&Cancel::new()).unwrap_err().to_string();
+        assert!(error.contains("holding it in namespaces of its own: "), "{error}");
+    }
+
+    #[test]
+    fn what_it_is_handed_open_it_has() {
+        let top = tempfile::tempdir().unwrap();
+        let held = HeldFolder::new(fs::File::open(top.path()).unwrap()).unwrap();
+        let secret = SecretBytes::read_from(&mut &b"hunter2"[..], 64).unwrap();
+        let copy = Program::new("cp").arg_descriptor(secret.pipe().unwrap());
+        copy.arg(held.path().join("made")).held(Hold::new()).run(&Cancel::new()).unwrap();
+        assert_eq!(fs::read(top.path().join("made")).unwrap(), b"hunter2");
+    }
+
+    /// Not a test of its own: what the next one starts, and kills.
+    #[test]
+    fn runs_a_held_program_when_told_to() {
+        let Ok(folder) = std::env::var("DIBHOST_TEST_HOLD") else { return };
+        let script = "echo > \"$0/began\"; sleep 2; echo > \"$0/went-on\"";
+        let program =
+            Program::new("sh").args(["-c", script, &folder]).held(Hold::new().write(&folder));
+        let _ = program.run(&Cancel::new());
+    }
+
+    #[test]
+    fn it_ends_with_who_started_it() {
+        let top = tempfile::tempdir().unwrap();
+        let mut own = Command::new(std::env::current_exe().unwrap());
+        own.args(["--exact", "hold::tests::runs_a_held_program_when_told_to"]);
+        let mut child = own.env("DIBHOST_TEST_HOLD", top.path()).spawn().unwrap();
+        while !top.path().join("began").exists() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        std::thread::sleep(Duration::from_secs(3));
+        assert!(!top.path().join("went-on").exists());
+        let _ = io::stdout().flush();
+    }
+
+    #[test]
+    fn where_there_are_no_namespaces_its_calls_and_capabilities_hold_it() {
+        let (held, _) = Hold::new().prepare_as(Spaces::None, None).unwrap();
+        let mut command = Command::new("bash");
+        command.args(["-c", "grep -c '^Cap...:.0000000000000000$' /proc/self/status; ! exec 3<>/dev/tcp/127.0.0.1/9"]);
+        held.hold(&mut command);
+        let said = command.output().unwrap();
+        let text = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert_eq!(said.stdout, b"5\n", "{text}");
+        assert!(text.contains("Address family not supported"), "{text}");
+    }
+}
