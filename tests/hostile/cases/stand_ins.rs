@@ -1,7 +1,9 @@
 //! Programs of the builder that were taken over by what they read: here others lie in their place.
 
-use dibhost_check::Check;
+use std::path::Path;
 
+use dibhost_check::Check;
+use dibhost_tests::Outcome;
 use serde_json::{Value, json};
 
 use crate::case::{Case, call};
@@ -22,23 +24,46 @@ const SQUASHFS: &str = "[[block-device]]\nname = \"disk\"\ntype = \"disk\"\n\
                         [[block-device]]\nname = \"root\"\ntype = \"filesystem\"\n\
                         on = \"disk\"\nformat = \"squashfs\"\nmount = \"/\"\n";
 
+/// One with a header that a program makes which sees no tree.
+const LUKS: &str = "[secrets]\nkey = { file = \"secret\" }\n\
+                    [[block-device]]\nname = \"disk\"\ntype = \"disk\"\n\
+                    [[block-device]]\nname = \"crypt\"\ntype = \"luks\"\non = \"disk\"\n\
+                    secrets = [\"key\"]\n\
+                    [[block-device]]\nname = \"root\"\ntype = \"filesystem\"\non = \"crypt\"\n\
+                    format = \"ext4\"\nmount = \"/\"\n";
+
 /// A build of a disk for which this script of `bash` runs instead of `mkfs.btrfs`, and fails in the end. The
 /// attacker's program is at hand as `hostile`.
 fn instead(check: Check, name: &'static str, script: &'static str) -> Case {
+    instead_of("mkfs.btrfs", check, name, script).defines(BTRFS)
+}
+
+/// The same of a program that is held by itself.
+fn instead_of_cryptsetup(check: Check, name: &'static str, script: &'static str) -> Case {
+    instead_of("cryptsetup", check, name, script)
+        .defines(LUKS)
+        .says("`cryptsetup` failed (exit status: 1)")
+}
+
+fn instead_of(
+    program: &'static str,
+    check: Check,
+    name: &'static str,
+    script: &'static str,
+) -> Case {
     Case::on(check, name)
         .runs_quietly([])
-        .defines(BTRFS)
         .arranged(move |dibhost| {
             dibhost.write("stand-in", &format!("#!/bin/bash\nexec >&2\n{script}\nexit 1\n"))?;
-            Ok(())
+            dibhost.write("secret", "of the disk").map(drop)
         })
-        .after_script_of(|| {
+        .after_script_of(move || {
             let hostile = attacker()?.display();
             Ok(format!(
                 "mount -t tmpfs -o mode=0755 none {FIRST}
-cp stand-in {FIRST}/mkfs.btrfs
+cp stand-in {FIRST}/{program}
 cp {hostile} {FIRST}/hostile
-chmod 0755 {FIRST}/mkfs.btrfs {FIRST}/hostile
+chmod 0755 {FIRST}/{program} {FIRST}/hostile
 ip link set lo up
 {FIRST}/hostile greet 47012 >/dev/null 2>&1 &"
             ))
@@ -53,6 +78,7 @@ fn gets(case: Case, answer: &'static str) -> Case {
 
 pub(crate) fn all() -> Vec<Case> {
     let mut all = taken_over();
+    all.extend(held());
     all.extend(beyond_them());
     all
 }
@@ -95,10 +121,60 @@ fn beyond_them() -> Vec<Case> {
     ]
 }
 
+/// Whether a stand-in told that it had what it wanted.
+fn told(words: &'static str) -> impl Fn(&Path, &Outcome) -> bool + Send + Sync + 'static {
+    move |_, outcome| outcome.stderr.contains(words)
+}
+
+/// What sees no tree is held by itself.
+fn held() -> Vec<Case> {
+    vec![
+        instead_of_cryptsetup(
+            Check::HeldSight,
+            "a_taken_over_cryptsetup_reads_accounts",
+            "cat /etc/passwd",
+        )
+        .says("/etc/passwd: No such file or directory")
+        .gets_out(told("root:x:0:0")),
+        instead_of_cryptsetup(
+            Check::HeldNetwork,
+            "a_taken_over_cryptsetup_reaches_the_builder",
+            "exec 3<>/dev/tcp/127.0.0.1/47012 && echo it-is-connected",
+        )
+        .says("Address family not supported by protocol")
+        .gets_out(told("it-is-connected")),
+        instead_of_cryptsetup(
+            Check::HeldCapabilities,
+            "a_taken_over_cryptsetup_changes_its_root",
+            "chroot / /bin/echo it-is-rooted",
+        )
+        .says("Operation not permitted")
+        .gets_out(told("it-is-rooted")),
+        instead_of_cryptsetup(
+            Check::HeldMemory,
+            "a_taken_over_cryptsetup_takes_all_memory",
+            "python3 -c 'x = bytearray(6 << 30); print(\"it-has-them\")'",
+        )
+        .says("MemoryError")
+        .gets_out(told("it-has-them")),
+        instead_of_cryptsetup(
+            Check::ProgramTracing,
+            "a_taken_over_cryptsetup_traces",
+            "hostile trace",
+        )
+        .says("seize: EPERM")
+        .gets_out(told("seize: done")),
+        instead_of_cryptsetup(
+            Check::ProgramNamespaces,
+            "a_taken_over_cryptsetup_has_namespaces",
+            "hostile namespaces",
+        )
+        .says("user: EPERM")
+        .gets_out(told("user: done")),
+    ]
+}
+
 fn taken_over() -> Vec<Case> {
-    let told = |words: &'static str| {
-        move |_: &std::path::Path, outcome: &dibhost_tests::Outcome| outcome.stderr.contains(words)
-    };
     vec![
         gets(
             instead(Check::HostSight, "a_taken_over_mkfs_btrfs_reads_accounts", "cat /etc/passwd"),

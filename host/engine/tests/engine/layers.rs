@@ -1,5 +1,6 @@
 //! Builds that begin with what earlier ones made.
 
+use std::fs::{self, File, FileTimes};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +11,7 @@ use dibhost_layers::store::Store;
 use dibhost_packages::simulated::Offer;
 use dibhost_plan::description::Arity;
 use dibhost_plan::{Observed, Phase};
-use dibhost_sys::{Cancel, Program};
+use dibhost_sys::Cancel;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -28,10 +29,27 @@ fn store() -> (TempDir, Store) {
 /// A store as another one is.
 fn copy_of(folder: &Path) -> (TempDir, Store) {
     let copy = TempDir::new_in(memory()).unwrap();
-    let from = folder.join("store");
-    Program::new("cp").arg("-a").arg(from).arg(copy.path()).run(&Cancel::new()).unwrap();
+    copy_folder(&folder.join("store"), &copy.path().join("store"));
     let store = Store::open(&copy.path().join("store"), &Cancel::new()).unwrap();
     (copy, store)
+}
+
+/// Copies what is in a folder, with its modes and times. (A program that did it would have to be started,
+/// of a large process, hundreds of times.)
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&from, &to);
+            continue;
+        }
+        fs::copy(&from, &to).unwrap();
+        let found = entry.metadata().unwrap();
+        let times = FileTimes::new().set_modified(found.modified().unwrap());
+        File::open(&to).unwrap().set_times(times).unwrap();
+    }
+    fs::set_permissions(to, from.metadata().unwrap().permissions()).unwrap();
 }
 
 /// Everything that may be kept: packages of two transactions, accounts, files, units, steps, a file
