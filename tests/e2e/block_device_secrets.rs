@@ -60,12 +60,29 @@ fn prepare(dibhost: &Dibhost) -> Result<()> {
     Ok(())
 }
 
-/// Every command line and environment of the machine with a secret in it, seen until told to stop;
-/// and how often `cryptsetup` was seen.
+/// Whether a process was started by this one, or by one that was. Other tests type secrets.
+fn is_ours(process: &Path) -> bool {
+    let mut process = process.to_owned();
+    loop {
+        let Ok(status) = fs::read_to_string(process.join("status")) else { return false };
+        let above = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+        match above.map(str::trim).and_then(|above| above.parse().ok()) {
+            Some(above) if above == std::process::id() => return true,
+            Some(above) if above > 1 => process = Path::new("/proc").join(above.to_string()),
+            _ => return false,
+        }
+    }
+}
+
+/// Every command line and environment of what this test started with a secret in it, seen until told to
+/// stop; and how often `cryptsetup` was seen.
 fn watch(stop: &AtomicBool, seen: &AtomicUsize) -> Vec<String> {
     let mut found = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            if !is_ours(&entry.path()) {
+                continue;
+            }
             for file in ["cmdline", "environ"] {
                 let Ok(text) = fs::read(entry.path().join(file)) else { continue };
                 let text = String::from_utf8_lossy(&text).replace('\0', " ");

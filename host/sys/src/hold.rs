@@ -309,7 +309,6 @@ mod tests {
     use std::fs;
     use std::io::Write as _;
     use std::net::TcpListener;
-    use std::os::unix::fs::PermissionsExt as _;
     use std::os::unix::net::UnixListener;
     use std::time::Duration;
 
@@ -426,8 +425,9 @@ mod tests {
         }
         let none = Program::new("no-such-program").held(Hold::new()).run(&Cancel::new());
         assert!(none.unwrap_err().to_string().starts_with("starting `no-such-program`: "));
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o600)).unwrap();
+        let program = Program::new("true").held(Hold::new().write("/nowhere"));
+        let error = program.run(&Cancel::new()).unwrap_err().to_string();
+        assert!(error.starts_with("starting `true`: /nowhere: No such file"), "{error}");
         let program = Program::new("true").held(Hold::new().read("relative"));
         let error = program.run(&Cancel::new()).unwrap_err().to_string();
         assert_eq!(error, "starting `true`: `relative` is relative");

@@ -76,10 +76,10 @@ impl From<Errno> for Unseen {
 }
 
 impl Sight {
-    /// Programs, and these: to read, and to write. What is not there is left out.
+    /// Programs, and these: to read, where they are there, and to write.
     ///
     /// # Errors
-    /// A path is relative, or cannot be looked at.
+    /// A path is relative, or cannot be looked at; what is to be written is not there.
     pub fn new(reads: &[PathBuf], writes: &[PathBuf]) -> io::Result<Self> {
         let mut this = Self {
             links: Vec::new(),
@@ -124,7 +124,9 @@ impl Sight {
         let (from, to) = (text(path.as_os_str().to_owned())?, below_root(path)?);
         let found = match path.metadata() {
             Ok(found) => found,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && kind != MountKind::Write => {
+                return Ok(());
+            }
             Err(error) => {
                 return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display())));
             }

@@ -53,6 +53,9 @@ impl Build {
         } else {
             (folder.clone(), self.solver.join(self.manager))
         };
+        if !boxed {
+            make_folder(&cache)?;
+        }
         let offers = self.repositories.iter().map(Offers::offered);
         let hold = offers.fold(Hold::new().write(&folder).write(&cache), Hold::read);
         let desk = Desk { folder, seen, cache, tree, hold };
