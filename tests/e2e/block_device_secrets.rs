@@ -66,7 +66,7 @@ fn is_ours(process: &Path) -> bool {
     loop {
         let Ok(status) = fs::read_to_string(process.join("status")) else { return false };
         let above = status.lines().find_map(|line| line.strip_prefix("PPid:"));
-        match above.map(str::trim).and_then(|above| above.parse().ok()) {
+        match above.map(str::trim).and_then(|above| above.parse::<u32>().ok()) {
             Some(above) if above == std::process::id() => return true,
             Some(above) if above > 1 => process = Path::new("/proc").join(above.to_string()),
             _ => return false,

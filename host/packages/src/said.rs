@@ -17,13 +17,20 @@ pub(crate) const SHOWN: usize = 3;
 pub(crate) fn failed(error: ProgramError, doing: &str, suite: &str) -> PackageError {
     match error {
         ProgramError::Cancelled(_) => PackageError::Cancelled,
-        ProgramError::Failed { stderr, .. } => explain(&stderr, doing, suite),
-        ProgramError::Limit(detail) => PackageError::Apt { doing: doing.to_owned(), detail },
+        ProgramError::Failed { ref stderr, .. } if is_apts(stderr) => explain(stderr, doing, suite),
+        ProgramError::Failed { .. } | ProgramError::Limit(_) => {
+            PackageError::Apt { doing: doing.to_owned(), detail: error.to_string() }
+        }
         ProgramError::Start { .. } => PackageError::Apt {
             doing: doing.to_owned(),
             detail: format!("{error}; install the Debian package `apt`"),
         },
     }
+}
+
+/// Whether apt says there what is wrong; else something went wrong with apt.
+fn is_apts(said: &str) -> bool {
+    said.lines().any(|line| ["E: ", "W: "].iter().any(|word| line.trim_start().starts_with(word)))
 }
 
 /// Errors before warnings, without apt's prefixes, each once.
@@ -157,6 +164,19 @@ mod tests {
 
     fn update(said: &str) -> PackageError {
         explain(said, "fetching the package lists", "bookworm")
+    }
+
+    #[test]
+    fn what_apt_did_not_say_is_told_with_the_name_of_who_said_it() {
+        let fails = |script: &str| {
+            let program = dibhost_sys::Program::new("sh").args(["-c", script]);
+            failed(program.run(&dibhost_sys::Cancel::new()).unwrap_err(), "asking", "x").to_string()
+        };
+        assert_eq!(fails("echo odd >&2; exit 3"), "asking: `sh` failed (exit status: 3):\nodd");
+        assert_eq!(
+            fails("echo odd >&2; echo 'E: no such luck' >&2; exit 3"),
+            "asking: no such luck"
+        );
     }
 
     #[test]
