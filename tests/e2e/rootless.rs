@@ -1,7 +1,9 @@
 //! Builds by a user without any right, who has subordinate ids.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -37,8 +39,22 @@ pub(crate) struct User {
     home: TempDir,
 }
 
+/// Waits for other tests whose users build: all of them have the same ids, and `usermod` changes nobody
+/// while a process has one of his. Until this process ends.
+fn alone() -> Result<()> {
+    static HELD: OnceLock<File> = OnceLock::new();
+    if HELD.get().is_some() {
+        return Ok(());
+    }
+    let file = File::create(std::env::temp_dir().join("dibhost-test-users.lock"))?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
+    let _ = HELD.set(file);
+    Ok(())
+}
+
 impl User {
     pub(crate) fn new(name: &str, ids: bool) -> Result<Self> {
+        alone()?;
         let home = work_folder()?;
         let at = home.path().to_string_lossy().into_owned();
         let name = format!("dibhost-{name}");

@@ -33,7 +33,7 @@ const MEMORY: u64 = 4 << 30;
 const WHOLE: CapabilitySet = CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::SYS_ADMIN);
 
 /// What finds names and proves who a server is.
-const NETWORK: [&str; 13] = [
+const NETWORK: [&str; 15] = [
     "/etc/resolv.conf",
     "/etc/hosts",
     "/etc/nsswitch.conf",
@@ -41,8 +41,11 @@ const NETWORK: [&str; 13] = [
     "/etc/gai.conf",
     "/etc/services",
     "/etc/protocols",
-    "/etc/ssl",
-    "/etc/pki",
+    // Not what lies beside: keys.
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+    "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust",
     "/etc/ca-certificates",
     "/etc/ca-certificates.conf",
     "/etc/crypto-policies",
@@ -353,6 +356,8 @@ mod tests {
         say(
             "cp /bin/true TOP/read/inner/true; ! TOP/read/inner/true; cp /bin/true /tmp; ! /tmp/true",
         );
+        // Switches of the whole kernel belong to root of the machine, whoever maps it.
+        say("[ ! -w /proc/sys/kernel/core_pattern ] && [ ! -w /proc/sysrq-trigger ]");
         assert_eq!(say("echo $$; ls -d /proc/[0-9]* | wc -l"), "1\n3\n");
     }
 

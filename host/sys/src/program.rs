@@ -18,6 +18,7 @@ use rustix::process::{
 };
 
 use crate::hold::{Hold, Why};
+use crate::process::close_on_exec;
 use crate::{Cancel, held};
 
 /// How long a program may run of which nothing else was said.
@@ -345,6 +346,8 @@ fn prepare(command: &mut Command, descriptors: &[Arc<OwnedFd>], held: Vec<RawFd>
         if getppid() != Some(parent) {
             return Err(Errno::SRCH.into());
         }
+        // What who started this process left open is for nobody.
+        close_on_exec()?;
         for descriptor in &descriptors {
             rustix::io::fcntl_setfd(descriptor, FdFlags::empty())?;
         }
@@ -423,6 +426,19 @@ mod tests {
         let error = Program::new("sh").args(["-c", "sleep 1000 | cat"]).run(&cancel).unwrap_err();
         assert!(matches!(error, ProgramError::Cancelled(_)));
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn what_was_left_open_reaches_no_program() {
+        let (read, _write) = rustix::pipe::pipe().unwrap();
+        let number = read.as_raw_fd();
+        let other = Program::new("test").args(["!", "-e", &format!("/proc/self/fd/{number}")]);
+        other.run(&Cancel::new()).unwrap();
+        // `inherit` alone hands it on.
+        let mut command = Command::new("test");
+        command.args(["-e", &format!("/proc/self/fd/{number}")]);
+        inherit(&mut command, vec![read]);
+        assert!(command.status().unwrap().success());
     }
 
     #[test]

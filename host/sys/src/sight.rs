@@ -21,7 +21,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
-    fsconfig_create, fsmount, fsopen, move_mount, open_tree, unmount,
+    fsconfig_create, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree, unmount,
 };
 
 use crate::mounts::{MountKind, restrict_mount};
@@ -183,8 +183,9 @@ impl Sight {
             | MountAttrFlags::MOUNT_ATTR_NODEV
             | MountAttrFlags::MOUNT_ATTR_NOEXEC;
         let quiet = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
-        let (proc, own, root) =
-            (made("proc", still)?, made("tmpfs", still)?, made("tmpfs", quiet)?);
+        // Its switches are the whole kernel's, and belong to root of the machine, by whatever map.
+        let proc = made("proc", still | MountAttrFlags::MOUNT_ATTR_RDONLY, None)?;
+        let (own, root) = (made("tmpfs", still, Some(c"1g"))?, made("tmpfs", quiet, Some(c"4m"))?);
 
         // Over what is held by now. From here on paths begin at the new root.
         put(&root, c"/")?;
@@ -236,9 +237,12 @@ fn file(path: &CStr) -> Result<(), Errno> {
     }
 }
 
-/// A mount of a filesystem of the kernel's that is nowhere yet.
-fn made(kind: &str, flags: MountAttrFlags) -> Result<OwnedFd, Errno> {
+/// A mount of a filesystem of the kernel's that is nowhere yet, of that size at most.
+fn made(kind: &str, flags: MountAttrFlags, size: Option<&CStr>) -> Result<OwnedFd, Errno> {
     let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    if let Some(size) = size {
+        fsconfig_set_string(context.as_fd(), c"size", size)?;
+    }
     fsconfig_create(context.as_fd())?;
     fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, flags)
 }
