@@ -245,8 +245,10 @@ fn open(path: &Path, mode: u32) -> Result<(), PackageError> {
 
 /// Whether a file has a package's size and digest.
 fn is(path: &Path, package: &Package) -> bool {
-    let size = std::fs::metadata(path).map_or(0, |m| m.len());
-    size == package.size && sha256_of(path).is_ok_and(|sum| sum == package.sha256)
+    // Itself, not what it leads to.
+    let found = path.symlink_metadata();
+    let fits = found.is_ok_and(|found| found.is_file() && found.len() == package.size);
+    fits && sha256_of(path).is_ok_and(|sum| sum == package.sha256)
 }
 
 /// SHA-256 of a file, in lower-case hexadecimal.

@@ -174,6 +174,9 @@ impl Sockets {
 const PROTOCOLS: [libc::c_int; 5] =
     [0, libc::IPPROTO_ICMP, libc::IPPROTO_TCP, libc::IPPROTO_UDP, libc::IPPROTO_ICMPV6];
 
+/// `FIFREEZE`, `FS_IOC_SHUTDOWN`, `XFS_IOC_OPEN_BY_HANDLE`.
+const WHOLE_FILESYSTEM: [u32; 3] = [0xc004_5877, 0x8004_587d, 0x8038_586b];
+
 /// The bits of a socket's type that are the type, and no flags.
 const TYPE: u64 = 0xf;
 /// `SOCK_DCCP`, which libc has no name for.
@@ -257,6 +260,13 @@ fn refused(sockets: Sockets) -> Result<Refused, String> {
         })
         .collect::<Result<_, String>>()?;
     when(Check::ProgramTerminal, libc::EPERM, libc::SYS_ioctl, typing);
+
+    // What stops a filesystem that everybody uses, or opens whatever file lies on it, for who has
+    // CAP_SYS_ADMIN.
+    let whole =
+        WHOLE_FILESYSTEM.map(|request| all_of(vec![compare(1, SeccompCmpOp::Eq, request)?]));
+    let whole = whole.into_iter().collect::<Result<_, String>>()?;
+    when(Check::ProgramKernel, libc::ENOTTY, libc::SYS_ioctl, whole);
 
     let personality = vec![none_of(0, &PERSONALITIES)?];
     when(Check::ProgramKernel, libc::EPERM, libc::SYS_personality, personality);

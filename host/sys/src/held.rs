@@ -8,7 +8,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
@@ -83,15 +83,47 @@ pub(crate) fn named<'a>(arguments: impl IntoIterator<Item = &'a OsString>) -> Ve
 }
 
 fn numbers(text: &OsStr) -> Vec<RawFd> {
-    let (bytes, through) = (text.as_bytes(), THROUGH.as_bytes());
-    let starts = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(through));
-    let number = |at: usize| {
+    places(text.as_bytes(), THROUGH).map(|(_, number)| number).collect()
+}
+
+/// Where folders are named that begin so, and their numbers.
+fn places<'a>(bytes: &'a [u8], through: &'a str) -> impl Iterator<Item = (usize, RawFd)> + 'a {
+    let starts = (0..bytes.len()).filter(move |at| bytes[*at..].starts_with(through.as_bytes()));
+    starts.filter_map(move |at| {
         let rest = &bytes[at + through.len()..];
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let number = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
-        (FIRST..1 << 20).contains(&number).then_some(number)
-    };
-    starts.filter_map(number).collect()
+        (FIRST..1 << 20).contains(&number).then_some((at, number))
+    })
+}
+
+/// Where a program that is held alone sees these folders: there a descriptor would lead out.
+const INSIDE: &str = "/mnt/";
+
+/// A folder's path where such a program is.
+pub(crate) fn inside(number: RawFd) -> PathBuf {
+    PathBuf::from(format!("{INSIDE}{number}"))
+}
+
+/// The same words for such a program.
+pub(crate) fn for_inside(text: &OsStr) -> OsString {
+    OsString::from_vec(renamed(text.as_bytes(), THROUGH, INSIDE))
+}
+
+/// What such a program said, in the words of this one.
+pub(crate) fn from_inside(said: &[u8]) -> Vec<u8> {
+    renamed(said, INSIDE, THROUGH)
+}
+
+fn renamed(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let (mut out, mut done) = (Vec::with_capacity(bytes.len()), 0);
+    for (at, _) in places(bytes, from) {
+        out.extend_from_slice(&bytes[done..at]);
+        out.extend_from_slice(to.as_bytes());
+        done = at + from.len();
+    }
+    out.extend_from_slice(&bytes[done..]);
+    out
 }
 
 /// Why someone else than root and this user could put another file in the place of `path`, which
@@ -166,6 +198,9 @@ mod tests {
         assert_eq!(named_in("/proc/self/fd/3/x"), [0; 0]);
         assert_eq!(named_in("/proc/self/fd/"), [0; 0]);
         assert_eq!(named_in("/proc/self/fd/99999999999999999999"), [0; 0]);
+        let text = OsStr::new("a=/proc/self/fd/201/x,/proc/self/fd/200 /proc/self/fd/3");
+        assert_eq!(for_inside(text), "a=/mnt/201/x,/mnt/200 /proc/self/fd/3");
+        assert_eq!(from_inside(for_inside(text).as_bytes()), text.as_bytes());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::ffi::CString;
 use std::io::{self, Read as _};
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,11 +19,14 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit,
+};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use crate::calls::{Sockets, SystemCalls};
-use crate::process::become_first;
+use crate::held::inside;
+use crate::process::First;
 use crate::sight::{Sight, Unseen};
 
 /// Bytes of memory of its own that such a program may have.
@@ -33,7 +36,7 @@ const MEMORY: u64 = 4 << 30;
 const WHOLE: CapabilitySet = CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::SYS_ADMIN);
 
 /// What finds names and proves who a server is.
-const NETWORK: [&str; 15] = [
+const NETWORK: [&str; 18] = [
     "/etc/resolv.conf",
     "/etc/hosts",
     "/etc/nsswitch.conf",
@@ -43,8 +46,11 @@ const NETWORK: [&str; 15] = [
     "/etc/protocols",
     // Not what lies beside: keys.
     "/etc/ssl/certs",
+    "/etc/ssl/cert.pem",
     "/etc/ssl/openssl.cnf",
     "/etc/pki/tls/certs",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/tls/openssl.cnf",
     "/etc/pki/ca-trust",
     "/etc/ca-certificates",
     "/etc/ca-certificates.conf",
@@ -81,14 +87,17 @@ impl Hold {
         }
     }
 
-    /// It reads this, and what lies below it. What is not there is left out.
+    /// It reads this, and what lies below it. What is not there, or is not for who builds, is left out.
     #[must_use]
     pub fn read(mut self, path: impl AsRef<Path>) -> Self {
-        self.reads.push(path.as_ref().to_owned());
+        if !path.as_ref().starts_with("/proc") {
+            self.reads.push(path.as_ref().to_owned());
+        }
         self
     }
 
-    /// It writes this, and what lies below it. What it is [handed open](crate::HeldFolder) it has anyway.
+    /// It writes this, and what lies below it. [Held folders](crate::HeldFolder) that its arguments and
+    /// variables name it has anyway.
     #[must_use]
     pub fn write(mut self, path: impl AsRef<Path>) -> Self {
         if !path.as_ref().starts_with("/proc") {
@@ -129,13 +138,23 @@ impl Hold {
     }
 
     /// Makes all ready; the second reads why it was not carried out.
-    pub(crate) fn prepare(&self, folder: Option<&Path>) -> io::Result<(Held, Why)> {
-        self.prepare_as(own_spaces(self.whole), folder)
+    pub(crate) fn prepare(&self, folder: Option<&Path>, open: &[RawFd]) -> io::Result<(Held, Why)> {
+        self.prepare_as(own_spaces(self.whole), folder, open)
     }
 
-    fn prepare_as(&self, spaces: Spaces, folder: Option<&Path>) -> io::Result<(Held, Why)> {
+    fn prepare_as(
+        &self,
+        spaces: Spaces,
+        folder: Option<&Path>,
+        open: &[RawFd],
+    ) -> io::Result<(Held, Why)> {
         let sight = match Check::HeldSight.holds() && spaces != Spaces::None {
-            true => Some(Sight::new(&self.reads, &self.writes)?),
+            true => {
+                let sight = Sight::new(&self.reads, &self.writes)?;
+                let show =
+                    |sight: Sight, number: &RawFd| sight.with_folder(*number, &inside(*number));
+                Some(open.iter().try_fold(sight, show)?)
+            }
             false => None,
         };
         let sockets = if Check::HeldNetwork.holds() { self.sockets } else { Sockets::Own };
@@ -160,6 +179,7 @@ impl Hold {
             memory: self.memory,
             capabilities: if self.whole { WHOLE } else { CapabilitySet::empty() },
             folder: CString::new(folder)?,
+            parent: rustix::process::getpid(),
             report,
         };
         Ok((held, Why { pipe: why, names }))
@@ -198,11 +218,15 @@ fn own_spaces(machine: bool) -> Spaces {
     static FOUND: [OnceLock<Spaces>; 2] = [OnceLock::new(), OnceLock::new()];
     *FOUND[usize::from(machine)].get_or_init(|| {
         let works = |spaces: &Spaces| {
-            let Ok((held, _)) = Hold::new().prepare_as(*spaces, None) else { return false };
+            let Ok((held, _)) = Hold::new().prepare_as(*spaces, None, &[]) else { return true };
             let mut command = Command::new("/bin/true");
             command.env_clear();
             held.hold(&mut command);
-            command.status().is_ok_and(|status| status.success())
+            let refused = [Errno::PERM, Errno::ACCESS, Errno::NOSYS, Errno::NOSPC, Errno::INVAL];
+            // What else goes wrong will go wrong, and be told, when a program is to run.
+            !command.status().is_err_and(|error| {
+                Errno::from_io_error(&error).is_some_and(|errno| refused.contains(&errno))
+            })
         };
         let tried =
             if machine { &[Spaces::WithoutIds][..] } else { &[Spaces::All, Spaces::WithoutIds] };
@@ -221,10 +245,17 @@ pub(crate) struct Held {
     memory: u64,
     capabilities: CapabilitySet,
     folder: CString,
+    /// Who starts it.
+    parent: Pid,
     report: OwnedFd,
 }
 
 impl Held {
+    /// Whether it sees held folders at [places of their own](inside) alone.
+    pub(crate) fn sees_alone(&self) -> bool {
+        self.sight.is_some()
+    }
+
     /// Has what `command` starts be held.
     #[expect(unsafe_code, reason = "what runs between fork and exec has no safe interface")]
     pub(crate) fn hold(mut self, command: &mut Command) {
@@ -244,17 +275,17 @@ impl Held {
 
     fn enter(&mut self) -> Result<(), Unseen> {
         if self.spaces != Spaces::None {
-            self.separate()?;
+            let first = self.separate()?;
             if let Some(sight) = &mut self.sight {
                 sight.enter()?;
             }
+            first.begin()?;
         }
         rustix::process::chdir(self.folder.as_c_str())?;
-        let limit = |most| Rlimit { current: Some(most), maximum: Some(most) };
         if Check::HeldMemory.holds() {
-            setrlimit(Resource::Data, limit(self.memory))?;
+            lower(Resource::Data, self.memory)?;
         }
-        setrlimit(Resource::Core, limit(1))?;
+        lower(Resource::Core, 1)?;
         give_up_capabilities(self.capabilities)?;
         // Who gets capabilities or loses them forgets it.
         set_parent_process_death_signal(Some(Signal::KILL))?;
@@ -263,7 +294,7 @@ impl Held {
     }
 
     /// Makes the namespaces and the first process in them, which goes on.
-    fn separate(&self) -> Result<(), Errno> {
+    fn separate(&self) -> Result<First, Errno> {
         let mut flags = CloneFlags::CLONE_NEWNS
             | CloneFlags::CLONE_NEWPID
             | CloneFlags::CLONE_NEWIPC
@@ -278,10 +309,16 @@ impl Held {
                 rustix::io::write(&file, text.as_bytes())?;
             }
         }
-        set_parent_process_death_signal(Some(Signal::KILL))?;
-        become_first()?;
-        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+        let first = First::become_it(self.parent)?;
+        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+        Ok(first)
     }
+}
+
+/// Sets a limit that is not above the one there is.
+fn lower(resource: Resource, most: u64) -> Result<(), Errno> {
+    let most = getrlimit(resource).maximum.map_or(most, |maximum| maximum.min(most));
+    setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
 }
 
 /// All but those of these that there are.
@@ -356,9 +393,13 @@ mod tests {
         say(
             "cp /bin/true TOP/read/inner/true; ! TOP/read/inner/true; cp /bin/true /tmp; ! /tmp/true",
         );
+        // A node of the machine's is the machine's, whoever owns it; nor is it standard input.
+        let mode = fs::metadata("/dev/null").unwrap().permissions();
+        say("! chmod 0666 /dev/null 2>/dev/null; echo > /dev/null; test ! -c /proc/self/fd/0");
+        assert_eq!(fs::metadata("/dev/null").unwrap().permissions(), mode);
         // Switches of the whole kernel belong to root of the machine, whoever maps it.
         say("[ ! -w /proc/sys/kernel/core_pattern ] && [ ! -w /proc/sysrq-trigger ]");
-        assert_eq!(say("echo $$; ls -d /proc/[0-9]* | wc -l"), "1\n3\n");
+        assert_eq!(say("echo $$; ls -d /proc/[0-9]* | wc -l"), "2\n4\n");
     }
 
     #[test]
@@ -420,12 +461,6 @@ mod tests {
         };
         for script in ["echo well", "echo ill >&2; exit 3", "kill -9 $$; exit 4"] {
             let (held, free) = ends(script);
-            // The first process of a namespace is not killed from within it.
-            let held = if script.starts_with("kill") {
-                Err(held.unwrap_err().replace("exit status: 4", "signal: 9 (SIGKILL)"))
-            } else {
-                held
-            };
             assert_eq!(held, free);
         }
         let none = Program::new("no-such-program").held(Hold::new()).run(&Cancel::new());
@@ -449,6 +484,18 @@ mod tests {
         let copy = Program::new("cp").arg_descriptor(secret.pipe().unwrap());
         copy.arg(held.path().join("made")).held(Hold::new()).run(&Cancel::new()).unwrap();
         assert_eq!(fs::read(top.path().join("made")).unwrap(), b"hunter2");
+        // It does not climb from there, and nothing but its streams is open beside.
+        let script = "cd \"$1\" && test -e made && ! test -e ../../etc/passwd && ! ls ../../home 2>/dev/null";
+        let climb = Program::new("sh").args(["-c", script, "sh"]).arg(held.path());
+        climb.held(Hold::new()).run(&Cancel::new()).unwrap();
+        let script = "ls -l /proc/self/fd >&2; echo \"$1\" >&2; exit 1";
+        let list = Program::new("sh").args(["-c", script, "sh"]).arg(held.path());
+        let said = list.held(Hold::new()).run(&Cancel::new()).unwrap_err().to_string();
+        assert!(
+            said.contains(" 2 -> ") && !said.contains(&format!(" {} -> ", held.number())),
+            "{said}"
+        );
+        assert!(said.ends_with(&held.path().display().to_string()), "{said}");
     }
 
     /// Not a test of its own: what the next one starts, and kills.
@@ -459,6 +506,24 @@ mod tests {
         let program =
             Program::new("sh").args(["-c", script, &folder]).held(Hold::new().write(&folder));
         let _ = program.run(&Cancel::new());
+    }
+
+    /// Whoever leaves its group and wants no signal when its parent ends is ended all the same.
+    #[test]
+    fn nothing_of_it_outlives_it() {
+        let top = tempfile::tempdir().unwrap();
+        let script = "import ctypes, os, sys, time
+if os.fork(): time.sleep(1000)
+os.setsid(); ctypes.CDLL(None).prctl(1, 0)
+for _ in range(200): open(sys.argv[1], 'a').write('x'); time.sleep(0.02)";
+        let file = top.path().join("alive");
+        let program = Program::new("python3").args(["-c", script]).arg(&file);
+        let program = program.held(Hold::new().write(top.path())).within(Duration::from_secs(1));
+        program.run(&Cancel::new()).unwrap_err();
+        let then = fs::read(&file).unwrap();
+        assert!(!then.is_empty());
+        std::thread::sleep(Duration::from_millis(200));
+        assert_eq!(fs::read(&file).unwrap(), then);
     }
 
     #[test]
@@ -479,7 +544,7 @@ mod tests {
 
     #[test]
     fn where_there_are_no_namespaces_its_calls_and_capabilities_hold_it() {
-        let (held, _) = Hold::new().prepare_as(Spaces::None, None).unwrap();
+        let (held, _) = Hold::new().prepare_as(Spaces::None, None, &[]).unwrap();
         let mut command = Command::new("bash");
         command.args(["-c", "grep -c '^Cap...:.0000000000000000$' /proc/self/status; ! exec 3<>/dev/tcp/127.0.0.1/9"]);
         held.hold(&mut command);

@@ -14,7 +14,7 @@ pub(crate) enum MountKind {
     Read,
     /// Files are written, and no programs started.
     Write,
-    /// It is a device, or has some.
+    /// It is a device, or has some: their nodes stay as they are.
     Device,
     /// It is the root, itself alone: nothing is written to it.
     Root,
@@ -29,7 +29,8 @@ pub(crate) fn restrict_mount(mount: &impl AsFd, kind: MountKind) -> Result<(), E
     let attr_set = match kind {
         MountKind::Read | MountKind::Root => libc::MOUNT_ATTR_RDONLY | quiet,
         MountKind::Write => libc::MOUNT_ATTR_NOEXEC | quiet,
-        MountKind::Device => libc::MOUNT_ATTR_NOSUID,
+        // What is written to a device is not written to its node.
+        MountKind::Device => libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID,
     };
     let below = if kind == MountKind::Root { 0 } else { libc::AT_RECURSIVE };
     let wanted = libc::mount_attr { attr_set, attr_clr: 0, propagation: 0, userns_fd: 0 };

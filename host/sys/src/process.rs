@@ -6,10 +6,15 @@
 )]
 
 use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 
 use nix::libc;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::Pid;
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{
+    DumpableBehavior, Pid, Signal, getppid, set_dumpable_behavior, set_parent_process_death_signal,
+};
 
 /// Which of the two processes this is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,42 +113,130 @@ fn clone(flags: libc::c_int) -> libc::pid_t {
     libc::pid_t::try_from(pid).unwrap_or(-1)
 }
 
-/// Forks, between `fork` and `exec`: the new process goes on, and this one waits for it, ends as it does
-/// and does not come back. The new one is the first of a process namespace that was made before.
-///
-/// # Errors
-/// The kernel refuses.
-pub(crate) fn become_first() -> Result<(), Errno> {
-    match clone(libc::SIGCHLD) {
-        0 => Ok(()),
-        refused if refused < 0 => {
-            Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::AGAIN))
+/// The first process of a process namespace, between `fork` and `exec`: our own code, which nobody in the
+/// namespace can end or look into, and which takes all of them with it.
+pub(crate) struct First {
+    /// Hung up when who waits outside is gone.
+    _outside: OwnedFd,
+    /// How the program ended.
+    status: OwnedFd,
+}
+
+impl First {
+    /// Forks: the new process is this, and the old one waits for it, ends as the program does and does
+    /// not come back. The namespace was made before. `parent` is who started the old one.
+    ///
+    /// # Errors
+    /// The kernel refuses; `parent` is gone.
+    pub(crate) fn become_it(parent: Pid) -> Result<Self, Errno> {
+        let die = || set_parent_process_death_signal(Some(Signal::KILL));
+        // What the namespaces changed of this process took that away.
+        die()?;
+        if getppid() != Some(parent) {
+            return Err(Errno::SRCH);
         }
-        child => stand_by(child),
+        let (here, outside) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (told, status) = pipe_with(PipeFlags::CLOEXEC)?;
+        match clone(libc::SIGCHLD) {
+            0 => {
+                drop((outside, told));
+                die()?;
+                // Who waits may have ended before the kernel knew of the wish.
+                let mut fds = [PollFd::new(&here, PollFlags::empty())];
+                poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
+                if fds[0].revents().contains(PollFlags::HUP) {
+                    return Err(Errno::SRCH);
+                }
+                set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+                Ok(Self { _outside: here, status })
+            }
+            child => match refusal(child) {
+                Some(refused) => Err(refused),
+                None => stand_by(child, outside.as_raw_fd(), told.as_raw_fd()),
+            },
+        }
+    }
+
+    /// Forks: the new process becomes the program, and the first one waits for all that come of it.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub(crate) fn begin(self) -> Result<(), Errno> {
+        match clone(libc::SIGCHLD) {
+            0 => Ok(()),
+            child => match refusal(child) {
+                Some(refused) => Err(refused),
+                None => reap(child, self.status.as_raw_fd()),
+            },
+        }
     }
 }
 
-/// Waits for the other, and ends as it does.
-fn stand_by(child: libc::pid_t) -> ! {
-    let (first, mut status): (libc::c_uint, libc::c_int) = (0, 0);
-    // SAFETY: system calls alone, in a process that nobody else is in and that ends here; whoever owns
-    // a descriptor is in the other process, which has its own.
-    unsafe {
-        // Whoever reads what the program says must see its end.
-        libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0);
-        // The handlers are the engine's.
-        for signal in 1..libc::SIGSYS {
-            libc::signal(signal, libc::SIG_DFL);
+fn refusal(pid: libc::pid_t) -> Option<Errno> {
+    let last = || Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::AGAIN);
+    (pid < 0).then(last)
+}
+
+/// Leaves nothing open but these two, for whoever reads what the program says must see its end; and no
+/// handler of the engine's.
+fn alone_with(one: RawFd, other: RawFd) {
+    let (one, other) = (one.min(other), one.max(other));
+    let close = |first: RawFd, last: RawFd| {
+        if first <= last {
+            // SAFETY: nobody else is in this process, which ends by its own code.
+            unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
         }
-        while libc::waitpid(child, &raw mut status, 0) < 0 {
+    };
+    close(0, one - 1);
+    close(one + 1, other - 1);
+    close(other + 1, RawFd::MAX);
+    for signal in 1..libc::SIGSYS {
+        // SAFETY: as above.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
+/// Waits outside for the first process, and ends as the program did.
+fn stand_by(first: libc::pid_t, outside: RawFd, told: RawFd) -> ! {
+    alone_with(outside, told);
+    let mut status: libc::c_int = 0;
+    let size = size_of::<libc::c_int>();
+    // SAFETY: system calls alone, in a process that nobody else is in and that ends here; `status` lives
+    // until then.
+    unsafe {
+        while libc::waitpid(first, std::ptr::null_mut(), 0) < 0 {
             if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
                 libc::_exit(255);
             }
+        }
+        let read = libc::read(told, (&raw mut status).cast(), size);
+        if usize::try_from(read) != Ok(size) {
+            libc::_exit(255);
         }
         if libc::WIFSIGNALED(status) {
             libc::raise(libc::WTERMSIG(status));
         }
         libc::_exit(if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { 255 })
+    }
+}
+
+/// Waits in the namespace for all that come of the program, and tells how it ended.
+fn reap(program: libc::pid_t, tell: RawFd) -> ! {
+    alone_with(tell, tell);
+    let mut status: libc::c_int = 0;
+    // SAFETY: as in `stand_by`.
+    unsafe {
+        loop {
+            let ended = libc::waitpid(-1, &raw mut status, 0);
+            if ended == program {
+                libc::write(tell, (&raw const status).cast(), size_of::<libc::c_int>());
+                libc::_exit(0);
+            }
+            let lost = || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted;
+            if ended < 0 && lost() {
+                libc::_exit(255);
+            }
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use rustix::io::{Errno, FdFlags};
+use rustix::pipe::PipeFlags;
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, getppid, kill_process_group,
     set_parent_process_death_signal, waitid,
@@ -209,23 +210,32 @@ impl Program {
     pub fn run(&self, cancel: &Cancel) -> Result<ProgramOutput, ProgramError> {
         let cancelled = |_| ProgramError::Cancelled(self.name());
         cancel.check().map_err(cancelled)?;
+        let start = |source| ProgramError::Start { program: self.name(), source };
+        let words = self.args.iter().chain(self.env.iter().map(|(_, value)| value));
+        let numbers = held::named(words.clone());
+        let hold = self.hold.as_ref().map(|hold| hold.prepare(self.folder.as_deref(), &numbers));
+        let hold = hold.transpose().map_err(start)?;
+        // What sees them at places of their own is not given them open: by a descriptor it would get out.
+        let alone = hold.as_ref().is_some_and(|(held, _)| held.sees_alone());
+        let word = |word: &OsString| if alone { held::for_inside(word) } else { word.clone() };
         let mut command = Command::new(&self.name);
-        command.args(&self.args).env_clear().envs(self.env.iter().map(|(k, v)| (k, v)));
+        command.args(self.args.iter().map(word)).env_clear();
+        command.envs(self.env.iter().map(|(name, value)| (name, word(value))));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0);
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
-        prepare(&mut command, &self.descriptors, held::named(&self.args));
-        let start = |source| ProgramError::Start { program: self.name(), source };
-        let why = match &self.hold {
-            None => None,
-            Some(hold) => {
-                let (held, why) = hold.prepare(self.folder.as_deref()).map_err(start)?;
-                held.hold(&mut command);
-                Some(why)
-            }
-        };
+        prepare(&mut command, &self.descriptors, if alone { Vec::new() } else { numbers });
+        let mut why = None;
+        if let Some((held, told)) = hold {
+            // Nothing, and not by a node of the machine's, which whoever owns it could change.
+            let (nothing, _) =
+                rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|e| start(e.into()))?;
+            command.stdin(nothing);
+            held.hold(&mut command);
+            why = Some(told);
+        }
         let spawned = command.spawn();
         // With its end of the pipe.
         drop(command);
@@ -253,6 +263,9 @@ impl Program {
             let _ = kill_process_group(id, Signal::KILL);
         }
         let mut stderr = reader.join().unwrap_or_default();
+        if alone {
+            stderr = held::from_inside(&stderr);
+        }
         if too_much {
             stderr.extend_from_slice(format!("\nit said more than {most} bytes").as_bytes());
         }

@@ -12,7 +12,7 @@
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, OsString};
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
@@ -44,6 +44,8 @@ struct Place {
     to: CString,
     folder: bool,
     kind: MountKind,
+    /// It has to be what is open under this number.
+    open: Option<RawFd>,
 }
 
 /// What a program is to see.
@@ -120,20 +122,31 @@ impl Sight {
         Ok(self.ready())
     }
 
+    /// With a folder that is held open under this number, to write, at that place.
+    ///
+    /// # Errors
+    /// It is not open.
+    pub(crate) fn with_folder(mut self, number: RawFd, at: &Path) -> io::Result<Self> {
+        let from = std::fs::read_link(format!("/proc/self/fd/{number}"))?;
+        let (from, to) = (text(from.into_os_string())?, below_root(at)?);
+        let kind = MountKind::Write;
+        self.places.push(Place { from, to, folder: true, kind, open: Some(number) });
+        Ok(self.ready())
+    }
+
     fn show(&mut self, path: &Path, kind: MountKind) -> io::Result<()> {
         let (from, to) = (text(path.as_os_str().to_owned())?, below_root(path)?);
         let found = match path.metadata() {
             Ok(found) => found,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && kind != MountKind::Write => {
-                return Ok(());
-            }
+            // What is not there, or not for who builds, is not for the program.
+            Err(error) if kind != MountKind::Write && is_nothing(&error) => return Ok(()),
             Err(error) => {
                 return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display())));
             }
         };
         let disk = found.file_type().is_block_device() && kind == MountKind::Write;
         let kind = if disk { MountKind::Device } else { kind };
-        self.places.push(Place { from, to, folder: found.is_dir(), kind });
+        self.places.push(Place { from, to, folder: found.is_dir(), kind, open: None });
         Ok(())
     }
 
@@ -175,6 +188,9 @@ impl Sight {
                 | OpenTreeFlags::OPEN_TREE_CLOEXEC
                 | OpenTreeFlags::AT_RECURSIVE;
             let mount = open_tree(CWD, place.from.as_c_str(), flags).map_err(refused)?;
+            if place.open.is_some_and(|number| !is_same(&mount, number)) {
+                return Err(refused(Errno::STALE));
+            }
             restrict_mount(&mount, place.kind).map_err(refused)?;
             self.held.push(mount);
         }
@@ -217,6 +233,22 @@ impl Sight {
         unmount(".", UnmountFlags::DETACH)?;
         rustix::process::chdir("/")?;
         Ok(restrict_mount(&root, MountKind::Root)?)
+    }
+}
+
+fn is_nothing(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    matches!(error.kind(), NotFound | NotADirectory | PermissionDenied)
+}
+
+/// Whether that is the folder which is open under this number: its path may lead elsewhere by now.
+#[expect(unsafe_code, reason = "a descriptor of the caller's, by its number")]
+fn is_same(mount: &OwnedFd, number: RawFd) -> bool {
+    // SAFETY: it is looked at, and nothing else; where it is closed, that is the answer.
+    let open = unsafe { BorrowedFd::borrow_raw(number) };
+    match (rustix::fs::fstat(mount), rustix::fs::fstat(open)) {
+        (Ok(one), Ok(other)) => (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino),
+        _ => false,
     }
 }
 

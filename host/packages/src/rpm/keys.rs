@@ -52,7 +52,7 @@ impl Keys {
             .arg(self.folder.join("keys.gpg"))
             .args([signature, file])
             .env("HOME", &self.folder)
-            .held(Hold::new().write(&self.folder).read(file).read(signature));
+            .held(Hold::new().read(&self.folder).read(file).read(signature));
         let said = match program.run(cancel) {
             Ok(said) => String::from_utf8_lossy(&said.stderr).into_owned(),
             Err(ProgramError::Failed { stderr, .. }) => stderr,
@@ -96,7 +96,8 @@ impl Keys {
     /// It says on its standard error what it found, to be heard when it fails too.
     fn rpmkeys(&self, packages: &[PathBuf]) -> Program {
         let folders: BTreeSet<&Path> = packages.iter().filter_map(|file| file.parent()).collect();
-        let hold = folders.into_iter().fold(Hold::new().write(&self.folder), Hold::read);
+        let own = Hold::new().read(&self.folder).write(self.folder.join("rpm"));
+        let hold = folders.into_iter().fold(own, Hold::read);
         Program::new("sh")
             .args(["-c", "exec rpmkeys \"$@\" >&2", "rpmkeys", "--dbpath"])
             .arg(self.folder.join("rpm"))

@@ -229,11 +229,16 @@ impl<'a> GitRepository<'a> {
         let pack = self.git(most).args(["archive", "--format=tar"]).arg(output).arg(commit);
         let packed = self.run(&pack);
         let too_large = || FetchError::TooLarge { url: self.url.to_owned(), most };
-        let written = std::fs::metadata(&raw).map_or(0, |m| m.len());
+        // Itself, not what it leads to.
+        let written = raw.symlink_metadata().map_or(0, |found| found.len());
         if written > most.saturating_add(SLACK / 2) {
             return Err(too_large());
         }
         packed.map_err(|e| self.failed(e))?;
+        if !raw.symlink_metadata().is_ok_and(|found| found.is_file()) {
+            let why = "`git archive` wrote no file".to_owned();
+            return Err(FetchError::Unsound { url: self.url.to_owned(), why });
+        }
         let file = std::fs::File::open(&raw)
             .map_err(|e| FetchError::machine("reading what `git archive` wrote", e))?;
         archive::write(file, &mut *draft, &mut || self.transit.check()).map_err(|e| match e {
