@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use dibhost_sys::{Cancel, Program};
+use dibhost_sys::{Cancel, Hold, Program};
 use dibhost_text::rounded_size;
 use dibhost_tree::{
     Attributes, Change, HostLimits, HostPrograms as _, Ids, ProgramLimits, Scope, TargetError,
@@ -68,6 +68,11 @@ pub fn examine(cache: &Path, worker: &(PathBuf, Vec<OsString>), cancel: &Cancel)
     if let (Ok(folder), Ok(ids)) = (&folder, &ids) {
         needs.extend(tree(folder, worker, ids, cancel));
     }
+    let alone = Hold::is_alone().then(|| "their own".to_owned());
+    let shared = "the kernel gives none to who builds: such programs see all that who builds sees";
+    let purpose =
+        "what apt-get, git, gpgv and others see that talk to servers or read what those say";
+    needs.push(need("namespaces", purpose, false, alone.ok_or_else(|| shared.to_owned())));
     let memory = memory::for_tree().map(|bytes| format!("up to {}", rounded_size(bytes)));
     let short = "there is not enough of it: trees lie on the disk, which takes longer".to_owned();
     needs.push(need("memory", "the tree", false, memory.ok_or(short)));

@@ -137,6 +137,12 @@ impl Hold {
         self
     }
 
+    /// Whether such programs get namespaces of their own on this machine.
+    #[must_use]
+    pub fn is_alone() -> bool {
+        own_spaces(false) != Spaces::None
+    }
+
     /// Makes all ready; the second reads why it was not carried out.
     pub(crate) fn prepare(&self, folder: Option<&Path>, open: &[RawFd]) -> io::Result<(Held, Why)> {
         self.prepare_as(own_spaces(self.whole), folder, open)
