@@ -96,11 +96,7 @@ struct Layer {
 
 impl Layer {
     /// Makes room for an entry; whether that is all there is to it.
-    fn gives_way<R: Read>(
-        &mut self,
-        entry: &mut tar::Entry<'_, R>,
-        path: &str,
-    ) -> io::Result<bool> {
+    fn gives_way<R: Read>(&mut self, entry: &tar::Entry<'_, R>, path: &str) -> io::Result<bool> {
         let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
         if name == OPAQUE {
             self.clear(folder)?;
@@ -140,9 +136,6 @@ impl Layer {
         let (user, group) = owner(header)?;
         fs::chownat(CWD, path, user, group, AtFlags::SYMLINK_NOFOLLOW)?;
         fs::chmod(path, Mode::from_raw_mode(header.mode()? & 0o7777))?;
-        let folder = File::open(path)?;
-        drop_xattrs(&folder)?;
-        set_xattrs(entry, &folder)?;
         Ok(true)
     }
 
@@ -233,7 +226,6 @@ fn write_one<R: Read>(entry: &mut tar::Entry<'_, R>, path: &str) -> io::Result<(
             }
             fs::chownat(CWD, path, user, group, AtFlags::SYMLINK_NOFOLLOW)?;
             fs::chmod(path, mode)?;
-            set_xattrs(entry, &File::open(path)?)?;
         }
         EntryType::Regular | EntryType::Continuous => {
             let mut file = replacing(path, || {
@@ -301,19 +293,6 @@ fn make_parents(path: &str) -> io::Result<()> {
             Ok(()) | Err(Errno::EXIST) => (),
             Err(error) => return Err(error.into()),
         }
-    }
-    Ok(())
-}
-
-/// What a lower layer's folder had is not its own any more.
-fn drop_xattrs(folder: &impl AsFd) -> io::Result<()> {
-    let mut names = vec![0; 64 << 10];
-    let length = match fs::flistxattr(folder, names.as_mut_slice()) {
-        Err(Errno::NOTSUP) => return Ok(()),
-        listed => listed?,
-    };
-    for name in names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
-        fs::fremovexattr(folder, name)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{on_both, on_worker, path, read};
+use common::{on_both, on_worker, read};
 use dibhost_tree::{Kind, Laying, Scope, TargetPath, Walk, Workshop};
 
 #[test]
@@ -114,36 +114,6 @@ fn layers_lie_over_each_other() {
                 "/link/ 755",
             ]
         );
-    });
-}
-
-#[test]
-fn folders_have_the_attributes_that_the_last_layer_says() {
-    let folder = |attributes: &[(&str, &str)]| {
-        let mut archive = tar::Builder::new(Vec::new());
-        let named = attributes.iter().map(|(name, value)| (*name, value.as_bytes()));
-        archive.append_pax_extensions(named).unwrap();
-        let mut header = tar::Header::new_ustar();
-        header.set_entry_type(tar::EntryType::Directory);
-        header.set_mode(0o755);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_size(0);
-        archive.append_data(&mut header, "a/", std::io::empty()).unwrap();
-        saying(&archive.into_inner().unwrap())
-    };
-    on_worker(|target| {
-        let first = folder(&[("SCHILY.xattr.user.first", "1"), ("SCHILY.xattr.user.both", "1")]);
-        let second = folder(&[("SCHILY.xattr.user.both", "2")]);
-        let has = |target: &mut dyn Workshop| {
-            let stat = target.stat(&Scope::all(), &path("/a")).unwrap();
-            stat.unwrap().xattrs
-        };
-        let attribute = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
-        target.lay_down(std::slice::from_ref(&first), Laying::Over).unwrap();
-        assert_eq!(has(target), [attribute("user.both", "1"), attribute("user.first", "1")]);
-        target.lay_down(&[second], Laying::Over).unwrap();
-        assert_eq!(has(target), [attribute("user.both", "2")]);
     });
 }
 
